@@ -1,0 +1,182 @@
+/* fold.h - libfold: one foldable seed, unfolded as deep as the caller asks.
+ *
+ * A seed is a stack of K physical blocks (behind a stem and P unique lower blocks). Run r
+ * times with the same weights it is a model of P + K*r logical layers. Every unfold has an
+ * exit, so a shallow answer is a prefix of a deeper run:
+ *
+ *     fold_run_begin(run, pcm, n);             stem and prelude         x [T, d]
+ *     fold_run_unfold(run);                    x <- blocks(x), depth 1
+ *     fold_run_exit(run, logp);                logp [T, V] of depth 1
+ *     fold_run_unfold(run);                    the same activations, continued
+ *     fold_run_exit(run, logp);                logp [T, V] of depth 2
+ *
+ * Letters used for shapes, in the whole tree: T frames, d width, H heads, V vocabulary,
+ * R greatest unfold, K blocks, P prelude blocks. Row-major, last index fastest.
+ * Audio is mono float at fold_info.rate_hz, in [-1, 1].
+ *
+ * Threads: models and language models are immutable once open and may be shared by any number
+ * of threads. A run or a decoder belongs to one thread at a time. The library starts no
+ * threads, does not log, and never calls exit(). Set OpenBLAS to one thread per caller.
+ *
+ * Errors: functions that can fail return 0 or a negative enum fold_err and leave ret_* alone.
+ * Where a struct fold_note is taken it may be NULL; it receives one line of plain text.
+ */
+#ifndef FOLD_H
+#define FOLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FOLD_ERRORS(X)                                        \
+    X(FOLD_ERR_MEMORY, -1, "out of memory")                   \
+    X(FOLD_ERR_IO, -2, "file cannot be read")                 \
+    X(FOLD_ERR_FORMAT, -3, "not a valid model file")          \
+    X(FOLD_ERR_ARGUMENT, -4, "argument out of range")         \
+    X(FOLD_ERR_TOO_LONG, -5, "longer than was made room for")
+
+enum fold_err {
+    FOLD_OK = 0,
+#define X(name, value, text) name = value,
+    FOLD_ERRORS(X)
+#undef X
+};
+
+/* Static text of an error; "unknown error" for anything else. */
+const char *fold_err_text(int err);
+
+struct fold_note {
+    char text[240];
+};
+
+/* ---- seed ------------------------------------------------------------------------------ */
+
+struct fold_model;
+
+struct fold_info {
+    const char *name;          /* from the file's configuration */
+    const char *const *vocab;  /* V pieces, UTF-8; vocab[0] is the blank, " " ends a word */
+    char sha256[65];           /* of the whole file, hex */
+    uint32_t rate_hz;          /* 16000 */
+    uint32_t hop_samples;      /* samples a frame: 384 */
+    uint32_t min_samples;      /* least samples that give one frame */
+    uint32_t d, heads, vocab_size, prelude, blocks, unfolds;
+    uint64_t parameters;
+    uint64_t file_bytes;
+};
+
+/* Maps and checks the whole file (safetensors, configuration in __metadata__): every shape,
+ * dtype, offset and the content hash. *ret_model is released with fold_model_close. */
+int fold_model_open(struct fold_model **ret_model, const char *path, struct fold_note *note);
+void fold_model_close(struct fold_model *model); /* NULL is fine */
+const struct fold_info *fold_model_info(const struct fold_model *model);
+
+/* ---- running it ------------------------------------------------------------------------ */
+
+struct fold_run;
+
+/* Bytes that fold_run_open allocates for utterances of up to max_samples. */
+size_t fold_run_bytes(const struct fold_model *model, size_t max_samples);
+
+/* All scratch for utterances of up to max_samples is allocated here; none of the functions
+ * below allocates. The model must outlive the run. */
+int fold_run_open(struct fold_run **ret_run, const struct fold_model *model, size_t max_samples);
+void fold_run_close(struct fold_run *run);
+
+/* Frames for so many samples; 0 when below min_samples. */
+size_t fold_frames(const struct fold_model *model, size_t samples);
+
+/* Stem and prelude over pcm [samples]; depth becomes 0. Returns 0, FOLD_ERR_TOO_LONG, or
+ * FOLD_ERR_ARGUMENT when there is not one whole frame. NaN and Inf samples count as 0. */
+int fold_run_begin(struct fold_run *run, const float *pcm, size_t samples);
+
+/* One more pass through the blocks. FOLD_ERR_ARGUMENT before begin or beyond R. */
+int fold_run_unfold(struct fold_run *run);
+
+/* Final norm, head and log-softmax of the present depth: logp [T, V]. x is left as it was, so
+ * unfolding may go on. FOLD_ERR_ARGUMENT at depth 0. */
+int fold_run_exit(struct fold_run *run, float *logp);
+
+size_t fold_run_frames(const struct fold_run *run);   /* T of the present utterance */
+uint32_t fold_run_depth(const struct fold_run *run);  /* unfolds done */
+const float *fold_run_x(const struct fold_run *run);  /* x [T, d]: for tests */
+
+/* ---- language model and lexicon --------------------------------------------------------- */
+
+struct fold_lm;
+
+/* Maps and checks a file made by model/tools/build_lm. Its letters must be the seed's. */
+int fold_lm_open(struct fold_lm **ret_lm, const char *path, struct fold_note *note);
+void fold_lm_close(struct fold_lm *lm);
+
+struct fold_lm_info {
+    uint32_t order, words;
+    uint64_t ngrams, file_bytes;
+};
+struct fold_lm_info fold_lm_info(const struct fold_lm *lm);
+
+/* ---- decoding ---------------------------------------------------------------------------- */
+
+struct fold_hotword {
+    const char *text; /* one word or a phrase, any case; words outside the lexicon are fine */
+    float boost;      /* added to the log score when the word or phrase is completed; 1..10 */
+};
+
+struct fold_decoder_options {
+    uint32_t beam;       /* prefixes kept; 0: default */
+    float lm_weight;     /* weight of natural log p(word | two before it); < 0: default */
+    float word_bonus;    /* added per word; NAN: default */
+    float unknown_score; /* natural log score of a word outside the lexicon; NAN: default */
+    const struct fold_hotword *hotwords; /* [hotwords_count]; copied by open */
+    size_t hotwords_count;
+};
+
+/* All fields at their defaults, tuned on dev_clean. */
+struct fold_decoder_options fold_decoder_defaults(void);
+
+struct fold_word {
+    const char *text;    /* upper case as the vocabulary; owned by the decoder */
+    uint32_t start_frame, end_frame; /* half open: first letter's frame .. one past the last's */
+    float confidence;    /* 0..1 */
+};
+
+struct fold_result {
+    const struct fold_word *words; /* [words_count]; all owned by the decoder, valid until the
+                                      next push, reset or close */
+    size_t words_count;
+    float mean_logp;  /* mean best-path log-probability a frame (natural log, <= 0) */
+    float blank_share; /* mean probability of blank, 0..1 */
+};
+
+struct fold_decoder;
+
+/* lm NULL: greedy CTC (letters as heard); otherwise prefix beam over lexicon and n-gram, with
+ * spelling for unknown words. model and lm must outlive the decoder. */
+int fold_decoder_open(struct fold_decoder **ret_decoder, const struct fold_model *model,
+                      const struct fold_lm *lm, const struct fold_decoder_options *options);
+void fold_decoder_close(struct fold_decoder *decoder);
+
+/* Feeds logp [T, V]. Feeding the same frames in any chunking gives the same result. */
+int fold_decoder_push(struct fold_decoder *decoder, const float *logp, size_t T);
+
+/* Best words so far, the unfinished last one included. Does not change the state. */
+int fold_decoder_result(struct fold_decoder *decoder, struct fold_result *ret_result);
+
+/* Forgets everything pushed: as fresh from open. */
+void fold_decoder_reset(struct fold_decoder *decoder);
+
+/* ---- this machine ------------------------------------------------------------------------ */
+
+/* The OPENBLAS_CORETYPE that OpenBLAS should run with here, or NULL when its own choice is
+ * right. OpenBLAS 0.3.21 does not know some AVX-512 CPUs. Programs re-execute themselves once
+ * with it set (see fold_cpu_prepare). */
+const char *fold_cpu_coretype(void);
+
+/* Call first in main(): sets OPENBLAS_CORETYPE and OPENBLAS_NUM_THREADS=1 and re-executes the
+ * program where that changes anything. Returns when nothing is to be done (or exec fails). */
+void fold_cpu_prepare(char **argv);
+
+/* Name of the kernels OpenBLAS really uses ("SkylakeX", "Haswell", ...), for logs. */
+const char *fold_cpu_kernel(void);
+
+#endif

@@ -1,0 +1,111 @@
+"""Packed speech: every set decoded once into one int16 file with an index; batches by length.
+
+pack(set folder) writes NAME.i16 (samples of all utterances, one after the other) and
+NAME.tsv (offset, samples, id, speaker, text). See DATA in the project's shared pages for the
+input layout: Ogg Opus shards and a manifest.
+"""
+
+import csv
+import math
+import pathlib
+import random
+
+import numpy as np
+import torch
+
+from . import augment, text
+
+RATE = 16000
+
+
+def pack(source, out):
+    """Decode one set folder (shards + manifest.tsv) into out/NAME.i16 and out/NAME.tsv."""
+    import soundfile
+
+    source, out = pathlib.Path(source), pathlib.Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    rows = list(csv.DictReader(open(source / "manifest.tsv", newline=""), delimiter="\t", quoting=csv.QUOTE_NONE))
+    offset, shard, wave = 0, None, None
+    with open(out / f"{source.name}.i16", "wb") as data, open(out / f"{source.name}.tsv", "w") as index:
+        for row in rows:
+            if row["shard"] != shard:
+                shard = row["shard"]
+                wave, rate = soundfile.read(source / shard, dtype="int16")
+                if rate != RATE:  # libsndfile reports Opus at 48 kHz where the stream says so
+                    import soxr
+                    wave = soxr.resample(wave, rate, RATE)
+            start = round(float(row["start_s"]) * RATE)
+            clip = wave[start:start + round(float(row["dur_s"]) * RATE)]
+            data.write(clip.tobytes())
+            index.write(f"{offset}\t{len(clip)}\t{row['id']}\t{row['speaker']}\t{row['text']}\n")
+            offset += len(clip)
+    return offset / RATE / 3600
+
+
+class Speech:
+    """Utterances of one or more packed sets."""
+
+    def __init__(self, folder, names):
+        self.items = []  # (memmap, offset, samples, id, text)
+        for name in names:
+            wave = np.memmap(pathlib.Path(folder) / f"{name}.i16", dtype=np.int16, mode="r")
+            for line in open(pathlib.Path(folder) / f"{name}.tsv"):
+                offset, samples, uid, _, words = line.rstrip("\n").split("\t")
+                self.items.append((wave, int(offset), int(samples), uid, words))
+
+    def wave(self, i):
+        memory, offset, samples, _, _ = self.items[i]
+        return memory[offset:offset + samples].astype(np.float32) / 32768
+
+    def seconds(self, i):
+        return self.items[i][2] / RATE
+
+    def text(self, i):
+        return self.items[i][4]
+
+    def trainable(self, longest_s):
+        """Indices of utterances fit for CTC: clear text, neither too short for it nor too long."""
+        return [i for i in range(len(self.items))
+                if 0.4 <= self.seconds(i) <= longest_s and text.trainable(self.text(i))
+                and len(text.encode(self.text(i))) < 41 * self.seconds(i) * 0.8]
+
+
+def collate(speech, ids, rng=None):
+    """-> wave [B, N] float32, samples [B], targets [sum], target lengths [B]. rng: augment."""
+    waves = [speech.wave(i) for i in ids]
+    if rng is not None:
+        waves = [augment.augment(w, rng) for w in waves]
+    samples = torch.tensor([len(w) for w in waves])
+    wave = torch.zeros(len(waves), int(samples.max()))
+    for row, w in zip(wave, waves):
+        row[:len(w)] = torch.from_numpy(w)
+    letters = [text.encode(speech.text(i)) for i in ids]
+    targets = torch.tensor([x for seq in letters for x in seq])
+    return wave, samples, targets, torch.tensor([len(seq) for seq in letters])
+
+
+def batches(speech, ids, seconds, rng):
+    """Shuffled batches of similar lengths, each about so many padded seconds of audio."""
+    order = sorted(ids, key=lambda i: speech.seconds(i) * math.exp(rng.uniform(-0.1, 0.1)))
+    out, batch = [], []
+    for i in order:
+        if batch and speech.seconds(i) * (len(batch) + 1) > seconds:
+            out.append(batch)
+            batch = []
+        batch.append(i)
+    if batch:
+        out.append(batch)
+    rng.shuffle(out)
+    return out
+
+
+def endless(speech, ids, seconds, seed, curriculum):
+    """Batches for ever. curriculum(): longest utterance (s) allowed now; shorter ones come first."""
+    rng = random.Random(seed)
+    while True:
+        allowed = curriculum()
+        now = [i for i in ids if speech.seconds(i) <= allowed]
+        for batch in batches(speech, now, seconds, rng):
+            if curriculum() > allowed * 1.5:
+                break
+            yield batch

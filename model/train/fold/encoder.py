@@ -1,0 +1,238 @@
+"""The foldable encoder: wave stem, P unique lower blocks, K shared blocks unfolded r times.
+
+    x = stem(wave)              # [B, T, d], 41.67 frames a second
+    for p in prelude: x = p(x)  # unique blocks, run once
+    for r in 1..R:
+        for b in blocks: x = b(x, r)   # the same weights every time
+        exit_r = log_softmax(head(norm(x)))
+
+What differs between unfolds is small: norm gains and biases and residual scales, [R, d] each.
+Later unfolds start with residual scales near zero, so growing R leaves the function as it was.
+
+Names of parameters are the names of tensors in the model file.
+"""
+
+import dataclasses
+import json
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+@dataclasses.dataclass
+class Config:
+    d: int = 416
+    heads: int = 8
+    ffn: int = 1664
+    prelude: int = 4
+    blocks: int = 4
+    unfolds: int = 3
+    conv_kernel: int = 15       # 0: no conv module in the shared blocks
+    rope_dims: int = 32
+    rope_base: float = 10000.0
+    vocab: int = 29
+    grow: float = 0.3           # residual scale at which unfolds 2.. start
+
+    def to_json(self):
+        return json.dumps(dataclasses.asdict(self))
+
+
+def stem_frames(samples):
+    """Frames the stem makes of so many samples (three convolutions without padding)."""
+    n = (samples - 127) // 64 + 1
+    n = (n - 7) // 3 + 1
+    return (n - 3) // 2 + 1
+
+
+class WaveStem(nn.Module):
+    """Moonshine's stem: conv k127 s64, tanh, GroupNorm(1), conv k7 s3, gelu, conv k3 s2, gelu.
+
+    The group norm is over the whole utterance; with a padded batch its sums run over valid
+    frames only, so that an utterance's features do not depend on its batch mates.
+    """
+
+    def __init__(self, d):
+        super().__init__()
+        self.conv1 = nn.Conv1d(1, d, 127, 64, bias=False)
+        self.norm = nn.GroupNorm(1, d)
+        self.conv2 = nn.Conv1d(d, 2 * d, 7, 3)
+        self.conv3 = nn.Conv1d(2 * d, d, 3, 2)
+
+    def forward(self, wave, samples):
+        """wave [B, N], samples [B] -> x [B, T, d], frames [B]."""
+        frames1 = (samples - 127) // 64 + 1
+        # conv1 as a matrix product over windows: [B, T1, 127] x [127, d]
+        h = torch.tanh(F.linear(wave.unfold(1, 127, 64), self.conv1.weight[:, 0]))
+        with torch.autocast(h.device.type, enabled=False):
+            h = h.float()
+            mask = (torch.arange(h.shape[1], device=h.device)[None] < frames1[:, None])[..., None]
+            n = frames1[:, None, None] * h.shape[2]
+            mean = (h * mask).sum((1, 2), keepdim=True) / n
+            var = (((h - mean) * mask) ** 2).sum((1, 2), keepdim=True) / n
+            h = (h - mean) * torch.rsqrt(var + self.norm.eps) * self.norm.weight + self.norm.bias
+        h = F.gelu(self.conv2(h.transpose(1, 2)))
+        h = F.gelu(self.conv3(h))
+        return h.transpose(1, 2), stem_frames(samples)
+
+
+class Norm(nn.Module):
+    """LayerNorm with a gain and (optionally) a bias per unfold: [R, d]; bias-free when R is None."""
+
+    def __init__(self, d, unfolds=None):
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(d) if unfolds is None else torch.ones(unfolds, d))
+        self.bias = None if unfolds is None else nn.Parameter(torch.zeros(unfolds, d))
+
+    def forward(self, x, r=None):
+        gain = self.gain if r is None else self.gain[r]
+        bias = None if self.bias is None else self.bias[r]
+        return F.layer_norm(x, x.shape[-1:], gain, bias, 1e-5)
+
+
+class Attention(nn.Module):
+    def __init__(self, d, heads):
+        super().__init__()
+        self.heads = heads
+        for name in "qkvo":
+            setattr(self, name, nn.Linear(d, d, bias=False))
+
+    def forward(self, x, rope, mask):
+        B, T, d = x.shape
+        q, k, v = (p(x).view(B, T, self.heads, -1).transpose(1, 2) for p in (self.q, self.k, self.v))
+        q, k = rotate(q, rope), rotate(k, rope)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        return self.o(y.transpose(1, 2).reshape(B, T, d))
+
+
+def rope_table(T, dims, base, device):
+    """cos, sin [T, dims/2]."""
+    freq = base ** (-torch.arange(0, dims, 2, device=device).float() / dims)
+    angle = torch.arange(T, device=device).float()[:, None] * freq[None]
+    return angle.cos(), angle.sin()
+
+
+def rotate(x, rope):
+    """Rotary embedding on halves of the first dims: x [B, H, T, d/H]."""
+    cos, sin = rope
+    n = cos.shape[-1]
+    a, b, rest = x[..., :n], x[..., n:2 * n], x[..., 2 * n:]
+    cos, sin = cos.to(x.dtype), sin.to(x.dtype)
+    return torch.cat([a * cos - b * sin, b * cos + a * sin, rest], -1)
+
+
+class FeedForward(nn.Module):
+    def __init__(self, d, hidden):
+        super().__init__()
+        self.fc1 = nn.Linear(d, hidden)
+        self.fc2 = nn.Linear(hidden, d)
+
+    def forward(self, x):
+        return self.fc2(F.gelu(self.fc1(x)))
+
+
+class ConvModule(nn.Module):
+    """Conformer's: pointwise, GLU, depthwise, norm, SiLU, pointwise; the output starts at zero."""
+
+    def __init__(self, d, kernel):
+        super().__init__()
+        self.pw1 = nn.Linear(d, 2 * d)
+        self.dw = nn.Conv1d(d, d, kernel, padding=kernel // 2, groups=d)
+        self.norm = nn.LayerNorm(d)
+        self.pw2 = nn.Linear(d, d)
+        nn.init.zeros_(self.pw2.weight)
+        nn.init.zeros_(self.pw2.bias)
+
+    def forward(self, x, valid):
+        h = F.glu(self.pw1(x), -1) * valid
+        h = self.dw(h.transpose(1, 2)).transpose(1, 2)
+        return self.pw2(F.silu(self.norm(h)))
+
+
+class Block(nn.Module):
+    """attention -> conv? -> ffn, pre-norm. unfolds None: a unique block without scales."""
+
+    def __init__(self, c, unfolds=None):
+        super().__init__()
+        kernel = c.conv_kernel if unfolds else 0
+        self.norm_attn, self.attn = Norm(c.d, unfolds), Attention(c.d, c.heads)
+        if kernel:
+            self.norm_conv, self.conv = Norm(c.d, unfolds), ConvModule(c.d, kernel)
+        self.norm_ffn, self.ffn = Norm(c.d, unfolds), FeedForward(c.d, c.ffn)
+        self.scale = None
+        if unfolds:  # [R, 3, d]: attention, conv, ffn
+            scale = torch.full((unfolds, 3, c.d), c.grow)
+            scale[0] = 1
+            self.scale = nn.Parameter(scale)
+
+    def forward(self, x, rope, mask, valid, r=None):
+        s = (1, 1, 1) if self.scale is None else self.scale[r]
+        x = x + s[0] * self.attn(self.norm_attn(x, r), rope, mask)
+        if hasattr(self, "conv"):
+            x = x + s[1] * self.conv(self.norm_conv(x, r), valid)
+        return x + s[2] * self.ffn(self.norm_ffn(x, r))
+
+
+class Exit(nn.Module):
+    def __init__(self, d, vocab):
+        super().__init__()
+        self.norm, self.head = Norm(d), nn.Linear(d, vocab)
+
+    def forward(self, x):
+        with torch.autocast(x.device.type, enabled=False):
+            return F.log_softmax(self.head(self.norm(x.float())), -1)
+
+
+class Foldable(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        c = self.config = config
+        self.frontend = WaveStem(c.d)
+        self.prelude = nn.ModuleList(Block(c) for _ in range(c.prelude))
+        self.blocks = nn.ModuleList(Block(c, c.unfolds) for _ in range(c.blocks))
+        self.exit = Exit(c.d, c.vocab)
+
+    def load_pretrained(self, state):
+        """state from moonshine.load: layers 0..P-1 -> prelude, P.. -> shared blocks (unfold 1)."""
+        c, mine = self.config, {}
+        for name, value in state.items():
+            if name.startswith("layers."):
+                _, i, rest = name.split(".", 2)
+                i = int(i)
+                if i >= c.prelude + c.blocks:
+                    continue
+                name = f"prelude.{i}.{rest}" if i < c.prelude else f"blocks.{i - c.prelude}.{rest}"
+                if i >= c.prelude and rest.startswith("norm_"):
+                    value = value.expand(c.unfolds, -1).clone()
+            mine[name] = value
+        missing, unexpected = self.load_state_dict(mine, strict=False)
+        new = (".scale", ".bias", "conv.", "norm_conv.", "exit.head.")
+        assert not unexpected and all(any(n in m for n in new) for m in missing), (missing, unexpected)
+
+    def features(self, wave, samples):
+        """Frozen part: stem and prelude. -> x [B, T, d], context for unfold()."""
+        x, frames = self.frontend(wave, samples)
+        context = self._context(x, frames)
+        for block in self.prelude:
+            x = block(x, *context)
+        return x, frames, context
+
+    def _context(self, x, frames):
+        T = x.shape[1]
+        keep = torch.arange(T, device=x.device)[None] < frames[:, None]
+        c = self.config
+        mask = None if bool(keep.all()) else keep[:, None, None, :]
+        return rope_table(T, c.rope_dims, c.rope_base, x.device), mask, keep[..., None]
+
+    def unfold(self, x, context, depth):
+        """x [B, T, d] -> list of log-probabilities [B, T, V], one per exit 1..depth."""
+        exits = []
+        for r in range(depth):
+            for block in self.blocks:
+                x = block(x, *context, r)
+            exits.append(self.exit(x))
+        return exits
+
+    def forward(self, wave, samples, depth=None):
+        x, frames, context = self.features(wave, samples)
+        return self.unfold(x, context, depth or self.config.unfolds), frames

@@ -1,0 +1,47 @@
+"""Log-probabilities of whole sets by depth, and word error rates of greedy decoding."""
+
+import random
+
+import torch
+
+from . import data, text
+
+
+def subset(speech, count, seed=0):
+    """(speech, ids): a fixed random choice of utterances, longest last; count 0: all."""
+    ids = list(range(len(speech.items)))
+    if count:
+        ids = random.Random(seed).sample(ids, min(count, len(ids)))
+    return speech, sorted(ids, key=speech.seconds)
+
+
+@torch.no_grad()
+def logprobs(model, chosen, device="cpu", depth=None, batch_seconds=60):
+    """Yields (id, [logp [T, V] by depth]) for each utterance."""
+    speech, ids = chosen
+    batch = []
+    for n, i in enumerate(ids):
+        batch.append(i)
+        last = n + 1 == len(ids)
+        if last or speech.seconds(ids[n + 1]) * (len(batch) + 1) > batch_seconds:
+            wave, samples, _, _ = data.collate(speech, batch)
+            exits, frames = model(wave.to(device), samples.to(device), depth)
+            for row, uid in enumerate(batch):
+                yield uid, [e[row, :frames[row]].float().cpu() for e in exits]
+            batch = []
+
+
+def transcripts(model, chosen, device="cpu", depth=None):
+    """-> by depth, a list of (reference, greedy hypothesis)."""
+    speech, _ = chosen
+    out = [[] for _ in range(depth or model.config.unfolds)]
+    for i, exits in logprobs(model, chosen, device, depth):
+        reference = text.normalise(speech.text(i))
+        for pairs, logp in zip(out, exits):
+            pairs.append((reference, text.decode_greedy(logp.argmax(-1).tolist())))
+    return out
+
+
+def greedy_wer(pairs):
+    counts = [text.word_errors(*p) for p in pairs]
+    return sum(e for e, _ in counts) / max(1, sum(n for _, n in counts))

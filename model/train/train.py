@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""Train a foldable seed from a Moonshine encoder, within a wall-clock budget.
+
+    train.py --data DATA --out RUN --minutes 90            # CPU or CUDA, resumes by itself
+
+The budget is the schedule: learning rate, curriculum, growing and KL weight are functions of
+(minutes spent / budget), so a longer budget is a longer, not a different, run.
+
+    0.00 .. grow    x1 only, stem and prelude frozen; utterances <= 3 s first
+    grow .. 1.00    all exits jointly, KL from the deepest after a quarter of it; prelude trained too
+"""
+
+import argparse
+import dataclasses
+import json
+import math
+import pathlib
+import random
+import time
+
+import torch
+
+from fold import data, evaluation, losses, moonshine
+from fold.encoder import Config, Foldable
+
+TRAIN = ["train_an4", "train_common_voice", "train_librispeech", "train_pseudo", "train_readers",
+         "train_robotutor", "train_speechocean762"]
+
+
+def arguments():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--data", required=True, help="folder made by pack.py")
+    ap.add_argument("--out", required=True, help="run folder: last.pt, config.json, log.tsv")
+    ap.add_argument("--sets", nargs="*", default=TRAIN)
+    ap.add_argument("--foundation", default="base", choices=["base", "tiny"])
+    ap.add_argument("--prelude", type=int, default=4, help="unique lower blocks")
+    ap.add_argument("--unfolds", type=int, default=3)
+    ap.add_argument("--conv-kernel", type=int, default=15)
+    ap.add_argument("--minutes", type=float, default=90, help="wall-clock budget of the whole run")
+    ap.add_argument("--stop-after", type=float, default=0, help="leave after so many minutes of this call")
+    ap.add_argument("--grow", type=float, default=0.5, help="share of the budget spent on x1 alone")
+    ap.add_argument("--kl", type=float, default=0.3)
+    ap.add_argument("--batch-seconds", type=float, default=48)
+    ap.add_argument("--longest", type=float, default=16.5)
+    ap.add_argument("--lr", type=float, default=4e-4, help="peak, pretrained weights; new ones get more")
+    ap.add_argument("--mask", type=float, default=0.06, help="share of stem frames masked in training")
+    ap.add_argument("--plain", action="store_true", help="no waveform augmentation")
+    ap.add_argument("--from-run", help="start from another run's last.pt instead of the foundation")
+    ap.add_argument("--save-minutes", type=float, default=5)
+    ap.add_argument("--seed", type=int, default=1)
+    ap.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    ap.add_argument("--workers", type=int, default=12 if torch.cuda.is_available() else 1)
+    return ap.parse_args()
+
+
+def learning_rate(done):
+    """Share of the peak at a share of the budget: short warm-up, then half a cosine to 2 %."""
+    return min(1, done / 0.01 + 0.02) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(done, 1))))
+
+
+def longest_now(done, longest):
+    """Curriculum: CTC leaves its all-blank plateau within a minute on short utterances."""
+    return min(longest, 3 + (longest - 3) * max(0, done - 0.03) / 0.12)
+
+
+def parameter_groups(model, lr):
+    """Pretrained weights; new ones (head, conv modules); what tells unfolds apart. The stem stays."""
+    groups = {"old": [], "new": [], "unfold": []}
+    for name, p in model.named_parameters():
+        shared = name.startswith("blocks.")
+        if name.startswith("frontend."):
+            continue
+        if shared and (name.endswith(".scale") or ".norm_" in name):
+            groups["unfold"].append(p)
+        elif name.startswith("exit.head") or shared and ".conv." in name:
+            groups["new"].append(p)
+        else:
+            groups["old"].append(p)
+    return [{"params": groups["old"], "peak": lr}, {"params": groups["new"], "peak": 2.5 * lr},
+            {"params": groups["unfold"], "peak": 5 * lr, "weight_decay": 0.0}]
+
+
+class Clip(torch.utils.data.Dataset):
+    """Gives DataLoader workers whole batches: an item is a list of ids and a seed."""
+
+    def __init__(self, speech, plain):
+        self.speech, self.plain = speech, plain
+
+    def __getitem__(self, key):
+        ids, seed = key
+        return data.collate(self.speech, ids, None if self.plain else random.Random(seed))
+
+
+def mask_frames(x, share, generator):
+    """Zero random spans of 4 to 12 stem frames, about so large a share of them: x [B, T, d]."""
+    B, T, _ = x.shape
+    starts = torch.rand(B, T, generator=generator) < share / 8
+    width = torch.randint(4, 13, (B, 1), generator=generator)
+    age = torch.where(starts, 0, 10 ** 6)
+    for t in range(1, T):
+        age[:, t] = torch.minimum(age[:, t], age[:, t - 1] + 1)
+    return x * (age >= width).to(x)[..., None]
+
+
+def main():
+    args = arguments()
+    torch.manual_seed(args.seed)
+    out = pathlib.Path(args.out)
+    out.mkdir(parents=True, exist_ok=True)
+    layers = moonshine.SHAPES[args.foundation]["layers"]
+    shape = {k: v for k, v in moonshine.SHAPES[args.foundation].items() if k != "layers"}
+    config = Config(**shape, prelude=args.prelude, blocks=layers - args.prelude, unfolds=args.unfolds,
+                    conv_kernel=args.conv_kernel, vocab=len(data.text.VOCAB))
+    model = Foldable(config)
+    spent, seen, step = 0.0, 0.0, 0
+    last = out / "last.pt"
+    state = torch.load(last, map_location="cpu") if last.exists() else None
+    if state:
+        model.load_state_dict(state["model"])
+        spent, seen, step = state["minutes"], state["hours"], state["step"]
+    elif args.from_run:
+        model.load_state_dict(torch.load(pathlib.Path(args.from_run) / "last.pt", map_location="cpu")["model"])
+    else:
+        model.load_pretrained(moonshine.load(args.foundation, out.parent / "foundation"))
+    model.to(args.device)
+    optimiser = torch.optim.AdamW(parameter_groups(model, args.lr), lr=args.lr, betas=(0.9, 0.98), weight_decay=0.01)
+    if state:
+        optimiser.load_state_dict(state["optimiser"])
+    (out / "config.json").write_text(json.dumps({**dataclasses.asdict(config), "args": vars(args)}, indent=1))
+
+    speech = data.Speech(args.data, args.sets)
+    ids = speech.trainable(args.longest)
+    print(f"{sum(speech.seconds(i) for i in ids) / 3600:.1f} h in {len(ids)} utterances, "
+          f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {args.device}", flush=True)
+    dev = evaluation.subset(data.Speech(args.data, ["dev_clean"]), 60)
+
+    began, start = time.time(), spent
+    minutes = lambda: start + (time.time() - began) / 60
+    curriculum = lambda: longest_now(minutes() / args.minutes, args.longest)
+    stream = data.endless(speech, ids, args.batch_seconds, args.seed + step, curriculum)
+    keyed = ((batch, args.seed * 10 ** 6 + step + i) for i, batch in enumerate(stream))
+    loader = torch.utils.data.DataLoader(Clip(speech, args.plain), sampler=keyed, batch_size=None,
+                                         num_workers=args.workers, prefetch_factor=4)
+    generator = torch.Generator().manual_seed(args.seed + step)
+    saved, shown, smooth = minutes(), time.time(), None
+    model.train()
+    for wave, samples, targets, lengths in loader:
+        done = minutes() / args.minutes
+        if done >= 1 or args.stop_after and minutes() - start >= args.stop_after:
+            break
+        growing = done >= args.grow
+        depth = config.unfolds if growing else 1
+        for group in optimiser.param_groups:
+            group["lr"] = group["peak"] * learning_rate(done)
+        kl = args.kl if done >= args.grow + 0.25 * (1 - args.grow) else 0
+        wave, samples = wave.to(args.device), samples.to(args.device)
+        with torch.autocast(args.device, dtype=torch.bfloat16):
+            with torch.no_grad():
+                x, frames = model.frontend(wave, samples)
+                x = mask_frames(x, args.mask, generator)
+                context = model._context(x, frames)
+            with torch.set_grad_enabled(growing):
+                for block in model.prelude:
+                    x = block(x, *context)
+            exits = model.unfold(x, context, depth)
+        loss, values = losses.joint(exits, frames, targets.to(args.device), lengths.to(args.device), kl)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        step, seen = step + 1, seen + float(samples.sum()) / data.RATE / 3600
+        smooth = values if smooth is None or len(smooth) != len(values) else \
+            [0.97 * a + 0.03 * b for a, b in zip(smooth, values)]
+        if time.time() - shown > 30:
+            shown = time.time()
+            print(f"{minutes():6.1f} min step {step} {seen:.2f} h seen, ctc/letter "
+                  + " ".join(f"{v:.3f}" for v in smooth), flush=True)
+        if minutes() - saved >= args.save_minutes:
+            saved = minutes()
+            save(last, model, optimiser, minutes(), seen, step)
+            report(out, model, dev, args.device, depth, minutes(), seen, step)
+    save(last, model, optimiser, minutes(), seen, step)
+    report(out, model, dev, args.device, config.unfolds, minutes(), seen, step)
+
+
+def report(out, model, dev, device, depth, minutes, seen, step):
+    model.eval()
+    wer = [evaluation.greedy_wer(t) for t in evaluation.transcripts(model, dev, device, depth)]
+    model.train()
+    line = f"{minutes:.1f}\t{seen:.2f}\t{step}\t" + "\t".join(f"{100 * w:.2f}" for w in wer)
+    with open(out / "log.tsv", "a") as log:
+        log.write(line + "\n")
+    print("   greedy WER of 60 dev_clean utterances by depth: " + line.replace("\t", " "), flush=True)
+
+
+def save(path, model, optimiser, minutes, hours, step):
+    temporary = path.with_suffix(".tmp")
+    torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "minutes": minutes,
+                "hours": hours, "step": step}, temporary)
+    temporary.replace(path)
+
+
+if __name__ == "__main__":
+    main()

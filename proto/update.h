@@ -1,0 +1,54 @@
+/* update.h - what recognition says to a dialect: plain data, borrowed for one call.
+ *
+ * One clock for everything: samples at 16 kHz since the start of the stream. Dialects turn it
+ * into seconds or milliseconds on the way out.
+ */
+#ifndef UPDATE_H
+#define UPDATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define UPDATE_RATE_HZ 16000
+
+/* Which depth made a text, and why. */
+struct update_depth {
+    uint32_t used;      /* unfolds run */
+    uint32_t asked;     /* unfolds the client asked for; 0: it did not ask */
+    const char *reason; /* "asked", "default", "partial", "load", ... : static text */
+};
+
+struct update_word {
+    const char *text; /* UTF-8, as it should be shown */
+    int64_t start_samples, end_samples;
+    float confidence; /* 0..1 */
+};
+
+/* A span: a stretch of the stream between endpoints. */
+struct update_span {
+    int64_t start_samples, end_samples;
+    const struct update_word *words; /* [words_count] */
+    size_t words_count;
+    float mean_logp;   /* mean log-probability of the best path a frame */
+    float blank_share; /* mean probability of blank, 0..1 */
+    struct update_depth depth;
+};
+
+/* One message of a live stream. */
+struct update {
+    struct update_span span;
+    bool final;      /* immutable; else it replaces the last partial of the same span */
+    bool endpoint;   /* the speaker paused: an utterance ends here */
+    bool from_flush; /* the client asked for this (Finalize) */
+};
+
+/* A finished recording. */
+struct update_transcript {
+    const struct update_span *spans; /* [spans_count], in order, all final */
+    size_t spans_count;
+    int64_t duration_samples;
+    struct update_depth depth;
+};
+
+#endif

@@ -1,0 +1,143 @@
+/* engine.h - audio bytes in, updates out; knows no sockets and no dialects.
+ *
+ * The engine owns the worker threads, the queue and the audio decoding. Network threads only
+ * hand over bytes and get called back. Live work goes before batch work; within each class the
+ * oldest first. A batch file is cut into spans at pauses and its spans are separate pieces of
+ * work, so that a long upload never delays a caption by more than one span.
+ *
+ * Callbacks run on worker threads, one at a time for one job or stream, and must not block.
+ * What they are passed is borrowed for the call.
+ */
+#ifndef ENGINE_H
+#define ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fold.h"
+#include "update.h"
+
+struct engine;
+
+struct engine_options {
+    const struct fold_model *model; /* outlive the engine */
+    const struct fold_lm *lm;       /* NULL: greedy decoding */
+    uint32_t workers;               /* threads that compute; 0: one per CPU */
+    uint32_t max_live;              /* live streams at once */
+    uint32_t max_batch;             /* batch jobs queued or running at once */
+    uint32_t max_span_ms;           /* longest span recognised in one piece, e.g. 20000 */
+    uint64_t max_audio_ms;          /* longest recording accepted */
+};
+
+/* How a job ended. Rows: name, HTTP status, WebSocket close code, OpenAI error type, text. */
+#define ENGINE_ENDS(X)                                                                        \
+    X(ENGINE_OK, 200, 1000, "", "")                                                           \
+    X(ENGINE_BUSY, 429, 1013, "rate_limit_error", "too many jobs are waiting")                \
+    X(ENGINE_DRAINING, 503, 1012, "server_error", "the server is shutting down")              \
+    X(ENGINE_NOT_AUDIO, 400, 1008, "invalid_request_error", "the file is not audio we know")  \
+    X(ENGINE_EMPTY, 400, 1008, "invalid_request_error", "the file is empty")                  \
+    X(ENGINE_TRUNCATED, 400, 1008, "invalid_request_error", "the audio file is cut short")    \
+    X(ENGINE_TOO_LONG, 413, 1009, "invalid_request_error", "the recording is too long")       \
+    X(ENGINE_CANCELLED, 499, 1000, "", "cancelled")                                           \
+    X(ENGINE_FAILED, 500, 1011, "server_error", "internal error")
+
+enum engine_end {
+#define X(name, http, close, type, text) name,
+    ENGINE_ENDS(X)
+#undef X
+};
+int engine_end_http(enum engine_end end);
+int engine_end_close(enum engine_end end);
+const char *engine_end_type(enum engine_end end);
+const char *engine_end_text(enum engine_end end);
+
+/* 0 or a negative fold_err. The engine's threads start here. */
+int engine_open(struct engine **ret_engine, const struct engine_options *options);
+/* Refuses new work from now on; work in hand goes on. */
+void engine_drain(struct engine *engine);
+bool engine_is_idle(struct engine *engine);
+/* Cancels what is left (callbacks are made), joins the threads. */
+void engine_close(struct engine *engine);
+
+/* ---- batch ------------------------------------------------------------------------------ */
+
+struct engine_result {
+    enum engine_end end;
+    const char *detail;                         /* plain text for the client, may be NULL */
+    const struct update_transcript *transcript; /* when end is ENGINE_OK */
+    double queue_ms, compute_ms;
+};
+
+struct engine_batch_options {
+    uint32_t depth;                      /* unfolds wanted, 1..R; 0: full depth */
+    const struct fold_hotword *hotwords; /* copied */
+    size_t hotwords_count;
+    void (*done)(void *user, const struct engine_result *result); /* exactly once */
+    void *user;
+};
+
+struct engine_batch;
+
+/* fd: an unlinked spool file with the whole upload; the engine takes it and closes it in all
+ * cases. Returns ENGINE_OK and *ret_batch, or why not (then done is not called). The handle
+ * is valid until done returns. */
+enum engine_end engine_batch_start(struct engine *engine, int fd,
+                                   const struct engine_batch_options *options,
+                                   struct engine_batch **ret_batch);
+/* Any thread. done still comes, with ENGINE_CANCELLED, unless it has already. Identified by the
+ * user pointer given at start, so that a finished job is no error. */
+void engine_batch_cancel(struct engine *engine, void *user);
+
+/* ---- live ------------------------------------------------------------------------------- */
+
+enum engine_encoding { ENGINE_LINEAR16, ENGINE_LINEAR32, ENGINE_FLOAT32, ENGINE_MULAW, ENGINE_ALAW };
+
+struct engine_live_options {
+    enum engine_encoding encoding;
+    uint32_t rate_hz;  /* 8000..192000 */
+    uint32_t channels; /* 1..8, interleaved; mixed to mono */
+    uint32_t depth;    /* of finals, 1..R; 0: full depth */
+    uint32_t partial_depth; /* 0: 1 */
+    bool partials;          /* interim results wanted */
+    uint32_t partial_every_ms; /* audio between partials; 0: default */
+    uint32_t endpointing_ms;   /* silence that ends a span; 0: default */
+    const struct fold_hotword *hotwords; /* copied */
+    size_t hotwords_count;
+    void (*update)(void *user, const struct update *update);
+    /* All audio was dealt with, or the stream failed. Last call for this stream. */
+    void (*end)(void *user, enum engine_end end, int64_t duration_samples);
+    void *user;
+};
+
+struct engine_live;
+
+enum engine_end engine_live_open(struct engine *engine, const struct engine_live_options *options,
+                                 struct engine_live **ret_live);
+/* Copies. Bytes may be cut anywhere. Returns bytes now waiting: above engine_live_high_bytes
+ * the caller should stop reading from the client until a later push or update shows less. */
+size_t engine_live_push(struct engine_live *live, const void *bytes, size_t count);
+size_t engine_live_waiting(struct engine_live *live);
+size_t engine_live_high_bytes(const struct engine_live *live);
+/* Finalises what has been pushed so far; an update with from_flush (possibly of an empty span)
+ * follows. */
+void engine_live_flush(struct engine_live *live);
+/* No more audio: finals, then end(). */
+void engine_live_finish(struct engine_live *live);
+/* Drops the stream: no callback after this returns (it waits for one in progress). The handle
+ * is gone. Call it exactly once, also after end(); not from inside a callback. */
+void engine_live_close(struct engine_live *live);
+
+/* ---- numbers for /metrics ---------------------------------------------------------------- */
+
+#define ENGINE_DEPTHS 16
+struct engine_stats {
+    uint32_t live_streams, batch_jobs, queued_spans;
+    uint64_t spans_by_depth[ENGINE_DEPTHS]; /* final spans, index = depth */
+    uint64_t partials_by_depth[ENGINE_DEPTHS];
+    double audio_seconds, compute_seconds;
+    double stem_seconds, unfold_seconds, decode_seconds;
+};
+void engine_stats(struct engine *engine, struct engine_stats *ret_stats);
+
+#endif
