@@ -158,7 +158,7 @@ def main():
             with torch.no_grad():
                 x, frames = model.frontend(wave, samples)
                 x = mask_frames(x, args.mask, generator)
-                context = model._context(x, frames)
+                context = model.context(x, frames)
             with torch.set_grad_enabled(growing):
                 for block in model.prelude:
                     x = block(x, *context)

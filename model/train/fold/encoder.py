@@ -212,12 +212,12 @@ class Foldable(nn.Module):
     def features(self, wave, samples):
         """Frozen part: stem and prelude. -> x [B, T, d], context for unfold()."""
         x, frames = self.frontend(wave, samples)
-        context = self._context(x, frames)
+        context = self.context(x, frames)
         for block in self.prelude:
             x = block(x, *context)
         return x, frames, context
 
-    def _context(self, x, frames):
+    def context(self, x, frames):
         T = x.shape[1]
         keep = torch.arange(T, device=x.device)[None] < frames[:, None]
         c = self.config

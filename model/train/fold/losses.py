@@ -19,12 +19,8 @@ def distil(teacher, student, frames, lengths):
     """KL(teacher || student) summed over valid frames, per letter; no gradient to the teacher."""
     teacher = teacher.detach()
     kl = (teacher.exp() * (teacher - student)).sum(-1)  # [B, T]
-    keep = (frames[:, None] > _positions(kl)).to(kl.dtype)
+    keep = torch.arange(kl.shape[1], device=kl.device)[None] < frames[:, None]
     return (kl * keep).sum() / lengths.sum()
-
-
-def _positions(x):
-    return torch.arange(x.shape[1], device=x.device)[None]
 
 
 def joint(exits, frames, targets, lengths, kl_weight):
