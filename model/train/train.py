@@ -15,7 +15,6 @@ import dataclasses
 import json
 import math
 import pathlib
-import random
 import time
 
 import torch
@@ -49,7 +48,6 @@ def arguments():
     ap.add_argument("--save-minutes", type=float, default=5)
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    ap.add_argument("--workers", type=int, default=12 if torch.cuda.is_available() else 1)
     return ap.parse_args()
 
 
@@ -80,26 +78,14 @@ def parameter_groups(model, lr):
             {"params": groups["unfold"], "peak": 5 * lr, "weight_decay": 0.0}]
 
 
-class Clip(torch.utils.data.Dataset):
-    """Gives DataLoader workers whole batches: an item is a list of ids and a seed."""
-
-    def __init__(self, speech, plain):
-        self.speech, self.plain = speech, plain
-
-    def __getitem__(self, key):
-        ids, seed = key
-        return data.collate(self.speech, ids, None if self.plain else random.Random(seed))
-
-
 def mask_frames(x, share, generator):
     """Zero random spans of 4 to 12 stem frames, about so large a share of them: x [B, T, d]."""
     B, T, _ = x.shape
-    starts = torch.rand(B, T, generator=generator) < share / 8
+    t = torch.arange(T)[None]
+    starts = torch.where(torch.rand(B, T, generator=generator) < share / 8, t, -100)
     width = torch.randint(4, 13, (B, 1), generator=generator)
-    age = torch.where(starts, 0, 10 ** 6)
-    for t in range(1, T):
-        age[:, t] = torch.minimum(age[:, t], age[:, t - 1] + 1)
-    return x * (age >= width).to(x)[..., None]
+    keep = t - starts.cummax(1).values >= width
+    return x * keep.to(x)[..., None]
 
 
 def main():
@@ -128,23 +114,20 @@ def main():
         optimiser.load_state_dict(state["optimiser"])
     (out / "config.json").write_text(json.dumps({**dataclasses.asdict(config), "args": vars(args)}, indent=1))
 
-    speech = data.Speech(args.data, args.sets)
+    speech = data.Speech(args.data, args.sets, args.device)
     ids = speech.trainable(args.longest)
     print(f"{sum(speech.seconds(i) for i in ids) / 3600:.1f} h in {len(ids)} utterances, "
           f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {args.device}", flush=True)
-    dev = evaluation.subset(data.Speech(args.data, ["dev_clean"]), 60)
+    dev = evaluation.subset(data.Speech(args.data, ["dev_clean"], args.device), 60)
 
     began, start = time.time(), spent
     minutes = lambda: start + (time.time() - began) / 60
     curriculum = lambda: longest_now(minutes() / args.minutes, args.longest)
     stream = data.endless(speech, ids, args.batch_seconds, args.seed + step, curriculum)
-    keyed = ((batch, args.seed * 10 ** 6 + step + i) for i, batch in enumerate(stream))
-    loader = torch.utils.data.DataLoader(Clip(speech, args.plain), sampler=keyed, batch_size=None,
-                                         num_workers=args.workers, prefetch_factor=4)
     generator = torch.Generator().manual_seed(args.seed + step)
     saved, shown, smooth = minutes(), time.time(), None
     model.train()
-    for wave, samples, targets, lengths in loader:
+    for batch in stream:
         done = minutes() / args.minutes
         if done >= 1 or args.stop_after and minutes() - start >= args.stop_after:
             break
@@ -153,7 +136,7 @@ def main():
         for group in optimiser.param_groups:
             group["lr"] = group["peak"] * learning_rate(done)
         kl = args.kl if done >= args.grow + 0.25 * (1 - args.grow) else 0
-        wave, samples = wave.to(args.device), samples.to(args.device)
+        wave, samples, targets, lengths = data.collate(speech, batch, None if args.plain else generator)
         with torch.autocast(args.device, dtype=torch.bfloat16):
             with torch.no_grad():
                 x, frames = model.frontend(wave, samples)
@@ -163,7 +146,7 @@ def main():
                 for block in model.prelude:
                     x = block(x, *context)
             exits = model.unfold(x, context, depth)
-        loss, values = losses.joint(exits, frames, targets.to(args.device), lengths.to(args.device), kl)
+        loss, values = losses.joint(exits, frames, targets, lengths, kl)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

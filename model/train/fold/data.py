@@ -43,19 +43,22 @@ def pack(source, out):
 
 
 class Speech:
-    """Utterances of one or more packed sets."""
+    """Utterances of one or more packed sets, as one int16 tensor on device (mapped when on CPU)."""
 
-    def __init__(self, folder, names):
-        self.items = []  # (memmap, offset, samples, id, text)
-        for name in names:
-            wave = np.memmap(pathlib.Path(folder) / f"{name}.i16", dtype=np.int16, mode="r")
+    def __init__(self, folder, names, device="cpu"):
+        self.device, self.parts = device, []
+        self.items = []  # (part, offset, samples, id, text)
+        for part, name in enumerate(names):
+            wave = np.memmap(pathlib.Path(folder) / f"{name}.i16", dtype=np.int16, mode="c")
+            self.parts.append(torch.from_numpy(wave).to(device))
             for line in open(pathlib.Path(folder) / f"{name}.tsv"):
                 offset, samples, uid, _, words = line.rstrip("\n").split("\t")
-                self.items.append((wave, int(offset), int(samples), uid, words))
+                self.items.append((part, int(offset), int(samples), uid, words))
 
     def wave(self, i):
-        memory, offset, samples, _, _ = self.items[i]
-        return memory[offset:offset + samples].astype(np.float32) / 32768
+        """float32 [samples] in [-1, 1]"""
+        part, offset, samples, _, _ = self.items[i]
+        return self.parts[part][offset:offset + samples].float() / 32768
 
     def seconds(self, i):
         return self.items[i][2] / RATE
@@ -70,18 +73,17 @@ class Speech:
                 and len(text.encode(self.text(i))) < 41 * self.seconds(i) * 0.8]
 
 
-def collate(speech, ids, rng=None):
-    """-> wave [B, N] float32, samples [B], targets [sum], target lengths [B]. rng: augment."""
+def collate(speech, ids, generator=None):
+    """-> wave [B, N] float32, samples [B], targets [sum], target lengths [B], on the set's device.
+    generator: augment."""
     waves = [speech.wave(i) for i in ids]
-    if rng is not None:
-        waves = [augment.augment(w, rng) for w in waves]
-    samples = torch.tensor([len(w) for w in waves])
-    wave = torch.zeros(len(waves), int(samples.max()))
-    for row, w in zip(wave, waves):
-        row[:len(w)] = torch.from_numpy(w)
+    samples = torch.tensor([len(w) for w in waves], device=speech.device)
+    wave = torch.nn.utils.rnn.pad_sequence(waves, batch_first=True)
+    if generator is not None:
+        wave, samples = augment.augment(wave, samples, generator)
     letters = [text.encode(speech.text(i)) for i in ids]
-    targets = torch.tensor([x for seq in letters for x in seq])
-    return wave, samples, targets, torch.tensor([len(seq) for seq in letters])
+    targets = torch.tensor([x for seq in letters for x in seq], device=speech.device)
+    return wave, samples, targets, torch.tensor([len(seq) for seq in letters], device=speech.device)
 
 
 def batches(speech, ids, seconds, rng):
