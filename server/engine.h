@@ -105,6 +105,9 @@ struct engine_live_options {
     const struct fold_hotword *hotwords; /* copied */
     size_t hotwords_count;
     void (*update)(void *user, const struct update *update);
+    /* NULL or: what waits has fallen below half of engine_live_high_bytes after having been
+     * above it. Silence makes no updates, so a caller that stopped reading needs this. */
+    void (*ready)(void *user);
     /* All audio was dealt with, or the stream failed. Last call for this stream. */
     void (*end)(void *user, enum engine_end end, int64_t duration_samples);
     void *user;
@@ -115,7 +118,7 @@ struct engine_live;
 enum engine_end engine_live_open(struct engine *engine, const struct engine_live_options *options,
                                  struct engine_live **ret_live);
 /* Copies. Bytes may be cut anywhere. Returns bytes now waiting: above engine_live_high_bytes
- * the caller should stop reading from the client until a later push or update shows less. */
+ * the caller should stop reading from the client until ready() is called. */
 size_t engine_live_push(struct engine_live *live, const void *bytes, size_t count);
 size_t engine_live_waiting(struct engine_live *live);
 size_t engine_live_high_bytes(const struct engine_live *live);

@@ -32,8 +32,9 @@ may_use() { # rooms that a room may use, itself included
 libraries='
 microhttpd.h:      server/http*.[ch]
 libwebsockets.h:   server/ws*.[ch]
-sndfile.h:         server/audio/*
+sndfile.h:         server/audio/* tests/unit/*
 soxr.h:            server/audio/*
+mpg123.h:          server/audio/*
 cblas.h:           model/* tests/bench/*
 pthread.h:         server/* tests/* clients/*
 sys/socket.h:      server/* tests/* clients/*
