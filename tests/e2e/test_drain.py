@@ -1,0 +1,120 @@
+"""SIGTERM loses nothing: what has begun is finished, and only then does the daemon go."""
+
+import asyncio
+import http.client
+import json
+import threading
+import time
+
+import harness
+import live
+
+
+def parts(clip):
+    """A multipart body as (content type, head, audio, tail)."""
+    boundary = "endtoend"
+    head = (f"--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.flac\"\r\n"
+            "Content-Type: application/octet-stream\r\n\r\n").encode()
+    tail = (f"\r\n--{boundary}\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nfoldscribe"
+            f"\r\n--{boundary}--\r\n").encode()
+    return f"multipart/form-data; boundary={boundary}", head, clip.path.read_bytes(), tail
+
+
+def chunk(data):
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def upload(daemon, clip, meanwhile=lambda: None):
+    """A chunked upload; meanwhile() is called when half of the audio is sent. -> (status, answer)."""
+    kind, head, audio, tail = parts(clip)
+    half = len(audio) // 2
+    connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=60)
+    connection.putrequest("POST", "/v1/audio/transcriptions")
+    connection.putheader("Content-Type", kind)
+    connection.putheader("Transfer-Encoding", "chunked")
+    connection.endheaders()
+    connection.send(chunk(head) + chunk(audio[:half]))
+    meanwhile()
+    connection.send(chunk(audio[half:]) + chunk(tail) + b"0\r\n\r\n")
+    response = connection.getresponse()
+    answer = response.status, json.loads(response.read())
+    connection.close()
+    return answer
+
+
+def test_an_upload_that_has_begun_is_transcribed(clip):
+    with harness.Daemon() as daemon:
+        plain = upload(daemon, clip)
+        readiness = []
+
+        def drain():
+            daemon.terminate()
+            time.sleep(0.1)
+            readiness.append(daemon.status("/readyz"))
+            time.sleep(0.5)
+
+        drained = upload(daemon, clip, drain)
+        assert plain[0] == drained[0] == 200
+        assert drained[1]["text"] == plain[1]["text"] != ""
+        assert readiness == [503], "still answering, and saying that it goes"
+        assert daemon.wait() == 0
+
+
+def test_uploads_that_wait_their_turn_are_transcribed(clips):
+    with harness.Daemon("--workers", 1) as daemon:
+        answers = {}
+
+        def one(clip):
+            answers[clip] = upload(daemon, clip)
+
+        threads = [threading.Thread(target=one, args=(c,)) for c in clips[:4]]
+        for t in threads:
+            t.start()
+        time.sleep(0.4)
+        daemon.terminate()
+        for t in threads:
+            t.join()
+        assert daemon.wait() == 0
+        assert all(status == 200 for status, _ in answers.values()), answers
+        texts = [(c.text, answer["text"]) for c, (_, answer) in answers.items()]
+        assert harness.word_error_rate(texts) < 0.5
+
+
+def test_a_live_stream_speaks_to_its_end(clip):
+    with harness.Daemon() as daemon:
+        undisturbed = asyncio.run(live.stream(daemon, clip.pcm(), pace=20))
+
+        async def talk():
+            heard = live.Heard()
+            async with live.connect(daemon) as socket:
+                listening = asyncio.create_task(live.listen(socket, heard))
+                pcm = clip.pcm()
+                half = len(pcm) // 4 * 2
+                await live.speak(socket, pcm[:half])
+                daemon.terminate()
+                await live.speak(socket, pcm[half:])
+                await live.say(socket, "CloseStream")
+                await asyncio.wait_for(listening, 60)
+            return heard
+
+        heard = asyncio.run(talk())
+        assert heard.close[0] == 1000
+        assert heard.words() == undisturbed.words() and heard.words()
+        assert heard.metadata()["duration"] == undisturbed.metadata()["duration"]
+        assert daemon.wait() == 0
+
+
+def test_nobody_new_is_let_in_after_the_listener_closed(clip):
+    with harness.Daemon() as daemon:
+        async def talk():
+            async with live.connect(daemon) as socket:
+                await live.speak(socket, clip.pcm()[:32000])
+                daemon.terminate()
+                await asyncio.sleep(1.5)
+                assert daemon.status("/readyz") is None
+                assert daemon.process.poll() is None
+                await live.say(socket, "CloseStream")
+                await live.listen(socket, live.Heard())
+
+        asyncio.run(talk())
+        assert daemon.wait() == 0

@@ -1,0 +1,41 @@
+"""The official JavaScript clients. NODE_PATH holds them (./check sees to it)."""
+
+import json
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+import harness
+
+HERE = pathlib.Path(__file__).parent
+
+
+def node(script, *arguments, stdin=b""):
+    if not shutil.which("node"):
+        pytest.skip("there is no node")
+    done = subprocess.run(["node", HERE / script, *map(str, arguments)], input=stdin, capture_output=True, timeout=120)
+    assert done.returncode == 0, done.stderr.decode()
+    return json.loads(done.stdout)
+
+
+def test_openai_uploads_a_stream_of_unknown_length(daemon, clip, deepest):
+    seen = node("openai_node.cjs", daemon.url, clip.path)
+    assert harness.word_error_rate([(clip.text, seen["json"]["text"])]) < 0.5
+    assert seen["json"]["depth"] == {"used": deepest, "asked": None, "reason": "default"}
+    assert seen["shallow"]["depth"] == {"used": 1, "asked": 1, "reason": "asked"}
+    assert seen["text"] == seen["json"]["text"] + "\n"
+    assert [w["word"] for w in seen["verbose"]["words"]] == seen["json"]["text"].split()
+    assert {"foldscribe", "whisper-1"} <= set(seen["models"])
+    refused = seen["refused"]
+    assert (refused["kind"], refused["status"], refused["code"], refused["param"]) == \
+        ("NotFoundError", 404, "model_not_found", "model")
+    assert refused["requestID"] and "foldscribe" in refused["message"]
+
+
+def test_deepgram_hears_results_and_metadata(daemon, clip):
+    messages = node("deepgram_node.cjs", daemon.ws, daemon.url, stdin=clip.pcm())
+    texts = [m["channel"]["alternatives"][0]["transcript"] for m in messages if m["type"] == "Results" and m["is_final"]]
+    assert harness.word_error_rate([(clip.text, " ".join(texts))]) < 0.5
+    assert messages[-1]["type"] == "Metadata"

@@ -1,0 +1,193 @@
+"""Batch transcription by the official Python client of OpenAI."""
+
+import io
+import wave
+
+import openai
+import pytest
+
+import harness
+
+FORMATS_OF_TEXT = ["text", "srt", "vtt"]
+
+
+@pytest.fixture(scope="module")
+def client(daemon):
+    return openai.OpenAI(base_url=daemon.url + "/v1", api_key="any", max_retries=0)
+
+
+def transcribe(client, file, model="foldscribe", **options):
+    return client.audio.transcriptions.create(model=model, file=file, **options)
+
+
+def wav(pcm, rate=harness.RATE):
+    out = io.BytesIO()
+    with wave.open(out, "wb") as w:
+        w.setnchannels(1)
+        w.setsampwidth(2)
+        w.setframerate(rate)
+        w.writeframes(pcm)
+    return ("clip.wav", out.getvalue())
+
+
+def test_json_holds_the_text_and_the_depth_that_made_it(client, clip, deepest):
+    answer = transcribe(client, clip.path)
+    assert harness.word_error_rate([(clip.text, answer.text)]) < 0.5
+    assert answer.depth == {"used": deepest, "asked": None, "reason": "default"}
+    assert answer.usage.type == "duration"
+    assert answer.usage.seconds == pytest.approx(clip.seconds(), abs=1)
+
+
+def test_depth_is_asked_for_in_the_name_of_the_model(client, clip, deepest):
+    for depth in range(1, deepest + 1):
+        answer = transcribe(client, clip.path, model=f"foldscribe@{depth}")
+        assert answer.depth == {"used": depth, "asked": depth, "reason": "asked"}
+        assert answer.text
+
+
+def test_depth_is_asked_for_by_a_form_field(client, clip):
+    answer = transcribe(client, clip.path, extra_body={"depth": 1})
+    assert answer.depth == {"used": 1, "asked": 1, "reason": "asked"}
+    assert answer.text == transcribe(client, clip.path, model="foldscribe@1").text
+
+
+def test_the_same_recording_gives_the_same_text_under_every_name(client, clip):
+    names = [m.id for m in client.models.list()]
+    assert {"foldscribe", "whisper-1"} <= set(names) and len(names) == len(set(names))
+    assert len({transcribe(client, clip.path, model=name).text for name in names}) == 1
+    for name in names:
+        assert client.models.retrieve(name).id == name
+
+
+def test_verbose_json_tells_words_with_times(client, clip):
+    answer = transcribe(client, clip.path, response_format="verbose_json",
+                        timestamp_granularities=["word", "segment"])
+    assert answer.task == "transcribe" and answer.language == "english"
+    assert answer.duration == pytest.approx(clip.seconds(), abs=0.01)
+    assert [w.word for w in answer.words] == answer.text.split()
+    times = [t for w in answer.words for t in (w.start, w.end)]
+    assert times == sorted(times) and 0 <= times[0] and times[-1] <= answer.duration
+    assert all(w.end - w.start < 2 for w in answer.words)
+    assert [s.id for s in answer.segments] == list(range(len(answer.segments)))
+    assert " ".join(s.text.strip() for s in answer.segments) == answer.text
+    for segment in answer.segments:
+        assert 0 <= segment.start < segment.end <= answer.duration
+        assert segment.avg_logprob <= 0 and 0 <= segment.no_speech_prob <= 1
+        assert segment.tokens is not None and segment.temperature == 0 and segment.seek == 0
+        assert segment.compression_ratio > 0
+    assert answer.depth["reason"] == "default"
+
+
+@pytest.mark.parametrize("name", FORMATS_OF_TEXT)
+def test_formats_of_plain_text_carry_the_depth_in_a_header(client, clip, deepest, name):
+    raw = client.audio.transcriptions.with_raw_response.create(
+        model="foldscribe", file=clip.path, response_format=name)
+    assert raw.headers["x-depth"] == f"used={deepest} asked=- reason=default"
+    assert "json" not in raw.headers["content-type"] and raw.headers["x-request-id"]
+    words = transcribe(client, clip.path).text
+    shown = raw.text
+    if name == "text":
+        assert shown == words + "\n"
+    else:
+        assert shown.startswith("WEBVTT\n\n" if name == "vtt" else "1\n")
+        assert ("," in shown.split("-->")[1].split("\n")[0]) == (name == "srt")
+        lines = [line for line in shown.splitlines()
+                 if line and "-->" not in line and line != "WEBVTT" and not line.isdigit()]
+        assert " ".join(lines) == words
+
+
+@pytest.mark.parametrize("sox_options", [
+    ["-r", 44100, "-c", 2, "-t", "wav"], ["-r", 8000, "-t", "wav"], ["-b", 24, "-r", 48000, "-t", "flac"],
+    ["-e", "float", "-b", 32, "-t", "wav"], ["-r", 48000, "-c", 3, "-t", "wav"], ["-t", "ogg"],
+], ids=lambda o: " ".join(map(str, o)))
+def test_any_rate_and_channel_count_gives_about_the_same_words(client, clip, sox_options):
+    made = harness.sox(clip.path, *sox_options, "-")
+    answer = transcribe(client, ("upload.bin", made))
+    plain = transcribe(client, clip.path).text
+    assert harness.word_error_rate([(plain, answer.text)]) < 0.35
+
+
+def test_a_wav_cut_short_gives_the_words_that_are_there(client, clip):
+    name, whole = wav(clip.pcm())
+    answer = transcribe(client, (name, whole[:len(whole) * 2 // 3]))
+    plain = transcribe(client, clip.path).text
+    assert 0 < len(answer.text.split()) < len(plain.split())
+
+
+def test_silence_is_an_empty_text(client):
+    answer = transcribe(client, wav(bytes(2 * 3 * harness.RATE)), response_format="verbose_json")
+    assert answer.text == "" and answer.duration == pytest.approx(3)
+    assert not answer.segments
+
+
+def test_a_long_recording_keeps_every_utterance(client, clips, bounds):
+    gap = bytes(2 * int(0.7 * harness.RATE))
+    chosen = clips[:6]
+    answer = transcribe(client, wav(gap.join(c.pcm() for c in chosen)), response_format="verbose_json")
+    reference = " ".join(c.text for c in chosen)
+    alone = max(bounds["batch_wer_percent"].values())
+    assert 100 * harness.word_error_rate([(reference, answer.text)]) <= alone + 5
+    assert answer.duration == pytest.approx(sum(c.seconds() for c in chosen) + 0.7 * 5, abs=0.01)
+    starts = [s.start for s in answer.segments]
+    assert len(starts) >= len(chosen) - 1 and starts == sorted(starts)
+
+
+def refused(client, error, param, *words, file=None, model="foldscribe", clip=None, **options):
+    with pytest.raises(error) as caught:
+        transcribe(client, file if file is not None else clip.path, model=model, **options)
+    body = caught.value.body
+    assert body["type"] == "invalid_request_error" and body["param"] == param, body
+    for word in words:
+        assert word in body["message"], body["message"]
+    assert caught.value.request_id
+    return body
+
+
+def test_an_unknown_model_is_not_found_and_the_known_ones_are_named(client, clip):
+    body = refused(client, openai.NotFoundError, "model", "no-such-model", "foldscribe", "whisper-1",
+                   clip=clip, model="no-such-model")
+    assert body["code"] == "model_not_found"
+    with pytest.raises(openai.NotFoundError):
+        client.models.retrieve("no-such-model")
+
+
+@pytest.mark.parametrize("depth", [0, 99, -1, "deep", "1.5", ""])
+def test_a_depth_out_of_range_names_the_range(client, clip, deepest, depth):
+    refused(client, openai.BadRequestError, "depth", "1", str(deepest), clip=clip, extra_body={"depth": depth})
+    refused(client, openai.BadRequestError, "model", "1", str(deepest), clip=clip, model=f"foldscribe@{depth}")
+
+
+def test_an_unknown_format_names_those_that_exist(client, clip):
+    refused(client, openai.BadRequestError, "response_format", "json", "verbose_json", "text", "srt", "vtt",
+            clip=clip, response_format="yaml")
+
+
+def test_an_unknown_granularity_names_those_that_exist(client, clip):
+    refused(client, openai.BadRequestError, "timestamp_granularities[]", "word", "segment", clip=clip,
+            response_format="verbose_json", timestamp_granularities=["letter"])
+
+
+@pytest.mark.parametrize("file, words", [
+    (("empty.wav", b""), ["empty"]),
+    (("page.pdf", b"%PDF-1.7 " + bytes(4000)), ["wav", "flac"]),
+    (("text.wav", b"not audio at all, whatever its name says " * 50), ["wav", "flac"]),
+    (("header.wav", wav(b"")[1][:20]), []),
+    (("nothing.wav", wav(b"")[1]), []),
+], ids=["empty", "pdf", "text", "cut header", "no samples"])
+def test_what_is_not_audio_is_refused_by_name(client, file, words):
+    refused(client, openai.BadRequestError, "file", *words, file=file)
+
+
+def test_translation_is_clearly_not_there(client, clip):
+    with pytest.raises(openai.NotFoundError) as caught:
+        client.audio.translations.create(model="foldscribe", file=clip.path)
+    assert "transcriptions" in caught.value.body["message"]
+
+
+def test_four_at_once_give_what_each_gives_alone(client, clips):
+    from concurrent.futures import ThreadPoolExecutor
+
+    alone = [transcribe(client, c.path).text for c in clips[:4]]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda c: transcribe(client, c.path).text, clips[:4]))
+    assert together == alone

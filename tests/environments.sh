@@ -1,0 +1,57 @@
+# Python and npm packages for tests, kept in the user's cache folder; sourced by ./check.
+# Each environment is made once for a list of packages and found again by that list's hash.
+
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/foldscribe
+
+environment() { # name, file that lists the packages, function that fills a folder: prints the folder
+    local name=$1 list=$2 fill=$3 folder
+    folder=$cache/$name-$({ python3 --version; cat "$list"; } | sha256sum | cut -c1-12)
+    if [[ ! -f $folder/complete ]]; then
+        echo "Installing the packages of $list into $folder" >&2
+        rm -rf "$folder"
+        mkdir -p "$folder"
+        "$fill" "$folder" "$list" >&2 && touch "$folder/complete" || return 1
+    fi
+    echo "$folder"
+}
+
+# Official Python clients and pytest: prints the python that has them.
+clients_python() {
+    local folder
+    folder=$(environment clients tests/e2e/requirements.txt fill_clients) && echo "$folder/bin/python"
+}
+fill_clients() { # folder, requirements
+    python3 -m venv "$1" &&
+        timeout 600 "$1/bin/python" -m pip install --quiet --disable-pip-version-check -r "$2"
+}
+
+# Official JavaScript clients: prints the node_modules folder.
+clients_node() {
+    local folder
+    command -v npm >/dev/null || return 1
+    folder=$(environment node tests/e2e/package.json fill_node) && echo "$folder/node_modules"
+}
+fill_node() { # folder, package.json
+    cp "$2" "$1" && timeout 600 npm install --prefix "$1" --no-audit --no-fund --loglevel=error
+}
+
+# PyTorch and what the trainer uses: prints a python. Takes a PyTorch that python3 has already; else
+# installs a CPU build where the package index offers one, and never several GB of CUDA libraries.
+trainer_python() {
+    local folder
+    folder=$(environment trainer tests/train/requirements.txt fill_trainer) && echo "$folder/bin/python"
+}
+fill_trainer() { # folder, requirements
+    local pip=("$1/bin/python" -m pip --disable-pip-version-check)
+    if python3 -c 'import torch' 2>/dev/null; then
+        python3 -m venv --system-site-packages "$1" || return 1
+    else
+        python3 -m venv "$1" || return 1
+        if timeout 200 "${pip[@]}" install --quiet --dry-run --report - -r "$2" |
+            grep -q '"name": "\(nvidia\|cuda\)-'; then
+            echo "The package index offers no CPU build of PyTorch." >&2
+            return 1
+        fi
+    fi
+    timeout 900 "${pip[@]}" install --quiet -r "$2"
+}
