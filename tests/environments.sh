@@ -22,7 +22,7 @@ clients_python() {
 }
 fill_clients() { # folder, requirements
     python3 -m venv "$1" &&
-        timeout 600 "$1/bin/python" -m pip install --quiet --disable-pip-version-check -r "$2"
+        timeout 600 "$1/bin/python" -m pip install -qq --disable-pip-version-check -r "$2"
 }
 
 # Official JavaScript clients: prints the node_modules folder.
@@ -47,11 +47,11 @@ fill_trainer() { # folder, requirements
         python3 -m venv --system-site-packages "$1" || return 1
     else
         python3 -m venv "$1" || return 1
-        if timeout 200 "${pip[@]}" install --quiet --dry-run --report - -r "$2" |
+        if timeout 200 "${pip[@]}" install -qq --dry-run --report - -r "$2" |
             grep -q '"name": "\(nvidia\|cuda\)-'; then
             echo "The package index offers no CPU build of PyTorch." >&2
             return 1
         fi
     fi
-    timeout 900 "${pip[@]}" install --quiet -r "$2"
+    timeout 900 "${pip[@]}" install -qq -r "$2"
 }

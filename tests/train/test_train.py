@@ -1,0 +1,109 @@
+"""The trainer's commands one after the other, as its README gives them: on synthetic sound, from
+random weights, for seconds. What they learn is nothing; that they fit together is the point."""
+
+import dataclasses
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+TRAINER = pathlib.Path(__file__).resolve().parents[2] / "model" / "train"
+sys.path.insert(0, str(TRAINER))
+
+from fold import moonshine  # noqa: E402
+from fold.encoder import Config, Foldable  # noqa: E402
+from fold.text import VOCAB  # noqa: E402
+
+RATE = 16000
+SENTENCES = ["one fold", "Two folds.", "it's three", "four at last"]
+
+
+def command(script, *arguments):
+    done = subprocess.run([sys.executable, TRAINER / script, *map(str, arguments)], timeout=300,
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("train")
+
+
+@pytest.fixture(scope="module")
+def packed(folder):
+    """Two sets of four sentences each, as tones, through pack.py."""
+    noise = np.random.default_rng(1)
+    for name in ("train_tones", "dev_clean"):
+        source = folder / "speech" / name
+        source.mkdir(parents=True)
+        rows, clips, at = ["shard\tstart_s\tdur_s\tid\tspeaker\ttext"], [], 0.0
+        for n, sentence in enumerate(SENTENCES):
+            seconds = 1.2 + 0.3 * n
+            t = np.arange(round(seconds * RATE)) / RATE
+            clips.append(0.3 * np.sin(2 * np.pi * (200 + 150 * n) * t) + 0.01 * noise.standard_normal(len(t)))
+            clips.append(np.zeros(RATE // 10))
+            rows.append(f"000.flac\t{at:.3f}\t{seconds:.3f}\t{name}-{n}\ttone\t{sentence}")
+            at += seconds + 0.1
+        soundfile.write(source / "000.flac", np.concatenate(clips), RATE)
+        (source / "manifest.tsv").write_text("\n".join(rows) + "\n")
+    command("pack.py", "--speech", folder / "speech", "--out", folder / "data")
+    return folder / "data"
+
+
+@pytest.fixture(scope="module")
+def start(folder):
+    """A run that holds random weights of Moonshine tiny's shape, in place of a download."""
+    torch.manual_seed(1)
+    shape = {k: v for k, v in moonshine.SHAPES["tiny"].items() if k != "layers"}
+    config = Config(**shape, prelude=4, blocks=2, unfolds=3, vocab=len(VOCAB))
+    run = folder / "start"
+    run.mkdir()
+    torch.save({"model": Foldable(config).state_dict()}, run / "last.pt")
+    (run / "config.json").write_text(json.dumps(dataclasses.asdict(config)))
+    return run
+
+
+@pytest.fixture(scope="module")
+def trained(folder, packed, start):
+    def train(budget_minutes=600):
+        return command("train.py", "--data", packed, "--out", folder / "run", "--foundation", "tiny",
+                       "--from-run", start, "--sets", "train_tones", "--device", "cpu", "--grow", 0,
+                       "--batch-seconds", 3, "--minutes", budget_minutes, "--stop-after", 0.06)
+
+    train()
+    return train
+
+
+def state(folder):
+    return torch.load(folder / "run" / "last.pt", map_location="cpu")
+
+
+def test_packing_keeps_every_utterance_and_its_words(packed):
+    index = [line.split("\t") for line in (packed / "train_tones.tsv").read_text().splitlines()]
+    assert [row[4] for row in index] == SENTENCES
+    assert [int(row[1]) for row in index] == [round((1.2 + 0.3 * n) * RATE) for n in range(4)]
+    assert (packed / "train_tones.i16").stat().st_size == 2 * sum(int(row[1]) for row in index)
+
+
+def test_training_takes_steps_and_resumes_where_it_stopped(folder, trained):
+    first = state(folder)
+    assert first["step"] >= 1 and all(v.isfinite().all() for v in first["model"].values())
+    trained()
+    second = state(folder)
+    assert second["step"] > first["step"] and second["minutes"] > first["minutes"]
+    assert len((folder / "run" / "log.tsv").read_text().splitlines()) == 2
+    moved = [k for k in first["model"] if not torch.equal(first["model"][k], second["model"][k])]
+    assert any(k.startswith("blocks.") for k in moved) and any(k.startswith("exit.head") for k in moved)
+    assert not any(k.startswith("frontend.") for k in moved), "the stem stays as it was pretrained"
+
+
+def test_a_run_that_has_spent_its_budget_stops_at_once(folder, trained):
+    before = state(folder)["step"]
+    trained(budget_minutes=0.01)
+    assert state(folder)["step"] == before
