@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The folder rules of ARCHITECTURE.md:  check_layers.sh ROOT BUILD
 # Which folder's headers a folder may include, and which library header belongs to which files.
-set -euo pipefail
+set -feuo pipefail # no globs expand: patterns are matched, not listed
 root=$1 build=$2
 cd "$root"
 breaches=0

@@ -1,0 +1,351 @@
+/* A recording, from file to transcript.
+ *
+ * One token of a job goes round in the queue. The worker that gets it decodes until the next span
+ * is complete, copies that, gives the token back to the end of the queue, and only then
+ * recognises: so several workers may work on spans of one job, but only one at a time on
+ * its file, and jobs take turns. Decoding stops after SLICE_SAMPLES even if there was only
+ * silence, so that a live stream need not wait for an hour of it.
+ *
+ * The job ends when its token is gone (all decoded, or something went wrong) and the last span
+ * is recognised.
+ */
+#include "batch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine_state.h"
+#include "recording.h"
+#include "transcript.h"
+
+#define PAUSE_MS      800 /* ends a span: shorter pauses give the model more context */
+#define SLICE_SAMPLES (30 * UPDATE_RATE_HZ)
+#define PULL_SAMPLES  4096
+
+struct engine_batch {
+    struct engine_batch *next; /* {engine->lock} */
+    struct engine *engine;
+    struct queue_work work; /* the token */
+    void (*done)(void *user, const struct engine_result *result);
+    void *user;
+    struct update_depth depth;
+    struct hotwords *hotwords;
+    atomic_bool cancelled;
+    double started_ms;
+
+    /* The token's holder only. */
+    int fd; /* until the recording is opened; -1 */
+    struct recording *recording;
+    struct endpoint *endpoint;
+    float pulled[PULL_SAMPLES];
+    size_t pulled_at, pulled_count;
+    bool decoded; /* all of it */
+
+    pthread_mutex_t lock;
+    double queue_ms, compute_ms; /* {lock} */
+    uint32_t holders;            /* {lock} the token, and spans being recognised */
+    enum engine_end end;         /* {lock} first thing that went wrong */
+    struct recording_note note;  /* {lock} its detail */
+    struct update_span *spans;   /* {lock} [spans_count], in order; room for spans_room */
+    size_t spans_count, spans_room;
+};
+
+static void batch_free(struct engine_batch *batch)
+{
+    for (size_t i = 0; i < batch->spans_count; i++)
+        transcript_release(&batch->spans[i]);
+    free(batch->spans);
+    endpoint_close(batch->endpoint);
+    recording_close(batch->recording);
+    if (batch->fd >= 0)
+        close(batch->fd);
+    hotwords_unref(batch->hotwords);
+    pthread_mutex_destroy(&batch->lock);
+    engine_unref(batch->engine);
+    free(batch);
+}
+
+/* The first failure is the job's. detail may be NULL. */
+static void batch_fail(struct engine_batch *batch, enum engine_end end, const char *detail)
+{
+    pthread_mutex_lock(&batch->lock);
+    if (batch->end == ENGINE_OK) {
+        batch->end = end;
+        snprintf(batch->note.text, sizeof(batch->note.text), "%s", detail ? detail : "");
+    }
+    pthread_mutex_unlock(&batch->lock);
+}
+
+static enum engine_end end_of(int recording_error)
+{
+    switch (recording_error) {
+    case RECORDING_EMPTY:
+        return ENGINE_EMPTY;
+    case RECORDING_UNKNOWN:
+        return ENGINE_NOT_AUDIO;
+    case RECORDING_TRUNCATED:
+        return ENGINE_TRUNCATED;
+    case RECORDING_TOO_LONG:
+        return ENGINE_TOO_LONG;
+    }
+    return ENGINE_FAILED;
+}
+
+/* Calls done() and frees. Nobody else holds the job any more. */
+static void batch_finish(struct engine_batch *batch)
+{
+    struct engine *engine = batch->engine;
+    const struct update_transcript transcript = {
+        .spans = batch->spans,
+        .spans_count = batch->spans_count,
+        .duration_samples = batch->recording ? recording_position(batch->recording) : 0,
+        .depth = batch->depth};
+    const struct engine_result result = {
+        .end = batch->end,
+        .detail = batch->note.text[0] ? batch->note.text : NULL,
+        .transcript = batch->end == ENGINE_OK ? &transcript : NULL,
+        .queue_ms = batch->queue_ms,
+        .compute_ms = batch->compute_ms};
+
+    pthread_mutex_lock(&engine->lock);
+    for (struct engine_batch **b = &engine->batches; *b; b = &(*b)->next)
+        if (*b == batch) {
+            *b = batch->next;
+            break;
+        }
+    pthread_mutex_unlock(&engine->lock);
+
+    batch->done(batch->user, &result);
+
+    pthread_mutex_lock(&engine->lock);
+    engine->batch_count--;
+    pthread_cond_broadcast(&engine->changed);
+    pthread_mutex_unlock(&engine->lock);
+    batch_free(batch);
+}
+
+static void batch_release(struct engine_batch *batch)
+{
+    pthread_mutex_lock(&batch->lock);
+    const uint32_t left = --batch->holders;
+    pthread_mutex_unlock(&batch->lock);
+    if (left == 0)
+        batch_finish(batch);
+}
+
+static bool batch_goes_on(struct engine_batch *batch)
+{
+    if (atomic_load(&batch->cancelled))
+        batch_fail(batch, ENGINE_CANCELLED, NULL);
+    pthread_mutex_lock(&batch->lock);
+    const bool ok = batch->end == ENGINE_OK;
+    pthread_mutex_unlock(&batch->lock);
+    return ok;
+}
+
+/* First thing that happens to a job on a worker. */
+static bool batch_begin(struct engine_batch *batch)
+{
+    const struct engine_options *options = &batch->engine->options;
+    struct recording_note note = {""};
+    const int fd = batch->fd;
+
+    pthread_mutex_lock(&batch->lock);
+    batch->queue_ms = queue_now_ms() - batch->started_ms;
+    pthread_mutex_unlock(&batch->lock);
+    batch->fd = -1;
+    const int error = recording_open(&batch->recording, fd,
+                                     options->max_audio_ms * (UPDATE_RATE_HZ / 1000), &note);
+    if (error) {
+        batch_fail(batch, end_of(error), note.text);
+        return false;
+    }
+    if (endpoint_open(&batch->endpoint, PAUSE_MS, options->max_span_ms) < 0) {
+        batch_fail(batch, ENGINE_FAILED, "out of memory");
+        return false;
+    }
+    return true;
+}
+
+/* Decodes until a span is complete (true), or the slice or the recording ends (false). */
+static bool batch_decode(struct engine_batch *batch, struct endpoint_span *ret_span)
+{
+    struct recording_note note;
+    size_t slice = 0;
+
+    while (!endpoint_span(batch->endpoint, ret_span)) {
+        if (batch->pulled_at < batch->pulled_count) {
+            const long taken = endpoint_push(batch->endpoint, batch->pulled + batch->pulled_at,
+                                             batch->pulled_count - batch->pulled_at);
+            if (taken < 0) {
+                batch_fail(batch, ENGINE_FAILED, "out of memory");
+                return false;
+            }
+            batch->pulled_at += (size_t)taken;
+            continue;
+        }
+        if (batch->decoded || slice >= SLICE_SAMPLES || atomic_load(&batch->cancelled))
+            return false;
+        const long got = recording_pull(batch->recording, batch->pulled, PULL_SAMPLES, &note);
+        if (got < 0) {
+            batch_fail(batch, end_of((int)got), note.text);
+            return false;
+        }
+        batch->pulled_at = 0;
+        batch->pulled_count = (size_t)got;
+        slice += (size_t)got;
+        if (got == 0) {
+            batch->decoded = true;
+            endpoint_flush(batch->endpoint);
+        }
+    }
+    return true;
+}
+
+/* A place for the next span; its index, or -1 without memory. */
+static long batch_reserve(struct engine_batch *batch)
+{
+    long index = -1;
+
+    pthread_mutex_lock(&batch->lock);
+    if (batch->spans_count == batch->spans_room) {
+        const size_t room = batch->spans_room ? 2 * batch->spans_room : 16;
+        struct update_span *spans = realloc(batch->spans, room * sizeof(*spans));
+        if (spans) {
+            batch->spans = spans;
+            batch->spans_room = room;
+        }
+    }
+    if (batch->spans_count < batch->spans_room) {
+        index = (long)batch->spans_count++;
+        batch->spans[index] = (struct update_span){0};
+        batch->holders++;
+    }
+    pthread_mutex_unlock(&batch->lock);
+    return index;
+}
+
+static void batch_recognise(struct engine_batch *batch, size_t index, struct worker *worker)
+{
+    struct worker_cost cost = {0};
+    struct update_span span = {0};
+    const double begun_ms = queue_now_ms();
+    const enum worker_end end = worker_recognise(worker, batch->depth, batch->hotwords,
+                                                 &batch->cancelled, &span, &cost);
+
+    if (end == WORKER_FAILED)
+        batch_fail(batch, ENGINE_FAILED, "the recording could not be recognised");
+    else if (end == WORKER_CANCELLED)
+        batch_fail(batch, ENGINE_CANCELLED, NULL);
+    else
+        engine_count(batch->engine, &cost, batch->depth.used, true);
+    pthread_mutex_lock(&batch->lock);
+    batch->compute_ms += queue_now_ms() - begun_ms;
+    batch->spans[index] = span;
+    pthread_mutex_unlock(&batch->lock);
+}
+
+static void batch_run(struct queue_work *work, struct worker *worker)
+{
+    struct engine_batch *batch =
+        (struct engine_batch *)((char *)work - offsetof(struct engine_batch, work));
+    struct endpoint_span span;
+    long index = -1;
+
+    if (batch_goes_on(batch) && (batch->recording || batch_begin(batch)) &&
+        batch_decode(batch, &span)) {
+        index = batch_reserve(batch);
+        if (index < 0) {
+            batch_fail(batch, ENGINE_FAILED, "out of memory");
+        } else {
+            worker_load(worker, &span);
+            endpoint_pop(batch->endpoint);
+        }
+    }
+    /* Decoded to the end: one round more finds nothing left. */
+    const bool more = batch_goes_on(batch) && !(batch->decoded && index < 0);
+    if (more)
+        queue_push(&batch->engine->queue, &batch->work, QUEUE_BATCH);
+    if (index >= 0) {
+        batch_recognise(batch, (size_t)index, worker);
+        batch_release(batch);
+    }
+    if (!more)
+        batch_release(batch);
+}
+
+enum engine_end engine_batch_start(struct engine *engine, int fd,
+                                   const struct engine_batch_options *options,
+                                   struct engine_batch **ret_batch)
+{
+    struct engine_batch *batch = calloc(1, sizeof(*batch));
+    enum engine_end end = ENGINE_OK;
+
+    if (!batch || pthread_mutex_init(&batch->lock, NULL)) {
+        free(batch);
+        close(fd);
+        return ENGINE_FAILED;
+    }
+    batch->engine = engine;
+    atomic_fetch_add(&engine->refs, 1);
+    batch->fd = fd;
+    batch->work.run = batch_run;
+    batch->done = options->done;
+    batch->user = options->user;
+    batch->depth = engine_depth(engine, options->depth);
+    batch->holders = 1;
+    batch->started_ms = queue_now_ms();
+    batch->hotwords = hotwords_copy(options->hotwords, options->hotwords_count);
+    if (!batch->hotwords) {
+        batch_free(batch);
+        return ENGINE_FAILED;
+    }
+
+    pthread_mutex_lock(&engine->lock);
+    if (engine->draining) {
+        end = ENGINE_DRAINING;
+    } else if (engine->batch_count >= engine->options.max_batch) {
+        end = ENGINE_BUSY;
+    } else {
+        engine->batch_count++;
+        batch->next = engine->batches;
+        engine->batches = batch;
+        *ret_batch = batch;
+        queue_push(&engine->queue, &batch->work, QUEUE_BATCH);
+    }
+    pthread_mutex_unlock(&engine->lock);
+    if (end != ENGINE_OK)
+        batch_free(batch);
+    return end;
+}
+
+/* {engine->lock} The job is in the list, so its token or a span is still to come. */
+static void batch_cancel_locked(struct engine_batch *batch)
+{
+    struct queue *queue = &batch->engine->queue;
+
+    atomic_store(&batch->cancelled, true);
+    if (queue_remove(queue, &batch->work))
+        queue_push_first(queue, &batch->work);
+}
+
+void engine_batch_cancel(struct engine *engine, void *user)
+{
+    pthread_mutex_lock(&engine->lock);
+    for (struct engine_batch *batch = engine->batches; batch; batch = batch->next)
+        if (batch->user == user)
+            batch_cancel_locked(batch);
+    pthread_mutex_unlock(&engine->lock);
+}
+
+void batch_abort_all(struct engine *engine)
+{
+    pthread_mutex_lock(&engine->lock);
+    for (struct engine_batch *batch = engine->batches; batch; batch = batch->next) {
+        batch_fail(batch, ENGINE_DRAINING, NULL);
+        batch_cancel_locked(batch);
+    }
+    pthread_mutex_unlock(&engine->lock);
+}

@@ -1,0 +1,45 @@
+/* engine_state.h - what engine.c, batch.c and live.c share; for nobody else.
+ *
+ * Locks, in the order in which they are taken: engine->lock, then the lock of one job or stream,
+ * then the queue's. Callbacks are made with none of them held.
+ *
+ * Lifetimes: a job belongs to the engine from start until done() has returned. A stream is held by
+ * its owner (until engine_live_close) and, while it is queued or runs, by a worker; the last one
+ * frees it. Jobs and streams hold the engine's memory, so that closing a stream after the engine
+ * is harmless.
+ */
+#ifndef ENGINE_STATE_H
+#define ENGINE_STATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "engine.h"
+#include "queue.h"
+#include "worker.h"
+
+struct engine {
+    struct engine_options options; /* workers, max_... as used: no zeros */
+    const struct fold_info *info;
+    atomic_uint refs;
+    struct queue queue;
+    struct worker *workers; /* [options.workers] */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;       /* a count below fell */
+    bool draining;                /* {lock} */
+    struct engine_batch *batches; /* {lock} a list, see batch.c */
+    struct engine_live *lives;    /* {lock} a list, see live.c */
+    uint32_t batch_count, live_count; /* {lock} fall when the last callback has returned */
+    struct engine_stats stats;    /* {lock} sums only */
+};
+
+void engine_unref(struct engine *engine);
+
+/* 0: full depth. */
+struct update_depth engine_depth(const struct engine *engine, uint32_t asked);
+
+/* Adds one recognised span to the sums. */
+void engine_count(struct engine *engine, const struct worker_cost *cost, uint32_t depth,
+                  bool final);
+
+#endif

@@ -1,0 +1,163 @@
+#include "worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "transcript.h"
+
+/* Silence put before and behind every span: a span cut inside speech has none of its own, and
+ * the stem drops an incomplete last frame. Measured: see tests/unit/test_engine.c. */
+#define LEAD_SAMPLES  1600
+#define TAIL_SAMPLES  3200
+#define DECODE_FRAMES 64 /* pushed to the decoder between two looks at the cancel flag */
+
+static void *work(void *user)
+{
+    struct worker *worker = user;
+
+    for (struct queue_work *item; (item = queue_pop(worker->queue));)
+        item->run(item, worker);
+    return NULL;
+}
+
+int worker_open(struct worker *worker, struct queue *queue, const struct fold_model *model,
+                const struct fold_lm *lm, uint32_t max_span_ms)
+{
+    const struct fold_info *info = fold_model_info(model);
+
+    *worker = (struct worker){.queue = queue, .model = model, .lm = lm};
+    worker->max_samples =
+        (size_t)max_span_ms * (UPDATE_RATE_HZ / 1000) + LEAD_SAMPLES + TAIL_SAMPLES;
+    const size_t frames = fold_frames(model, worker->max_samples);
+    worker->pcm = malloc(worker->max_samples * sizeof(float));
+    worker->logp = malloc(frames * info->vocab_size * sizeof(float));
+    if (!worker->pcm || !worker->logp)
+        return FOLD_ERR_MEMORY;
+    int error = fold_run_open(&worker->run, model, worker->max_samples);
+    if (error)
+        return error;
+    const struct fold_decoder_options options = fold_decoder_defaults();
+    error = fold_decoder_open(&worker->decoder, model, lm, &options);
+    if (error)
+        return error;
+    worker->started = pthread_create(&worker->thread, NULL, work, worker) == 0;
+    return worker->started ? FOLD_OK : FOLD_ERR_MEMORY;
+}
+
+void worker_close(struct worker *worker)
+{
+    if (worker->started)
+        pthread_join(worker->thread, NULL);
+    fold_decoder_close(worker->hot_decoder);
+    fold_decoder_close(worker->decoder);
+    fold_run_close(worker->run);
+    free(worker->logp);
+    free(worker->pcm);
+}
+
+void worker_load(struct worker *worker, const struct endpoint_span *span)
+{
+    const size_t most = worker->max_samples - LEAD_SAMPLES - TAIL_SAMPLES;
+    const size_t count = span->count < most ? span->count : most;
+
+    memset(worker->pcm, 0, LEAD_SAMPLES * sizeof(float));
+    memcpy(worker->pcm + LEAD_SAMPLES, span->pcm, count * sizeof(float));
+    memset(worker->pcm + LEAD_SAMPLES + count, 0, TAIL_SAMPLES * sizeof(float));
+    worker->loaded_samples = LEAD_SAMPLES + count + TAIL_SAMPLES;
+    worker->first_samples = span->start_samples - LEAD_SAMPLES;
+    worker->start_samples = span->start_samples;
+    worker->end_samples = span->start_samples + (int64_t)count;
+}
+
+/* The decoder for these hotwords; the one with hotwords is kept until others come. */
+static struct fold_decoder *decoder_for(struct worker *worker, const struct hotwords *hotwords)
+{
+    struct fold_decoder_options options = fold_decoder_defaults();
+
+    if (!hotwords || !hotwords->count)
+        return worker->decoder;
+    if (worker->hot_decoder && worker->hot_id == hotwords->id)
+        return worker->hot_decoder;
+    fold_decoder_close(worker->hot_decoder);
+    worker->hot_decoder = NULL;
+    options.hotwords = hotwords->words;
+    options.hotwords_count = hotwords->count;
+    if (fold_decoder_open(&worker->hot_decoder, worker->model, worker->lm, &options) < 0)
+        return NULL;
+    worker->hot_id = hotwords->id;
+    return worker->hot_decoder;
+}
+
+/* Moves the clock on and returns the seconds since it was there. */
+static double lap(double *clock_ms)
+{
+    const double before = *clock_ms;
+
+    *clock_ms = queue_now_ms();
+    return (*clock_ms - before) / 1e3;
+}
+
+static enum worker_end unfold(struct worker *worker, uint32_t depth, const atomic_bool *cancelled,
+                              struct worker_cost *cost)
+{
+    double clock_ms = queue_now_ms();
+
+    const int error = fold_run_begin(worker->run, worker->pcm, worker->loaded_samples);
+    cost->stem_seconds += lap(&clock_ms);
+    if (error)
+        return WORKER_FAILED;
+    while (fold_run_depth(worker->run) < depth) {
+        if (atomic_load(cancelled))
+            return WORKER_CANCELLED;
+        if (fold_run_unfold(worker->run) < 0)
+            return WORKER_FAILED;
+    }
+    const int exit_error = fold_run_exit(worker->run, worker->logp);
+    cost->unfold_seconds += lap(&clock_ms);
+    return exit_error ? WORKER_FAILED : WORKER_DONE;
+}
+
+static enum worker_end decode(struct worker *worker, struct fold_decoder *decoder,
+                              const atomic_bool *cancelled, struct fold_result *ret_result)
+{
+    const size_t V = fold_model_info(worker->model)->vocab_size;
+    const size_t T = fold_run_frames(worker->run);
+
+    fold_decoder_reset(decoder);
+    for (size_t t = 0; t < T; t += DECODE_FRAMES) {
+        if (atomic_load(cancelled))
+            return WORKER_CANCELLED;
+        const size_t frames = T - t < DECODE_FRAMES ? T - t : DECODE_FRAMES;
+        if (fold_decoder_push(decoder, worker->logp + t * V, frames) < 0)
+            return WORKER_FAILED;
+    }
+    return fold_decoder_result(decoder, ret_result) < 0 ? WORKER_FAILED : WORKER_DONE;
+}
+
+enum worker_end worker_recognise(struct worker *worker, struct update_depth depth,
+                                 const struct hotwords *hotwords, const atomic_bool *cancelled,
+                                 struct update_span *ret_span, struct worker_cost *cost)
+{
+    const struct fold_info *info = fold_model_info(worker->model);
+    struct fold_decoder *decoder = decoder_for(worker, hotwords);
+    struct fold_result result;
+
+    cost->audio_seconds +=
+        (double)(worker->end_samples - worker->start_samples) / UPDATE_RATE_HZ;
+    if (!decoder)
+        return WORKER_FAILED;
+    enum worker_end end = unfold(worker, depth.used, cancelled, cost);
+    if (end != WORKER_DONE)
+        return end;
+    double clock_ms = queue_now_ms();
+    end = decode(worker, decoder, cancelled, &result);
+    cost->decode_seconds += lap(&clock_ms);
+    if (end != WORKER_DONE)
+        return end;
+    const struct transcript_clock clock = {.first_samples = worker->first_samples,
+                                           .start_samples = worker->start_samples,
+                                           .end_samples = worker->end_samples,
+                                           .hop_samples = info->hop_samples,
+                                           .frame_samples = info->min_samples};
+    return transcript_span(ret_span, &result, &clock, depth) < 0 ? WORKER_FAILED : WORKER_DONE;
+}

@@ -1,0 +1,58 @@
+/* worker.h - a thread that computes: owns one run, its decoders and its scratch. */
+#ifndef WORKER_H
+#define WORKER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "endpoint.h"
+#include "fold.h"
+#include "hotwords.h"
+#include "queue.h"
+#include "update.h"
+
+/* What computing took; added up. Seconds of wall-clock on this worker. */
+struct worker_cost {
+    double audio_seconds, stem_seconds, unfold_seconds, decode_seconds;
+};
+
+struct worker {
+    pthread_t thread;
+    bool started;
+    struct queue *queue;
+    const struct fold_model *model;
+    const struct fold_lm *lm;
+    struct fold_run *run;
+    struct fold_decoder *decoder;     /* without hotwords */
+    struct fold_decoder *hot_decoder; /* with those of hot_id; NULL: none yet */
+    uint64_t hot_id;
+    float *pcm;         /* [max_samples] the span with its padding */
+    float *logp;        /* [frames of max_samples, V] */
+    size_t max_samples;
+    size_t loaded_samples;     /* in pcm */
+    int64_t first_samples;     /* stream time of pcm[0] */
+    int64_t start_samples, end_samples; /* of the span */
+};
+
+/* The worker takes work from queue until it is stopped. max_span_ms: longest span it will be
+ * given. 0 or a negative fold_err; then worker_close is still due. */
+int worker_open(struct worker *worker, struct queue *queue, const struct fold_model *model,
+                const struct fold_lm *lm, uint32_t max_span_ms);
+/* Joins the thread, which ends once the queue is stopped. */
+void worker_close(struct worker *worker);
+
+/* Copies a span into the worker, with the silence around it that the model wants. */
+void worker_load(struct worker *worker, const struct endpoint_span *span);
+
+enum worker_end { WORKER_DONE, WORKER_CANCELLED, WORKER_FAILED };
+
+/* Recognises what was loaded, depth.used unfolds deep. *ret_span is released with
+ * transcript_release. Looks at cancelled between unfolds and while decoding. cost is added to
+ * in every case. */
+enum worker_end worker_recognise(struct worker *worker, struct update_depth depth,
+                                 const struct hotwords *hotwords, const atomic_bool *cancelled,
+                                 struct update_span *ret_span, struct worker_cost *cost);
+
+#endif
