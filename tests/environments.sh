@@ -42,13 +42,13 @@ trainer_python() {
     folder=$(environment trainer tests/train/requirements.txt fill_trainer) && echo "$folder/bin/python"
 }
 fill_trainer() { # folder, requirements
-    local pip=("$1/bin/python" -m pip --disable-pip-version-check)
+    local pip=("$1/bin/python" -m pip --disable-pip-version-check) plan
     if python3 -c 'import torch' 2>/dev/null; then
         python3 -m venv --system-site-packages "$1" || return 1
     else
         python3 -m venv "$1" || return 1
-        if timeout 200 "${pip[@]}" install -qq --dry-run --report - -r "$2" |
-            grep -q '"name": "\(nvidia\|cuda\)-'; then
+        plan=$(timeout 200 "${pip[@]}" install -qq --dry-run --report - -r "$2") || return 1
+        if grep -q '"name": "\(nvidia\|cuda\)-' <<<"$plan"; then
             echo "The package index offers no CPU build of PyTorch." >&2
             return 1
         fi
