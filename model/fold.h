@@ -28,11 +28,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FOLD_ERRORS(X)                                        \
-    X(FOLD_ERR_MEMORY, -1, "out of memory")                   \
-    X(FOLD_ERR_IO, -2, "file cannot be read")                 \
-    X(FOLD_ERR_FORMAT, -3, "not a valid model file")          \
-    X(FOLD_ERR_ARGUMENT, -4, "argument out of range")         \
+#define FOLD_ERRORS(X)                                                                             \
+    X(FOLD_ERR_MEMORY, -1, "out of memory")                                                        \
+    X(FOLD_ERR_IO, -2, "file cannot be read")                                                      \
+    X(FOLD_ERR_FORMAT, -3, "not a valid model file")                                               \
+    X(FOLD_ERR_ARGUMENT, -4, "argument out of range")                                              \
     X(FOLD_ERR_TOO_LONG, -5, "longer than was made room for")
 
 enum fold_err {
@@ -54,12 +54,12 @@ struct fold_note {
 struct fold_model;
 
 struct fold_info {
-    const char *name;          /* from the file's configuration */
-    const char *const *vocab;  /* V pieces, UTF-8; vocab[0] is the blank, " " ends a word */
-    char sha256[65];           /* of the whole file, hex */
-    uint32_t rate_hz;          /* 16000 */
-    uint32_t hop_samples;      /* samples a frame: 384 */
-    uint32_t min_samples;      /* least samples that give one frame */
+    const char *name;         /* from the file's configuration */
+    const char *const *vocab; /* V pieces, UTF-8; vocab[0] is the blank, " " ends a word */
+    char sha256[65];          /* of the whole file, hex */
+    uint32_t rate_hz;         /* 16000 */
+    uint32_t hop_samples;     /* samples a frame: 384 */
+    uint32_t min_samples;     /* least samples that give one frame */
     uint32_t d, heads, vocab_size, prelude, blocks, unfolds;
     uint64_t parameters;
     uint64_t file_bytes;
@@ -97,9 +97,9 @@ int fold_run_unfold(struct fold_run *run);
  * unfolding may go on. FOLD_ERR_ARGUMENT at depth 0. */
 int fold_run_exit(struct fold_run *run, float *logp);
 
-size_t fold_run_frames(const struct fold_run *run);   /* T of the present utterance */
-uint32_t fold_run_depth(const struct fold_run *run);  /* unfolds done */
-const float *fold_run_x(const struct fold_run *run);  /* x [T, d]: for tests */
+size_t fold_run_frames(const struct fold_run *run);  /* T of the present utterance */
+uint32_t fold_run_depth(const struct fold_run *run); /* unfolds done */
+const float *fold_run_x(const struct fold_run *run); /* x [T, d]: for tests */
 
 /* ---- language model and lexicon --------------------------------------------------------- */
 
@@ -135,16 +135,16 @@ struct fold_decoder_options {
 struct fold_decoder_options fold_decoder_defaults(void);
 
 struct fold_word {
-    const char *text;    /* upper case as the vocabulary; owned by the decoder */
+    const char *text;                /* upper case as the vocabulary; owned by the decoder */
     uint32_t start_frame, end_frame; /* half open: first letter's frame .. one past the last's */
-    float confidence;    /* 0..1 */
+    float confidence;                /* 0..1 */
 };
 
 struct fold_result {
     const struct fold_word *words; /* [words_count]; all owned by the decoder, valid until the
                                       next push, reset or close */
     size_t words_count;
-    float mean_logp;  /* mean best-path log-probability a frame (natural log, <= 0) */
+    float mean_logp;   /* mean best-path log-probability a frame (natural log, <= 0) */
     float blank_share; /* mean probability of blank, 0..1 */
 };
 

@@ -1,0 +1,213 @@
+/* kernels.c - see kernels.h. exp and erf are polynomial, so that loops over them vectorise.
+ *
+ * exp: 2^k by exponent bits times a degree-6 polynomial on [-ln2/2, ln2/2]; relative error 2e-7.
+ * erf: Abramowitz and Stegun 7.1.26 (absolute error 1.5e-7). */
+#include "kernels.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+static inline float fast_exp(float x)
+{
+    x = x < -87.0f ? -87.0f : x > 88.0f ? 88.0f : x;
+    /* Adding 1.5 * 2^23 rounds to the nearest integer. */
+    const float shifted = x * 1.44269504f + 12582912.0f;
+    const float k = shifted - 12582912.0f;
+    const float r = (x - k * 0.693359375f) + k * 2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    uint32_t bits;
+    float scale;
+    memcpy(&bits, &shifted, 4);
+    bits = (bits + 127u) << 23; /* the low bits of shifted hold k */
+    memcpy(&scale, &bits, 4);
+    return p * scale;
+}
+
+static inline float fast_sigmoid(float x)
+{
+    return 1.0f / (1.0f + fast_exp(-x));
+}
+
+static inline float fast_erf(float x)
+{
+    const float a = fabsf(x);
+    const float t = 1.0f / (1.0f + 0.3275911f * a);
+    float p = 1.061405429f;
+    p = p * t - 1.453152027f;
+    p = p * t + 1.421413741f;
+    p = p * t - 0.284496736f;
+    p = p * t + 0.254829592f;
+    return copysignf(1.0f - p * t * fast_exp(-a * a), x);
+}
+
+/* Sixteen partial sums: the order is fixed, so every machine gives the same result, and a
+ * vector unit can keep them in one register. */
+static inline float sum(const float *x, size_t n)
+{
+    float lanes[16] = {0};
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        for (size_t j = 0; j < 16; j++)
+            lanes[j] += x[i + j];
+    for (; i < n; i++)
+        lanes[i % 16] += x[i];
+    float total = 0;
+    for (size_t j = 0; j < 16; j++)
+        total += lanes[j];
+    return total;
+}
+
+static inline float sum_squares(const float *x, float mean, size_t n)
+{
+    float lanes[16] = {0};
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        for (size_t j = 0; j < 16; j++)
+            lanes[j] += (x[i + j] - mean) * (x[i + j] - mean);
+    for (; i < n; i++)
+        lanes[i % 16] += (x[i] - mean) * (x[i] - mean);
+    float total = 0;
+    for (size_t j = 0; j < 16; j++)
+        total += lanes[j];
+    return total;
+}
+
+static inline float maximum(const float *x, size_t n)
+{
+    float lanes[16];
+    for (size_t j = 0; j < 16; j++)
+        lanes[j] = x[0];
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        for (size_t j = 0; j < 16; j++)
+            lanes[j] = lanes[j] > x[i + j] ? lanes[j] : x[i + j];
+    for (; i < n; i++)
+        lanes[0] = lanes[0] > x[i] ? lanes[0] : x[i];
+    float top = lanes[0];
+    for (size_t j = 1; j < 16; j++)
+        top = top > lanes[j] ? top : lanes[j];
+    return top;
+}
+
+void kernels_norm(float *restrict y, const float *restrict x, const float *gain, const float *bias,
+                  size_t T, size_t d)
+{
+    for (size_t t = 0; t < T; t++, x += d, y += d) {
+        const float mean = sum(x, d) / (float)d;
+        const float inverse = 1.0f / sqrtf(sum_squares(x, mean, d) / (float)d + 1e-5f);
+        if (bias)
+            for (size_t i = 0; i < d; i++)
+                y[i] = (x[i] - mean) * inverse * gain[i] + bias[i];
+        else
+            for (size_t i = 0; i < d; i++)
+                y[i] = (x[i] - mean) * inverse * gain[i];
+    }
+}
+
+void kernels_residual(float *restrict x, const float *restrict y, const float *scale, size_t T,
+                      size_t d)
+{
+    for (size_t t = 0; t < T; t++, x += d, y += d)
+        if (scale)
+            for (size_t i = 0; i < d; i++)
+                x[i] += scale[i] * y[i];
+        else
+            for (size_t i = 0; i < d; i++)
+                x[i] += y[i];
+}
+
+void kernels_gelu(float *restrict x, const float *restrict bias, size_t T, size_t d)
+{
+    for (size_t t = 0; t < T; t++, x += d)
+        for (size_t i = 0; i < d; i++) {
+            const float v = x[i] + bias[i];
+            x[i] = 0.5f * v * (1.0f + fast_erf(v * 0.70710678f));
+        }
+}
+
+void kernels_bias(float *restrict x, const float *restrict bias, size_t T, size_t d)
+{
+    for (size_t t = 0; t < T; t++, x += d)
+        for (size_t i = 0; i < d; i++)
+            x[i] += bias[i];
+}
+
+void kernels_tanh(float *x, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        x[i] = 1.0f - 2.0f / (1.0f + fast_exp(2.0f * x[i]));
+}
+
+void kernels_silu(float *x, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        x[i] *= fast_sigmoid(x[i]);
+}
+
+void kernels_glu(float *restrict y, const float *restrict x, const float *restrict bias, size_t T,
+                 size_t d)
+{
+    for (size_t t = 0; t < T; t++, x += 2 * d, y += d)
+        for (size_t i = 0; i < d; i++)
+            y[i] = (x[i] + bias[i]) * fast_sigmoid(x[d + i] + bias[d + i]);
+}
+
+void kernels_depthwise(float *restrict y, const float *restrict x, const float *restrict w,
+                       const float *restrict bias, size_t T, size_t d, size_t K)
+{
+    const size_t left = K / 2;
+    for (size_t t = 0; t < T; t++, y += d) {
+        memcpy(y, bias, d * sizeof *y);
+        const size_t first = t < left ? left - t : 0;
+        const size_t last = t + left < T ? K : K - (t + left - T + 1);
+        for (size_t k = first; k < last; k++) {
+            const float *row = x + (t + k - left) * d, *tap = w + k * d;
+            for (size_t i = 0; i < d; i++)
+                y[i] += row[i] * tap[i];
+        }
+    }
+}
+
+void kernels_softmax(float *x, float factor, size_t T, size_t n)
+{
+    for (size_t t = 0; t < T; t++, x += n) {
+        const float top = maximum(x, n);
+        for (size_t i = 0; i < n; i++)
+            x[i] = fast_exp((x[i] - top) * factor);
+        const float inverse = 1.0f / sum(x, n);
+        for (size_t i = 0; i < n; i++)
+            x[i] *= inverse;
+    }
+}
+
+void kernels_log_softmax(float *x, size_t T, size_t n)
+{
+    for (size_t t = 0; t < T; t++, x += n) {
+        const float top = maximum(x, n);
+        double total = 0;
+        for (size_t i = 0; i < n; i++)
+            total += exp((double)(x[i] - top));
+        const float log_total = top + (float)log(total);
+        for (size_t i = 0; i < n; i++)
+            x[i] -= log_total;
+    }
+}
+
+void kernels_rotate(float *x, const float *cos, const float *sin, size_t T, size_t heads, size_t h,
+                    size_t half)
+{
+    for (size_t t = 0; t < T; t++, cos += half, sin += half)
+        for (size_t head = 0; head < heads; head++, x += h)
+            for (size_t i = 0; i < half; i++) {
+                const float a = x[i], b = x[half + i];
+                x[i] = a * cos[i] - b * sin[i];
+                x[half + i] = b * cos[i] + a * sin[i];
+            }
+}

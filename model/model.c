@@ -1,0 +1,371 @@
+/* model.c - from a checked seed file to typed weights: every name, shape and size must be just
+ * what the configuration says, and nothing may be left over. */
+#include "model.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "err.h"
+
+struct loader {
+    struct fold_model *model;
+    struct fold_note *note;
+    int err; /* first error; later calls do nothing */
+};
+
+static void fail(struct loader *l, int err, const char *format, const char *name)
+{
+    if (!l->err)
+        l->err = err_note(err, l->note, format, name);
+}
+
+/* ---- configuration ----------------------------------------------------------------------- */
+
+static uint32_t config_int(struct loader *l, const char *key, json_int_t low, json_int_t high)
+{
+    json_t *value = json_object_get(l->model->file.config, key);
+    json_int_t n = json_integer_value(value);
+    if (!json_is_integer(value) || n < low || n > high) {
+        if (!l->err)
+            l->err = err_note(FOLD_ERR_FORMAT, l->note,
+                              "configuration: \"%s\" must be an integer from %lld to %lld", key,
+                              (long long)low, (long long)high);
+        return 0;
+    }
+    return (uint32_t)n;
+}
+
+static void load_vocab(struct loader *l)
+{
+    struct fold_model *m = l->model;
+    json_t *vocab = json_object_get(m->file.config, "vocab");
+    size_t count = json_array_size(vocab);
+    if (count < 2 || count > 65536) {
+        fail(l, FOLD_ERR_FORMAT, "configuration: \"%s\" must be an array of 2 to 65536 strings",
+             "vocab");
+        return;
+    }
+    m->vocab = calloc(count, sizeof *m->vocab);
+    if (!m->vocab) {
+        l->err = FOLD_ERR_MEMORY;
+        return;
+    }
+    m->info.vocab_size = (uint32_t)count;
+    m->info.vocab = (const char *const *)m->vocab;
+    for (size_t i = 0; i < count && !l->err; i++) {
+        const char *piece = json_string_value(json_array_get(vocab, i));
+        if (!piece)
+            fail(l, FOLD_ERR_FORMAT, "configuration: \"%s\" holds something that is not a string",
+                 "vocab");
+        else if (!(m->vocab[i] = strdup(piece)))
+            l->err = FOLD_ERR_MEMORY;
+    }
+}
+
+static void load_config(struct loader *l)
+{
+    struct fold_model *m = l->model;
+    json_t *config = m->file.config;
+    const char *name = json_string_value(json_object_get(config, "name"));
+    if (!name || !*name || strlen(name) >= sizeof m->name) {
+        fail(l, FOLD_ERR_FORMAT, "configuration: \"%s\" must be a string of 1 to 63 bytes", "name");
+        return;
+    }
+    strcpy(m->name, name);
+    m->info.name = m->name;
+    m->info.rate_hz = config_int(l, "rate", 16000, 16000);
+    m->info.d = config_int(l, "d", 4, 4096);
+    m->info.heads = config_int(l, "heads", 1, 64);
+    m->ffn = config_int(l, "ffn", 1, 16384);
+    m->info.prelude = config_int(l, "prelude", 0, 64);
+    m->info.blocks = config_int(l, "blocks", 1, 64);
+    m->info.unfolds = config_int(l, "unfolds", 1, 16);
+    m->conv_kernel = config_int(l, "conv_kernel", 0, 63);
+    m->rope_dims = config_int(l, "rope_dims", 0, 1024);
+    m->rope_base = json_number_value(json_object_get(config, "rope_base"));
+    if (l->err)
+        return;
+    if (m->info.d % m->info.heads || m->rope_dims % 2 || m->rope_dims > m->info.d / m->info.heads)
+        fail(l, FOLD_ERR_FORMAT, "configuration: \"%s\" does not fit d and heads", "rope_dims");
+    if (!(m->rope_base > 1))
+        fail(l, FOLD_ERR_FORMAT, "configuration: \"%s\" must be a number above 1", "rope_base");
+    if (m->conv_kernel && m->conv_kernel % 2 == 0)
+        fail(l, FOLD_ERR_FORMAT, "configuration: \"%s\" must be odd, or 0", "conv_kernel");
+    m->info.hop_samples = MODEL_STEM_STRIDE1 * MODEL_STEM_STRIDE2 * MODEL_STEM_STRIDE3;
+    m->info.min_samples =
+        MODEL_STEM_KERNEL1 + MODEL_STEM_STRIDE1 * (MODEL_STEM_KERNEL2 - 1 +
+                                                   MODEL_STEM_STRIDE2 * (MODEL_STEM_KERNEL3 - 1));
+    if (!l->err)
+        load_vocab(l);
+}
+
+/* ---- tensors ------------------------------------------------------------------------------ */
+
+/* 64-byte aligned floats that live as long as the model. */
+static float *own_floats(struct loader *l, size_t count)
+{
+    struct fold_model *m = l->model;
+    if (m->owned_count == m->owned_room) {
+        size_t room = m->owned_room ? 2 * m->owned_room : 64;
+        float **grown = realloc(m->owned, room * sizeof *grown);
+        if (!grown) {
+            l->err = FOLD_ERR_MEMORY;
+            return NULL;
+        }
+        m->owned = grown;
+        m->owned_room = room;
+    }
+    float *floats = aligned_alloc(64, (count * sizeof(float) + 63) / 64 * 64);
+    if (!floats) {
+        l->err = FOLD_ERR_MEMORY;
+        return NULL;
+    }
+    return m->owned[m->owned_count++] = floats;
+}
+
+static float half_to_float(uint16_t h)
+{
+    uint32_t sign = (uint32_t)(h >> 15) << 31, exponent = h >> 10 & 31, fraction = h & 1023;
+    if (exponent == 0) {
+        float tiny = ldexpf((float)fraction, -24);
+        return sign ? -tiny : tiny;
+    }
+    uint32_t bits = sign | (exponent == 31 ? 255u : exponent + 112) << 23 | fraction << 13;
+    float f;
+    memcpy(&f, &bits, 4);
+    return f;
+}
+
+static void expand(const struct seedfile_tensor *t, const float *scale, float *to)
+{
+    const size_t row = t->count / t->shape[0];
+    for (size_t i = 0; i < t->count; i++) {
+        uint32_t bits;
+        switch (t->dtype) {
+        case SEEDFILE_F32:
+            to[i] = ((const float *)t->data)[i];
+            break;
+        case SEEDFILE_F16:
+            to[i] = half_to_float(((const uint16_t *)t->data)[i]);
+            break;
+        case SEEDFILE_BF16:
+            bits = (uint32_t)((const uint16_t *)t->data)[i] << 16;
+            memcpy(&to[i], &bits, 4);
+            break;
+        case SEEDFILE_I8:
+            to[i] = scale[i / row] * ((const int8_t *)t->data)[i];
+            break;
+        }
+    }
+}
+
+static struct seedfile_tensor *find(struct loader *l, const char *name, uint32_t dims,
+                                    const uint32_t *shape)
+{
+    struct seedfile_tensor *t = seedfile_find(&l->model->file, name);
+    if (!t) {
+        fail(l, FOLD_ERR_FORMAT, "tensor \"%.80s\" is missing", name);
+        return NULL;
+    }
+    if (t->dims != dims || memcmp(t->shape, shape, dims * sizeof *shape) != 0) {
+        if (!l->err) {
+            char have[64] = "", want[64] = "";
+            for (uint32_t i = 0; i < t->dims; i++)
+                snprintf(have + strlen(have), sizeof have - strlen(have), "%s%u", i ? ", " : "",
+                         t->shape[i]);
+            for (uint32_t i = 0; i < dims; i++)
+                snprintf(want + strlen(want), sizeof want - strlen(want), "%s%u", i ? ", " : "",
+                         shape[i]);
+            l->err =
+                err_note(FOLD_ERR_FORMAT, l->note,
+                         "tensor \"%.80s\" is [%s], the configuration says [%s]", name, have, want);
+        }
+        return NULL;
+    }
+    return t;
+}
+
+/* The tensor as float32, in the map when it is so already and keep_map allows it. */
+static const float *tensor(struct loader *l, const char *name, uint32_t dims, const uint32_t *shape)
+{
+    if (l->err)
+        return NULL;
+    struct seedfile_tensor *t = find(l, name, dims, shape);
+    if (!t || t->dtype == SEEDFILE_F32)
+        return t ? t->data : NULL;
+    const float *scale = NULL;
+    if (t->dtype == SEEDFILE_I8) {
+        char scale_name[160];
+        snprintf(scale_name, sizeof scale_name, "%s.scale", name);
+        struct seedfile_tensor *s = find(l, scale_name, 1, shape);
+        if (s && s->dtype != SEEDFILE_F32)
+            fail(l, FOLD_ERR_FORMAT, "tensor \"%.80s\" must be F32", scale_name);
+        scale = s ? s->data : NULL;
+    }
+    float *to = l->err ? NULL : own_floats(l, t->count);
+    if (to)
+        expand(t, scale, to);
+    return to;
+}
+
+/* name = prefix + suffix; dims 1 to 3, zeros end the shape. */
+static const float *get(struct loader *l, const char *prefix, const char *suffix, uint32_t a,
+                        uint32_t b, uint32_t c)
+{
+    char name[128];
+    snprintf(name, sizeof name, "%s%s", prefix, suffix);
+    return tensor(l, name, c ? 3 : b ? 2 : 1, (const uint32_t[]){a, b, c});
+}
+
+static struct model_linear linear(struct loader *l, const char *prefix, const char *layer,
+                                  uint32_t out, uint32_t in, bool bias)
+{
+    char name[96];
+    snprintf(name, sizeof name, "%s%s", prefix, layer);
+    struct model_linear lin = {.out = out, .in = in};
+    lin.w = get(l, name, ".weight", out, in, 0);
+    lin.b = bias ? get(l, name, ".bias", out, 0, 0) : NULL;
+    return lin;
+}
+
+/* PyTorch's [out, in, taps] -> [out, taps, in]; out of a [d, 1, taps] depthwise: [taps, d]. */
+static const float *time_major(struct loader *l, const float *w, uint32_t out, uint32_t in,
+                               uint32_t taps)
+{
+    float *to = w && !l->err ? own_floats(l, (size_t)out * in * taps) : NULL;
+    for (size_t o = 0; to && o < out; o++)
+        for (size_t i = 0; i < in; i++)
+            for (size_t t = 0; t < taps; t++)
+                to[(o * taps + t) * in + i] = w[(o * in + i) * taps + t];
+    return to;
+}
+
+static struct model_linear conv(struct loader *l, const char *name, uint32_t out, uint32_t in,
+                                uint32_t taps, bool bias)
+{
+    struct model_linear lin = {.out = out, .in = in * taps};
+    lin.w = time_major(l, get(l, name, ".weight", out, in, taps), out, in, taps);
+    lin.b = bias ? get(l, name, ".bias", out, 0, 0) : NULL;
+    return lin;
+}
+
+static struct model_norm norm(struct loader *l, const char *prefix, const char *layer,
+                              uint32_t unfolds)
+{
+    char name[96];
+    uint32_t d = l->model->info.d;
+    snprintf(name, sizeof name, "%s%s", prefix, layer);
+    if (!unfolds)
+        return (struct model_norm){.gain = get(l, name, ".gain", d, 0, 0)};
+    return (struct model_norm){.gain = get(l, name, ".gain", unfolds, d, 0),
+                               .bias = get(l, name, ".bias", unfolds, d, 0)};
+}
+
+/* unfolds 0: a unique block, with neither scales nor a conv module. */
+static void load_block(struct loader *l, struct model_block *b, const char *list, uint32_t index,
+                       uint32_t unfolds)
+{
+    const struct fold_model *m = l->model;
+    const uint32_t d = m->info.d, taps = unfolds ? m->conv_kernel : 0;
+    char prefix[48];
+    snprintf(prefix, sizeof prefix, "%s.%u.", list, index);
+    b->norm_attn = norm(l, prefix, "norm_attn", unfolds);
+    b->q = linear(l, prefix, "attn.q", d, d, false);
+    b->k = linear(l, prefix, "attn.k", d, d, false);
+    b->v = linear(l, prefix, "attn.v", d, d, false);
+    b->o = linear(l, prefix, "attn.o", d, d, false);
+    if (taps) {
+        b->norm_conv = norm(l, prefix, "norm_conv", unfolds);
+        b->pw1 = linear(l, prefix, "conv.pw1", 2 * d, d, true);
+        b->dw = time_major(l, get(l, prefix, "conv.dw.weight", d, 1, taps), 1, d, taps);
+        b->dw_bias = get(l, prefix, "conv.dw.bias", d, 0, 0);
+        b->conv_gain = get(l, prefix, "conv.norm.weight", d, 0, 0);
+        b->conv_bias = get(l, prefix, "conv.norm.bias", d, 0, 0);
+        b->pw2 = linear(l, prefix, "conv.pw2", d, d, true);
+    }
+    b->norm_ffn = norm(l, prefix, "norm_ffn", unfolds);
+    b->fc1 = linear(l, prefix, "ffn.fc1", m->ffn, d, true);
+    b->fc2 = linear(l, prefix, "ffn.fc2", d, m->ffn, true);
+    b->scale = unfolds ? get(l, prefix, "scale", unfolds, 3, d) : NULL;
+}
+
+static void load_weights(struct loader *l)
+{
+    struct fold_model *m = l->model;
+    const uint32_t d = m->info.d;
+    m->conv1 = conv(l, "frontend.conv1", d, 1, MODEL_STEM_KERNEL1, false);
+    m->stem_gain = get(l, "frontend.norm", ".weight", d, 0, 0);
+    m->stem_bias = get(l, "frontend.norm", ".bias", d, 0, 0);
+    m->conv2 = conv(l, "frontend.conv2", 2 * d, d, MODEL_STEM_KERNEL2, true);
+    m->conv3 = conv(l, "frontend.conv3", d, 2 * d, MODEL_STEM_KERNEL3, true);
+    m->prelude = calloc(m->info.prelude + 1, sizeof *m->prelude);
+    m->blocks = calloc(m->info.blocks, sizeof *m->blocks);
+    if (!m->prelude || !m->blocks) {
+        l->err = FOLD_ERR_MEMORY;
+        return;
+    }
+    for (uint32_t i = 0; i < m->info.prelude; i++)
+        load_block(l, &m->prelude[i], "prelude", i, 0);
+    for (uint32_t i = 0; i < m->info.blocks; i++)
+        load_block(l, &m->blocks[i], "blocks", i, m->info.unfolds);
+    m->exit_norm = norm(l, "exit.", "norm", 0);
+    m->head = linear(l, "exit.", "head", m->info.vocab_size, d, true);
+    for (size_t i = 0; i < m->file.tensors_count && !l->err; i++) {
+        const struct seedfile_tensor *t = &m->file.tensors[i];
+        size_t length = strlen(t->name);
+        if (!t->used)
+            fail(l, FOLD_ERR_FORMAT, "tensor \"%.80s\" is not one of this configuration's",
+                 t->name);
+        if (t->dtype != SEEDFILE_F32 || length < 6 || strcmp(t->name + length - 6, ".scale") != 0 ||
+            t->dims != 1)
+            m->info.parameters += t->count;
+    }
+}
+
+int fold_model_open(struct fold_model **ret_model, const char *path, struct fold_note *note)
+{
+    struct fold_model *m = calloc(1, sizeof *m);
+    if (!m)
+        return FOLD_ERR_MEMORY;
+    if (note)
+        note->text[0] = '\0';
+    struct loader l = {.model = m, .note = note};
+    l.err = seedfile_open(&m->file, path, note);
+    if (!l.err)
+        load_config(&l);
+    if (!l.err)
+        load_weights(&l);
+    if (l.err) {
+        if (note && !note->text[0])
+            err_note(l.err, note, "%s", fold_err_text(l.err));
+        fold_model_close(m);
+        return l.err;
+    }
+    m->info.file_bytes = m->file.bytes;
+    memcpy(m->info.sha256, m->file.sha256, sizeof m->info.sha256);
+    *ret_model = m;
+    return FOLD_OK;
+}
+
+void fold_model_close(struct fold_model *model)
+{
+    if (!model)
+        return;
+    for (size_t i = 0; i < model->owned_count; i++)
+        free(model->owned[i]);
+    for (size_t i = 0; model->vocab && i < model->info.vocab_size; i++)
+        free(model->vocab[i]);
+    free(model->owned);
+    free(model->vocab);
+    free(model->prelude);
+    free(model->blocks);
+    seedfile_close(&model->file);
+    free(model);
+}
+
+const struct fold_info *fold_model_info(const struct fold_model *model)
+{
+    return &model->info;
+}

@@ -1,0 +1,59 @@
+/* model.h - the typed weights of a seed: what fold_model_open makes of a seed file.
+ *
+ * All matrices are float32 [out, in], row-major. F32 tensors stay in the map; others are
+ * expanded once at open into the model's own memory. Immutable and shared by all threads.
+ */
+#ifndef MODEL_H
+#define MODEL_H
+
+#include "seedfile.h"
+
+#define MODEL_STEM_KERNEL1 127 /* samples a window of the first convolution, every 64 */
+#define MODEL_STEM_STRIDE1 64
+#define MODEL_STEM_KERNEL2 7
+#define MODEL_STEM_STRIDE2 3
+#define MODEL_STEM_KERNEL3 3
+#define MODEL_STEM_STRIDE3 2
+
+/* A matrix [out, in] and its bias [out], which may be NULL. */
+struct model_linear {
+    const float *w, *b;
+    uint32_t out, in;
+};
+
+/* Layer norm: gain and bias [R, d], one row per unfold; bias may be NULL. */
+struct model_norm {
+    const float *gain, *bias;
+};
+
+struct model_block {
+    struct model_norm norm_attn, norm_conv, norm_ffn;
+    struct model_linear q, k, v, o;
+    struct model_linear pw1, pw2; /* conv module: w NULL when the block has none */
+    const float *dw;      /* depthwise taps, transposed to [K, d] so that rows are contiguous */
+    const float *dw_bias; /* [d] */
+    const float *conv_gain, *conv_bias; /* the norm inside the conv module, [d] */
+    struct model_linear fc1, fc2;
+    const float *scale; /* [R, 3, d]: residual scales of attention, conv, ffn; NULL: 1 */
+};
+
+struct fold_model {
+    struct seedfile file;
+    struct fold_info info;
+    char name[64];
+    uint32_t ffn, conv_kernel, rope_dims;
+    double rope_base;
+    /* Stem. Convolution weights are kept time-major, [out, tap, in], so that a window of
+     * consecutive frames times a row is one dot product. */
+    struct model_linear conv1, conv2, conv3;
+    const float *stem_gain, *stem_bias; /* [d] */
+    struct model_block *prelude;        /* [info.prelude] */
+    struct model_block *blocks;         /* [info.blocks] */
+    struct model_norm exit_norm;        /* one row */
+    struct model_linear head;
+    char **vocab;
+    float **owned; /* expanded tensors */
+    size_t owned_count, owned_room;
+};
+
+#endif

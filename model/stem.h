@@ -1,0 +1,20 @@
+/* stem.h - the raw-wave front end: three convolutions, 41.67 frames a second. */
+#ifndef STEM_H
+#define STEM_H
+
+#include "model.h"
+
+/* Frames of the three convolutions for so many samples; all 0 when there is not one frame. */
+struct stem_frames {
+    size_t conv1, conv2, conv3;
+};
+struct stem_frames stem_frames(size_t samples);
+
+/* Floats of scratch that stem_run needs. */
+size_t stem_scratch(const struct fold_model *model, size_t samples);
+
+/* x [T, d] from pcm [samples], T = stem_frames(samples).conv3 > 0. */
+void stem_run(const struct fold_model *model, float *x, const float *pcm, size_t samples,
+              float *scratch);
+
+#endif

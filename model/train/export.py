@@ -1,0 +1,33 @@
+#!/usr/bin/env python3
+"""Write a run's seed as a model file:  export.py --run RUN --out FILE.safetensors [--dtype i8|f16|f32]"""
+
+import argparse
+import dataclasses
+import json
+import pathlib
+
+import torch
+
+from fold import seedfile
+from fold.encoder import Config, Foldable
+
+
+def from_run(run):
+    """The Foldable of RUN/last.pt."""
+    run = pathlib.Path(run)
+    saved = json.loads((run / "config.json").read_text())
+    fields = {f.name for f in dataclasses.fields(Config)}
+    model = Foldable(Config(**{k: v for k, v in saved.items() if k in fields}))
+    model.load_state_dict(torch.load(run / "last.pt", map_location="cpu")["model"])
+    return model.eval()
+
+
+if __name__ == "__main__":
+    ap = argparse.ArgumentParser(description=__doc__)
+    ap.add_argument("--run", required=True)
+    ap.add_argument("--out", required=True)
+    ap.add_argument("--dtype", default="i8", choices=["i8", "f16", "f32"], help="of the GEMM weights")
+    ap.add_argument("--name", default="foldscribe-base", help="the model's name, shown to clients")
+    args = ap.parse_args()
+    size = seedfile.save(args.out, from_run(args.run), args.name, args.dtype)
+    print(f"{args.out}: {size / 1e6:.1f} MB")

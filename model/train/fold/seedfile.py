@@ -1,0 +1,92 @@
+"""The model file, written and read: safetensors with the configuration in __metadata__.
+
+Layout and checks are those of model/seedfile.h. I8 tensors have a companion NAME.scale with one
+float32 per output channel (first axis): weight = scale * q.
+"""
+
+import dataclasses
+import hashlib
+import json
+import struct
+
+import numpy as np
+import torch
+
+from . import text
+from .encoder import Config, Foldable
+
+ALIGN = 64
+DTYPES = {"F32": np.float32, "F16": np.float16, "I8": np.int8}
+RATE = 16000
+
+
+def _is_matrix(name, value):
+    """GEMM weights are quantised; norms, scales, biases, depthwise taps and the head stay float32."""
+    return name.endswith(".weight") and value.ndim >= 2 and ".dw." not in name and not name.startswith("exit.")
+
+
+def _quantise(value, dtype):
+    """-> {suffix: array} of the stored form."""
+    if dtype == "f32":
+        return {"": value}
+    if dtype == "f16":
+        return {"": value.astype(np.float16)}
+    rows = value.reshape(len(value), -1)
+    scale = np.maximum(np.abs(rows).max(1), 1e-12).astype(np.float32) / 127
+    q = np.clip(np.rint(rows / scale[:, None]), -127, 127).astype(np.int8)
+    return {"": q.reshape(value.shape), ".scale": scale}
+
+
+def save(path, model, name, dtype="i8"):
+    """Write a Foldable; dtype i8, f16 or f32 is that of the GEMM weights. -> bytes written."""
+    arrays = {}
+    for key, value in model.state_dict().items():
+        value = value.detach().float().cpu().numpy()
+        parts = _quantise(value, dtype) if _is_matrix(key, value) else {"": value}
+        arrays.update({key + suffix: np.ascontiguousarray(a) for suffix, a in parts.items()})
+    names = {np.dtype(v): k for k, v in DTYPES.items()}
+    header, at, chunks = {}, 0, []
+    # Wide elements first, so that every tensor is aligned for its dtype without gaps.
+    for key in sorted(arrays, key=lambda k: (-arrays[k].itemsize, k)):
+        raw = arrays[key].tobytes()
+        header[key] = {"dtype": names[arrays[key].dtype], "shape": list(arrays[key].shape),
+                       "data_offsets": [at, at + len(raw)]}
+        at += len(raw)
+        chunks.append(raw)
+    data = b"".join(chunks)
+    config = {k: v for k, v in dataclasses.asdict(model.config).items() if k not in ("vocab", "grow")}
+    config.update(name=name, rate=RATE, vocab=text.VOCAB)
+    header["__metadata__"] = {"format": "foldscribe-seed", "version": "1", "config": json.dumps(config),
+                              "sha256": hashlib.sha256(data).hexdigest()}
+    head = json.dumps(header).encode()
+    head += b" " * (-(8 + len(head)) % ALIGN)
+    blob = struct.pack("<Q", len(head)) + head + data
+    with open(path, "wb") as out:
+        out.write(blob)
+    return len(blob)
+
+
+def load(path):
+    """-> Foldable with the (rounded) weights that the file really holds, in eval mode."""
+    blob = open(path, "rb").read()
+    length, = struct.unpack("<Q", blob[:8])
+    header, data = json.loads(blob[8:8 + length]), blob[8 + length:]
+    meta = header.pop("__metadata__")
+    if hashlib.sha256(data).hexdigest() != meta["sha256"]:
+        raise SystemExit(f"{path}: the content hash does not match")
+    raw = {key: np.frombuffer(data[slice(*e["data_offsets"])], DTYPES[e["dtype"]]).reshape(e["shape"])
+           for key, e in header.items()}
+    state = {}
+    for key, value in raw.items():
+        if key.endswith(".scale") and key[:-len(".scale")] in raw:
+            continue
+        value = value.astype(np.float32)
+        if header[key]["dtype"] == "I8":
+            scale = raw[key + ".scale"]
+            value = value * scale.reshape(-1, *[1] * (value.ndim - 1))
+        state[key] = torch.from_numpy(np.array(value))
+    config = json.loads(meta["config"])
+    fields = {f.name for f in dataclasses.fields(Config)}
+    model = Foldable(Config(**{k: v for k, v in config.items() if k in fields - {"vocab"}}, vocab=len(config["vocab"])))
+    model.load_state_dict(state)
+    return model.eval()

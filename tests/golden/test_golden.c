@@ -1,0 +1,110 @@
+/* test_golden.c - the C engine against PyTorch:  test_golden MODEL GOLDEN
+ *
+ * GOLDEN is a safetensors file by model/train/golden.py. Prints the largest difference of every
+ * stage; log-probabilities must agree within 1e-3 at every depth, activations within 1e-3 of
+ * their largest value. */
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fold.h"
+
+#define TOLERANCE 1e-3
+
+struct golden {
+    unsigned char *bytes;
+    json_t *header;
+    const unsigned char *data;
+};
+
+static void die(const char *what, const char *name)
+{
+    fprintf(stderr, "test_golden: %s: %s\n", name, what);
+    exit(1);
+}
+
+static struct golden golden_read(const char *path)
+{
+    struct golden g = {0};
+    FILE *f = fopen(path, "rb");
+    if (!f || fseek(f, 0, SEEK_END) != 0)
+        die("cannot be read", path);
+    long size = ftell(f);
+    rewind(f);
+    g.bytes = aligned_alloc(64, ((size_t)size + 63) / 64 * 64);
+    if (!g.bytes || fread(g.bytes, 1, (size_t)size, f) != (size_t)size)
+        die("cannot be read", path);
+    fclose(f);
+    uint64_t length;
+    memcpy(&length, g.bytes, 8);
+    g.header = json_loadb((char *)g.bytes + 8, (size_t)length, 0, NULL);
+    if (!g.header)
+        die("is not a golden file", path);
+    g.data = g.bytes + 8 + length;
+    return g;
+}
+
+static const float *golden_find(const struct golden *g, const char *name, size_t *ret_count)
+{
+    json_t *offsets = json_object_get(json_object_get(g->header, name), "data_offsets");
+    if (!offsets)
+        die("is missing", name);
+    size_t begin = (size_t)json_integer_value(json_array_get(offsets, 0));
+    size_t end = (size_t)json_integer_value(json_array_get(offsets, 1));
+    *ret_count = (end - begin) / sizeof(float);
+    return (const float *)(const void *)(g->data + begin);
+}
+
+/* True when got agrees with the golden tensor of that name. relative: to its largest value. */
+static bool agrees(const struct golden *g, const char *name, const float *got, size_t count, bool relative)
+{
+    size_t want_count;
+    const float *want = golden_find(g, name, &want_count);
+    if (count != want_count)
+        die("has another size", name);
+    double worst = 0, largest = 0;
+    for (size_t i = 0; i < count; i++) {
+        const double diff = fabs((double)got[i] - (double)want[i]);
+        worst = diff > worst || isnan(diff) ? diff : worst;
+        largest = fmax(largest, fabs((double)want[i]));
+    }
+    printf("%-8s max abs error %.2e (largest value %.2f)\n", name, worst, largest);
+    return worst <= TOLERANCE * (relative ? fmax(largest, 1) : 1);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 3)
+        die("usage: test_golden MODEL GOLDEN", "arguments");
+    struct fold_note note;
+    struct fold_model *model;
+    if (fold_model_open(&model, argv[1], &note) != FOLD_OK)
+        die(note.text, argv[1]);
+    struct golden g = golden_read(argv[2]);
+    size_t samples;
+    const float *pcm = golden_find(&g, "pcm", &samples);
+    struct fold_run *run;
+    const struct fold_info *info = fold_model_info(model);
+    if (fold_run_open(&run, model, samples + 4000) != FOLD_OK || fold_run_begin(run, pcm, samples) != FOLD_OK)
+        die("cannot be run", argv[2]);
+    const size_t T = fold_run_frames(run);
+    float *logp = malloc(T * info->vocab_size * sizeof *logp);
+    bool good = agrees(&g, "prelude", fold_run_x(run), T * info->d, true);
+    for (uint32_t r = 1; r <= info->unfolds; r++) {
+        char name[16];
+        if (fold_run_unfold(run) != FOLD_OK || fold_run_exit(run, logp) != FOLD_OK)
+            die("cannot be unfolded", argv[1]);
+        snprintf(name, sizeof name, "x%u", r);
+        good = agrees(&g, name, fold_run_x(run), T * info->d, true) && good;
+        snprintf(name, sizeof name, "logp%u", r);
+        good = agrees(&g, name, logp, T * info->vocab_size, false) && good;
+    }
+    free(logp);
+    fold_run_close(run);
+    fold_model_close(model);
+    json_decref(g.header);
+    free(g.bytes);
+    return good ? 0 : 1;
+}
