@@ -3,6 +3,7 @@ random weights, for seconds. What they learn is nothing; that they fit together 
 
 import dataclasses
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -12,10 +13,15 @@ import pytest
 import soundfile
 import torch
 
-TRAINER = pathlib.Path(__file__).resolve().parents[2] / "model" / "train"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TRAINER = ROOT / "model" / "train"
+DATA = ROOT / "tests" / "data"
+# The C side of the comparison (tests/golden/test_golden.c), and the seed that ships.
+GOLDEN = os.environ.get("FOLDSCRIBE_TEST_GOLDEN") or ROOT / "build-check/gcc/tests/golden/test_golden"
+SEED = os.environ.get("FOLDSCRIBE_SEED") or next(iter((ROOT / "model/seeds").glob("*.safetensors")), None)
 sys.path.insert(0, str(TRAINER))
 
-from fold import moonshine  # noqa: E402
+from fold import moonshine, seedfile  # noqa: E402
 from fold.encoder import Config, Foldable  # noqa: E402
 from fold.text import VOCAB  # noqa: E402
 
@@ -28,6 +34,15 @@ def command(script, *arguments):
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def compare(seed, folder, clip):
+    """Activations of a recording at every stage and depth, PyTorch against libfold; prints the errors."""
+    golden = folder / "activations.golden"
+    command("golden.py", "--seed", seed, "--clip", clip, "--out", golden)
+    done = subprocess.run([GOLDEN, seed, golden], capture_output=True, text=True, timeout=300)
+    print(f"\n{pathlib.Path(seed).name}, {clip.name}:\n{done.stdout}")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -107,3 +122,33 @@ def test_a_run_that_has_spent_its_budget_stops_at_once(folder, trained):
     before = state(folder)["step"]
     trained(budget_minutes=0.01)
     assert state(folder)["step"] == before
+
+
+@pytest.fixture(scope="module", params=["i8", "f16", "f32"])
+def exported(folder, trained, request):
+    out = folder / f"{request.param}.safetensors"
+    command("export.py", "--run", folder / "run", "--out", out, "--dtype", request.param)
+    return request.param, out
+
+
+def test_an_exported_seed_is_the_run_up_to_rounding(folder, exported):
+    dtype, file = exported
+    weights, read = state(folder)["model"], seedfile.load(file).state_dict()
+    assert read.keys() == weights.keys()
+    # Of a row's largest weight: half a step of 127 for i8, 11 bits for f16.
+    allowed = {"i8": 0.5 / 127, "f16": 2 ** -11, "f32": 0}[dtype]
+    for name, value in weights.items():
+        rows = value.reshape(len(value), -1) if value.ndim > 1 else value[None]
+        error = (read[name].reshape(rows.shape) - rows).abs()
+        assert (error <= allowed * rows.abs().amax(1, keepdim=True) + 1e-7).all(), name
+
+
+def test_libfold_computes_what_pytorch_computes(folder, exported):
+    _, file = exported
+    compare(file, folder, DATA / "1320-122617-0000.flac")
+
+
+@pytest.mark.skipif(not SEED, reason="no seed ships yet, and FOLDSCRIBE_SEED names none")
+@pytest.mark.parametrize("clip", ["4970-29095-0006.flac", "8455-210777-0000.flac"])
+def test_libfold_computes_what_pytorch_computes_with_the_shipped_seed(folder, clip):
+    compare(SEED, folder, DATA / clip)
