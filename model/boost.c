@@ -1,0 +1,123 @@
+/* boost.c - see boost.h. A phrase of n letters with boost b is worth b * i / n after i of them; a
+ * node on several phrases has the largest of their values. */
+#include "boost.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int letter_id(const char *const *vocab, uint32_t vocab_size, char c)
+{
+    const char piece[2] = {(char)toupper((unsigned char)c), '\0'};
+    for (uint32_t i = 1; i < vocab_size; i++)
+        if (strcmp(vocab[i], piece) == 0)
+            return (int)i;
+    return -1;
+}
+
+static uint32_t find(const struct boost *b, uint32_t node, uint16_t letter)
+{
+    for (uint32_t c = b->nodes[node].child; c; c = b->nodes[c].sibling)
+        if (b->nodes[c].letter == letter)
+            return c;
+    return 0;
+}
+
+static int grow(struct boost *b, uint32_t more)
+{
+    if (b->count + more <= b->room)
+        return FOLD_OK;
+    const uint32_t room = 2 * (b->count + more);
+    struct boost_node *nodes = realloc(b->nodes, room * sizeof *nodes);
+    if (!nodes)
+        return FOLD_ERR_MEMORY;
+    b->nodes = nodes;
+    b->room = room;
+    return FOLD_OK;
+}
+
+static int add(struct boost *b, const struct fold_hotword *hotword, const char *const *vocab,
+               uint32_t vocab_size)
+{
+    const size_t length = strlen(hotword->text);
+    uint16_t letters[256];
+    size_t n = 0;
+    for (size_t i = 0; i < length && n < 256; i++) {
+        const char c = isspace((unsigned char)hotword->text[i]) || hotword->text[i] == '-'
+                           ? ' '
+                           : hotword->text[i];
+        int id = letter_id(vocab, vocab_size, c);
+        if (id < 0 || (c == ' ' && (n == 0 || vocab[letters[n - 1]][0] == ' ')))
+            continue;
+        letters[n++] = (uint16_t)id;
+    }
+    while (n && vocab[letters[n - 1]][0] == ' ')
+        n--;
+    if (!n)
+        return FOLD_ERR_ARGUMENT;
+    int err = grow(b, (uint32_t)n);
+    if (err)
+        return err;
+    uint32_t at = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t next = find(b, at, letters[i]);
+        if (!next) {
+            next = b->count++;
+            b->nodes[next] =
+                (struct boost_node){.sibling = b->nodes[at].child, .letter = letters[i]};
+            b->nodes[at].child = next;
+        }
+        const float credit = hotword->boost * (float)(i + 1) / (float)n;
+        if (credit > b->nodes[next].credit)
+            b->nodes[next].credit = credit;
+        at = next;
+    }
+    b->nodes[at].terminal = true;
+    return FOLD_OK;
+}
+
+int boost_init(struct boost *b, const struct fold_hotword *hotwords, size_t count,
+               const char *const *vocab, uint32_t vocab_size)
+{
+    *b = (struct boost){0};
+    if (!count)
+        return FOLD_OK;
+    int err = grow(b, 64);
+    if (!err) {
+        b->nodes[0] = (struct boost_node){0};
+        b->count = 1;
+    }
+    for (size_t i = 0; i < count && !err; i++)
+        err = add(b, &hotwords[i], vocab, vocab_size);
+    if (err)
+        boost_finish(b);
+    return err;
+}
+
+void boost_finish(struct boost *b)
+{
+    free(b->nodes);
+    *b = (struct boost){0};
+}
+
+uint32_t boost_step(const struct boost *b, uint32_t state, uint16_t letter, float *ret_change)
+{
+    *ret_change = 0;
+    if (!b->count || state == BOOST_DEAD)
+        return BOOST_DEAD;
+    const uint32_t next = find(b, state, letter);
+    *ret_change = (next ? b->nodes[next].credit : 0) - b->nodes[state].credit;
+    return next ? next : BOOST_DEAD;
+}
+
+uint32_t boost_end_word(const struct boost *b, uint32_t state, uint16_t space, float *ret_change)
+{
+    *ret_change = 0;
+    if (!b->count || state == BOOST_DEAD)
+        return 0;
+    if (b->nodes[state].terminal)
+        return 0; /* completed: the credit stays */
+    const uint32_t next = find(b, state, space);
+    *ret_change = (next ? b->nodes[next].credit : 0) - b->nodes[state].credit;
+    return next;
+}

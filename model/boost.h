@@ -1,0 +1,35 @@
+/* boost.h - hotwords as a letter trie: credit while a hypothesis spells one, kept when it is
+ * completed at a word end and given back when it is not. */
+#ifndef BOOST_H
+#define BOOST_H
+
+#include "fold.h"
+
+#define BOOST_DEAD UINT32_MAX /* the present word cannot become a hotword */
+
+struct boost_node {
+    uint32_t child, sibling; /* 0: none */
+    uint16_t letter;         /* vocabulary id; the space inside phrases included */
+    bool terminal;
+    float credit; /* of a hypothesis that stands here */
+};
+
+struct boost {
+    struct boost_node *nodes; /* [0] is the root; count 0: no hotwords */
+    uint32_t count, room;
+};
+
+/* Phrases are matched in any case. Letters that the vocabulary [vocab_size] lacks end a phrase's
+ * entry: FOLD_ERR_ARGUMENT when a text has no letter of it at all. */
+int boost_init(struct boost *boost, const struct fold_hotword *hotwords, size_t count,
+               const char *const *vocab, uint32_t vocab_size);
+void boost_finish(struct boost *boost);
+
+/* Follows one letter from a state (0: a word begins); credit changes by *ret_change. */
+uint32_t boost_step(const struct boost *boost, uint32_t state, uint16_t letter, float *ret_change);
+/* A word ends at state: the credit to give back (<= 0), and the state in which the next word
+ * begins (inside a phrase, or 0). */
+uint32_t boost_end_word(const struct boost *boost, uint32_t state, uint16_t space,
+                        float *ret_change);
+
+#endif
