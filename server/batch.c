@@ -115,12 +115,13 @@ static void batch_finish(struct engine_batch *batch)
             *b = batch->next;
             break;
         }
+    engine->batch_count--;
     pthread_mutex_unlock(&engine->lock);
 
     batch->done(batch->user, &result);
 
     pthread_mutex_lock(&engine->lock);
-    engine->batch_count--;
+    engine->batch_callbacks--;
     pthread_cond_broadcast(&engine->changed);
     pthread_mutex_unlock(&engine->lock);
     batch_free(batch);
@@ -310,6 +311,7 @@ enum engine_end engine_batch_start(struct engine *engine, int fd,
         end = ENGINE_BUSY;
     } else {
         engine->batch_count++;
+        engine->batch_callbacks++;
         batch->next = engine->batches;
         engine->batches = batch;
         *ret_batch = batch;

@@ -124,7 +124,7 @@ void engine_drain(struct engine *engine)
 bool engine_is_idle(struct engine *engine)
 {
     pthread_mutex_lock(&engine->lock);
-    const bool idle = engine->live_count == 0 && engine->batch_count == 0;
+    const bool idle = engine->live_count == 0 && engine->batch_callbacks == 0;
     pthread_mutex_unlock(&engine->lock);
     return idle;
 }
@@ -137,7 +137,7 @@ void engine_close(struct engine *engine)
     batch_abort_all(engine);
     live_abort_all(engine);
     pthread_mutex_lock(&engine->lock);
-    while (engine->live_count || engine->batch_count)
+    while (engine->live_count || engine->batch_callbacks)
         pthread_cond_wait(&engine->changed, &engine->lock);
     pthread_mutex_unlock(&engine->lock);
     close_workers(engine);

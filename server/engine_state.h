@@ -29,7 +29,9 @@ struct engine {
     bool draining;                /* {lock} */
     struct engine_batch *batches; /* {lock} a list, see batch.c */
     struct engine_live *lives;    /* {lock} a list, see live.c */
-    uint32_t batch_count, live_count; /* {lock} fall when the last callback has returned */
+    uint32_t batch_count;         /* {lock} falls before done(): its client may start another */
+    uint32_t batch_callbacks;     /* {lock} falls when done() has returned */
+    uint32_t live_count;          /* {lock} falls when end() has returned, or closed */
     struct engine_stats stats;    /* {lock} sums only */
 };
 

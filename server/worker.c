@@ -5,9 +5,11 @@
 
 #include "transcript.h"
 
-/* Silence put before and behind every span: a span cut inside speech has none of its own, and
- * the stem drops an incomplete last frame. Measured: see tests/unit/test_engine.c. */
-#define LEAD_SAMPLES  1600
+/* Silence put before and behind every span. A span cut inside speech has none of its own, and the
+ * stem drops an incomplete last frame. Greedy WER of a seed of this family on 60 utterances cut to
+ * the first and last sound: 44.7 % without, 42.5 % with 0.1 + 0.2 s, 42.1 % with 0.2 + 0.2 s; no
+ * difference (0.2 points) for utterances that have their own silence. */
+#define LEAD_SAMPLES  3200
 #define TAIL_SAMPLES  3200
 #define DECODE_FRAMES 64 /* pushed to the decoder between two looks at the cancel flag */
 
