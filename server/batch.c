@@ -102,12 +102,11 @@ static void batch_finish(struct engine_batch *batch)
         .spans_count = batch->spans_count,
         .duration_samples = batch->recording ? recording_position(batch->recording) : 0,
         .depth = batch->depth};
-    const struct engine_result result = {
-        .end = batch->end,
-        .detail = batch->note.text[0] ? batch->note.text : NULL,
-        .transcript = batch->end == ENGINE_OK ? &transcript : NULL,
-        .queue_ms = batch->queue_ms,
-        .compute_ms = batch->compute_ms};
+    const struct engine_result result = {.end = batch->end,
+                                         .detail = batch->note.text[0] ? batch->note.text : NULL,
+                                         .transcript = batch->end == ENGINE_OK ? &transcript : NULL,
+                                         .queue_ms = batch->queue_ms,
+                                         .compute_ms = batch->compute_ms};
 
     pthread_mutex_lock(&engine->lock);
     for (struct engine_batch **b = &engine->batches; *b; b = &(*b)->next)
@@ -233,8 +232,8 @@ static void batch_recognise(struct engine_batch *batch, size_t index, struct wor
     struct worker_cost cost = {0};
     struct update_span span = {0};
     const double begun_ms = queue_now_ms();
-    const enum worker_end end = worker_recognise(worker, batch->depth, batch->hotwords,
-                                                 &batch->cancelled, &span, &cost);
+    const enum worker_end end =
+        worker_recognise(worker, batch->depth, batch->hotwords, &batch->cancelled, &span, &cost);
 
     if (end == WORKER_FAILED)
         batch_fail(batch, ENGINE_FAILED, "the recording could not be recognised");

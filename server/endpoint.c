@@ -10,9 +10,9 @@
  * where there is none is it cut inside speech, at the quietest 50 ms. What lies after the cut
  * is the beginning of the next span: no sample is lost or used twice.
  *
- * Steady sound is no speech. Levels of speech, over 30 ms, spread over tens of dB; those of a fan or of
- * hiss over two or three. A span that is longer than a word and spreads less than 4 dB between
- * its quiet tenth and its loud twentieth costs nothing: it is dropped.
+ * Steady sound is no speech. Levels of speech, over 30 ms, spread over tens of dB; those of a fan
+ * or of hiss over two or three. A span that is longer than a word and spreads less than 4 dB
+ * between its quiet tenth and its loud twentieth costs nothing: it is dropped.
  */
 #include "endpoint.h"
 
@@ -21,17 +21,17 @@
 
 #include "voice.h"
 
-#define FRAME            VOICE_FRAME_SAMPLES
-#define FRAMES(ms)       ((size_t)(ms) / 10)
-#define SPEECH_FRAMES    5
-#define LEAD_FRAMES      FRAMES(300)
-#define TAIL_FRAMES      FRAMES(300)
-#define IDLE_FRAMES      FRAMES(1000) /* kept of silence before it is trimmed to the lead */
-#define LEAST_PAUSE      FRAMES(80)
-#define STEADY_FRAMES    FRAMES(700)
-#define STEADY_DB        4
-#define LEVELS           101 /* histogram bins of 1 dB, -100..0 */
-#define NO_FRAME         SIZE_MAX
+#define FRAME         VOICE_FRAME_SAMPLES
+#define FRAMES(ms)    ((size_t)(ms) / 10)
+#define SPEECH_FRAMES 5
+#define LEAD_FRAMES   FRAMES(300)
+#define TAIL_FRAMES   FRAMES(300)
+#define IDLE_FRAMES   FRAMES(1000) /* kept of silence before it is trimmed to the lead */
+#define LEAST_PAUSE   FRAMES(80)
+#define STEADY_FRAMES FRAMES(700)
+#define STEADY_DB     4
+#define LEVELS        101 /* histogram bins of 1 dB, -100..0 */
+#define NO_FRAME      SIZE_MAX
 
 struct endpoint {
     struct voice voice;

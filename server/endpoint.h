@@ -19,7 +19,7 @@ enum endpoint_why {
 };
 
 struct endpoint_span {
-    const float *pcm;      /* [count], valid until the endpoint is called again */
+    const float *pcm; /* [count], valid until the endpoint is called again */
     size_t count;
     int64_t start_samples; /* of pcm[0], since the start of the stream */
     enum endpoint_why why;

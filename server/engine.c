@@ -153,8 +153,7 @@ struct update_depth engine_depth(const struct engine *engine, uint32_t asked)
                                  .reason = asked ? "asked" : "default"};
 }
 
-void engine_count(struct engine *engine, const struct worker_cost *cost, uint32_t depth,
-                  bool final)
+void engine_count(struct engine *engine, const struct worker_cost *cost, uint32_t depth, bool final)
 {
     struct engine_stats *stats = &engine->stats;
     const uint32_t index = depth < ENGINE_DEPTHS ? depth : ENGINE_DEPTHS - 1;

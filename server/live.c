@@ -7,9 +7,9 @@
  * take turns, and audio that came during a computation replaces the partial it would have got.
  *
  * Finals depend on the samples only: endpoint.c cuts, and a final is one run over the
- * whole span. Partials are a courtesy: the span so far, at a shallow depth, again and again. They are
- * left out when the stream had to wait for its turn, and never come so often that they take more
- * than half of a worker.
+ * whole span. Partials are a courtesy: the span so far, at a shallow depth, again and again. They
+ * are left out when the stream had to wait for its turn, and never come so often that they take
+ * more than half of a worker.
  *
  * A flush is remembered as a position in the bytes, so that it means what was pushed before it.
  */
@@ -44,10 +44,10 @@ struct engine_live {
     atomic_bool cancelled;
 
     pthread_mutex_t lock;
-    pthread_cond_t idle;   /* in_callback fell */
-    uint32_t refs;         /* {lock} owner; and queue or worker */
-    struct ring bytes;     /* {lock} not decoded yet */
-    uint64_t pushed_bytes; /* {lock} since the start */
+    pthread_cond_t idle;       /* in_callback fell */
+    uint32_t refs;             /* {lock} owner; and queue or worker */
+    struct ring bytes;         /* {lock} not decoded yet */
+    uint64_t pushed_bytes;     /* {lock} since the start */
     uint64_t flushes[FLUSHES]; /* {lock} [flushes_count] pushed_bytes when they came */
     size_t flushes_count;      /* {lock} */
     bool finishing;            /* {lock} */
@@ -63,13 +63,13 @@ struct engine_live {
     struct resample *resample;
     struct endpoint *endpoint;
     uint64_t taken_bytes;
-    uint8_t *slice;      /* [slice_bytes] */
-    float *mono;         /* [raw_max_samples(slice_bytes)] */
-    float *pcm;          /* [pcm_room] 16 kHz, not yet with the endpoint */
+    uint8_t *slice; /* [slice_bytes] */
+    float *mono;    /* [raw_max_samples(slice_bytes)] */
+    float *pcm;     /* [pcm_room] 16 kHz, not yet with the endpoint */
     size_t pcm_at, pcm_count, pcm_room;
-    bool drained;        /* the resampler is flushed for the mark that is next */
-    int64_t covered_samples;      /* end of the last final */
-    int64_t partial_due_samples;  /* clock of the next partial */
+    bool drained;                   /* the resampler is flushed for the mark that is next */
+    int64_t covered_samples;        /* end of the last final */
+    int64_t partial_due_samples;    /* clock of the next partial */
     int64_t partial_speech_samples; /* speech clock of the last one */
 };
 
@@ -281,8 +281,7 @@ static void send_empty(struct engine_live *live)
 
 static bool partial_is_due(struct engine_live *live, struct endpoint_span *ret_sound)
 {
-    const int64_t every_samples =
-        (int64_t)live->options.partial_every_ms * (UPDATE_RATE_HZ / 1000);
+    const int64_t every_samples = (int64_t)live->options.partial_every_ms * (UPDATE_RATE_HZ / 1000);
 
     if (!live->options.partials || !endpoint_peek(live->endpoint, ret_sound))
         return false;
@@ -472,10 +471,10 @@ static void set_options(struct engine_live *live, const struct engine_live_optio
         o->endpointing_ms = PAUSE_MS;
     live->depth = engine_depth(live->engine, o->depth);
     const uint32_t partial = o->partial_depth ? o->partial_depth : PARTIAL_DEPTH;
-    live->partial_depth = (struct update_depth){
-        .used = partial < live->depth.used ? partial : live->depth.used,
-        .asked = o->depth,
-        .reason = "partial"};
+    live->partial_depth =
+        (struct update_depth){.used = partial < live->depth.used ? partial : live->depth.used,
+                              .asked = o->depth,
+                              .reason = "partial"};
 }
 
 static int set_sound(struct engine_live *live)
@@ -486,15 +485,15 @@ static int set_sound(struct engine_live *live)
     if (encoding_of(options->encoding, &encoding) < 0 ||
         raw_init(&live->raw, encoding, options->channels) < 0 ||
         resample_open(&live->resample, options->rate_hz) < 0 ||
-        endpoint_open(&live->endpoint, options->endpointing_ms,
-                      live->engine->options.max_span_ms) < 0)
+        endpoint_open(&live->endpoint, options->endpointing_ms, live->engine->options.max_span_ms) <
+            0)
         return -1;
     const size_t frame_bytes = raw_frame_bytes(&live->raw);
     live->high_bytes = (size_t)options->rate_hz * HIGH_MS / 1000 * frame_bytes;
     live->slice_bytes = (size_t)options->rate_hz * SLICE_MS / 1000 * frame_bytes;
     live->slice = malloc(live->slice_bytes);
-    live->mono = malloc(raw_max_samples(&live->raw, live->slice_bytes + frame_bytes) *
-                        sizeof(*live->mono));
+    live->mono =
+        malloc(raw_max_samples(&live->raw, live->slice_bytes + frame_bytes) * sizeof(*live->mono));
     return live->slice && live->mono ? 0 : -1;
 }
 

@@ -16,13 +16,13 @@
 
 #include <math.h>
 
-#define LEAST_DB       (-100.0f)
+#define LEAST_DB        (-100.0f)
 #define DIGITAL_ZERO_DB (-96.0f)
-#define FIRST_FLOOR_DB (-60.0f)
-#define LEAST_LOUD_DB  (-70.0f)
-#define ABOVE_FLOOR_DB 6.0f
-#define BUCKET_FRAMES  50
-#define PEAK_FALL_DB   0.03f /* a frame: 3 dB a second */
+#define FIRST_FLOOR_DB  (-60.0f)
+#define LEAST_LOUD_DB   (-70.0f)
+#define ABOVE_FLOOR_DB  6.0f
+#define BUCKET_FRAMES   50
+#define PEAK_FALL_DB    0.03f /* a frame: 3 dB a second */
 
 void voice_init(struct voice *voice)
 {

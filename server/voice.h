@@ -17,10 +17,10 @@ struct voice_frame {
 
 /* Plain data; a stream that restarts is initialised again. */
 struct voice {
-    float last_in, last_out;         /* high-pass */
-    double energy;                   /* of the unfinished frame */
-    uint32_t filled;                 /* samples in it */
-    double recent[VOICE_SMOOTH];     /* energies of the last frames */
+    float last_in, last_out;     /* high-pass */
+    double energy;               /* of the unfinished frame */
+    uint32_t filled;             /* samples in it */
+    double recent[VOICE_SMOOTH]; /* energies of the last frames */
     uint32_t recent_at;
     float buckets_db[VOICE_BUCKETS]; /* least level of each half second */
     uint32_t bucket, bucket_frames;

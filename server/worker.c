@@ -144,8 +144,7 @@ enum worker_end worker_recognise(struct worker *worker, struct update_depth dept
     struct fold_decoder *decoder = decoder_for(worker, hotwords);
     struct fold_result result;
 
-    cost->audio_seconds +=
-        (double)(worker->end_samples - worker->start_samples) / UPDATE_RATE_HZ;
+    cost->audio_seconds += (double)(worker->end_samples - worker->start_samples) / UPDATE_RATE_HZ;
     if (!decoder)
         return WORKER_FAILED;
     enum worker_end end = unfold(worker, depth.used, cancelled, cost);

@@ -28,11 +28,11 @@ struct worker {
     struct fold_decoder *decoder;     /* without hotwords */
     struct fold_decoder *hot_decoder; /* with those of hot_id; NULL: none yet */
     uint64_t hot_id;
-    float *pcm;         /* [max_samples] the span with its padding */
-    float *logp;        /* [frames of max_samples, V] */
+    float *pcm;  /* [max_samples] the span with its padding */
+    float *logp; /* [frames of max_samples, V] */
     size_t max_samples;
-    size_t loaded_samples;     /* in pcm */
-    int64_t first_samples;     /* stream time of pcm[0] */
+    size_t loaded_samples;              /* in pcm */
+    int64_t first_samples;              /* stream time of pcm[0] */
     int64_t start_samples, end_samples; /* of the span */
 };
 

@@ -72,7 +72,8 @@ long mp3_pull(struct mp3 *mp3, float *frames, size_t count)
         if (status == MPG123_OK)
             continue;
         if (status != MPG123_NEW_FORMAT)
-            return status == MPG123_DONE || status == MPG123_NEED_MORE || status == MPG123_ERR_READER
+            return status == MPG123_DONE || status == MPG123_NEED_MORE ||
+                           status == MPG123_ERR_READER
                        ? 0
                        : -1;
         long rate_hz = 0;

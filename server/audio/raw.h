@@ -18,7 +18,7 @@ enum raw_encoding { RAW_LINEAR16, RAW_LINEAR32, RAW_FLOAT32, RAW_MULAW, RAW_ALAW
 struct raw {
     enum raw_encoding encoding;
     uint32_t channels;
-    uint32_t kept_bytes;               /* of an unfinished frame */
+    uint32_t kept_bytes; /* of an unfinished frame */
     uint8_t kept[RAW_MAX_CHANNELS * 4];
 };
 

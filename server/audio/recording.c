@@ -26,14 +26,14 @@ struct recording {
     struct resample *resample;
     uint32_t rate_hz, channels;
     int64_t open_size_at; /* wav of unknown length: where its size is; 0: none */
-    int64_t frames;    /* decoded so far, at rate_hz */
-    int64_t promised;  /* frames the header promises; 0: it does not */
+    int64_t frames;       /* decoded so far, at rate_hz */
+    int64_t promised;     /* frames the header promises; 0: it does not */
     uint64_t max_samples;
-    int64_t position;  /* samples given */
-    int end;           /* 1: all decoded; negative: failed with that */
+    int64_t position; /* samples given */
+    int end;          /* 1: all decoded; negative: failed with that */
     struct recording_note failure;
-    float *block;      /* [BLOCK_FRAMES, channels] */
-    float *ready;      /* [ready_room] resampled, not yet given */
+    float *block; /* [BLOCK_FRAMES, channels] */
+    float *ready; /* [ready_room] resampled, not yet given */
     size_t ready_at, ready_count, ready_room;
 };
 
@@ -92,9 +92,10 @@ static int open_sndfile(struct recording *recording, struct recording_note *note
 
     recording->sndfile = sf_open_virtual(&io, SFM_READ, &info, recording);
     if (!recording->sndfile)
-        return fail(note, RECORDING_UNKNOWN,
-                    "the file begins like %s but cannot be decoded: it is damaged or cut short (%s)",
-                    sniff_name(recording->kind), sf_strerror(NULL));
+        return fail(
+            note, RECORDING_UNKNOWN,
+            "the file begins like %s but cannot be decoded: it is damaged or cut short (%s)",
+            sniff_name(recording->kind), sf_strerror(NULL));
     recording->rate_hz = info.samplerate > 0 ? (uint32_t)info.samplerate : 0;
     recording->channels = info.channels > 0 ? (uint32_t)info.channels : 0;
     if (recording->kind == SNIFF_FLAC && info.frames > 0 && info.frames < SF_COUNT_MAX)
@@ -107,9 +108,10 @@ static int open_mp3(struct recording *recording, struct recording_note *note)
     const char *error;
 
     if (mp3_open(&recording->mp3, recording->fd, &error) < 0)
-        return fail(note, RECORDING_UNKNOWN,
-                    "the file begins like mp3 but cannot be decoded: it is damaged or cut short (%s)",
-                    error);
+        return fail(
+            note, RECORDING_UNKNOWN,
+            "the file begins like mp3 but cannot be decoded: it is damaged or cut short (%s)",
+            error);
     recording->rate_hz = mp3_rate_hz(recording->mp3);
     recording->channels = mp3_channels(recording->mp3);
     return RECORDING_OK;
@@ -161,7 +163,8 @@ static int open_container(struct recording *recording, struct recording_note *no
     }
     if (recording->kind == SNIFF_WAV && (error = check_wav(recording, st.st_size, note)))
         return error;
-    error = recording->kind == SNIFF_MP3 ? open_mp3(recording, note) : open_sndfile(recording, note);
+    error =
+        recording->kind == SNIFF_MP3 ? open_mp3(recording, note) : open_sndfile(recording, note);
     if (error)
         return error;
     if (recording->channels < 1 || recording->channels > MAX_CHANNELS)
@@ -236,12 +239,14 @@ static int finish(struct recording *recording)
     struct recording_note *note = &recording->failure;
 
     if (recording->sndfile && sf_error(recording->sndfile) != SF_ERR_NO_ERROR)
-        return fail(note, RECORDING_TRUNCATED, "the %s file is damaged or cut short after %.2f s (%s)",
-                    name, have, sf_strerror(recording->sndfile));
-    if (recording->frames < recording->promised)
         return fail(note, RECORDING_TRUNCATED,
-                    "the %s file is cut short: it holds %.2f s of the %.2f s that its header promises",
-                    name, have, promised);
+                    "the %s file is damaged or cut short after %.2f s (%s)", name, have,
+                    sf_strerror(recording->sndfile));
+    if (recording->frames < recording->promised)
+        return fail(
+            note, RECORDING_TRUNCATED,
+            "the %s file is cut short: it holds %.2f s of the %.2f s that its header promises",
+            name, have, promised);
     if (recording->frames == 0)
         return fail(note, RECORDING_EMPTY, "the %s file holds no sound", name);
     return 1;
@@ -274,10 +279,9 @@ static void refill(struct recording *recording)
         recording->mp3 ? mp3_pull(recording->mp3, recording->block, BLOCK_FRAMES)
                        : (long)sf_readf_float(recording->sndfile, recording->block, BLOCK_FRAMES);
     if (frames < 0) {
-        recording->end =
-            fail(&recording->failure, RECORDING_UNKNOWN,
-                 "the mp3 file is damaged or changes its sample rate after %.2f s",
-                 (double)recording->frames / recording->rate_hz);
+        recording->end = fail(&recording->failure, RECORDING_UNKNOWN,
+                              "the mp3 file is damaged or changes its sample rate after %.2f s",
+                              (double)recording->frames / recording->rate_hz);
         return;
     }
     if (frames == 0) {

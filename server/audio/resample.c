@@ -67,8 +67,8 @@ size_t resample_push(struct resample *resample, const float *in, size_t count, f
     size_t samples = 0;
     while (count) {
         size_t used = 0, made = 0;
-        const soxr_error_t error = soxr_process(resample->soxr, in, count, &used, out + samples,
-                                                room - samples, &made);
+        const soxr_error_t error =
+            soxr_process(resample->soxr, in, count, &used, out + samples, room - samples, &made);
         if (error || (!used && !made))
             break;
         in += used;

@@ -90,5 +90,6 @@ void sniff_describe(const uint8_t *bytes, size_t count, char *text, size_t text_
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]) && !is; i++)
         if (has(bytes, count, known[i].at, known[i].magic, known[i].length))
             is = known[i].is;
-    snprintf(text, text_bytes, "%s%sstarts with%s ('%s')", is ? is : "", is ? ": " : "", hex, shown);
+    snprintf(text, text_bytes, "%s%sstarts with%s ('%s')", is ? is : "", is ? ": " : "", hex,
+             shown);
 }

@@ -13,7 +13,7 @@ enum wav_kind {
 struct wav_length {
     enum wav_kind kind;
     int64_t missing_bytes; /* WAV_DECLARED: what the file lacks of it */
-    int64_t size_at;       /* offset of the size (4 bytes) of the "data" chunk, unless WAV_NO_DATA */
+    int64_t size_at; /* offset of the size (4 bytes) of the "data" chunk, unless WAV_NO_DATA */
 };
 
 /* Walks the chunks of a RIFF/RIFX/RF64 file of file_bytes up to "data". Reads with pread; the

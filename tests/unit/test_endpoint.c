@@ -7,9 +7,9 @@
 #include "endpoint.h"
 #include "test.h"
 
-#define RATE 16000
-#define MS(ms) ((size_t)(ms) * 16)
-#define ROOM (120 * RATE)
+#define RATE   16000
+#define MS(ms) ((size_t)(ms)*16)
+#define ROOM   (120 * RATE)
 
 static struct clip clips[CLIPS_MOST];
 static size_t clips_count;

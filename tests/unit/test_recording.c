@@ -9,8 +9,8 @@
 #include "resample.h"
 #include "test.h"
 
-#define CLIP      "4970-29095-0006.flac"
-#define PLENTY    (3600u * 16000u)
+#define CLIP   "4970-29095-0006.flac"
+#define PLENTY (3600u * 16000u)
 
 static float *clip;
 static size_t clip_count;
@@ -148,8 +148,8 @@ static void every_container_gives_the_same_sound(void **state)
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         const long want = (long)clip_count;
-        const long got = pull_all(make(rows[i].format, rows[i].rate_hz, rows[i].channels), pcm, room,
-                                  &note);
+        const long got =
+            pull_all(make(rows[i].format, rows[i].rate_hz, rows[i].channels), pcm, room, &note);
         if (got < 0)
             print_error("row %zu: %s\n", i, note.text);
         assert_in_range(got, want - rows[i].tolerance_samples, want + rows[i].tolerance_samples);
@@ -242,10 +242,10 @@ static void formats_without_a_length_give_what_is_there(void **state)
 
 static void every_cut_of_a_head_is_an_error_with_a_reason(void **state)
 {
-    static const int formats[] = {
-        SF_FORMAT_WAV | SF_FORMAT_PCM_16, SF_FORMAT_FLAC | SF_FORMAT_PCM_16,
-        SF_FORMAT_OGG | SF_FORMAT_VORBIS, SF_FORMAT_OGG | SF_FORMAT_OPUS,
-        SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III};
+    static const int formats[] = {SF_FORMAT_WAV | SF_FORMAT_PCM_16,
+                                  SF_FORMAT_FLAC | SF_FORMAT_PCM_16,
+                                  SF_FORMAT_OGG | SF_FORMAT_VORBIS, SF_FORMAT_OGG | SF_FORMAT_OPUS,
+                                  SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III};
     struct recording_note note;
     float pcm[4096];
 

@@ -4,8 +4,8 @@
 #include "resample.h"
 #include "test.h"
 
-static const uint32_t rates_hz[] = {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000,
-                                    96000, 192000};
+static const uint32_t rates_hz[] = {8000,  11025, 12000, 16000, 22050, 24000,
+                                    32000, 44100, 48000, 96000, 192000};
 
 /* Resamples in [count], `step` samples at a time; *ret_out is the caller's to free. */
 static size_t run(uint32_t rate_hz, const float *in, size_t count, size_t step, float **ret_out)

@@ -14,7 +14,8 @@ static void every_accepted_container_is_known_by_its_head(void **state)
     assert_int_equal(SNIFF("ID3\x04\x00\x00\x00\x00\x00\x23"), SNIFF_MP3);
     assert_int_equal(SNIFF("\xff\xfb\x90\x64"), SNIFF_MP3);
     assert_int_equal(SNIFF("\xff\xf3\x28\xc4"), SNIFF_MP3); /* MPEG-2, 16 kHz */
-    assert_int_equal(SNIFF("OggS\0\2\0\0\0\0\0\0\0\0abcd\0\0\0\0efgh\1\23OpusHead"), SNIFF_OGG_OPUS);
+    assert_int_equal(SNIFF("OggS\0\2\0\0\0\0\0\0\0\0abcd\0\0\0\0efgh\1\23OpusHead"),
+                     SNIFF_OGG_OPUS);
     assert_int_equal(SNIFF("OggS\0\2\0\0\0\0\0\0\0\0abcd\0\0\0\0efgh\1\36\1vorbis"),
                      SNIFF_OGG_VORBIS);
 }
@@ -22,7 +23,9 @@ static void every_accepted_container_is_known_by_its_head(void **state)
 static void other_files_are_unknown(void **state)
 {
     assert_int_equal(SNIFF(""), SNIFF_UNKNOWN);
-    assert_int_equal(SNIFF("RIFF\x24\x00\x00\x00" "AVI LIST"), SNIFF_UNKNOWN);
+    assert_int_equal(SNIFF("RIFF\x24\x00\x00\x00"
+                           "AVI LIST"),
+                     SNIFF_UNKNOWN);
     assert_int_equal(SNIFF("\x1a\x45\xdf\xa3\x9f\x42\x86\x81"), SNIFF_UNKNOWN);
     assert_int_equal(SNIFF("\xff\xf1\x50\x80"), SNIFF_UNKNOWN);
     assert_int_equal(SNIFF("%PDF-1.7"), SNIFF_UNKNOWN);
@@ -37,7 +40,9 @@ static void an_unknown_head_is_named_and_shown(void **state)
     assert_string_equal(text, "a PDF document: starts with 25 50 44 46 2d 31 2e 37 ('%PDF-1.7')");
     sniff_describe((const uint8_t *)"\x01\x02xy", 4, text, sizeof(text));
     assert_string_equal(text, "starts with 01 02 78 79 ('..xy')");
-    sniff_describe((const uint8_t *)"\0\0\0\x20" "ftypM4A ", 12, text, sizeof(text));
+    sniff_describe((const uint8_t *)"\0\0\0\x20"
+                                    "ftypM4A ",
+                   12, text, sizeof(text));
     assert_non_null(strstr(text, "an MP4, M4A or QuickTime file"));
     sniff_describe((const uint8_t *)"%PDF-1.7", 8, text, 10);
     assert_int_equal(strlen(text), 9);

@@ -19,7 +19,7 @@ static struct wav_length length_of(const char *bytes, size_t count)
 }
 
 #define LENGTH(literal) length_of(literal, sizeof(literal) - 1)
-#define HEAD "RIFF\x10\0\0\0WAVE"
+#define HEAD            "RIFF\x10\0\0\0WAVE"
 
 static void a_whole_file_misses_nothing(void **state)
 {
@@ -31,8 +31,14 @@ static void a_cut_file_misses_bytes(void **state)
 {
     assert_int_equal(LENGTH(HEAD "data\x10\0\0\0abcd").kind, WAV_DECLARED);
     assert_int_equal(LENGTH(HEAD "data\x10\0\0\0abcd").missing_bytes, 12);
-    assert_int_equal(LENGTH("RIFX\0\0\0\x10WAVE" "data\0\0\1\0abcd").kind, WAV_DECLARED);
-    assert_int_equal(LENGTH("RIFX\0\0\0\x10WAVE" "data\0\0\1\0abcd").missing_bytes, 252);
+    assert_int_equal(LENGTH("RIFX\0\0\0\x10WAVE"
+                            "data\0\0\1\0abcd")
+                         .kind,
+                     WAV_DECLARED);
+    assert_int_equal(LENGTH("RIFX\0\0\0\x10WAVE"
+                            "data\0\0\1\0abcd")
+                         .missing_bytes,
+                     252);
 }
 
 static void odd_chunks_before_the_sound_are_padded(void **state)
@@ -43,8 +49,14 @@ static void odd_chunks_before_the_sound_are_padded(void **state)
 
 static void sizes_that_no_recorder_meant_are_open(void **state)
 {
-    assert_int_equal(LENGTH(HEAD "data\xff\xff\xff\xff" "abcd").kind, WAV_OPEN);
-    assert_int_equal(LENGTH(HEAD "data\0\0\0\x80" "abcd").kind, WAV_OPEN);
+    assert_int_equal(LENGTH(HEAD "data\xff\xff\xff\xff"
+                                 "abcd")
+                         .kind,
+                     WAV_OPEN);
+    assert_int_equal(LENGTH(HEAD "data\0\0\0\x80"
+                                 "abcd")
+                         .kind,
+                     WAV_OPEN);
     assert_int_equal(LENGTH(HEAD "data\0\0\0\0abcd").kind, WAV_OPEN);
     assert_int_equal(LENGTH(HEAD "data\0\0\0\0abcd").size_at, 16);
 }
@@ -58,7 +70,10 @@ static void an_empty_sound_is_whole(void **state)
 static void a_file_that_ends_in_its_header_has_no_data(void **state)
 {
     assert_int_equal(LENGTH(HEAD "fmt \x10\0\0\0").kind, WAV_NO_DATA);
-    assert_int_equal(LENGTH(HEAD "LIST\xff\xff\xff\xff" "data\4\0\0\0abcd").kind, WAV_NO_DATA);
+    assert_int_equal(LENGTH(HEAD "LIST\xff\xff\xff\xff"
+                                 "data\4\0\0\0abcd")
+                         .kind,
+                     WAV_NO_DATA);
     assert_int_equal(LENGTH("RIFF").kind, WAV_NO_DATA);
 }
 

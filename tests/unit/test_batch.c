@@ -1,0 +1,141 @@
+#include <string.h>
+#include <unistd.h>
+
+#include "hearing.h"
+#include "test.h"
+
+static void jobs_together_give_what_each_gives_alone(void **state)
+{
+    struct engine *engine = hearing_engine(2, 1, 6);
+    struct heard alone, together[6];
+    struct sound sound = hearing_join(3, 4, 400);
+    struct engine_batch *batch;
+
+    hearing_init(&alone);
+    hearing_file(engine, hearing_spool_wav(&sound), 1, &alone);
+    assert_int_equal(alone.end, ENGINE_OK);
+    for (size_t i = 0; i < 6; i++) {
+        hearing_init(&together[i]);
+        const struct engine_batch_options options = hearing_batch_options(&together[i], 1);
+        assert_int_equal(engine_batch_start(engine, hearing_spool_wav(&sound), &options, &batch),
+                         ENGINE_OK);
+    }
+    for (size_t i = 0; i < 6; i++) {
+        assert_true(hearing_wait_over(&together[i]));
+        assert_string_equal(together[i].finals, alone.finals);
+        hearing_finish(&together[i]);
+    }
+    hearing_finish(&alone);
+    free(sound.pcm);
+    engine_close(engine);
+}
+
+static void the_depth_asked_for_is_the_depth_used(void **state)
+{
+    const uint32_t deepest = fold_model_info(hearing_model)->unfolds;
+    struct engine *engine = hearing_engine(1, 1, 1);
+    struct sound sound = hearing_join(4, 1, 0);
+    struct engine_stats stats;
+
+    for (uint32_t depth = 0; depth <= deepest; depth++) {
+        struct heard heard;
+        hearing_init(&heard);
+        hearing_file(engine, hearing_spool_wav(&sound), depth, &heard);
+        assert_int_equal(heard.depth.used, depth ? depth : deepest);
+        assert_int_equal(heard.depth.asked, depth);
+        assert_string_equal(heard.depth.reason, depth ? "asked" : "default");
+        hearing_finish(&heard);
+    }
+    engine_stats(engine, &stats);
+    for (uint32_t depth = 1; depth <= deepest; depth++)
+        assert_int_equal(stats.spans_by_depth[depth], depth == deepest ? 2 : 1);
+    assert_true(stats.compute_seconds > 0);
+    assert_int_equal(stats.batch_jobs, 0);
+    free(sound.pcm);
+    engine_close(engine);
+}
+
+static void bad_recordings_end_with_a_reason(void **state)
+{
+    struct engine *engine = hearing_engine(1, 1, 1);
+    struct sound sound = hearing_join(0, 1, 0);
+    struct heard heard;
+
+    hearing_init(&heard);
+    hearing_file(engine, hearing_spool("", 0), 0, &heard);
+    assert_int_equal(heard.end, ENGINE_EMPTY);
+    hearing_finish(&heard);
+
+    hearing_init(&heard);
+    hearing_file(engine, hearing_spool("%PDF-1.7 text", 13), 0, &heard);
+    assert_int_equal(heard.end, ENGINE_NOT_AUDIO);
+    assert_non_null(strstr(heard.detail, "PDF"));
+    hearing_finish(&heard);
+
+    hearing_init(&heard);
+    int fd = hearing_spool_wav(&sound);
+    assert_int_equal(ftruncate(fd, 20000), 0);
+    hearing_file(engine, fd, 0, &heard);
+    assert_int_equal(heard.end, ENGINE_TRUNCATED);
+    assert_true(heard.detail[0] != '\0');
+    hearing_finish(&heard);
+    free(sound.pcm);
+
+    hearing_init(&heard);
+    sound = (struct sound){.pcm = calloc(16000 * 301, 2), .count = 16000 * 301};
+    hearing_file(engine, hearing_spool_wav(&sound), 0, &heard);
+    assert_int_equal(heard.end, ENGINE_TOO_LONG);
+    assert_non_null(strstr(heard.detail, "300 s"));
+    hearing_finish(&heard);
+    free(sound.pcm);
+    engine_close(engine);
+}
+
+static void a_cancelled_job_is_told_so_once(void **state)
+{
+    struct engine *engine = hearing_engine(1, 1, 3);
+    struct sound sound = hearing_join(0, 12, 300), four = {.count = 4 * sound.count};
+    const uint32_t stats_depth = fold_model_info(hearing_model)->unfolds;
+    struct heard heard[3];
+    struct engine_batch *batch;
+    struct engine_stats stats;
+
+    four.pcm = malloc(four.count * sizeof(*four.pcm));
+    for (size_t i = 0; i < four.count; i++)
+        four.pcm[i] = sound.pcm[i % sound.count];
+    for (size_t i = 0; i < 3; i++) {
+        hearing_init(&heard[i]);
+        const struct engine_batch_options options = hearing_batch_options(&heard[i], 0);
+        assert_int_equal(engine_batch_start(engine, hearing_spool_wav(&four), &options, &batch),
+                         ENGINE_OK);
+    }
+    engine_batch_cancel(engine, &heard[2]); /* waiting */
+    do {
+        hearing_nap(1);
+        engine_stats(engine, &stats);
+    } while (stats.spans_by_depth[stats_depth] == 0);
+    engine_batch_cancel(engine, &heard[0]); /* at work */
+    assert_true(hearing_wait_over(&heard[0]));
+    assert_true(hearing_wait_over(&heard[2]));
+    assert_int_equal(heard[0].end, ENGINE_CANCELLED);
+    assert_int_equal(heard[2].end, ENGINE_CANCELLED);
+    engine_batch_cancel(engine, &heard[0]); /* no error */
+    assert_true(hearing_wait_over(&heard[1]));
+    assert_int_equal(heard[1].end, ENGINE_OK);
+    for (size_t i = 0; i < 3; i++)
+        hearing_finish(&heard[i]);
+    free(sound.pcm);
+    free(four.pcm);
+    engine_close(engine);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(jobs_together_give_what_each_gives_alone),
+        cmocka_unit_test(the_depth_asked_for_is_the_depth_used),
+        cmocka_unit_test(bad_recordings_end_with_a_reason),
+        cmocka_unit_test(a_cancelled_job_is_told_so_once),
+    };
+    return cmocka_run_group_tests(tests, hearing_setup, hearing_teardown);
+}

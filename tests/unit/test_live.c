@@ -1,0 +1,253 @@
+#include <string.h>
+
+#include "hearing.h"
+#include "test.h"
+
+#define MOST_LIVE 8
+
+static void streams_together_give_what_each_gives_alone(void **state)
+{
+    struct engine *engine = hearing_engine(2, MOST_LIVE, 4);
+    struct heard alone[MOST_LIVE], together[MOST_LIVE];
+    struct sound sounds[MOST_LIVE];
+    struct engine_live *lives[MOST_LIVE];
+    size_t at[MOST_LIVE] = {0};
+
+    for (size_t i = 0; i < MOST_LIVE; i++) {
+        sounds[i] = hearing_join(i, 2, 700 + 100 * i);
+        hearing_init(&alone[i]);
+        hearing_init(&together[i]);
+        const struct engine_live_options options = hearing_live_options(&alone[i]);
+        hearing_stream(engine, &sounds[i], 1000000, &options, &alone[i]);
+        struct engine_live_options with_partials = hearing_live_options(&together[i]);
+        with_partials.partials = true;
+        assert_int_equal(engine_live_open(engine, &with_partials, &lives[i]), ENGINE_OK);
+    }
+    for (size_t open = MOST_LIVE; open;)
+        for (size_t i = 0; i < MOST_LIVE; i++) {
+            const size_t count = sounds[i].count * 2, left = count - at[i];
+            const size_t now = left < 3200 + i ? left : 3200 + i;
+            if (at[i] == count)
+                continue;
+            engine_live_push(lives[i], (const uint8_t *)sounds[i].pcm + at[i], now);
+            at[i] += now;
+            if (at[i] == count) {
+                engine_live_finish(lives[i]);
+                open--;
+            }
+        }
+    for (size_t i = 0; i < MOST_LIVE; i++) {
+        assert_true(hearing_wait_over(&together[i]));
+        assert_string_equal(together[i].finals, alone[i].finals);
+        assert_true(strlen(alone[i].finals) > 10);
+        engine_live_close(lives[i]);
+        hearing_finish(&alone[i]);
+        hearing_finish(&together[i]);
+        free(sounds[i].pcm);
+    }
+    engine_close(engine);
+}
+
+static void other_encodings_and_rates_cover_the_same_time(void **state)
+{
+    struct engine *engine = hearing_engine(1, 1, 1);
+    struct sound sound = hearing_join(2, 1, 600), doubled = {0};
+    struct heard heard;
+
+    doubled.count = sound.count * 2 * 3; /* stereo, 48 kHz, by repeating */
+    doubled.pcm = malloc(doubled.count * sizeof(*doubled.pcm));
+    for (size_t i = 0; i < doubled.count; i++)
+        doubled.pcm[i] = sound.pcm[i / 6];
+    hearing_init(&heard);
+    struct engine_live_options options = hearing_live_options(&heard);
+    options.rate_hz = 48000;
+    options.channels = 2;
+    hearing_stream(engine, &doubled, 4097, &options, &heard);
+    assert_int_equal(heard.duration_samples, sound.count);
+    assert_int_equal(heard.finals_count, 1);
+    hearing_finish(&heard);
+    free(sound.pcm);
+    free(doubled.pcm);
+    engine_close(engine);
+}
+
+static void partials_are_shallow_and_come_before_their_final(void **state)
+{
+    struct engine *engine = hearing_engine(1, 1, 1);
+    struct sound sound = hearing_join(3, 1, 1000);
+    struct engine_live *live;
+    struct heard heard;
+
+    hearing_init(&heard);
+    struct engine_live_options options = hearing_live_options(&heard);
+    options.partials = true;
+    assert_int_equal(engine_live_open(engine, &options, &live), ENGINE_OK);
+    /* Faster than real time, but each partial is awaited. */
+    int partials = 0;
+    for (size_t at = 0; at < sound.count; at += 16000) {
+        const size_t left = sound.count - at;
+        engine_live_push(live, sound.pcm + at, 2 * (left < 16000 ? left : 16000));
+        if (at + 16000 < hearing_clips[3].count) {
+            assert_true(hearing_wait(&heard, &heard.partials_count, ++partials));
+        }
+    }
+    engine_live_finish(live);
+    assert_true(hearing_wait_over(&heard));
+    assert_true(heard.partials_count >= 5);
+    assert_int_equal(heard.partial_depth.used, 1);
+    assert_string_equal(heard.partial_depth.reason, "partial");
+    assert_int_equal(heard.finals_count, 1);
+    assert_int_equal(heard.depth.used, fold_model_info(hearing_model)->unfolds);
+    engine_live_close(live);
+    hearing_finish(&heard);
+    free(sound.pcm);
+    engine_close(engine);
+}
+
+static void every_flush_is_answered_and_covers_what_was_pushed(void **state)
+{
+    struct engine *engine = hearing_engine(1, 1, 1);
+    struct sound sound = hearing_join(5, 1, 0);
+    struct engine_live *live;
+    struct heard heard;
+    const size_t half = sound.count / 2;
+
+    hearing_init(&heard);
+    struct engine_live_options options = hearing_live_options(&heard);
+    options.rate_hz = 8000; /* so that a resampler holds something back */
+    assert_int_equal(engine_live_open(engine, &options, &live), ENGINE_OK);
+    engine_live_push(live, sound.pcm, half * 2);
+    engine_live_flush(live);
+    assert_true(hearing_wait(&heard, &heard.flushed_count, 1));
+    assert_int_equal(heard.last_end_samples, half * 2);
+    engine_live_flush(live); /* nothing new: an empty final */
+    assert_true(hearing_wait(&heard, &heard.flushed_count, 2));
+    assert_int_equal(heard.last_end_samples, half * 2);
+    engine_live_push(live, sound.pcm + half, (sound.count - half) * 2);
+    engine_live_flush(live);
+    engine_live_finish(live);
+    assert_true(hearing_wait_over(&heard));
+    assert_int_equal(heard.flushed_count, 3);
+    assert_int_equal(heard.duration_samples, sound.count * 2);
+    assert_int_equal(heard.last_end_samples, sound.count * 2);
+    engine_live_close(live);
+    hearing_finish(&heard);
+    free(sound.pcm);
+    engine_close(engine);
+}
+
+static void a_word_cut_by_the_end_is_in_the_last_final(void **state)
+{
+    struct engine *engine = hearing_engine(1, 1, 1);
+    struct sound sound = hearing_join(6, 1, 0);
+    struct heard heard;
+
+    sound.count = 40001; /* within speech */
+    hearing_init(&heard);
+    const struct engine_live_options options = hearing_live_options(&heard);
+    hearing_stream(engine, &sound, 3333, &options, &heard);
+    assert_int_equal(heard.last_end_samples, 40001);
+    assert_int_equal(heard.finals_count, 1);
+    hearing_finish(&heard);
+    free(sound.pcm);
+    engine_close(engine);
+}
+
+static void a_stream_without_speech_just_ends(void **state)
+{
+    struct engine *engine = hearing_engine(1, 1, 1);
+    struct sound nothing = {.pcm = calloc(80000, sizeof(int16_t))};
+    struct engine_stats stats;
+
+    for (nothing.count = 0; nothing.count <= 80000; nothing.count += 80000) {
+        struct heard heard;
+        hearing_init(&heard);
+        const struct engine_live_options options = hearing_live_options(&heard);
+        hearing_stream(engine, &nothing, 1000, &options, &heard);
+        assert_int_equal(heard.callbacks, 1);
+        assert_int_equal(heard.duration_samples, nothing.count);
+        hearing_finish(&heard);
+    }
+    nothing.count = 80000;
+    struct heard file;
+    hearing_init(&file);
+    hearing_file(engine, hearing_spool_wav(&nothing), 0, &file);
+    assert_int_equal(file.end, ENGINE_OK);
+    assert_int_equal(file.finals_count, 0);
+    assert_int_equal(file.duration_samples, 80000);
+    engine_stats(engine, &stats);
+    assert_float_equal(stats.compute_seconds, 0, 0);
+    hearing_finish(&file);
+    free(nothing.pcm);
+    engine_close(engine);
+}
+
+static void a_full_stream_says_when_it_is_ready_again(void **state)
+{
+    struct engine *engine = hearing_engine(1, 1, 1);
+    struct sound sound = hearing_join(0, 4, 500);
+    struct engine_live *live;
+    struct heard heard;
+
+    hearing_init(&heard);
+    const struct engine_live_options options = hearing_live_options(&heard);
+    assert_int_equal(engine_live_open(engine, &options, &live), ENGINE_OK);
+    assert_true(sound.count * 2 > engine_live_high_bytes(live));
+    assert_true(engine_live_push(live, sound.pcm, sound.count * 2) > engine_live_high_bytes(live));
+    assert_true(hearing_wait(&heard, &heard.ready_count, 1));
+    assert_true(engine_live_waiting(live) < engine_live_high_bytes(live));
+    engine_live_finish(live);
+    assert_true(hearing_wait_over(&heard));
+    assert_int_equal(heard.ready_count, 1);
+    assert_int_equal(heard.duration_samples, sound.count);
+    engine_live_close(live);
+    hearing_finish(&heard);
+    free(sound.pcm);
+    engine_close(engine);
+}
+
+static void after_close_no_callback_comes(void **state)
+{
+    struct engine *engine = hearing_engine(2, 2, 1);
+    struct sound sound = hearing_join(0, 2, 600);
+    unsigned seed = 7;
+
+    for (int round = 0; round < 60; round++) {
+        struct heard heard;
+        struct engine_live *live;
+        hearing_init(&heard);
+        struct engine_live_options options = hearing_live_options(&heard);
+        options.partials = true;
+        assert_int_equal(engine_live_open(engine, &options, &live), ENGINE_OK);
+        engine_live_push(live, sound.pcm, sound.count * 2);
+        if (round % 3 == 0)
+            engine_live_finish(live);
+        if (round % 3 == 1)
+            engine_live_flush(live);
+        seed = seed * 1664525u + 1013904223u;
+        hearing_nap(seed >> 27);
+        engine_live_close(live);
+        const int callbacks = heard.callbacks; /* no lock: nobody may write any more */
+        memset(&heard.finals, 0, sizeof(heard.finals));
+        hearing_nap(1);
+        assert_int_equal(heard.callbacks, callbacks);
+        hearing_finish(&heard);
+    }
+    free(sound.pcm);
+    engine_close(engine);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(streams_together_give_what_each_gives_alone),
+        cmocka_unit_test(other_encodings_and_rates_cover_the_same_time),
+        cmocka_unit_test(partials_are_shallow_and_come_before_their_final),
+        cmocka_unit_test(every_flush_is_answered_and_covers_what_was_pushed),
+        cmocka_unit_test(a_word_cut_by_the_end_is_in_the_last_final),
+        cmocka_unit_test(a_stream_without_speech_just_ends),
+        cmocka_unit_test(a_full_stream_says_when_it_is_ready_again),
+        cmocka_unit_test(after_close_no_callback_comes),
+    };
+    return cmocka_run_group_tests(tests, hearing_setup, hearing_teardown);
+}
