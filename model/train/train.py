@@ -7,7 +7,8 @@ The budget is the schedule: learning rate, curriculum, growing and KL weight are
 (minutes spent / budget), so a longer budget is a longer, not a different, run.
 
     0.00 .. grow    x1 only, stem and prelude frozen; utterances <= 3 s first
-    grow .. 1.00    all exits jointly, KL from the deepest after a quarter of it; prelude trained too
+    grow .. 1.00    every joint-every'th step all exits jointly, KL from the deepest after a quarter
+                    of it, else x1 alone (half the cost, the same weights); prelude trained too
 """
 
 import argparse
@@ -38,6 +39,7 @@ def arguments():
     ap.add_argument("--minutes", type=float, default=90, help="wall-clock budget of the whole run")
     ap.add_argument("--stop-after", type=float, default=0, help="leave after so many minutes of this call")
     ap.add_argument("--grow", type=float, default=0.5, help="share of the budget spent on x1 alone")
+    ap.add_argument("--joint-every", type=int, default=1, help="joint step every so many steps, once grown")
     ap.add_argument("--kl", type=float, default=0.3)
     ap.add_argument("--batch-seconds", type=float, default=48)
     ap.add_argument("--longest", type=float, default=16.5)
@@ -125,14 +127,14 @@ def main():
     curriculum = lambda: longest_now(minutes() / args.minutes, args.longest)
     stream = data.endless(speech, ids, args.batch_seconds, args.seed + step, curriculum)
     generator = torch.Generator().manual_seed(args.seed + step)
-    saved, shown, smooth = minutes(), time.time(), None
+    saved, shown, smooth = minutes(), time.time(), {}
     model.train()
     for batch in stream:
         done = minutes() / args.minutes
         if done >= 1 or args.stop_after and minutes() - start >= args.stop_after:
             break
         growing = done >= args.grow
-        depth = config.unfolds if growing else 1
+        depth = config.unfolds if growing and step % args.joint_every == 0 else 1
         for group in optimiser.param_groups:
             group["lr"] = group["peak"] * learning_rate(done)
         kl = args.kl if done >= args.grow + 0.25 * (1 - args.grow) else 0
@@ -152,16 +154,16 @@ def main():
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         step, seen = step + 1, seen + float(samples.sum()) / data.RATE / 3600
-        smooth = values if smooth is None or len(smooth) != len(values) else \
-            [0.97 * a + 0.03 * b for a, b in zip(smooth, values)]
+        for r, value in enumerate(values):
+            smooth[r] = value if r not in smooth else 0.97 * smooth[r] + 0.03 * value
         if time.time() - shown > 30:
             shown = time.time()
             print(f"{minutes():6.1f} min step {step} {seen:.2f} h seen, ctc/letter "
-                  + " ".join(f"{v:.3f}" for v in smooth), flush=True)
+                  + " ".join(f"{smooth[r]:.3f}" for r in sorted(smooth)), flush=True)
         if minutes() - saved >= args.save_minutes:
             saved = minutes()
             save(last, model, optimiser, minutes(), seen, step)
-            report(out, model, dev, args.device, depth, minutes(), seen, step)
+            report(out, model, dev, args.device, config.unfolds if growing else 1, minutes(), seen, step)
     save(last, model, optimiser, minutes(), seen, step)
     report(out, model, dev, args.device, config.unfolds, minutes(), seen, step)
 
