@@ -33,8 +33,9 @@ libraries='
 microhttpd.h:      server/http*.[ch]
 libwebsockets.h:   server/ws*.[ch]
 sndfile.h:         server/audio/* tests/unit/*
-soxr.h:            server/audio/*
 mpg123.h:          server/audio/*
+soxr.h:            server/audio/*
+
 cblas.h:           model/* tests/bench/*
 pthread.h:         server/* tests/* clients/*
 sys/socket.h:      server/* tests/* clients/*
