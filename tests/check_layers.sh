@@ -35,7 +35,6 @@ libwebsockets.h:   server/ws*.[ch]
 sndfile.h:         server/audio/* tests/unit/*
 mpg123.h:          server/audio/*
 soxr.h:            server/audio/*
-
 cblas.h:           model/* tests/bench/*
 pthread.h:         server/* tests/* clients/*
 sys/socket.h:      server/* tests/* clients/*
