@@ -19,9 +19,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LETTER_FLOOR -7.0f /* natural log: letters less likely than this in a frame are not tried  \
-                            */
-#define MARGIN 16.0f       /* texts worse than the best by more are dropped */
+#define LETTER_FLOOR                                                                               \
+    -7.0f            /* natural log: letters less likely than this in a frame are not tried        \
+                      */
+#define MARGIN 16.0f /* texts worse than the best by more are dropped */
+/* Spelling outside the lexicon costs this much a letter on top of unknown_score: more than what a
+ * word of the language model costs, so that spelling on is never cheaper than a word. */
+#define SPELLING -2.0f
 
 static float log_add(float a, float b)
 {
@@ -93,13 +97,17 @@ void beam_reset(struct beam *b)
 
 /* ---- what a text costs ---------------------------------------------------------------------- */
 
+static float unknown(const struct beam *b, const struct beam_prefix *p)
+{
+    return b->options.unknown_score + SPELLING * (float)p->word_letters;
+}
+
 /* The unfinished word's share of text that a finished word would not have. */
 static float pending(const struct beam *b, const struct beam_prefix *p)
 {
     if (!p->word_letters)
         return 0;
-    return p->node == LM_NONE ? b->options.unknown_score
-                              : b->options.lm_weight * lm_best(b->lm, p->node);
+    return p->node == LM_NONE ? unknown(b, p) : b->options.lm_weight * lm_best(b->lm, p->node);
 }
 
 /* Text score once the unfinished word counts as finished; *ret_state is the state behind it. */
@@ -114,7 +122,7 @@ static float finished(const struct beam *b, const struct beam_prefix *p, struct 
     if (word != LM_NONE)
         return text + b->options.lm_weight * lm_score(b->lm, p->state, word, ret_state);
     *ret_state = (struct lm_state){lm_unknown(b->lm), LM_NONE};
-    return text + b->options.unknown_score;
+    return text + unknown(b, p);
 }
 
 /* p with one more letter c: new text scores and states; acoustic scores are left empty. */

@@ -3,7 +3,7 @@
  *     zcat 3gram.arpa.gz | build_lm OUT.flm
  *
  * Words with characters outside A-Z and the apostrophe are dropped, with all their n-grams.
- * Log-probabilities become natural and are quantised to 256 values of equal frequency per kind. */
+ * Log-probabilities become natural and are quantised to 256 values per kind. */
 #include <errno.h>
 #include <math.h>
 #include <openssl/evp.h>
@@ -54,7 +54,7 @@ static void *must(void *p)
 
 static struct word *words; /* sorted by text, the special ones apart */
 static size_t words_count, words_room;
-static struct word special[3] = {{.p = -99}, {.p = -99}, {.p = -99}}; /* </s>, <s>, <unk> */
+static struct word special[3] = {{.p = NAN}, {.p = NAN}, {.p = NAN}}; /* </s>, <s>, <unk> */
 
 static int by_text(const void *a, const void *b)
 {
@@ -201,28 +201,28 @@ static struct node *build_trie(uint32_t *ret_count)
 
 /* ---- quantising ------------------------------------------------------------------------------ */
 
-static int by_value(const void *a, const void *b)
-{
-    const float x = *(const float *)a, y = *(const float *)b;
-    return x < y ? -1 : x > y;
-}
-
-/* book [256] ascending: means of 256 runs of the sorted values, each of equal size. */
+/* book [256] ascending: 256 equal steps from the least to the greatest value, each then moved to
+ * the mean of what falls into it. Equal steps, not equal counts: a few frequent words carry most
+ * of what is said, and they must not share one code. */
 static void make_book(float *book, const float *values, size_t count)
 {
-    float *sorted = must(malloc((count + 1) * sizeof *sorted));
-    memcpy(sorted, values, count * sizeof *sorted);
-    qsort(sorted, count, sizeof *sorted, by_value);
-    for (size_t i = 0; i < 256; i++) {
-        size_t low = count * i / 256, high = count * (i + 1) / 256;
-        double total = 0;
-        for (size_t j = low; j < high; j++)
-            total += (double)sorted[j];
-        book[i] = high > low ? (float)(total / (double)(high - low))
-                  : count    ? sorted[low < count ? low : count - 1]
-                             : 0;
+    float low = INFINITY, high = -INFINITY;
+    double totals[256] = {0};
+    size_t counts[256] = {0};
+    for (size_t i = 0; i < count; i++) {
+        low = fminf(low, values[i]);
+        high = fmaxf(high, values[i]);
     }
-    free(sorted);
+    const float step = count && high > low ? (high - low) / 256 : 1;
+    for (size_t i = 0; i < count; i++) {
+        size_t bin = (size_t)((values[i] - low) / step);
+        bin = bin > 255 ? 255 : bin;
+        totals[bin] += (double)values[i];
+        counts[bin]++;
+    }
+    for (size_t i = 0; i < 256; i++)
+        book[i] = counts[i] ? (float)(totals[i] / (double)counts[i])
+                            : (count ? low : 0) + step * ((float)i + 0.5f);
 }
 
 static uint8_t quantise(const float *book, float value)
@@ -275,7 +275,7 @@ static void renumber(struct grams *g, int order)
 /* Codes of p (or b) of all grams. */
 static uint8_t *codes(const struct grams *g, bool back_off, float *book)
 {
-    float *values = must(malloc((g->count + 1) * sizeof *values));
+    float *values = must(calloc(g->count + 1, sizeof *values));
     uint8_t *out = must(malloc(g->count + 1));
     for (size_t i = 0; i < g->count; i++)
         values[i] = back_off ? g->at[i].b : g->at[i].p;
@@ -333,8 +333,13 @@ int main(int argc, char **argv)
     struct gram *by_id = must(calloc(words_count + 3, sizeof *by_id));
     for (size_t i = 0; i < words_count; i++)
         by_id[words[i].id] = (struct gram){.p = words[i].p, .b = words[i].b};
+    /* What the file does not list (often <unk>) is as likely as its least likely word. */
+    float least = 0;
+    for (size_t i = 0; i < words_count; i++)
+        least = fminf(least, words[i].p);
     for (size_t i = 0; i < 3; i++)
-        by_id[words_count + i] = (struct gram){.p = special[i].p, .b = special[i].b};
+        by_id[words_count + i] =
+            (struct gram){.p = isnan(special[i].p) ? least : special[i].p, .b = special[i].b};
     uni = (struct grams){by_id, words_count + 3, words_count + 3};
 
     struct lm_header h = {.magic = LM_MAGIC,
