@@ -1,0 +1,244 @@
+/* deepgram.c - see deepgram.h; the contract is that of the official SDKs (deepgram-js 5). */
+#include "deepgram.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int fail(struct deepgram_error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static int fail(struct deepgram_error *err, const char *format, ...)
+{
+    va_list args;
+    err->status = 400;
+    va_start(args, format);
+    vsnprintf(err->message, sizeof err->message, format, args);
+    va_end(args);
+    return -1;
+}
+
+void deepgram_config_init(struct deepgram_config *config)
+{
+    *config = (struct deepgram_config){.channels = 1};
+}
+
+void deepgram_config_finish(struct deepgram_config *config)
+{
+    for (size_t i = 0; i < config->keyterms_count; i++)
+        free(config->keyterms[i]);
+    config->keyterms_count = 0;
+}
+
+static int whole(uint32_t *ret_value, const char *key, const char *text, long low, long high,
+                 struct deepgram_error *err)
+{
+    char *end;
+    errno = 0;
+    const long value = strtol(text, &end, 10);
+    if (!isdigit((unsigned char)*text) || *end || errno || value < low || value > high)
+        return fail(err, "%s=%.40s: must be a whole number from %ld to %ld", key, text, low, high);
+    *ret_value = (uint32_t)value;
+    return 0;
+}
+
+static int truth(bool *ret_value, const char *key, const char *text, struct deepgram_error *err)
+{
+    if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
+        return fail(err, "%s=%.40s: must be true or false", key, text);
+    *ret_value = strcmp(text, "true") == 0;
+    return 0;
+}
+
+static int set_encoding(struct deepgram_config *config, const char *text,
+                        struct deepgram_error *err)
+{
+    static const char *const names[] = {"linear16", "linear32", "mulaw", "alaw"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(text, names[i]) == 0) {
+            config->encoding = (enum deepgram_encoding)i;
+            config->has_encoding = true;
+            return 0;
+        }
+    return fail(err, "encoding=%.40s: must be linear16, linear32, mulaw or alaw", text);
+}
+
+/* "term", or "term:boost" as in keywords=. */
+static int add_keyterm(struct deepgram_config *config, const char *text, bool with_boost,
+                       struct deepgram_error *err)
+{
+    const char *colon = with_boost ? strrchr(text, ':') : NULL;
+    size_t length = colon ? (size_t)(colon - text) : strlen(text);
+    float boost = 4;
+    if (colon) {
+        char *end;
+        boost = strtof(colon + 1, &end);
+        if (end == colon + 1 || *end || !(boost >= -10 && boost <= 10))
+            return fail(err, "keywords=%.60s: the boost must be a number from -10 to 10", text);
+    }
+    if (!length)
+        return 0;
+    if (config->keyterms_count == DEEPGRAM_KEYTERMS)
+        return fail(err, "keyterm: at most %d terms are allowed", DEEPGRAM_KEYTERMS);
+    char *copy = strndup(text, length < 200 ? length : 200);
+    if (!copy)
+        return fail(err, "out of memory");
+    config->boosts[config->keyterms_count] = boost;
+    config->keyterms[config->keyterms_count++] = copy;
+    return 0;
+}
+
+int deepgram_query(struct deepgram_config *config, const char *key, const char *value,
+                   struct deepgram_error *err)
+{
+    if (strcmp(key, "encoding") == 0)
+        return set_encoding(config, value, err);
+    if (strcmp(key, "sample_rate") == 0)
+        return whole(&config->rate_hz, key, value, 8000, 192000, err);
+    if (strcmp(key, "channels") == 0)
+        return whole(&config->channels, key, value, 1, 8, err);
+    if (strcmp(key, "interim_results") == 0)
+        return truth(&config->interim_results, key, value, err);
+    if (strcmp(key, "depth") == 0)
+        return whole(&config->depth, key, value, 1, 1000, err);
+    if (strcmp(key, "endpointing") == 0) {
+        config->endpointing_off = strcmp(value, "false") == 0;
+        if (config->endpointing_off || strcmp(value, "true") == 0)
+            return 0;
+        return whole(&config->endpointing_ms, key, value, 1, 60000, err);
+    }
+    if (strcmp(key, "keyterm") == 0 || strcmp(key, "keywords") == 0)
+        return add_keyterm(config, value, strcmp(key, "keywords") == 0, err);
+    if (strcmp(key, "multichannel") == 0 && strcmp(value, "true") == 0)
+        return fail(
+            err,
+            "multichannel=true is not supported: send one stream per channel, or mixed channels");
+    if (strcmp(key, "callback") == 0)
+        return fail(err, "callback is not supported: results are sent on the WebSocket");
+    return 0;
+}
+
+int deepgram_check(const struct deepgram_config *config, uint32_t unfolds,
+                   struct deepgram_error *err)
+{
+    if (!config->has_encoding)
+        return fail(err, "encoding is required: linear16, linear32, mulaw or alaw (containers are "
+                         "not read live)");
+    if (!config->rate_hz)
+        return fail(err,
+                    "sample_rate is required with encoding: a whole number from 8000 to 192000");
+    if (config->depth > unfolds)
+        return fail(err, "depth=%u: this model has depths 1 to %u", config->depth, unfolds);
+    return 0;
+}
+
+enum deepgram_message deepgram_recv(const char *text, size_t length)
+{
+    json_t *message = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
+    const char *type = json_string_value(json_object_get(message, "type"));
+    enum deepgram_message result = DEEPGRAM_UNKNOWN;
+    if (type && strcmp(type, "KeepAlive") == 0)
+        result = DEEPGRAM_KEEP_ALIVE;
+    else if (type && strcmp(type, "Finalize") == 0)
+        result = DEEPGRAM_FINALIZE;
+    else if (type && strcmp(type, "CloseStream") == 0)
+        result = DEEPGRAM_CLOSE_STREAM;
+    json_decref(message);
+    return result;
+}
+
+static double seconds(int64_t samples)
+{
+    return round((double)samples / UPDATE_RATE_HZ * 1000) / 1000;
+}
+
+static double thousandths(float x)
+{
+    return round((double)x * 1000) / 1000;
+}
+
+static char *dump(json_t *body)
+{
+    char *text = body ? json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    json_decref(body);
+    return text;
+}
+
+static json_t *alternative(const struct update_span *span)
+{
+    json_t *words = json_array();
+    size_t room = 1;
+    double confidence = 0;
+    for (size_t i = 0; i < span->words_count; i++)
+        room += strlen(span->words[i].text) + 1;
+    char *text = malloc(room), *at = text;
+    if (!text) {
+        json_decref(words);
+        return NULL;
+    }
+    *at = '\0';
+    for (size_t i = 0; i < span->words_count; i++) {
+        const struct update_word *w = &span->words[i];
+        at += sprintf(at, "%s%s", i ? " " : "", w->text);
+        confidence += (double)w->confidence;
+        json_array_append_new(
+            words, json_pack("{s:s, s:f, s:f, s:f, s:s}", "word", w->text, "start",
+                             seconds(w->start_samples), "end", seconds(w->end_samples),
+                             "confidence", thousandths(w->confidence), "punctuated_word", w->text));
+    }
+    const float mean = span->words_count ? (float)(confidence / (double)span->words_count) : 0;
+    json_t *result = json_pack("{s:s, s:f, s:o}", "transcript", text, "confidence",
+                               thousandths(mean), "words", words);
+    free(text);
+    return result;
+}
+
+static json_t *depth_json(const struct update_depth *depth)
+{
+    return json_pack("{s:i, s:o, s:s}", "used", (int)depth->used, "asked",
+                     depth->asked ? json_integer(depth->asked) : json_null(), "reason",
+                     depth->reason);
+}
+
+char *deepgram_results(const struct update *u, const struct deepgram_source *source)
+{
+    const struct update_span *span = &u->span;
+    return dump(json_pack("{s:s, s:[i,i], s:f, s:f, s:b, s:b, s:b, s:{s:[o]}, s:{s:s, s:s, s:{s:s, "
+                          "s:s, s:s}, s:o}, s:o}",
+                          "type", "Results", "channel_index", 0, 1, "duration",
+                          seconds(span->end_samples - span->start_samples), "start",
+                          seconds(span->start_samples), "is_final", u->final, "speech_final",
+                          u->final && u->endpoint, "from_finalize", u->from_flush, "channel",
+                          "alternatives", alternative(span), "metadata", "request_id",
+                          source->request_id, "model_uuid", source->model_id, "model_info", "name",
+                          source->model, "version", source->version, "arch", "foldscribe", "depth",
+                          depth_json(&span->depth), "depth", depth_json(&span->depth)));
+}
+
+char *deepgram_metadata(int64_t duration_samples, uint32_t channels, const char *created,
+                        const struct deepgram_source *source)
+{
+    json_t *info = json_pack("{s:{s:s, s:s, s:s}}", source->model_id, "name", source->model,
+                             "version", source->version, "arch", "foldscribe");
+    return dump(json_pack("{s:s, s:s, s:s, s:s, s:s, s:f, s:i, s:[s], s:o}", "type", "Metadata",
+                          "transaction_key", "deprecated", "request_id", source->request_id,
+                          "sha256", "", "created", created, "duration", seconds(duration_samples),
+                          "channels", (int)channels, "models", source->model_id, "model_info",
+                          info));
+}
+
+char *deepgram_error_body(const struct deepgram_error *err, const char *request_id)
+{
+    json_t *body = json_pack("{s:s, s:s, s:s}", "err_code",
+                             err->status == 401 ? "INVALID_AUTH" : "Bad Request", "err_msg",
+                             err->message, "request_id", request_id);
+    if (!body)
+        body = json_pack("{s:s, s:s, s:s}", "err_code", "Bad Request", "err_msg",
+                         "the query is not UTF-8", "request_id", request_id);
+    return dump(body);
+}

@@ -1,0 +1,63 @@
+/* deepgram.h - the Deepgram live dialect: query and control messages in, Results out. Pure
+ * functions. */
+#ifndef DEEPGRAM_H
+#define DEEPGRAM_H
+
+#include "update.h"
+
+enum deepgram_encoding { DEEPGRAM_LINEAR16, DEEPGRAM_LINEAR32, DEEPGRAM_MULAW, DEEPGRAM_ALAW };
+
+#define DEEPGRAM_KEYTERMS 100
+
+/* What the query of GET /v1/listen asks for. */
+struct deepgram_config {
+    bool has_encoding;
+    enum deepgram_encoding encoding;
+    uint32_t rate_hz, channels; /* 0, 1 when not given */
+    bool interim_results;
+    uint32_t endpointing_ms; /* 0: not given */
+    bool endpointing_off;
+    uint32_t depth;                    /* asked; 0: not */
+    char *keyterms[DEEPGRAM_KEYTERMS]; /* owned */
+    float boosts[DEEPGRAM_KEYTERMS];
+    size_t keyterms_count;
+};
+
+struct deepgram_error {
+    int status;
+    char message[240];
+};
+
+/* Who answers: for metadata. Strings are borrowed. */
+struct deepgram_source {
+    const char *request_id; /* UUID */
+    const char *model_id;   /* UUID-like, of the seed */
+    const char *model;      /* name */
+    const char *version;
+};
+
+void deepgram_config_init(struct deepgram_config *config);
+void deepgram_config_finish(struct deepgram_config *config);
+/* One decoded pair of the query string. Unknown keys are ignored. 0, or -1 with *err. */
+int deepgram_query(struct deepgram_config *config, const char *key, const char *value,
+                   struct deepgram_error *err);
+/* After the last pair. unfolds: greatest depth. */
+int deepgram_check(const struct deepgram_config *config, uint32_t unfolds,
+                   struct deepgram_error *err);
+
+enum deepgram_message {
+    DEEPGRAM_KEEP_ALIVE,
+    DEEPGRAM_FINALIZE,
+    DEEPGRAM_CLOSE_STREAM,
+    DEEPGRAM_UNKNOWN
+};
+/* A text frame [length]; DEEPGRAM_UNKNOWN for anything that is not a control message. */
+enum deepgram_message deepgram_recv(const char *text, size_t length);
+
+/* JSON texts, to be freed; NULL when out of memory. */
+char *deepgram_results(const struct update *update, const struct deepgram_source *source);
+char *deepgram_metadata(int64_t duration_samples, uint32_t channels, const char *created,
+                        const struct deepgram_source *source);
+char *deepgram_error_body(const struct deepgram_error *err, const char *request_id);
+
+#endif

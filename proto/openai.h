@@ -1,0 +1,62 @@
+/* openai.h - the OpenAI batch dialect: form fields in, JSON, text or subtitles out. Pure functions.
+ */
+#ifndef OPENAI_H
+#define OPENAI_H
+
+#include "update.h"
+
+/* What is served: one seed under its own name and the aliases "foldscribe" and "whisper-1". */
+struct openai_catalog {
+    const char *seed;  /* the seed's name */
+    uint32_t unfolds;  /* greatest depth */
+    int64_t created_s; /* Unix time */
+};
+
+enum openai_format { OPENAI_JSON, OPENAI_TEXT, OPENAI_VERBOSE_JSON, OPENAI_SRT, OPENAI_VTT };
+
+#define OPENAI_BOOSTS 200
+
+struct openai_request {
+    char model[96];
+    enum openai_format format;
+    bool has_model, has_file, words, segments;
+    uint32_t depth;              /* asked for; 0: not */
+    char *boosts[OPENAI_BOOSTS]; /* hotwords and keywords, owned */
+    size_t boosts_count;
+};
+
+struct openai_error {
+    int status;              /* HTTP */
+    const char *type, *code; /* static; code may be NULL */
+    char param[48];          /* field at fault; empty: none */
+    char message[320];
+};
+
+void openai_request_init(struct openai_request *request);
+void openai_request_finish(struct openai_request *request);
+
+/* One form field other than the file; value [length] need not be terminated. Unknown names are
+ * ignored. 0, or -1 with *err. */
+int openai_request_field(struct openai_request *request, const char *name, const char *value,
+                         size_t length, struct openai_error *err);
+
+/* After the last part: is it complete, and does the model exist? Sets depth from NAME@r. */
+int openai_request_check(struct openai_request *request, const struct openai_catalog *catalog,
+                         struct openai_error *err);
+
+/* The body of a 200 answer, to be freed, and its content type (static). NULL when out of memory. */
+char *openai_response(const struct openai_request *request,
+                      const struct update_transcript *transcript, const char **ret_type);
+/* Value of the x-depth header: "used=3 asked=- reason=default". */
+void openai_depth_header(const struct update_depth *depth, char *ret_text, size_t room);
+
+char *openai_error_body(const struct openai_error *err);
+/* Fills err; format is printf's. Returns -1, so that a check is one statement. */
+int openai_fail(struct openai_error *err, int status, const char *type, const char *code,
+                const char *param, const char *format, ...) __attribute__((format(printf, 6, 7)));
+
+char *openai_models(const struct openai_catalog *catalog);
+/* NULL with *err (404) when there is no such model. */
+char *openai_model(const struct openai_catalog *catalog, const char *id, struct openai_error *err);
+
+#endif
