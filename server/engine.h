@@ -31,15 +31,15 @@ struct engine_options {
 };
 
 /* How a job ended. Rows: name, HTTP status, WebSocket close code, OpenAI error type, text. */
-#define ENGINE_ENDS(X)                                                                        \
-    X(ENGINE_OK, 200, 1000, "", "")                                                           \
-    X(ENGINE_BUSY, 429, 1013, "rate_limit_error", "too many jobs are waiting")                \
-    X(ENGINE_DRAINING, 503, 1012, "server_error", "the server is shutting down")              \
-    X(ENGINE_NOT_AUDIO, 400, 1008, "invalid_request_error", "the file is not audio we know")  \
-    X(ENGINE_EMPTY, 400, 1008, "invalid_request_error", "the file is empty")                  \
-    X(ENGINE_TRUNCATED, 400, 1008, "invalid_request_error", "the audio file is cut short")    \
-    X(ENGINE_TOO_LONG, 413, 1009, "invalid_request_error", "the recording is too long")       \
-    X(ENGINE_CANCELLED, 499, 1000, "", "cancelled")                                           \
+#define ENGINE_ENDS(X)                                                                             \
+    X(ENGINE_OK, 200, 1000, "", "")                                                                \
+    X(ENGINE_BUSY, 429, 1013, "rate_limit_error", "too many jobs are waiting")                     \
+    X(ENGINE_DRAINING, 503, 1012, "server_error", "the server is shutting down")                   \
+    X(ENGINE_NOT_AUDIO, 400, 1008, "invalid_request_error", "the file is not audio we know")       \
+    X(ENGINE_EMPTY, 400, 1008, "invalid_request_error", "the file is empty")                       \
+    X(ENGINE_TRUNCATED, 400, 1008, "invalid_request_error", "the audio file is cut short")         \
+    X(ENGINE_TOO_LONG, 413, 1009, "invalid_request_error", "the recording is too long")            \
+    X(ENGINE_CANCELLED, 499, 1000, "", "cancelled")                                                \
     X(ENGINE_FAILED, 500, 1011, "server_error", "internal error")
 
 enum engine_end {
@@ -91,17 +91,23 @@ void engine_batch_cancel(struct engine *engine, void *user);
 
 /* ---- live ------------------------------------------------------------------------------- */
 
-enum engine_encoding { ENGINE_LINEAR16, ENGINE_LINEAR32, ENGINE_FLOAT32, ENGINE_MULAW, ENGINE_ALAW };
+enum engine_encoding {
+    ENGINE_LINEAR16,
+    ENGINE_LINEAR32,
+    ENGINE_FLOAT32,
+    ENGINE_MULAW,
+    ENGINE_ALAW
+};
 
 struct engine_live_options {
     enum engine_encoding encoding;
-    uint32_t rate_hz;  /* 8000..192000 */
-    uint32_t channels; /* 1..8, interleaved; mixed to mono */
-    uint32_t depth;    /* of finals, 1..R; 0: full depth */
-    uint32_t partial_depth; /* 0: 1 */
-    bool partials;          /* interim results wanted */
-    uint32_t partial_every_ms; /* audio between partials; 0: default */
-    uint32_t endpointing_ms;   /* silence that ends a span; 0: default */
+    uint32_t rate_hz;                    /* 8000..192000 */
+    uint32_t channels;                   /* 1..8, interleaved; mixed to mono */
+    uint32_t depth;                      /* of finals, 1..R; 0: full depth */
+    uint32_t partial_depth;              /* 0: 1 */
+    bool partials;                       /* interim results wanted */
+    uint32_t partial_every_ms;           /* audio between partials; 0: default */
+    uint32_t endpointing_ms;             /* silence that ends a span; 0: default */
     const struct fold_hotword *hotwords; /* copied */
     size_t hotwords_count;
     void (*update)(void *user, const struct update *update);

@@ -58,7 +58,8 @@ static const float *golden_find(const struct golden *g, const char *name, size_t
 }
 
 /* True when got agrees with the golden tensor of that name. relative: to its largest value. */
-static bool agrees(const struct golden *g, const char *name, const float *got, size_t count, bool relative)
+static bool agrees(const struct golden *g, const char *name, const float *got, size_t count,
+                   bool relative)
 {
     size_t want_count;
     const float *want = golden_find(g, name, &want_count);
@@ -87,7 +88,8 @@ int main(int argc, char **argv)
     const float *pcm = golden_find(&g, "pcm", &samples);
     struct fold_run *run;
     const struct fold_info *info = fold_model_info(model);
-    if (fold_run_open(&run, model, samples + 4000) != FOLD_OK || fold_run_begin(run, pcm, samples) != FOLD_OK)
+    if (fold_run_open(&run, model, samples + 4000) != FOLD_OK ||
+        fold_run_begin(run, pcm, samples) != FOLD_OK)
         die("cannot be run", argv[2]);
     const size_t T = fold_run_frames(run);
     float *logp = malloc(T * info->vocab_size * sizeof *logp);
