@@ -1,0 +1,181 @@
+/* daemon.c - start: model, engine, HTTP, WebSocket, router. End: the other way round, after a
+ * drain:
+ *
+ *   SIGTERM -> /readyz says 503, everything else goes on (the balancer notices) for drain-grace-ms
+ *           -> the listener closes, work in hand is finished, for drain-s at most
+ *           -> what is left: 1001 for streams, 503 for uploads */
+#include "daemon.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine.h"
+#include "http.h"
+#include "log.h"
+#include "router.h"
+#include "version.h"
+#include "ws.h"
+
+struct parts {
+    struct fold_model *model;
+    struct fold_lm *lm;
+    struct engine *engine;
+    struct http *http;
+    struct ws *ws;
+    struct router *router;
+    atomic_bool ready;
+};
+
+static void take_http(void *user, int fd)
+{
+    http_adopt(((struct parts *)user)->http, fd);
+}
+
+static void take_upgrade(void *user, int fd, const struct head *head)
+{
+    ws_adopt(((struct parts *)user)->ws, fd, head);
+}
+
+static int complain(const char *what, const char *why)
+{
+    fprintf(stderr, "foldscribed: %s%s%s\n", what, *why ? ": " : "", why);
+    return -1;
+}
+
+static int load(struct parts *p, const struct options *o)
+{
+    struct fold_note note = {{0}};
+    char what[OPTIONS_TEXT + 32];
+    if (!*o->model)
+        return complain("--model is required: a .safetensors seed file", "");
+    snprintf(what, sizeof what, "--model %s", o->model);
+    if (fold_model_open(&p->model, o->model, &note) != FOLD_OK)
+        return complain(what, note.text);
+    snprintf(what, sizeof what, "--lm %s", o->lm);
+    if (*o->lm && fold_lm_open(&p->lm, o->lm, &note) != FOLD_OK)
+        return complain(what, note.text);
+    return 0;
+}
+
+static int start(struct parts *p, const struct options *o)
+{
+    const struct fold_info *info = fold_model_info(p->model);
+    const struct engine_options engine = {.model = p->model,
+                                          .lm = p->lm,
+                                          .workers = o->workers,
+                                          .max_live = o->max_live,
+                                          .max_batch = o->max_batch,
+                                          .max_span_ms = o->max_span_ms,
+                                          .max_audio_ms = (uint64_t)o->max_audio_s * 1000};
+    if (engine_open(&p->engine, &engine) != 0)
+        return complain("the engine cannot start", "out of memory or threads");
+    const struct http_options http = {.engine = p->engine,
+                                      .info = info,
+                                      .catalog = {info->name, info->unfolds, (int64_t)time(NULL)},
+                                      .spool = o->spool,
+                                      .max_upload_bytes = (uint64_t)o->max_upload_mb * 1000000,
+                                      .max_connections = o->max_connections,
+                                      .ready = &p->ready};
+    if (http_open(&p->http, &http) != 0)
+        return complain("libmicrohttpd cannot start", "");
+    const struct ws_options ws = {.engine = p->engine, .info = info, .idle_ms = o->idle_s * 1000};
+    if (ws_open(&p->ws, &ws) != 0)
+        return complain("libwebsockets cannot start", "");
+    const struct router_options router = {.listen = o->listen,
+                                          .max_connections = o->max_connections,
+                                          .http = take_http,
+                                          .upgrade = take_upgrade,
+                                          .user = p};
+    char problem[400];
+    if (router_open(&p->router, &router, problem, sizeof problem) != 0)
+        return complain(problem, "");
+    if (router_start(p->router) != 0)
+        return complain("no thread for the router", "");
+    log_info("foldscribed",
+             "version=%s model=%s sha256=%.12s parameters=%.1fM depths=1..%u lm=%s blas=%s "
+             "listen=%s port=%u",
+             FOLDSCRIBE_VERSION, info->name, info->sha256, (double)info->parameters / 1e6,
+             info->unfolds, p->lm ? "yes" : "no", fold_cpu_kernel(), o->listen,
+             router_port(p->router));
+    return 0;
+}
+
+static void sleep_ms(unsigned ms)
+{
+    const struct timespec t = {ms / 1000, (long)(ms % 1000) * 1000000};
+    nanosleep(&t, NULL);
+}
+
+/* A second signal ends the wait. */
+static void wait_up_to(unsigned ms, const sigset_t *signals, bool (*over)(struct parts *),
+                       struct parts *p)
+{
+    const struct timespec step = {0, 20000000};
+    for (unsigned waited = 0; waited < ms && !(over && over(p)); waited += 20)
+        if (sigtimedwait(signals, NULL, &step) > 0)
+            return;
+}
+
+static bool is_idle(struct parts *p)
+{
+    return engine_is_idle(p->engine) && ws_streams(p->ws) == 0 && http_busy(p->http) == 0;
+}
+
+static void drain(struct parts *p, const struct options *o, const sigset_t *signals)
+{
+    atomic_store(&p->ready, false);
+    log_info("draining", "streams=%u uploads=%u", ws_streams(p->ws), http_busy(p->http));
+    if (!is_idle(p))
+        wait_up_to(o->drain_grace_ms, signals, NULL, p);
+    router_close(p->router);
+    p->router = NULL;
+    wait_up_to(o->drain_s * 1000, signals, is_idle, p);
+    engine_drain(p->engine);
+    ws_go_away(p->ws);
+    for (int i = 0; i < 50 && ws_streams(p->ws); i++)
+        sleep_ms(20);
+}
+
+/* Whatever of it was built. */
+static void take_down(struct parts *p)
+{
+    router_close(p->router);
+    ws_close(p->ws);
+    if (p->engine)
+        engine_close(p->engine);
+    http_close(p->http);
+    fold_lm_close(p->lm);
+    fold_model_close(p->model);
+}
+
+int daemon_run(const struct options *options)
+{
+    struct parts p = {.ready = true};
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+    int code = 1;
+    if (load(&p, options) == 0 && start(&p, options) == 0) {
+        int got;
+        sigwait(&signals, &got);
+        drain(&p, options, &signals);
+        code = 0;
+    }
+    take_down(&p);
+    if (code == 0)
+        log_info("stopped", "%s", "");
+    return code;
+}

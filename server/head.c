@@ -1,0 +1,170 @@
+/* head.c - see head.h. What is refused here is what libmicrohttpd 0.9.75 or libwebsockets 4.1.6
+ * would take wrongly: two lengths, a length beside chunks, no Host, upgrades that are none. */
+#include "head.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+struct fields {
+    int hosts, lengths, encodings;
+    bool upgrade, connection_upgrade, version13, has_version, key;
+};
+
+static enum head_verdict bad(struct head *head, int status, const char *problem)
+{
+    head->status = status;
+    head->problem = problem;
+    return HEAD_BAD;
+}
+
+static bool is_name(const char *line, size_t length, const char *name)
+{
+    return strlen(name) == length && strncasecmp(line, name, length) == 0;
+}
+
+/* Does a comma-separated list hold the token? */
+static bool has_token(const char *list, size_t length, const char *token)
+{
+    const size_t n = strlen(token);
+    for (size_t i = 0; i + n <= length; i++)
+        if (strncasecmp(list + i, token, n) == 0 && (i == 0 || strchr(", \t", list[i - 1])) &&
+            (i + n == length || strchr(", \t;", list[i + n])))
+            return true;
+    return false;
+}
+
+static void read_field(struct head *head, struct fields *f, const char *name, size_t name_length,
+                       const char *value, size_t length)
+{
+    if (is_name(name, name_length, "host"))
+        f->hosts++;
+    else if (is_name(name, name_length, "content-length"))
+        f->lengths++;
+    else if (is_name(name, name_length, "transfer-encoding"))
+        f->encodings++;
+    else if (is_name(name, name_length, "upgrade"))
+        f->upgrade |= has_token(value, length, "websocket");
+    else if (is_name(name, name_length, "connection"))
+        f->connection_upgrade |= has_token(value, length, "upgrade");
+    else if (is_name(name, name_length, "sec-websocket-key"))
+        f->key = length == 24;
+    else if (is_name(name, name_length, "sec-websocket-version")) {
+        f->has_version = true;
+        f->version13 = length == 2 && memcmp(value, "13", 2) == 0;
+    } else if (is_name(name, name_length, "sec-websocket-protocol") &&
+               length < sizeof head->protocol) {
+        memcpy(head->protocol, value, length);
+        head->protocol[length] = '\0';
+    }
+}
+
+static enum head_verdict read_request_line(struct head *head, const char *line, size_t length)
+{
+    const char *space = memchr(line, ' ', length);
+    if (!space || space == line || (!isalpha((unsigned char)line[0])))
+        return bad(head, 400, "the request line is not one of HTTP");
+    for (const char *c = line; c < space; c++)
+        if (!isupper((unsigned char)*c))
+            return bad(head, 400, "the method is not a word in capitals");
+    const char *target = space + 1;
+    const char *end = memchr(target, ' ', length - (size_t)(target - line));
+    if (!end || end == target)
+        return bad(head, 400, "the request line has no target and version");
+    if ((size_t)(line + length - end - 1) != 8 ||
+        (memcmp(end + 1, "HTTP/1.1", 8) != 0 && memcmp(end + 1, "HTTP/1.0", 8) != 0))
+        return bad(head, 400, "the version must be HTTP/1.1 or HTTP/1.0");
+    if ((size_t)(end - target) >= sizeof head->target)
+        return bad(head, 414, "the request target is longer than 8191 bytes");
+    memcpy(head->target, target, (size_t)(end - target));
+    head->target[end - target] = '\0';
+    return HEAD_HTTP;
+}
+
+enum head_verdict head_parse(struct head *head, const char *bytes, size_t count)
+{
+    *head = (struct head){0};
+    const size_t within = count < HEAD_MAX ? count : HEAD_MAX;
+    const char *end = memmem(bytes, within, "\r\n\r\n", 4);
+    if (memchr(bytes, '\0', end ? (size_t)(end - bytes) : within))
+        return bad(head, 400, "the request head holds a zero byte");
+    if (!end)
+        return count >= HEAD_MAX ? bad(head, 431, "the request head is longer than 16384 bytes")
+                                 : HEAD_INCOMPLETE;
+    const char *line = bytes, *next = memmem(line, (size_t)(end + 2 - line), "\r\n", 2);
+    if (read_request_line(head, line, (size_t)(next - line)) == HEAD_BAD)
+        return HEAD_BAD;
+    const bool is_get = memcmp(bytes, "GET ", 4) == 0;
+    struct fields f = {0};
+    for (line = next + 2; line < end + 2; line = next + 2) {
+        next = memmem(line, (size_t)(end + 2 - line), "\r\n", 2);
+        const char *colon = memchr(line, ':', (size_t)(next - line));
+        if (!colon || colon == line || line[0] == ' ' || line[0] == '\t' || colon[-1] == ' ')
+            return bad(head, 400, "a header line is not 'Name: value'");
+        const char *value = colon + 1, *stop = next;
+        while (value < stop && (*value == ' ' || *value == '\t'))
+            value++;
+        while (stop > value && (stop[-1] == ' ' || stop[-1] == '\t'))
+            stop--;
+        read_field(head, &f, line, (size_t)(colon - line), value, (size_t)(stop - value));
+    }
+    if (f.hosts != 1)
+        return bad(head, 400, "exactly one Host header is required");
+    if (f.lengths > 1)
+        return bad(head, 400, "more than one Content-Length header");
+    if (f.lengths && f.encodings)
+        return bad(head, 400, "Content-Length and Transfer-Encoding exclude each other");
+    if (!f.upgrade && !f.has_version)
+        return HEAD_HTTP;
+    if (!is_get)
+        return bad(head, 405, "a WebSocket upgrade must be a GET request");
+    if (!f.upgrade || !f.connection_upgrade || !f.key)
+        return bad(head, 400,
+                   "a WebSocket upgrade needs 'Upgrade: websocket', 'Connection: Upgrade' and a "
+                   "Sec-WebSocket-Key");
+    if (!f.version13)
+        return bad(head, 426, "Sec-WebSocket-Version must be 13");
+    if (f.lengths || f.encodings)
+        return bad(head, 400, "a WebSocket upgrade has no body");
+    return HEAD_UPGRADE;
+}
+
+static int hex(char c)
+{
+    return isdigit((unsigned char)c)    ? c - '0'
+           : isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10
+                                        : -1;
+}
+
+/* Decodes until one of stop or the end; returns where it stopped. */
+static const char *decode(const char *at, const char *stop, char *to, size_t room)
+{
+    size_t n = 0;
+    while (*at && !strchr(stop, *at)) {
+        char c = *at++;
+        if (c == '+')
+            c = ' ';
+        else if (c == '%' && hex(at[0]) >= 0 && hex(at[1]) >= 0) {
+            c = (char)(hex(at[0]) * 16 + hex(at[1]));
+            at += 2;
+        }
+        if (n + 1 < room && c)
+            to[n++] = c;
+    }
+    to[n] = '\0';
+    return at;
+}
+
+bool head_query_next(const char **at, char *ret_key, size_t key_room, char *ret_value,
+                     size_t value_room)
+{
+    while (**at == '&' || **at == '?')
+        ++*at;
+    if (!**at)
+        return false;
+    *at = decode(*at, "=&", ret_key, key_room);
+    ret_value[0] = '\0';
+    if (**at == '=')
+        *at = decode(*at + 1, "&", ret_value, value_room);
+    return true;
+}

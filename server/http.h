@@ -1,0 +1,31 @@
+/* http.h - plain HTTP: the batch endpoint and the operators' pages, on libmicrohttpd. */
+#ifndef HTTP_H
+#define HTTP_H
+
+#include <stdatomic.h>
+
+#include "engine.h"
+#include "openai.h"
+
+struct http;
+
+struct http_options {
+    struct engine *engine;
+    const struct fold_info *info;
+    struct openai_catalog catalog;
+    const char *spool;
+    uint64_t max_upload_bytes;
+    uint32_t max_connections;
+    const atomic_bool *ready; /* what /readyz says */
+};
+
+/* 0 or -1. Starts libmicrohttpd's thread. options is copied; what it points to outlives http. */
+int http_open(struct http **ret_http, const struct http_options *options);
+/* Takes a connected socket; any thread. */
+void http_adopt(struct http *http, int fd);
+/* Uploads being received or answered. */
+unsigned http_busy(struct http *http);
+/* All jobs must have ended (engine_close). */
+void http_close(struct http *http);
+
+#endif

@@ -1,0 +1,176 @@
+/* metrics.c - see metrics.h. Atomics only: a scrape never holds up work. */
+#include "metrics.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "version.h"
+
+#define CLASSES 6 /* status / 100 */
+
+static const char *const route_names[METRICS_ROUTES] = {[METRICS_TRANSCRIPTIONS] =
+                                                            "/v1/audio/transcriptions",
+                                                        [METRICS_LISTEN] = "/v1/listen",
+                                                        [METRICS_MODELS] = "/v1/models",
+                                                        [METRICS_OPS] = "ops",
+                                                        [METRICS_OTHER] = "other"};
+
+static const double bounds_ms[] = {10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000};
+#define BOUNDS (sizeof bounds_ms / sizeof *bounds_ms)
+
+struct histogram {
+    atomic_uint_fast64_t buckets[BOUNDS + 1];
+    atomic_uint_fast64_t sum_us;
+};
+
+static atomic_uint_fast64_t requests[METRICS_ROUTES][CLASSES];
+static struct histogram latency, queueing;
+static const int codes[] = {1000, 1001, 1003, 1006, 1008, 1009, 1011, 1012, 1013};
+#define CODES (sizeof codes / sizeof *codes)
+static atomic_uint_fast64_t streams[CODES + 1];
+
+void metrics_request(enum metrics_route route, int status)
+{
+    const int class = status / 100;
+    atomic_fetch_add(&requests[route][class < 0 || class >= CLASSES ? 0 : class], 1);
+}
+
+static void observe(struct histogram *h, double ms)
+{
+    size_t i = 0;
+    while (i < BOUNDS && ms > bounds_ms[i])
+        i++;
+    atomic_fetch_add(&h->buckets[i], 1);
+    atomic_fetch_add(&h->sum_us, (uint_fast64_t)(ms > 0 ? ms * 1000 : 0));
+}
+
+void metrics_batch(double latency_ms, double queue_ms)
+{
+    observe(&latency, latency_ms);
+    observe(&queueing, queue_ms);
+}
+
+void metrics_stream(int close_code)
+{
+    size_t i = 0;
+    while (i < CODES && codes[i] != close_code)
+        i++;
+    atomic_fetch_add(&streams[i], 1);
+}
+
+static void header(FILE *out, const char *name, const char *type, const char *help)
+{
+    fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void print_histogram(FILE *out, const char *name, const char *help, struct histogram *h)
+{
+    uint64_t total = 0;
+    header(out, name, "histogram", help);
+    for (size_t i = 0; i <= BOUNDS; i++) {
+        total += atomic_load(&h->buckets[i]);
+        if (i < BOUNDS)
+            fprintf(out, "%s_bucket{le=\"%g\"} %" PRIu64 "\n", name, bounds_ms[i] / 1000, total);
+        else
+            fprintf(out, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", name, total);
+    }
+    fprintf(out, "%s_sum %.6f\n%s_count %" PRIu64 "\n", name, (double)atomic_load(&h->sum_us) / 1e6,
+            name, total);
+}
+
+static long resident_bytes(void)
+{
+    long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (f && fscanf(f, "%*s %ld", &pages) != 1)
+        pages = 0;
+    if (f)
+        fclose(f);
+    return pages * sysconf(_SC_PAGESIZE);
+}
+
+static void print_requests(FILE *out)
+{
+    header(out, "foldscribe_requests_total", "counter", "HTTP requests by route and status class.");
+    for (int r = 0; r < METRICS_ROUTES; r++)
+        for (int c = 1; c < CLASSES; c++) {
+            const uint64_t n = atomic_load(&requests[r][c]);
+            if (n)
+                fprintf(out, "foldscribe_requests_total{route=\"%s\",code=\"%dxx\"} %" PRIu64 "\n",
+                        route_names[r], c, n);
+        }
+    header(out, "foldscribe_streams_ended_total", "counter", "Live streams by close code.");
+    for (size_t i = 0; i < CODES; i++)
+        if (atomic_load(&streams[i]))
+            fprintf(out, "foldscribe_streams_ended_total{code=\"%d\"} %" PRIu64 "\n", codes[i],
+                    (uint64_t)atomic_load(&streams[i]));
+    if (atomic_load(&streams[CODES]))
+        fprintf(out, "foldscribe_streams_ended_total{code=\"other\"} %" PRIu64 "\n",
+                (uint64_t)atomic_load(&streams[CODES]));
+}
+
+static void gauge(FILE *out, const char *name, const char *help, double value)
+{
+    header(out, name, "gauge", help);
+    fprintf(out, "%s %.15g\n", name, value);
+}
+
+static void counter(FILE *out, const char *name, const char *help, double value)
+{
+    header(out, name, "counter", help);
+    fprintf(out, "%s %.15g\n", name, value);
+}
+
+static void print_engine(FILE *out, struct engine *engine, uint32_t unfolds)
+{
+    struct engine_stats s;
+    engine_stats(engine, &s);
+    gauge(out, "foldscribe_live_streams", "Live streams open.", s.live_streams);
+    gauge(out, "foldscribe_batch_jobs", "Uploads waiting or running.", s.batch_jobs);
+    gauge(out, "foldscribe_queued_spans", "Pieces of work that wait for a worker.", s.queued_spans);
+    header(out, "foldscribe_spans_total", "counter", "Recognised pieces by depth and kind.");
+    for (uint32_t r = 1; r <= unfolds && r < ENGINE_DEPTHS; r++)
+        fprintf(out,
+                "foldscribe_spans_total{depth=\"%u\",kind=\"final\"} %" PRIu64
+                "\nfoldscribe_spans_total{depth=\"%u\",kind=\"partial\"} %" PRIu64 "\n",
+                r, s.spans_by_depth[r], r, s.partials_by_depth[r]);
+    counter(out, "foldscribe_audio_seconds_total", "Seconds of audio recognised.", s.audio_seconds);
+    counter(out, "foldscribe_compute_seconds_total", "Seconds that workers computed.",
+            s.compute_seconds);
+    counter(out, "foldscribe_stem_seconds_total", "Of these, stem and unique blocks.",
+            s.stem_seconds);
+    counter(out, "foldscribe_unfold_seconds_total", "Of these, unfolding and exits.",
+            s.unfold_seconds);
+    counter(out, "foldscribe_decode_seconds_total", "Of these, the search for words.",
+            s.decode_seconds);
+}
+
+char *metrics_text(struct engine *engine, const struct fold_info *info, const char *blas)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&text, &length);
+    if (!out)
+        return NULL;
+    header(out, "foldscribe_info", "gauge", "What runs here.");
+    fprintf(out,
+            "foldscribe_info{version=\"%s\",model=\"%s\",sha256=\"%.12s\",depths=\"%u\",blas=\"%"
+            "s\"} 1\n",
+            FOLDSCRIBE_VERSION, info->name, info->sha256, info->unfolds, blas);
+    print_requests(out);
+    print_engine(out, engine, info->unfolds);
+    print_histogram(out, "foldscribe_batch_seconds", "From an upload's last byte to its answer.",
+                    &latency);
+    print_histogram(out, "foldscribe_batch_queue_seconds", "Time that uploads waited for a worker.",
+                    &queueing);
+    gauge(out, "process_resident_memory_bytes", "Resident memory.", (double)resident_bytes());
+    if (fclose(out) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}

@@ -1,0 +1,26 @@
+/* metrics.h - counters and histograms, and their Prometheus text. Any thread. */
+#ifndef METRICS_H
+#define METRICS_H
+
+#include "engine.h"
+
+enum metrics_route {
+    METRICS_TRANSCRIPTIONS,
+    METRICS_LISTEN,
+    METRICS_MODELS,
+    METRICS_OPS,
+    METRICS_OTHER,
+    METRICS_ROUTES
+};
+
+/* One answered HTTP request (or refused upgrade). */
+void metrics_request(enum metrics_route route, int status);
+/* A finished batch job: ms from the last byte received to the answer. */
+void metrics_batch(double latency_ms, double queue_ms);
+/* A live stream ended with this close code. */
+void metrics_stream(int close_code);
+
+/* The whole page, to be freed. blas: name of the kernels in use. */
+char *metrics_text(struct engine *engine, const struct fold_info *info, const char *blas);
+
+#endif

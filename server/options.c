@@ -1,0 +1,184 @@
+/* options.c - see options.h. */
+#include "options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "version.h"
+
+struct row {
+    const char *flag, *text, *doc;
+    long value, least, most;
+    size_t offset;
+    int is_text;
+};
+
+static const struct row rows[] = {
+#define OPTION_TEXT(field, flag, value, doc)                                                       \
+    {flag, value, doc, 0, 0, 0, offsetof(struct options, field), 1},
+#define OPTION_INT(field, flag, value, least, most, doc)                                           \
+    {flag, NULL, doc, value, least, most, offsetof(struct options, field), 0},
+#include "options.def"
+#undef OPTION_TEXT
+#undef OPTION_INT
+};
+#define ROWS (sizeof rows / sizeof *rows)
+
+static void set_text(struct options *options, const struct row *row, const char *value)
+{
+    snprintf((char *)options + row->offset, OPTIONS_TEXT, "%s", value);
+}
+
+static void set_int(struct options *options, const struct row *row, long value)
+{
+    const uint32_t number = (uint32_t)value;
+    memcpy((char *)options + row->offset, &number, sizeof number);
+}
+
+/* source: where the value stands, for the message. */
+static int set(struct options *options, const char *flag, const char *value, const char *source)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        const struct row *row = &rows[i];
+        if (strcmp(row->flag, flag) != 0)
+            continue;
+        if (row->is_text) {
+            if (strlen(value) >= OPTIONS_TEXT) {
+                fprintf(stderr, "foldscribed: %s%s: longer than %d characters\n", source, flag,
+                        OPTIONS_TEXT - 1);
+                return -1;
+            }
+            set_text(options, row, value);
+            return 0;
+        }
+        char *end;
+        errno = 0;
+        const long number = strtol(value, &end, 10);
+        if (end == value || *end || errno || number < row->least || number > row->most) {
+            fprintf(stderr, "foldscribed: %s%s: '%s' is not a whole number from %ld to %ld\n",
+                    source, flag, value, row->least, row->most);
+            return -1;
+        }
+        set_int(options, row, number);
+        return 0;
+    }
+    fprintf(stderr, "foldscribed: %s%s: no such setting; see --help\n", source, flag);
+    return -1;
+}
+
+static int read_file(struct options *options, const char *path)
+{
+    char line[1024], source[600];
+    FILE *file = fopen(path, "r");
+    if (!file) {
+        fprintf(stderr, "foldscribed: --config: %s: %s\n", path, strerror(errno));
+        return -1;
+    }
+    int err = 0;
+    for (int number = 1; !err && fgets(line, sizeof line, file); number++) {
+        char *at = line + strspn(line, " \t");
+        at[strcspn(at, "\r\n")] = '\0';
+        if (*at == '#' || *at == '\0')
+            continue;
+        snprintf(source, sizeof source, "%.500s line %d: ", path, number);
+        char *equals = strchr(at, '=');
+        if (!equals) {
+            fprintf(stderr, "foldscribed: %sexpected 'name = value'\n", source);
+            err = -1;
+            break;
+        }
+        char *value = equals + 1 + strspn(equals + 1, " \t");
+        while (equals > at && isspace((unsigned char)equals[-1]))
+            equals--;
+        *equals = '\0';
+        for (size_t n = strlen(value); n && isspace((unsigned char)value[n - 1]); n--)
+            value[n - 1] = '\0';
+        err = set(options, at, value, source);
+    }
+    fclose(file);
+    return err;
+}
+
+static int read_environment(struct options *options)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        char name[64] = "FOLDSCRIBE_";
+        size_t n = strlen(name);
+        for (const char *c = rows[i].flag; *c; c++)
+            name[n++] = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+        name[n] = '\0';
+        const char *value = getenv(name);
+        if (value && set(options, rows[i].flag, value, "environment, ") != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void help(void)
+{
+    puts("usage: foldscribed --model SEED.safetensors [--lm LM.flm] [--FLAG VALUE ...]\n\n"
+         "  --config FILE\n        file of 'name = value' lines, names as below\n"
+         "  --version, --help");
+    for (size_t i = 0; i < ROWS; i++) {
+        printf("  --%s %s\n        %s", rows[i].flag, rows[i].is_text ? "TEXT" : "N", rows[i].doc);
+        if (rows[i].is_text)
+            printf("%s%s%s\n", *rows[i].text ? " [" : "", rows[i].text, *rows[i].text ? "]" : "");
+        else
+            printf(" [%ld; %ld to %ld]\n", rows[i].value, rows[i].least, rows[i].most);
+    }
+}
+
+/* argv[i] as --flag=value or --flag value: advances *i; NULL when it is neither. */
+static const char *flag_value(int argc, char **argv, int *i, char *ret_flag, size_t room)
+{
+    const char *arg = argv[*i];
+    if (strncmp(arg, "--", 2) != 0)
+        return NULL;
+    const size_t length = strcspn(arg + 2, "=");
+    snprintf(ret_flag, room, "%.*s", (int)length, arg + 2);
+    if (arg[2 + length] == '=')
+        return arg + 2 + length + 1;
+    return *i + 1 < argc ? argv[++*i] : NULL;
+}
+
+enum options_outcome options_read(struct options *options, int argc, char **argv)
+{
+    char flag[64];
+    for (size_t i = 0; i < ROWS; i++)
+        if (rows[i].is_text)
+            set_text(options, &rows[i], rows[i].text);
+        else
+            set_int(options, &rows[i], rows[i].value);
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            help();
+            return OPTIONS_EXIT;
+        }
+        if (strcmp(argv[i], "--version") == 0) {
+            puts("foldscribed " FOLDSCRIBE_VERSION);
+            return OPTIONS_EXIT;
+        }
+    }
+    /* The file first, then the environment, then flags. */
+    for (int i = 1; i < argc; i++) {
+        const char *value = flag_value(argc, argv, &i, flag, sizeof flag);
+        if (value && strcmp(flag, "config") == 0 && read_file(options, value) != 0)
+            return OPTIONS_BAD;
+    }
+    if (read_environment(options) != 0)
+        return OPTIONS_BAD;
+    for (int i = 1; i < argc; i++) {
+        const char *arg = argv[i], *value = flag_value(argc, argv, &i, flag, sizeof flag);
+        if (!value) {
+            fprintf(stderr, "foldscribed: %s: expected --flag value; see --help\n", arg);
+            return OPTIONS_BAD;
+        }
+        if (strcmp(flag, "config") != 0 && set(options, flag, value, "--") != 0)
+            return OPTIONS_BAD;
+    }
+    return OPTIONS_RUN;
+}

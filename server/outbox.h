@@ -1,0 +1,32 @@
+/* outbox.h - messages from workers to one socket's thread, and how the socket shall end. */
+#ifndef OUTBOX_H
+#define OUTBOX_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct outbox_message;
+
+struct outbox {
+    pthread_mutex_t lock;
+    struct outbox_message *first, **last; /* {lock} */
+    size_t bytes, max_bytes;              /* {lock} waiting */
+    int close_code;                       /* {lock} 0: stay open; sent behind the last message */
+    const char *close_reason;             /* {lock} static text */
+    bool overflowed;                      /* {lock} the reader is too slow: messages were dropped */
+};
+
+void outbox_init(struct outbox *outbox, size_t max_bytes);
+void outbox_finish(struct outbox *outbox);
+
+/* Takes text (from malloc; NULL is an allocation that failed). Any thread. */
+void outbox_push(struct outbox *outbox, char *text);
+/* No message after this; the first call counts. Any thread. */
+void outbox_end(struct outbox *outbox, int code, const char *reason);
+
+/* The next message, to be freed, or NULL; then *ret_code is not 0 when the socket shall close. */
+char *outbox_pop(struct outbox *outbox, int *ret_code, const char **ret_reason);
+bool outbox_is_empty(struct outbox *outbox);
+
+#endif

@@ -1,0 +1,309 @@
+/* router.c - see router.h.
+ *
+ * A socket waits here until its whole head can be seen with MSG_PEEK, so the library that gets it
+ * reads the request from its first byte. Epoll is edge-triggered: peeked bytes stay in the buffer
+ * and must not wake us again. A head has ten seconds. */
+#include "router.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "openai.h"
+
+#define HEAD_MS 10000
+
+struct waiting {
+    int fd;
+    int64_t deadline_ms;
+};
+
+struct router {
+    struct router_options options;
+    int listener, epoll, stop;
+    unsigned port;
+    struct waiting *waiting; /* [options.max_connections] */
+    uint32_t waiting_count;
+    pthread_t thread;
+    bool started;
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static const char *reason(int status)
+{
+    switch (status) {
+    case 401:
+        return "Unauthorized";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    case 408:
+        return "Request Timeout";
+    case 414:
+        return "URI Too Long";
+    case 426:
+        return "Upgrade Required\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13";
+    case 429:
+        return "Too Many Requests";
+    case 431:
+        return "Request Header Fields Too Large";
+    case 503:
+        return "Service Unavailable";
+    default:
+        return "Bad Request";
+    }
+}
+
+void router_refuse(int fd, int status, const char *type, const char *message, const char *extra)
+{
+    struct openai_error err;
+    char head[1024];
+    openai_fail(&err, status, type, NULL, NULL, "%s", message);
+    char *body = openai_error_body(&err);
+    const char *text = body ? body : "{}";
+    const int n =
+        snprintf(head, sizeof head,
+                 "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
+                 "Connection: close\r\nAccess-Control-Allow-Origin: *\r\n%s\r\n",
+                 status, reason(status), strlen(text), extra);
+    /* The socket does not block; an answer this small fits any send buffer that is not full. */
+    if (n > 0 && send(fd, head, (size_t)n, MSG_NOSIGNAL) == n)
+        (void)!send(fd, text, strlen(text), MSG_NOSIGNAL);
+    free(body);
+    shutdown(fd, SHUT_WR);
+    char rest[4096]; /* unread bytes would turn the close into a reset that eats the answer */
+    for (int i = 0; i < 64 && recv(fd, rest, sizeof rest, MSG_DONTWAIT) > 0; i++)
+        ;
+    close(fd);
+}
+
+static int parse_address(const char *text, struct sockaddr_storage *ret_address,
+                         socklen_t *ret_length)
+{
+    char host[128];
+    const char *colon = strrchr(text, ':');
+    char *end;
+    const long port = colon ? strtol(colon + 1, &end, 10) : -1;
+    if (!colon || end == colon + 1 || *end || port < 0 || port > 65535 ||
+        (size_t)(colon - text) >= sizeof host)
+        return -1;
+    snprintf(host, sizeof host, "%.*s", (int)(colon - text), text);
+    memset(ret_address, 0, sizeof *ret_address);
+    struct sockaddr_in *v4 = (struct sockaddr_in *)ret_address;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret_address;
+    if (inet_pton(AF_INET, *host ? host : "0.0.0.0", &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons((uint16_t)port);
+        *ret_length = sizeof *v4;
+        return 0;
+    }
+    const size_t n = strlen(host);
+    if (n > 2 && host[0] == '[' && host[n - 1] == ']') {
+        host[n - 1] = '\0';
+        if (inet_pton(AF_INET6, host + 1, &v6->sin6_addr) == 1) {
+            v6->sin6_family = AF_INET6;
+            v6->sin6_port = htons((uint16_t)port);
+            *ret_length = sizeof *v6;
+            return 0;
+        }
+    }
+    return -1;
+}
+
+static int watch(struct router *r, int fd, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.fd = fd};
+    return epoll_ctl(r->epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+int router_open(struct router **ret_router, const struct router_options *options, char *ret_problem,
+                unsigned room)
+{
+    struct sockaddr_storage address;
+    socklen_t length;
+    if (parse_address(options->listen, &address, &length) != 0) {
+        snprintf(ret_problem, room,
+                 "--listen %.200s: expected ADDRESS:PORT, like 127.0.0.1:8080 or [::1]:8080",
+                 options->listen);
+        return -1;
+    }
+    struct router *r = calloc(1, sizeof *r);
+    struct waiting *waiting = calloc(options->max_connections, sizeof *waiting);
+    if (!r || !waiting) {
+        free(r);
+        free(waiting);
+        snprintf(ret_problem, room, "out of memory");
+        return -1;
+    }
+    r->options = *options;
+    r->waiting = waiting;
+    r->listener = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    r->epoll = epoll_create1(EPOLL_CLOEXEC);
+    r->stop = eventfd(0, EFD_CLOEXEC);
+    const int one = 1;
+    if (r->listener < 0 || r->epoll < 0 || r->stop < 0 ||
+        setsockopt(r->listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
+        bind(r->listener, (struct sockaddr *)&address, length) != 0 ||
+        listen(r->listener, 512) != 0 ||
+        getsockname(r->listener, (struct sockaddr *)&address, &length) != 0 ||
+        watch(r, r->listener, EPOLLIN) != 0 || watch(r, r->stop, EPOLLIN) != 0) {
+        snprintf(ret_problem, room, "cannot listen on %.200s: %s", options->listen,
+                 strerror(errno));
+        router_close(r);
+        return -1;
+    }
+    r->port = ntohs(address.ss_family == AF_INET ? ((struct sockaddr_in *)&address)->sin_port
+                                                 : ((struct sockaddr_in6 *)&address)->sin6_port);
+    *ret_router = r;
+    return 0;
+}
+
+unsigned router_port(const struct router *router)
+{
+    return router->port;
+}
+
+/* Takes the socket out of the waiting room. */
+static void forget(struct router *r, uint32_t index)
+{
+    epoll_ctl(r->epoll, EPOLL_CTL_DEL, r->waiting[index].fd, NULL);
+    r->waiting[index] = r->waiting[--r->waiting_count];
+}
+
+static void look(struct router *r, uint32_t index)
+{
+    static const char empty[] = "";
+    char bytes[HEAD_MAX];
+    struct head head;
+    const int fd = r->waiting[index].fd;
+    const ssize_t count = recv(fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
+    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        return;
+    if (count <= 0) {
+        forget(r, index);
+        close(fd);
+        return;
+    }
+    switch (head_parse(&head, bytes, (size_t)count)) {
+    case HEAD_INCOMPLETE:
+        return;
+    case HEAD_HTTP:
+        forget(r, index);
+        r->options.http(r->options.user, fd);
+        return;
+    case HEAD_UPGRADE:
+        forget(r, index);
+        r->options.upgrade(r->options.user, fd, &head);
+        return;
+    case HEAD_BAD:
+        forget(r, index);
+        router_refuse(fd, head.status, "invalid_request_error", head.problem, empty);
+        return;
+    }
+}
+
+static void accept_all(struct router *r)
+{
+    for (;;) {
+        const int fd = accept4(r->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0) {
+            if (errno == EMFILE || errno == ENFILE) {
+                log_warning("no file descriptor for a connection", "%s", strerror(errno));
+                usleep(10000); /* the backlog waits; do not spin */
+            }
+            return;
+        }
+        const int one = 1;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        if (r->waiting_count == r->options.max_connections) {
+            router_refuse(fd, 503, "server_error", "too many connections", "Retry-After: 1\r\n");
+            continue;
+        }
+        r->waiting[r->waiting_count++] = (struct waiting){fd, now_ms() + HEAD_MS};
+        if (watch(r, fd, EPOLLIN | EPOLLRDHUP | EPOLLET) != 0) {
+            r->waiting_count--;
+            close(fd);
+        }
+    }
+}
+
+static void expire(struct router *r)
+{
+    const int64_t now = now_ms();
+    for (uint32_t i = r->waiting_count; i-- > 0;)
+        if (r->waiting[i].deadline_ms <= now) {
+            const int fd = r->waiting[i].fd;
+            forget(r, i);
+            router_refuse(fd, 408, "invalid_request_error",
+                          "the request head did not come within 10 s", "");
+        }
+}
+
+static void *run(void *user)
+{
+    struct router *r = user;
+    struct epoll_event events[64];
+    for (;;) {
+        const int count = epoll_wait(r->epoll, events, 64, r->waiting_count ? 500 : -1);
+        for (int i = 0; i < count; i++) {
+            const int fd = events[i].data.fd;
+            if (fd == r->stop)
+                return NULL;
+            if (fd == r->listener) {
+                accept_all(r);
+                continue;
+            }
+            for (uint32_t w = 0; w < r->waiting_count; w++)
+                if (r->waiting[w].fd == fd) {
+                    look(r, w);
+                    break;
+                }
+        }
+        expire(r);
+    }
+}
+
+int router_start(struct router *router)
+{
+    router->started = pthread_create(&router->thread, NULL, run, router) == 0;
+    return router->started ? 0 : -1;
+}
+
+void router_close(struct router *r)
+{
+    if (!r)
+        return;
+    if (r->started) {
+        const uint64_t one = 1;
+        (void)!write(r->stop, &one, sizeof one);
+        pthread_join(r->thread, NULL);
+    }
+    for (uint32_t i = 0; i < r->waiting_count; i++)
+        close(r->waiting[i].fd);
+    if (r->listener >= 0)
+        close(r->listener);
+    if (r->epoll >= 0)
+        close(r->epoll);
+    if (r->stop >= 0)
+        close(r->stop);
+    free(r->waiting);
+    free(r);
+}

@@ -1,0 +1,33 @@
+/* router.h - the one port: accepts, looks at each connection's first request head, and hands the
+ * socket to HTTP or to WebSocket. Nothing is read from a socket that is handed on. */
+#ifndef ROUTER_H
+#define ROUTER_H
+
+#include <stdint.h>
+
+#include "head.h"
+
+struct router;
+
+struct router_options {
+    const char *listen;       /* ADDRESS:PORT; [::1]:80 for IPv6 */
+    uint32_t max_connections; /* heads waited for at once */
+    /* On the router's thread; the callee owns fd. */
+    void (*http)(void *user, int fd);
+    void (*upgrade)(void *user, int fd, const struct head *head);
+    void *user;
+};
+
+/* 0, or -1 with a line in ret_problem [room]. The thread starts with router_start. */
+int router_open(struct router **ret_router, const struct router_options *options, char *ret_problem,
+                unsigned room);
+int router_start(struct router *router);
+unsigned router_port(const struct router *router);
+/* Closes the listener and what is not handed on yet; joins the thread. */
+void router_close(struct router *router);
+
+/* Answers with a JSON error in OpenAI's shape and closes. extra: further header lines, each with
+ * its line end, or "". */
+void router_refuse(int fd, int status, const char *type, const char *message, const char *extra);
+
+#endif

@@ -1,0 +1,35 @@
+/* upload.h - one multipart/form-data body, as it comes: the file to a spool, fields to the dialect.
+ */
+#ifndef UPLOAD_H
+#define UPLOAD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "openai.h"
+
+struct upload {
+    struct openai_request request;
+    struct openai_error error; /* the first one; status 0: none */
+    int fd;                    /* unlinked spool file, -1 until the file part came */
+    uint64_t bytes, max_bytes; /* of the whole body */
+    const char *folder;
+    char name[64]; /* field being collected */
+    char *value;
+    size_t value_length;
+};
+
+/* folder: where spool files go; outlives the upload. */
+void upload_init(struct upload *upload, const char *folder, uint64_t max_bytes);
+void upload_finish(struct upload *upload);
+
+/* A piece of a part: name, whether it has a filename, its bytes and their place in it. Returns 0,
+ * or -1 when there is an error; the rest of the body is then of no interest. */
+int upload_part(struct upload *upload, const char *name, const char *filename, const char *bytes,
+                uint64_t offset, size_t count);
+/* Counts body bytes against the limit. */
+int upload_count(struct upload *upload, size_t count);
+/* After the last part. */
+int upload_end(struct upload *upload);
+
+#endif
