@@ -104,8 +104,12 @@ int deepgram_query(struct deepgram_config *config, const char *key, const char *
         return whole(&config->channels, key, value, 1, 8, err);
     if (strcmp(key, "interim_results") == 0)
         return truth(&config->interim_results, key, value, err);
-    if (strcmp(key, "depth") == 0)
-        return whole(&config->depth, key, value, 1, 1000, err);
+    if (strcmp(key, "depth") == 0) {
+        const bool fits = strlen(value) < sizeof config->depth_text;
+        strcpy(config->depth_text, fits ? value : "(long)");
+        config->has_depth = true;
+        return 0;
+    }
     if (strcmp(key, "endpointing") == 0) {
         config->endpointing_off = strcmp(value, "false") == 0;
         if (config->endpointing_off || strcmp(value, "true") == 0)
@@ -123,8 +127,7 @@ int deepgram_query(struct deepgram_config *config, const char *key, const char *
     return 0;
 }
 
-int deepgram_check(const struct deepgram_config *config, uint32_t unfolds,
-                   struct deepgram_error *err)
+int deepgram_check(struct deepgram_config *config, uint32_t unfolds, struct deepgram_error *err)
 {
     if (!config->has_encoding)
         return fail(err, "encoding is required: linear16, linear32, mulaw or alaw (containers are "
@@ -132,8 +135,8 @@ int deepgram_check(const struct deepgram_config *config, uint32_t unfolds,
     if (!config->rate_hz)
         return fail(err,
                     "sample_rate is required with encoding: a whole number from 8000 to 192000");
-    if (config->depth > unfolds)
-        return fail(err, "depth=%u: this model has depths 1 to %u", config->depth, unfolds);
+    if (config->has_depth)
+        return whole(&config->depth, "depth", config->depth_text, 1, unfolds, err);
     return 0;
 }
 

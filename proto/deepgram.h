@@ -17,7 +17,9 @@ struct deepgram_config {
     bool interim_results;
     uint32_t endpointing_ms; /* 0: not given */
     bool endpointing_off;
-    uint32_t depth;                    /* asked; 0: not */
+    bool has_depth;
+    char depth_text[16];               /* as sent, compared with the model's depths by check */
+    uint32_t depth;                    /* asked, known after check; 0: not */
     char *keyterms[DEEPGRAM_KEYTERMS]; /* owned */
     float boosts[DEEPGRAM_KEYTERMS];
     size_t keyterms_count;
@@ -41,9 +43,8 @@ void deepgram_config_finish(struct deepgram_config *config);
 /* One decoded pair of the query string. Unknown keys are ignored. 0, or -1 with *err. */
 int deepgram_query(struct deepgram_config *config, const char *key, const char *value,
                    struct deepgram_error *err);
-/* After the last pair. unfolds: greatest depth. */
-int deepgram_check(const struct deepgram_config *config, uint32_t unfolds,
-                   struct deepgram_error *err);
+/* After the last pair: is it complete? Sets depth. unfolds: greatest depth. */
+int deepgram_check(struct deepgram_config *config, uint32_t unfolds, struct deepgram_error *err);
 
 enum deepgram_message {
     DEEPGRAM_KEEP_ALIVE,

@@ -81,19 +81,6 @@ static int add_boosts(struct openai_request *request, const char *text, struct o
     return 0;
 }
 
-static int set_depth(struct openai_request *request, const char *text, const char *param,
-                     struct openai_error *err)
-{
-    char *end;
-    errno = 0;
-    const long depth = strtol(text, &end, 10);
-    if (!isdigit((unsigned char)*text) || *end || errno || depth < 1 || depth > 1000)
-        return openai_fail(err, 400, INVALID, "invalid_value", param,
-                           "'%.40s' is not a depth: it must be a whole number from 1", text);
-    request->depth = (uint32_t)depth;
-    return 0;
-}
-
 static int set_format(struct openai_request *request, const char *text, struct openai_error *err)
 {
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
@@ -119,8 +106,12 @@ static int set_field(struct openai_request *request, const char *name, const cha
     }
     if (strcmp(name, "response_format") == 0)
         return set_format(request, text, err);
-    if (strcmp(name, "depth") == 0)
-        return set_depth(request, text, "depth", err);
+    if (strcmp(name, "depth") == 0) {
+        const bool fits = strlen(text) < sizeof request->depth_text;
+        strcpy(request->depth_text, fits ? text : "(long)");
+        request->has_depth = true;
+        return 0;
+    }
     if (is_list(name, "timestamp_granularities")) {
         if (strcmp(text, "word") != 0 && strcmp(text, "segment") != 0)
             return openai_fail(err, 400, INVALID, "unsupported_value", "timestamp_granularities",
@@ -167,6 +158,20 @@ static bool is_served(const struct openai_catalog *catalog, const char *name, si
     return false;
 }
 
+static int set_depth(struct openai_request *request, const char *text, const char *param,
+                     uint32_t unfolds, struct openai_error *err)
+{
+    char *end;
+    errno = 0;
+    const unsigned long depth = strtoul(text, &end, 10);
+    if (!isdigit((unsigned char)*text) || *end || errno || depth < 1 || depth > unfolds)
+        return openai_fail(err, 400, INVALID, "invalid_value", param,
+                           "depth '%s' is out of range: this model has depths 1 to %u", text,
+                           unfolds);
+    request->depth = (uint32_t)depth;
+    return 0;
+}
+
 int openai_request_check(struct openai_request *request, const struct openai_catalog *catalog,
                          struct openai_error *err)
 {
@@ -185,15 +190,11 @@ int openai_request_check(struct openai_request *request, const struct openai_cat
                            "the model '%.80s' does not exist: use foldscribe, whisper-1 or %s, "
                            "with @1 to @%u for a depth",
                            request->model, catalog->seed, catalog->unfolds);
-    const uint32_t field = request->depth;
-    if (at && set_depth(request, at + 1, "model", err) != 0)
+    if (at && set_depth(request, at + 1, "model", catalog->unfolds, err) != 0)
         return -1;
-    if (field) /* the field says it more plainly than the name */
-        request->depth = field;
-    if (request->depth > catalog->unfolds)
-        return openai_fail(err, 400, INVALID, "invalid_value", field ? "depth" : "model",
-                           "depth %u is out of range: this model has depths 1 to %u",
-                           request->depth, catalog->unfolds);
+    /* Where both are given, the field says it more plainly than the name. */
+    if (request->has_depth)
+        return set_depth(request, request->depth_text, "depth", catalog->unfolds, err);
     return 0;
 }
 

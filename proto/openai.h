@@ -20,7 +20,9 @@ struct openai_request {
     char model[96];
     enum openai_format format;
     bool has_model, has_file, words, segments;
-    uint32_t depth;              /* asked for; 0: not */
+    bool has_depth;
+    char depth_text[16];         /* the form field, compared with the model's depths by check */
+    uint32_t depth;              /* asked for, known after check; 0: not */
     char *boosts[OPENAI_BOOSTS]; /* hotwords and keywords, owned */
     size_t boosts_count;
 };

@@ -163,7 +163,7 @@ def test_an_unknown_format_names_those_that_exist(client, clip):
 
 
 def test_an_unknown_granularity_names_those_that_exist(client, clip):
-    refused(client, openai.BadRequestError, "timestamp_granularities[]", "word", "segment", clip=clip,
+    refused(client, openai.BadRequestError, "timestamp_granularities", "word", "segment", clip=clip,
             response_format="verbose_json", timestamp_granularities=["letter"])
 
 

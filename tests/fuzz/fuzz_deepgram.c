@@ -1,0 +1,47 @@
+/* First a line "key=value&key=value", as the query; the rest is one text frame. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "deepgram.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
+
+static int query(struct deepgram_config *config, char *text, struct deepgram_error *err)
+{
+    char *rest = NULL;
+
+    for (char *pair = strtok_r(text, "&", &rest); pair; pair = strtok_r(NULL, "&", &rest)) {
+        char *is = strchr(pair, '=');
+        if (is)
+            *is = '\0';
+        if (deepgram_query(config, pair, is ? is + 1 : "", err) < 0)
+            return -1;
+    }
+    return deepgram_check(config, 3, err);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
+{
+    const uint8_t *end = memchr(bytes, '\n', count);
+    const size_t length = end ? (size_t)(end - bytes) : count;
+    struct deepgram_config config;
+    struct deepgram_error err = {0};
+    char *text = strndup((const char *)bytes, length);
+
+    if (!text)
+        return 0;
+    deepgram_config_init(&config);
+    if (query(&config, text, &err) < 0) {
+        char *body = deepgram_error_body(&err, "request");
+        if (!body || err.status != 400 || !err.message[0])
+            abort();
+        free(body);
+    } else if (config.rate_hz < 8000 || config.channels < 1 || config.depth > 3) {
+        abort();
+    }
+    deepgram_config_finish(&config);
+    free(text);
+    if (end)
+        deepgram_recv((const char *)end + 1, count - length - 1);
+    return 0;
+}

@@ -1,0 +1,193 @@
+#include "test.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#include "deepgram.h"
+
+static const struct deepgram_source source = {"request", "uuid", "seed-a", "1"};
+
+static void a_usual_query_is_understood(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"model", "nova-3"},    {"encoding", "mulaw"},       {"sample_rate", "8000"},
+        {"channels", "2"},      {"interim_results", "true"}, {"endpointing", "300"},
+        {"keyterm", "Hawkeye"}, {"keywords", "trot:2.5"},    {"depth", "2"},
+        {"punctuate", "true"},
+    };
+    struct deepgram_config c;
+    struct deepgram_error err;
+
+    deepgram_config_init(&c);
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        assert_int_equal(deepgram_query(&c, pairs[i][0], pairs[i][1], &err), 0);
+    assert_int_equal(deepgram_check(&c, 3, &err), 0);
+    assert_int_equal(c.encoding, DEEPGRAM_MULAW);
+    assert_int_equal(c.rate_hz, 8000);
+    assert_int_equal(c.channels, 2);
+    assert_true(c.interim_results);
+    assert_int_equal(c.endpointing_ms, 300);
+    assert_int_equal(c.depth, 2);
+    assert_int_equal(c.keyterms_count, 2);
+    assert_string_equal(c.keyterms[1], "trot");
+    assert_true(c.boosts[1] == 2.5f);
+    deepgram_config_finish(&c);
+}
+
+static void endpointing_can_be_turned_off(void **state)
+{
+    struct deepgram_config c;
+    struct deepgram_error err;
+
+    deepgram_config_init(&c);
+    assert_int_equal(deepgram_query(&c, "endpointing", "false", &err), 0);
+    assert_true(c.endpointing_off);
+    assert_int_equal(deepgram_query(&c, "endpointing", "true", &err), 0);
+    assert_false(c.endpointing_off);
+    assert_int_equal(c.endpointing_ms, 0);
+}
+
+static void what_is_wrong_is_named_with_what_is_allowed(void **state)
+{
+    static const struct {
+        const char *key, *value, *says;
+    } rows[] = {
+        {"encoding", "morse", "linear16, linear32, mulaw or alaw"},
+        {"encoding", NULL, "encoding is required"},
+        {"sample_rate", NULL, "sample_rate is required"},
+        {"sample_rate", "7999", "8000 to 192000"},
+        {"sample_rate", "16000.0", "8000 to 192000"},
+        {"sample_rate", "99999999999999999999", "8000 to 192000"},
+        {"channels", "0", "1 to 8"},
+        {"channels", "9", "1 to 8"},
+        {"interim_results", "yes", "true or false"},
+        {"endpointing", "soon", "whole number"},
+        {"keywords", "trot:11", "-10 to 10"},
+        {"keywords", "trot:nan", "-10 to 10"},
+        {"depth", "4", "1 to 3"},
+        {"depth", "0", "1 to 3"},
+        {"depth", "", "1 to 3"},
+        {"multichannel", "true", "not supported"},
+        {"callback", "here", "not supported"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct deepgram_config c;
+        struct deepgram_error err = {0};
+        deepgram_config_init(&c);
+        if (strcmp(rows[i].key, "encoding") != 0)
+            deepgram_query(&c, "encoding", "linear16", &err);
+        if (strcmp(rows[i].key, "sample_rate") != 0)
+            deepgram_query(&c, "sample_rate", "16000", &err);
+        const int asked = rows[i].value ? deepgram_query(&c, rows[i].key, rows[i].value, &err) : 0;
+        assert_int_equal(asked < 0 ? asked : deepgram_check(&c, 3, &err), -1);
+        assert_int_equal(err.status, 400);
+        if (!strstr(err.message, rows[i].says) || !strstr(err.message, rows[i].key))
+            fail_msg("row %zu: \"%s\" does not say \"%s\"", i, err.message, rows[i].says);
+        deepgram_config_finish(&c);
+    }
+}
+
+static void only_whole_control_messages_count(void **state)
+{
+    static const struct {
+        const char *text;
+        enum deepgram_message expect;
+    } rows[] = {
+        {"{\"type\":\"KeepAlive\"}", DEEPGRAM_KEEP_ALIVE},
+        {" { \"channel\": 0, \"type\" : \"Finalize\" } ", DEEPGRAM_FINALIZE},
+        {"{\"type\":\"CloseStream\"}", DEEPGRAM_CLOSE_STREAM},
+        {"{\"type\":\"closestream\"}", DEEPGRAM_UNKNOWN},
+        {"{\"type\":\"CloseStream\"", DEEPGRAM_UNKNOWN},
+        {"{\"type\":\"KeepAlive\",\"type\":\"CloseStream\"}", DEEPGRAM_UNKNOWN},
+        {"{\"type\":7}", DEEPGRAM_UNKNOWN},
+        {"[\"CloseStream\"]", DEEPGRAM_UNKNOWN},
+        {"\"CloseStream\"", DEEPGRAM_UNKNOWN},
+        {"null", DEEPGRAM_UNKNOWN},
+        {"", DEEPGRAM_UNKNOWN},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_int_equal(deepgram_recv(rows[i].text, strlen(rows[i].text)), rows[i].expect);
+}
+
+static void expect(char *text, const char *wanted)
+{
+    json_t *got = json_loads(text, 0, NULL), *expected = json_loads(wanted, 0, NULL);
+
+    assert_non_null(got);
+    assert_non_null(expected);
+    if (!json_equal(got, expected))
+        fail_msg("got %s", text);
+    json_decref(got);
+    json_decref(expected);
+    free(text);
+}
+
+static void results_have_the_fields_of_the_contract(void **state)
+{
+    static const struct update_word words[] = {{"one", 17600, 24000, 0.5f},
+                                               {"two", 24000, 30400, 1}};
+    struct update u = {.span = {16000, 32000, words, 2, -0.1f, 0.5f, {3, 0, "default"}},
+                       .final = true,
+                       .endpoint = true};
+
+    expect(deepgram_results(&u, &source),
+           "{\"type\":\"Results\",\"channel_index\":[0,1],\"duration\":1.0,\"start\":1.0,"
+           "\"is_final\":true,\"speech_final\":true,\"from_finalize\":false,\"channel\":"
+           "{\"alternatives\":[{\"transcript\":\"one two\",\"confidence\":0.75,\"words\":["
+           "{\"word\":\"one\",\"start\":1.1,\"end\":1.5,\"confidence\":0.5,\"punctuated_word\":"
+           "\"one\"},{\"word\":\"two\",\"start\":1.5,\"end\":1.9,\"confidence\":1.0,"
+           "\"punctuated_word\":\"two\"}]}]},\"metadata\":{\"request_id\":\"request\","
+           "\"model_uuid\":\"uuid\",\"model_info\":{\"name\":\"seed-a\",\"version\":\"1\","
+           "\"arch\":\"foldscribe\"},\"depth\":{\"used\":3,\"asked\":null,\"reason\":\"default\"}},"
+           "\"depth\":{\"used\":3,\"asked\":null,\"reason\":\"default\"}}");
+}
+
+static void only_a_final_can_end_an_utterance(void **state)
+{
+    struct update u = {.span = {0, 16000, NULL, 0, 0, 1, {1, 0, "partial"}}, .endpoint = true};
+    char *text = deepgram_results(&u, &source);
+
+    assert_non_null(strstr(text, "\"is_final\":false"));
+    assert_non_null(strstr(text, "\"speech_final\":false"));
+    assert_non_null(strstr(text, "\"transcript\":\"\""));
+    free(text);
+}
+
+static void metadata_closes_a_stream(void **state)
+{
+    expect(deepgram_metadata(40000, 2, "2026-01-02T03:04:05Z", &source),
+           "{\"type\":\"Metadata\",\"transaction_key\":\"deprecated\",\"request_id\":\"request\","
+           "\"sha256\":\"\",\"created\":\"2026-01-02T03:04:05Z\",\"duration\":2.5,\"channels\":2,"
+           "\"models\":[\"uuid\"],\"model_info\":{\"uuid\":{\"name\":\"seed-a\",\"version\":\"1\","
+           "\"arch\":\"foldscribe\"}}}");
+}
+
+static void an_error_is_json_whatever_the_query_held(void **state)
+{
+    struct deepgram_error err = {.status = 400, .message = "encoding=\"x\""};
+
+    expect(deepgram_error_body(&err, "request"),
+           "{\"err_code\":\"Bad Request\",\"err_msg\":\"encoding=\\\"x\\\"\",\"request_id\":"
+           "\"request\"}");
+    strcpy(err.message, "encoding=\xff");
+    char *text = deepgram_error_body(&err, "request");
+    assert_non_null(strstr(text, "UTF-8"));
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_usual_query_is_understood),
+        cmocka_unit_test(endpointing_can_be_turned_off),
+        cmocka_unit_test(what_is_wrong_is_named_with_what_is_allowed),
+        cmocka_unit_test(only_whole_control_messages_count),
+        cmocka_unit_test(results_have_the_fields_of_the_contract),
+        cmocka_unit_test(only_a_final_can_end_an_utterance),
+        cmocka_unit_test(metadata_closes_a_stream),
+        cmocka_unit_test(an_error_is_json_whatever_the_query_held),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

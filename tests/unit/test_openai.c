@@ -1,0 +1,304 @@
+#include "test.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#include "openai.h"
+
+static const struct openai_catalog catalog = {
+    .seed = "seed-a", .unfolds = 3, .created_s = 1700000000};
+
+/* A whole request: model, and up to one more field. 0 or the error's HTTP status. */
+static int ask(struct openai_request *request, const char *model, const char *name,
+               const char *value, struct openai_error *err)
+{
+    openai_request_init(request);
+    request->has_file = true;
+    memset(err, 0, sizeof *err);
+    if (model && openai_request_field(request, "model", model, strlen(model), err) < 0)
+        return err->status;
+    if (name && openai_request_field(request, name, value, strlen(value), err) < 0)
+        return err->status;
+    return openai_request_check(request, &catalog, err) < 0 ? err->status : 0;
+}
+
+static void names_and_depths_of_the_catalog_are_understood(void **state)
+{
+    static const struct {
+        const char *model, *depth;
+        uint32_t expect;
+    } rows[] = {{"foldscribe", NULL, 0},   {"whisper-1", NULL, 0}, {"seed-a", NULL, 0},
+                {"foldscribe@1", NULL, 1}, {"seed-a@3", NULL, 3},  {"whisper-1", "2", 2},
+                {"foldscribe@1", "3", 3}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct openai_request r;
+        struct openai_error err;
+        assert_int_equal(
+            ask(&r, rows[i].model, rows[i].depth ? "depth" : NULL, rows[i].depth, &err), 0);
+        assert_int_equal(r.depth, rows[i].expect);
+        openai_request_finish(&r);
+    }
+}
+
+static void what_is_wrong_is_named_with_what_is_allowed(void **state)
+{
+    static const struct {
+        const char *model, *field, *value;
+        int status;
+        const char *param, *says;
+    } rows[] = {
+        {"gpt-9", NULL, NULL, 404, "model", "foldscribe, whisper-1 or seed-a"},
+        {"", NULL, NULL, 404, "model", "foldscribe"},
+        {NULL, NULL, NULL, 400, "model", "foldscribe"},
+        {"foldscribe@0", NULL, NULL, 400, "model", "1 to 3"},
+        {"foldscribe@4", NULL, NULL, 400, "model", "1 to 3"},
+        {"foldscribe@", NULL, NULL, 400, "model", "1 to 3"},
+        {"foldscribe@1@2", NULL, NULL, 404, "model", "does not exist"},
+        {"foldscribe", "depth", "0", 400, "depth", "1 to 3"},
+        {"foldscribe", "depth", "", 400, "depth", "1 to 3"},
+        {"foldscribe", "depth", "-1", 400, "depth", "1 to 3"},
+        {"foldscribe", "depth", " 1", 400, "depth", "1 to 3"},
+        {"foldscribe", "depth", "1.5", 400, "depth", "1 to 3"},
+        {"foldscribe", "depth", "0000000000000000000000000009", 400, "depth", "1 to 3"},
+        {"foldscribe", "depth", "18446744073709551617", 400, "depth", "1 to 3"},
+        {"foldscribe", "response_format", "xml", 400, "response_format",
+         "verbose_json, srt or vtt"},
+        {"foldscribe", "timestamp_granularities[]", "letter", 400, "timestamp_granularities",
+         "word or segment"},
+        {"foldscribe", "stream", "true", 400, "stream", "not supported"},
+        {"foldscribe", "temperature", "2", 400, "temperature", "0 to 1"},
+        {"foldscribe", "temperature", "nan", 400, "temperature", "0 to 1"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct openai_request r;
+        struct openai_error err;
+        assert_int_equal(ask(&r, rows[i].model, rows[i].field, rows[i].value, &err),
+                         rows[i].status);
+        assert_string_equal(err.param, rows[i].param);
+        assert_string_equal(err.type, "invalid_request_error");
+        if (!strstr(err.message, rows[i].says))
+            fail_msg("row %zu: \"%s\" does not say \"%s\"", i, err.message, rows[i].says);
+        openai_request_finish(&r);
+    }
+}
+
+static void a_form_without_a_file_says_so_first(void **state)
+{
+    struct openai_request r;
+    struct openai_error err;
+
+    openai_request_init(&r);
+    assert_int_equal(openai_request_check(&r, &catalog, &err), -1);
+    assert_string_equal(err.param, "file");
+    openai_request_finish(&r);
+}
+
+static void lists_come_in_every_spelling_of_the_clients(void **state)
+{
+    struct openai_request r;
+    struct openai_error err;
+
+    openai_request_init(&r);
+    openai_request_field(&r, "keywords[]", "Hawkeye", 7, &err);
+    openai_request_field(&r, "keywords[1]", " Boolooroo ", 11, &err);
+    openai_request_field(&r, "hotwords", "one, two words,,\n", 17, &err);
+    openai_request_field(&r, "keywordsearch", "not a list", 10, &err);
+    assert_int_equal(r.boosts_count, 4);
+    assert_string_equal(r.boosts[0], "Hawkeye");
+    assert_string_equal(r.boosts[1], "Boolooroo");
+    assert_string_equal(r.boosts[2], "one");
+    assert_string_equal(r.boosts[3], "two words");
+    for (size_t i = r.boosts_count; i < OPENAI_BOOSTS; i++)
+        assert_int_equal(openai_request_field(&r, "keywords[]", "x", 1, &err), 0);
+    assert_int_equal(openai_request_field(&r, "keywords[]", "x", 1, &err), -1);
+    assert_string_equal(err.param, "keywords");
+    openai_request_finish(&r);
+}
+
+static void a_zero_byte_inside_a_field_is_refused(void **state)
+{
+    struct openai_request r;
+    struct openai_error err;
+
+    openai_request_init(&r);
+    assert_int_equal(openai_request_field(&r, "model", "foldscribe\0@1", 13, &err), -1);
+    assert_int_equal(err.status, 400);
+    openai_request_finish(&r);
+}
+
+/* Two spans of two words and one word. */
+static struct update_transcript transcript(void)
+{
+    static const struct update_word words[] = {{"say \"hi\"", 1600, 8000, 0.5f},
+                                               {"there", 8000, 12000, 0.25f},
+                                               {"again", 32000, 40000, 1}};
+    static const struct update_span spans[] = {
+        {0, 16000, words, 2, -0.5f, 0.75f, {2, 2, "asked"}},
+        {20000, 24000, NULL, 0, 0, 1, {2, 2, "asked"}},
+        {30000, 48000, words + 2, 1, -0.25f, 0.5f, {2, 2, "asked"}}};
+    return (struct update_transcript){spans, 3, 56000, {2, 2, "asked"}};
+}
+
+static json_t *answer(enum openai_format format, bool words, const struct update_transcript *t)
+{
+    struct openai_request r;
+    const char *type = NULL;
+
+    openai_request_init(&r);
+    r.format = format;
+    r.words = words;
+    char *body = openai_response(&r, t, &type);
+    assert_string_equal(type, "application/json");
+    json_t *json = json_loads(body, 0, NULL);
+    assert_non_null(json);
+    free(body);
+    return json;
+}
+
+static void expect(json_t *json, const char *text)
+{
+    json_t *expected = json_loads(text, 0, NULL);
+
+    assert_non_null(expected);
+    if (!json_equal(json, expected)) {
+        char *got = json_dumps(json, JSON_COMPACT);
+        fail_msg("got %s", got);
+    }
+    json_decref(expected);
+    json_decref(json);
+}
+
+static void json_holds_text_usage_and_depth(void **state)
+{
+    struct update_transcript t = transcript();
+
+    expect(answer(OPENAI_JSON, true, &t),
+           "{\"text\":\"say \\\"hi\\\" there again\",\"usage\":{\"type\":\"duration\",\"seconds\":"
+           "3.5},\"depth\":{\"used\":2,\"asked\":2,\"reason\":\"asked\"}}");
+    t.depth = (struct update_depth){3, 0, "default"};
+    json_t *json = answer(OPENAI_JSON, false, &t);
+    assert_true(json_is_null(json_object_get(json_object_get(json, "depth"), "asked")));
+    json_decref(json);
+}
+
+static void verbose_json_holds_segments_with_words_only_and_words_when_asked(void **state)
+{
+    const struct update_transcript t = transcript();
+    json_t *json = answer(OPENAI_VERBOSE_JSON, true, &t);
+    json_t *segments = json_object_get(json, "segments");
+
+    assert_true(json_is_real(json_object_get(json, "duration")));
+    assert_string_equal(json_string_value(json_object_get(json, "language")), "english");
+    assert_int_equal(json_array_size(segments), 2);
+    expect(json_incref(json_object_get(json, "words")),
+           "[{\"word\":\"say \\\"hi\\\"\",\"start\":0.1,\"end\":0.5,\"confidence\":0.5},"
+           "{\"word\":\"there\",\"start\":0.5,\"end\":0.75,\"confidence\":0.25},"
+           "{\"word\":\"again\",\"start\":2.0,\"end\":2.5,\"confidence\":1.0}]");
+    json_t *last = json_incref(json_array_get(segments, 1));
+    json_object_del(last, "compression_ratio");
+    expect(last, "{\"id\":1,\"seek\":0,\"start\":2.0,\"end\":2.5,\"text\":\"again\",\"tokens\":[],"
+                 "\"temperature\":0.0,\"avg_logprob\":-0.25,\"no_speech_prob\":0.5}");
+    json_decref(json);
+    json = answer(OPENAI_VERBOSE_JSON, false, &t);
+    assert_null(json_object_get(json, "words"));
+    json_decref(json);
+}
+
+static void silence_has_the_same_shape_and_no_words(void **state)
+{
+    const struct update_transcript t = {NULL, 0, 16000, {3, 0, "default"}};
+
+    expect(answer(OPENAI_VERBOSE_JSON, true, &t),
+           "{\"task\":\"transcribe\",\"language\":\"english\",\"duration\":1.0,\"text\":\"\","
+           "\"words\":[],\"segments\":[],\"usage\":{\"type\":\"duration\",\"seconds\":1.0},"
+           "\"depth\":{\"used\":3,\"asked\":null,\"reason\":\"default\"}}");
+}
+
+static void plain_text_is_one_line(void **state)
+{
+    const struct update_transcript t = transcript();
+    struct openai_request r;
+    const char *type;
+
+    openai_request_init(&r);
+    r.format = OPENAI_TEXT;
+    char *body = openai_response(&r, &t, &type);
+    assert_string_equal(body, "say \"hi\" there again\n");
+    assert_string_equal(type, "text/plain; charset=utf-8");
+    free(body);
+}
+
+static void the_depth_header_shows_what_was_not_asked_as_a_dash(void **state)
+{
+    char text[64];
+
+    openai_depth_header(&(struct update_depth){3, 0, "default"}, text, sizeof text);
+    assert_string_equal(text, "used=3 asked=- reason=default");
+    openai_depth_header(&(struct update_depth){1, 2, "load"}, text, sizeof text);
+    assert_string_equal(text, "used=1 asked=2 reason=load");
+}
+
+static void errors_have_the_shape_that_clients_parse(void **state)
+{
+    struct openai_error err;
+
+    openai_fail(&err, 400, "invalid_request_error", NULL, "file", "%s", "no \"sound\"");
+    char *body = openai_error_body(&err);
+    expect(json_loads(body, 0, NULL),
+           "{\"error\":{\"message\":\"no \\\"sound\\\"\",\"type\":\"invalid_request_error\","
+           "\"param\":\"file\",\"code\":null}}");
+    free(body);
+    openai_fail(&err, 500, "server_error", NULL, NULL, "\xff\xfe");
+    body = openai_error_body(&err);
+    json_t *json = json_loads(body, 0, NULL);
+    assert_true(json_is_null(json_object_get(json_object_get(json, "error"), "param")));
+    json_decref(json);
+    free(body);
+}
+
+static size_t listed(const struct openai_catalog *of)
+{
+    char *body = openai_models(of);
+    json_t *json = json_loads(body, 0, NULL);
+    const size_t count = json_array_size(json_object_get(json, "data"));
+
+    json_decref(json);
+    free(body);
+    return count;
+}
+
+static void models_are_listed_once_each_and_found_by_name(void **state)
+{
+    struct openai_error err;
+    const struct openai_catalog namesake = {.seed = "foldscribe", .unfolds = 1};
+
+    assert_int_equal(listed(&catalog), 3);
+    assert_int_equal(listed(&namesake), 2);
+    char *body = openai_model(&catalog, "seed-a", &err);
+    assert_non_null(strstr(body, "\"seed-a\""));
+    free(body);
+    assert_null(openai_model(&catalog, "seed", &err));
+    assert_int_equal(err.status, 404);
+    assert_string_equal(err.code, "model_not_found");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_and_depths_of_the_catalog_are_understood),
+        cmocka_unit_test(what_is_wrong_is_named_with_what_is_allowed),
+        cmocka_unit_test(a_form_without_a_file_says_so_first),
+        cmocka_unit_test(lists_come_in_every_spelling_of_the_clients),
+        cmocka_unit_test(a_zero_byte_inside_a_field_is_refused),
+        cmocka_unit_test(json_holds_text_usage_and_depth),
+        cmocka_unit_test(verbose_json_holds_segments_with_words_only_and_words_when_asked),
+        cmocka_unit_test(silence_has_the_same_shape_and_no_words),
+        cmocka_unit_test(plain_text_is_one_line),
+        cmocka_unit_test(the_depth_header_shows_what_was_not_asked_as_a_dash),
+        cmocka_unit_test(errors_have_the_shape_that_clients_parse),
+        cmocka_unit_test(models_are_listed_once_each_and_found_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

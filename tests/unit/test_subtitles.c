@@ -1,0 +1,100 @@
+#include "test.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "subtitles.h"
+
+#define MS 16 /* samples */
+
+static void times_and_numbers_follow_each_format(void **state)
+{
+    static const struct update_word words[] = {{"good", 1500 * MS, 1900 * MS, 1},
+                                               {"day", 2000 * MS, 2345 * MS, 1},
+                                               {"later", 3723004 * MS, 3724000 * MS, 1}};
+    static const struct update_span spans[] = {
+        {0, 3000 * MS, words, 2, 0, 0, {1, 0, "default"}},
+        {3000 * MS, 4000 * MS, NULL, 0, 0, 1, {1, 0, ""}},
+        {3723000 * MS, 3725000 * MS, words + 2, 1, 0, 0, {1, 0, ""}}};
+    const struct update_transcript t = {spans, 3, 3725000 * MS, {1, 0, "default"}};
+    char *srt = subtitles_srt(&t), *vtt = subtitles_vtt(&t);
+
+    assert_string_equal(srt, "1\n00:00:01,500 --> 00:00:02,345\ngood day\n\n"
+                             "2\n01:02:03,004 --> 01:02:04,000\nlater\n\n");
+    assert_string_equal(vtt, "WEBVTT\n\n00:00:01.500 --> 00:00:02.345\ngood day\n\n"
+                             "01:02:03.004 --> 01:02:04.000\nlater\n\n");
+    free(srt);
+    free(vtt);
+}
+
+static void silence_is_an_empty_file_with_its_head(void **state)
+{
+    const struct update_transcript t = {NULL, 0, 16000, {1, 0, "default"}};
+    char *srt = subtitles_srt(&t), *vtt = subtitles_vtt(&t);
+
+    assert_string_equal(srt, "");
+    assert_string_equal(vtt, "WEBVTT\n\n");
+    free(srt);
+    free(vtt);
+}
+
+/* A span of count words, each of so many letters and so many milliseconds. */
+static char *monologue(size_t count, int letters, int64_t each_ms)
+{
+    struct update_word words[100];
+    char text[60];
+
+    memset(text, 'a', (size_t)letters);
+    text[letters] = '\0';
+    for (size_t i = 0; i < count; i++)
+        words[i] = (struct update_word){text, (int64_t)i * each_ms * MS,
+                                        (int64_t)(i + 1) * each_ms * MS, 1};
+    const struct update_span span = {0,         (int64_t)count * each_ms * MS, words, count, 0, 0,
+                                     {1, 0, ""}};
+    const struct update_transcript t = {&span, 1, span.end_samples, {1, 0, ""}};
+    return subtitles_srt(&t);
+}
+
+static void cues_are_two_lines_of_42_at_most_and_lose_no_word(void **state)
+{
+    char *srt = monologue(100, 5, 100);
+    size_t words = 0, lines = 0;
+
+    for (char *line = strtok(srt, "\n"); line; line = strtok(NULL, "\n")) {
+        lines = line[0] == 'a' ? lines + 1 : 0;
+        assert_true(lines <= 2 && strlen(line) <= 42);
+        for (const char *at = line; (at = strstr(at, "aaaaa")); at += 5)
+            words++;
+    }
+    assert_int_equal(words, 100);
+    free(srt);
+}
+
+static void a_cue_lasts_seven_seconds_at_most(void **state)
+{
+    char *srt = monologue(8, 2, 2000);
+
+    assert_non_null(strstr(srt, "1\n00:00:00,000 --> 00:00:06,000\naa aa aa\n\n2\n"));
+    assert_non_null(strstr(srt, "3\n00:00:12,000 --> 00:00:16,000\naa aa\n\n"));
+    free(srt);
+}
+
+static void a_word_too_long_for_any_cue_has_one_to_itself(void **state)
+{
+    char *srt = monologue(3, 50, 9000);
+
+    assert_non_null(strstr(srt, "3\n00:00:18,000 --> 00:00:27,000\naaaa"));
+    free(srt);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(times_and_numbers_follow_each_format),
+        cmocka_unit_test(silence_is_an_empty_file_with_its_head),
+        cmocka_unit_test(cues_are_two_lines_of_42_at_most_and_lose_no_word),
+        cmocka_unit_test(a_cue_lasts_seven_seconds_at_most),
+        cmocka_unit_test(a_word_too_long_for_any_cue_has_one_to_itself),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
