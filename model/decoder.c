@@ -161,9 +161,13 @@ int fold_decoder_result(struct fold_decoder *d, struct fold_result *ret_result)
     char *text = d->text;
     double logp = 0;
     size_t letters = 0;
+    uint32_t frame = 0;
     struct fold_word *word = NULL;
     for (size_t i = 0; i < count; i++) {
         const struct trail_node *n = &trail->nodes[d->path[i]];
+        /* Letters ascend in every alignment, but the peak of one may stem from a louder alignment
+         * than that of the next. */
+        frame = n->frame > frame ? n->frame : frame;
         const char *piece = d->vocab[n->letter];
         if (strcmp(piece, " ") == 0) {
             word = NULL;
@@ -172,7 +176,9 @@ int fold_decoder_result(struct fold_decoder *d, struct fold_result *ret_result)
         if (!word) {
             text += words ? 1 : 0;
             word = &d->words[words++];
-            *word = (struct fold_word){.text = text, .start_frame = n->frame};
+            *word = (struct fold_word){.text = text, .start_frame = frame};
+            if (words > 1 && word[-1].end_frame > frame)
+                word[-1].end_frame = frame;
             logp = 0;
             letters = 0;
         }
@@ -182,8 +188,7 @@ int fold_decoder_result(struct fold_decoder *d, struct fold_result *ret_result)
         *text = '\0';
         logp += (double)n->logp;
         letters++;
-        /* Peaks of a word's letters ascend, but for rare ties of alignments. */
-        word->end_frame = n->frame + 1 > word->end_frame ? n->frame + 1 : word->end_frame;
+        word->end_frame = frame + 1;
         word->confidence = (float)exp(logp / (double)letters);
     }
     *ret_result = (struct fold_result){

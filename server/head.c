@@ -99,8 +99,9 @@ enum head_verdict head_parse(struct head *head, const char *bytes, size_t count)
     for (line = next + 2; line < end + 2; line = next + 2) {
         next = memmem(line, (size_t)(end + 2 - line), "\r\n", 2);
         const char *colon = memchr(line, ':', (size_t)(next - line));
-        if (!colon || colon == line || line[0] == ' ' || line[0] == '\t' || colon[-1] == ' ')
-            return bad(head, 400, "a header line is not 'Name: value'");
+        if (!colon || colon == line || line[0] == ' ' || line[0] == '\t' || colon[-1] == ' ' ||
+            memchr(line, '\n', (size_t)(next - line)) || memchr(line, '\r', (size_t)(next - line)))
+            return bad(head, 400, "a header line is not 'Name: value' with CR LF at its end");
         const char *value = colon + 1, *stop = next;
         while (value < stop && (*value == ' ' || *value == '\t'))
             value++;

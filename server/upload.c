@@ -41,10 +41,10 @@ static int open_spool(const char *folder)
     return fd;
 }
 
+/* Where the head of a part ends a read, libmicrohttpd's post processor calls without bytes first,
+ * and then with offset 0 again: a part has begun only when it has bytes. */
 static int add_file(struct upload *u, const char *bytes, uint64_t offset, size_t count)
 {
-    if (offset == 0 && count == 0 && u->request.has_file)
-        return 0;
     if (u->fd < 0) {
         u->fd = open_spool(u->folder);
         if (u->fd < 0) {
@@ -52,11 +52,12 @@ static int add_file(struct upload *u, const char *bytes, uint64_t offset, size_t
             return openai_fail(&u->error, 500, "server_error", NULL, NULL,
                                "the server cannot store uploads now");
         }
-    } else if (offset == 0 && u->request.has_file) {
+    } else if (offset == 0 && count && u->file_bytes) {
         return openai_fail(&u->error, 400, "invalid_request_error", NULL, "file",
                            "there is more than one part named 'file'");
     }
     u->request.has_file = true;
+    u->file_bytes += count;
     while (count) {
         const ssize_t n = write(u->fd, bytes, count);
         if (n < 0 && errno == EINTR)
@@ -86,7 +87,7 @@ static int end_field(struct upload *u)
 static int add_field(struct upload *u, const char *name, const char *bytes, uint64_t offset,
                      size_t count)
 {
-    if (offset == 0) {
+    if (offset == 0 && (u->value_length || strcmp(name, u->name) != 0)) {
         if (end_field(u) != 0)
             return -1;
         snprintf(u->name, sizeof u->name, "%s", name);

@@ -12,6 +12,7 @@ struct upload {
     struct openai_request request;
     struct openai_error error; /* the first one; status 0: none */
     int fd;                    /* unlinked spool file, -1 until the file part came */
+    uint64_t file_bytes;       /* of them in the spool file */
     uint64_t bytes, max_bytes; /* of the whole body */
     const char *folder;
     char name[64]; /* field being collected */

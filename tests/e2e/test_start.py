@@ -18,8 +18,8 @@ def refused(code, *options):
     return done.stderr
 
 
-def start(model=None, lm=None, port=None):
-    return refused(1, "--listen", f"127.0.0.1:{port or harness.free_port()}",
+def start(model=None, lm=None, listen=None):
+    return refused(1, "--listen", listen or f"127.0.0.1:{harness.free_port()}",
                    "--model", model or harness.seed(), "--lm", lm or harness.lm())
 
 
@@ -64,16 +64,21 @@ def test_a_damaged_language_model_is_one_line_and_exit_code_1(tmp_path, damage):
 
 
 def test_a_taken_port_is_one_line_and_exit_code_1(daemon):
-    assert str(daemon.port) in start(port=daemon.port)
+    assert str(daemon.port) in start(listen=f"127.0.0.1:{daemon.port}")
     assert daemon.status("/readyz") == 200
 
 
 @pytest.mark.parametrize("options, word", [
     (["--no-such-option"], "--no-such-option"), (["--workers", "many"], "workers"),
-    (["--listen", "here"], "listen"), (["--max-live", "-3"], "max-live"), (["--model"], "model"),
+    (["--max-live", "-3"], "max-live"), (["--model"], "model"),
 ])
 def test_a_bad_option_is_one_line_and_exit_code_2(options, word):
     assert word in refused(2, *options)
+
+
+@pytest.mark.parametrize("listen", ["here", "127.0.0.1", "127.0.0.1:99999", "nowhere:8080", ":"])
+def test_an_address_that_cannot_be_is_one_line_and_exit_code_1(listen):
+    assert "--listen" in start(listen=listen)
 
 
 def test_version_and_help_are_answered():
