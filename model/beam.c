@@ -26,6 +26,8 @@
 /* Spelling outside the lexicon costs this much a letter on top of unknown_score: more than what a
  * word of the language model costs, so that spelling on is never cheaper than a word. */
 #define SPELLING -2.0f
+/* A hotword outside the lexicon counts as a word with this log-probability. */
+#define RARE -10.0f
 
 static float log_add(float a, float b)
 {
@@ -97,9 +99,10 @@ void beam_reset(struct beam *b)
 
 /* ---- what a text costs ---------------------------------------------------------------------- */
 
-static float unknown(const struct beam *b, const struct beam_prefix *p)
+static float unknown(const struct beam *b, const struct beam_prefix *p, bool is_hotword)
 {
-    return b->options.unknown_score + SPELLING * (float)p->word_letters;
+    return is_hotword ? b->options.lm_weight * RARE
+                      : b->options.unknown_score + SPELLING * (float)p->word_letters;
 }
 
 /* The unfinished word's share of text that a finished word would not have. */
@@ -107,7 +110,8 @@ static float pending(const struct beam *b, const struct beam_prefix *p)
 {
     if (!p->word_letters)
         return 0;
-    return p->node == LM_NONE ? unknown(b, p) : b->options.lm_weight * lm_best(b->lm, p->node);
+    return p->node == LM_NONE ? unknown(b, p, p->hot != BOOST_DEAD)
+                              : b->options.lm_weight * lm_best(b->lm, p->node);
 }
 
 /* Text score once the unfinished word counts as finished; *ret_state is the state behind it. */
@@ -122,7 +126,7 @@ static float finished(const struct beam *b, const struct beam_prefix *p, struct 
     if (word != LM_NONE)
         return text + b->options.lm_weight * lm_score(b->lm, p->state, word, ret_state);
     *ret_state = (struct lm_state){lm_unknown(b->lm), LM_NONE};
-    return text + unknown(b, p);
+    return text + unknown(b, p, boost_is_complete(b->boost, p->hot));
 }
 
 /* p with one more letter c: new text scores and states; acoustic scores are left empty. */
@@ -147,9 +151,8 @@ static struct beam_prefix extended(const struct beam *b, const struct beam_prefi
     if (p->node != LM_NONE)
         n.node = b->letter_of[c] == 255 ? LM_NONE : lm_child(b->lm, p->node, b->letter_of[c]);
     n.word_letters = (uint16_t)(p->word_letters + (p->word_letters < UINT16_MAX));
-    n.text += pending(b, &n);
     n.hot = boost_step(b->boost, p->hot, c, &change);
-    n.text += change;
+    n.text += pending(b, &n) + change;
     return n;
 }
 

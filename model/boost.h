@@ -27,6 +27,11 @@ void boost_finish(struct boost *boost);
 
 /* Follows one letter from a state (0: a word begins); credit changes by *ret_change. */
 uint32_t boost_step(const struct boost *boost, uint32_t state, uint16_t letter, float *ret_change);
+/* Would a word that ends at state be a hotword, or the last word of a phrase? */
+static inline bool boost_is_complete(const struct boost *boost, uint32_t state)
+{
+    return state != BOOST_DEAD && state < boost->count && boost->nodes[state].terminal;
+}
 /* A word ends at state: the credit to give back (<= 0), and the state in which the next word
  * begins (inside a phrase, or 0). */
 uint32_t boost_end_word(const struct boost *boost, uint32_t state, uint16_t space,

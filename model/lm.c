@@ -32,6 +32,19 @@ size_t lm_body_bytes(const struct lm_header *h)
            padded(3 * bigrams) + 2 * padded(bigrams) + padded(3 * trigrams) + padded(trigrams);
 }
 
+bool lm_digest(const struct lm_header *h, const void *body, uint8_t ret_sha256[32])
+{
+    struct lm_header bare = *h;
+    memset(bare.sha256, 0, sizeof bare.sha256);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    const bool done = context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1 &&
+                      EVP_DigestUpdate(context, body, lm_body_bytes(h)) == 1 &&
+                      EVP_DigestUpdate(context, &bare, sizeof bare) == 1 &&
+                      EVP_DigestFinal_ex(context, ret_sha256, NULL) == 1;
+    EVP_MD_CTX_free(context);
+    return done;
+}
+
 static const void *take(const unsigned char **at, size_t bytes)
 {
     const unsigned char *here = *at;
@@ -116,9 +129,9 @@ int lm_parse(struct fold_lm *lm, const void *bytes, size_t count, bool check_has
         return err_note(FOLD_ERR_FORMAT, note,
                         "the language model should be %zu bytes, is %zu: cut short or damaged",
                         sizeof *h + body, count);
-    unsigned char sum[EVP_MAX_MD_SIZE];
-    if (check_hash && (EVP_Digest(lm->map + sizeof *h, body, sum, NULL, EVP_sha256(), NULL) != 1 ||
-                       memcmp(sum, h->sha256, sizeof h->sha256) != 0))
+    uint8_t sum[32];
+    if (check_hash &&
+        (!lm_digest(h, lm->map + sizeof *h, sum) || memcmp(sum, h->sha256, sizeof sum) != 0))
         return err_note(FOLD_ERR_FORMAT, note,
                         "the language model's hash does not match: the file is damaged");
 

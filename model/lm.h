@@ -15,7 +15,8 @@
 #define LM_NONE    UINT32_MAX
 #define LM_BLOCK   64 /* bigrams that share one base in trigram ranges */
 
-/* As in the file, little-endian; 128 bytes. sha256 is over everything behind the header. */
+/* As in the file, little-endian; 128 bytes. sha256 is over the body, then this header
+ * with sha256 zero. */
 struct lm_header {
     char magic[8];
     uint32_t version, order, letters, words, nodes, bigrams, trigrams, zero;
@@ -85,6 +86,10 @@ static inline uint32_t lm_node_word(const struct fold_lm *lm, uint32_t node)
 
 /* Sizes of the sections behind the header for the counts in it; 0 when they are impossible. */
 size_t lm_body_bytes(const struct lm_header *h);
+
+/* The hash that belongs into h->sha256 (whatever is there now). False when it cannot be computed.
+ */
+bool lm_digest(const struct lm_header *h, const void *body, uint8_t ret_sha256[32]);
 
 /* Checks and points into bytes [count], 8-byte aligned, which must outlive lm. check_hash false
  * is for fuzzing what the hash would hide. */

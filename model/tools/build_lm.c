@@ -6,7 +6,6 @@
  * Log-probabilities become natural and are quantised to 256 values per kind. */
 #include <errno.h>
 #include <math.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +53,8 @@ static void *must(void *p)
 
 static struct word *words; /* sorted by text, the special ones apart */
 static size_t words_count, words_room;
-static struct word special[3] = {{.p = NAN}, {.p = NAN}, {.p = NAN}}; /* </s>, <s>, <unk> */
+static struct word special[3] = {
+    {.p = -INFINITY}, {.p = -INFINITY}, {.p = -INFINITY}}; /* </s>, <s>, <unk> */
 
 static int by_text(const void *a, const void *b)
 {
@@ -333,13 +333,14 @@ int main(int argc, char **argv)
     struct gram *by_id = must(calloc(words_count + 3, sizeof *by_id));
     for (size_t i = 0; i < words_count; i++)
         by_id[words[i].id] = (struct gram){.p = words[i].p, .b = words[i].b};
-    /* What the file does not list (often <unk>) is as likely as its least likely word. */
+    /* What the file does not list (often <unk>), or as impossible (<s>), is as likely as its least
+     * likely word: it is never asked for, and would stretch the codebook. */
     float least = 0;
     for (size_t i = 0; i < words_count; i++)
         least = fminf(least, words[i].p);
     for (size_t i = 0; i < 3; i++)
         by_id[words_count + i] =
-            (struct gram){.p = isnan(special[i].p) ? least : special[i].p, .b = special[i].b};
+            (struct gram){.p = special[i].p > least ? special[i].p : least, .b = special[i].b};
     uni = (struct grams){by_id, words_count + 3, words_count + 3};
 
     struct lm_header h = {.magic = LM_MAGIC,
@@ -396,7 +397,7 @@ int main(int argc, char **argv)
     put(bi_b, bi->count);
     put(tri_word, 3 * tri->count);
     put(tri_p, tri->count);
-    if (EVP_Digest(body, bytes, h.sha256, NULL, EVP_sha256(), NULL) != 1)
+    if (!lm_digest(&h, body, h.sha256))
         die("SHA-256 could not be computed");
     FILE *out = fopen(argv[1], "wb");
     if (!out || fwrite(&h, sizeof h, 1, out) != 1 || fwrite(body, bytes, 1, out) != 1 ||
