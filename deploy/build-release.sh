@@ -12,7 +12,8 @@ if [[ ! -f $build/build.ninja ]]; then
         exit 1
     fi
 fi
-[[ $(ninja -C "$build" -n) == *"no work to do"* ]] || echo "Building foldscribed"
+[[ $(ninja -C "$build" -n) != *"no work to do"* ]] || exit 0
+echo "Building foldscribed"
 if ! ninja -C "$build" --quiet; then
     echo "The build failed: see above." >&2
     exit 1

@@ -62,7 +62,7 @@ try='
         [[ $1 != show ]] || tail -n 12 /tmp/serve.log
         line=$(grep "^  curl" /tmp/serve.log)
         echo "\$$line"
-        bash -c "$line" && echo
+        bash -c "$line" 2>/dev/null && echo
         kill -INT %1
         wait %1
         echo "--- stopped by Ctrl-C with exit code $?"
