@@ -20,7 +20,7 @@ import time
 
 import torch
 
-from fold import data, evaluation, losses, moonshine
+from fold import data, evaluation, losses, moonshine, seedfile
 from fold.encoder import Config, Foldable
 
 TRAIN = ["train_an4", "train_common_voice", "train_librispeech", "train_pseudo", "train_readers",
@@ -47,6 +47,7 @@ def arguments():
     ap.add_argument("--mask", type=float, default=0.06, help="share of stem frames masked in training")
     ap.add_argument("--plain", action="store_true", help="no waveform augmentation")
     ap.add_argument("--from-run", help="start from another run's last.pt instead of the foundation")
+    ap.add_argument("--from-seed", help="start from a model file, as shipped, instead of the foundation")
     ap.add_argument("--save-minutes", type=float, default=5)
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -108,6 +109,8 @@ def main():
         spent, seen, step = state["minutes"], state["hours"], state["step"]
     elif args.from_run:
         model.load_state_dict(torch.load(pathlib.Path(args.from_run) / "last.pt", map_location="cpu")["model"])
+    elif args.from_seed:
+        model.load_state_dict(seedfile.load(args.from_seed).state_dict())
     else:
         model.load_pretrained(moonshine.load(args.foundation, out.parent / "foundation"))
     model.to(args.device)
