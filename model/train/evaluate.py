@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""Word error rates by depth, greedy and with the beam that serves.
+
+    evaluate.py --seed FILE.safetensors --lm FILE.flm --library BUILD/model/libfold.so --data DATA
+    evaluate.py --run RUN ... --set dev_clean --count 120 --tune
+
+Log-probabilities come from PyTorch and are kept in --cache, by the hash of the weights. --tune
+searches the decoder's weights on the deepest exit; only ever do that on a dev set.
+"""
+
+import argparse
+import hashlib
+import itertools
+import pathlib
+import random
+import time
+
+import numpy as np
+import torch
+
+import export
+from fold import data, decoder, evaluation, seedfile, text
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def logprobs(args):
+    """-> list of (reference, [logp [T, V] float32 by depth])"""
+    path = pathlib.Path(args.seed or pathlib.Path(args.run) / "last.pt")
+    key = hashlib.sha256(path.read_bytes()).hexdigest()[:16] + f"-{args.set}-{args.count}.npz"
+    kept = pathlib.Path(args.cache) / key if args.cache else None
+    chosen = evaluation.subset(data.Speech(args.data, [args.set]), args.count)
+    if kept and kept.exists():
+        stored = np.load(kept)
+        rows = {int(k): list(stored[k]) for k in stored}
+    else:
+        model = seedfile.load(args.seed) if args.seed else export.from_run(args.run)
+        model.to(args.device)
+        rows = {i: [e.numpy() for e in exits] for i, exits in evaluation.logprobs(model, chosen, args.device)}
+        if kept:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            np.savez(kept, **{str(i): np.stack(e) for i, e in rows.items()})
+    return [(text.normalise(chosen[0].text(i)), rows[i]) for i in rows]
+
+
+def wer(pairs):
+    """-> (WER, 95 % half-width by bootstrap over utterances)"""
+    counts = np.array([text.word_errors(*p) for p in pairs], dtype=float)
+    rng = random.Random(0)
+    draws = [counts[[rng.randrange(len(counts)) for _ in counts]].sum(0) for _ in range(200)]
+    spread = np.std([e / n for e, n in draws])
+    return counts[:, 0].sum() / counts[:, 1].sum(), 1.96 * spread
+
+
+def tune(args, rows):
+    best = (9.0,)
+    for lm_weight, bonus in itertools.product((0.6, 0.8, 1.0, 1.2, 1.5, 1.8), (0.0, 1.0, 2.0, 3.0)):
+        beam = decoder.Decoder(args.library, args.lm, args.beam, lm_weight, bonus, args.unknown)
+        score = wer([(ref, beam.decode(exits[-1])) for ref, exits in rows])[0]
+        beam.close()
+        print(f"lm_weight {lm_weight} word_bonus {bonus}: {100 * score:.2f} %", flush=True)
+        best = min(best, (score, lm_weight, bonus))
+    print(f"best: lm_weight {best[1]} word_bonus {best[2]}: {100 * best[0]:.2f} %")
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    source = ap.add_mutually_exclusive_group(required=True)
+    source.add_argument("--seed", help="model file")
+    source.add_argument("--run", help="run folder of train.py")
+    ap.add_argument("--lm", help="language model; without it greedy only")
+    ap.add_argument("--library", default=next(iter(sorted(ROOT.glob("build*/**/libfold.so"))), None),
+                    help="libfold.so; default: one that is built in this tree")
+    ap.add_argument("--data", required=True, help="folder made by pack.py")
+    ap.add_argument("--set", default="dev_clean")
+    ap.add_argument("--count", type=int, default=0, help="utterances, chosen at random; 0: all")
+    ap.add_argument("--cache", help="folder for log-probabilities")
+    ap.add_argument("--beam", type=int, default=0)
+    ap.add_argument("--lm-weight", type=float, default=-1)
+    ap.add_argument("--word-bonus", type=float, default=float("nan"))
+    ap.add_argument("--unknown", type=float, default=float("nan"))
+    ap.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    ap.add_argument("--tune", action="store_true")
+    args = ap.parse_args()
+    rows = logprobs(args)
+    if args.tune:
+        tune(args, rows)
+        return
+    seconds = sum(len(exits[0]) for _, exits in rows) * 384 / 16000
+    print(f"{args.set}: {len(rows)} utterances, {seconds / 60:.1f} min")
+    for depth in range(len(rows[0][1])):
+        line = f"x{depth + 1}"
+        for name, lm in (("greedy", None), ("beam", args.lm))[:2 if args.lm else 1]:
+            d = decoder.Decoder(args.library, lm, args.beam, args.lm_weight, args.word_bonus, args.unknown)
+            began = time.process_time()
+            score, half = wer([(ref, d.decode(exits[depth])) for ref, exits in rows])
+            line += f"  {name} {100 * score:.2f} % (+- {100 * half:.2f}), RTF {(time.process_time() - began) / seconds:.5f}"
+            d.close()
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
