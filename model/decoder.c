@@ -27,7 +27,7 @@ struct fold_decoder {
 struct fold_decoder_options fold_decoder_defaults(void)
 {
     return (struct fold_decoder_options){
-        .beam = 100, .lm_weight = 1.0f, .word_bonus = 1.0f, .unknown_score = -14.0f};
+        .beam = 400, .lm_weight = 0.8f, .word_bonus = 0.0f, .unknown_score = -10.0f};
 }
 
 static struct beam_options filled(const struct fold_decoder_options *given)
