@@ -194,12 +194,27 @@ static enum MHD_Result on_part(void *user, enum MHD_ValueKind kind, const char *
     return upload_part(&r->upload, name, filename, bytes, offset, count) == 0 ? MHD_YES : MHD_NO;
 }
 
+/* A body that will be larger by more than this than is allowed is refused unread. */
+#define READ_AND_DROPPED (64u << 20)
+
+static bool is_hopeless(struct request *r)
+{
+    const char *length =
+        MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, "Content-Length");
+    return length && strtoull(length, NULL, 10) > r->upload.max_bytes + READ_AND_DROPPED;
+}
+
 static enum MHD_Result begin_upload(struct request *r)
 {
     struct openai_error err;
     upload_init(&r->upload, r->http->options.spool, r->http->options.max_upload_bytes);
     r->is_upload = true;
     atomic_fetch_add(&r->http->busy, 1);
+    if (is_hopeless(r)) {
+        upload_count(&r->upload, r->upload.max_bytes + 1);
+        set_error(r, &r->upload.error);
+        return answer(r);
+    }
     const char *type = MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, "Content-Type");
     if (type && strncasecmp(type, "multipart/form-data", 19) == 0)
         r->form = MHD_create_post_processor(r->connection, 65536, on_part, r);
@@ -227,7 +242,7 @@ static enum MHD_Result feed_upload(struct request *r, const char *bytes, size_t 
     /* What follows an error is read and dropped, so that the client gets the answer and not a
      * reset; but not for ever. */
     *count = 0;
-    return u->bytes > u->max_bytes + (64u << 20) || u->error.status == 408 ? MHD_NO : MHD_YES;
+    return u->bytes > u->max_bytes + READ_AND_DROPPED || u->error.status == 408 ? MHD_NO : MHD_YES;
 }
 
 static enum MHD_Result end_upload(struct request *r)

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "id.h"
 #include "log.h"
 #include "openai.h"
 
@@ -75,15 +76,17 @@ static const char *reason(int status)
 void router_refuse(int fd, int status, const char *type, const char *message, const char *extra)
 {
     struct openai_error err;
-    char head[1024];
+    char head[1024], id[ID_BYTES];
+    id_make(id);
     openai_fail(&err, status, type, NULL, NULL, "%s", message);
     char *body = openai_error_body(&err);
     const char *text = body ? body : "{}";
     const int n =
         snprintf(head, sizeof head,
                  "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
-                 "Connection: close\r\nAccess-Control-Allow-Origin: *\r\n%s\r\n",
-                 status, reason(status), strlen(text), extra);
+                 "x-request-id: %s\r\nConnection: close\r\nAccess-Control-Allow-Origin: *\r\n"
+                 "%s\r\n",
+                 status, reason(status), strlen(text), id, extra);
     /* The socket does not block; an answer this small fits any send buffer that is not full. */
     if (n > 0 && send(fd, head, (size_t)n, MSG_NOSIGNAL) == n)
         (void)!send(fd, text, strlen(text), MSG_NOSIGNAL);
