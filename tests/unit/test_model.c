@@ -1,0 +1,113 @@
+#include "test.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fold.h"
+
+static unsigned char *bytes;
+static size_t count;
+
+static int read_file(void **state)
+{
+    FILE *f = fopen(getenv("FOLDSCRIBE_TEST_MODEL"), "rb");
+    (void)state;
+    assert_non_null(f);
+    fseek(f, 0, SEEK_END);
+    count = (size_t)ftell(f);
+    rewind(f);
+    bytes = malloc(count);
+    assert_int_equal(fread(bytes, 1, count, f), count);
+    fclose(f);
+    return 0;
+}
+
+static int free_file(void **state)
+{
+    (void)state;
+    free(bytes);
+    return 0;
+}
+
+/* Opens the test model with one text of its header replaced by another of the same length: the
+ * content hash does not cover the header, so what refuses it is the check of its meaning. */
+static int open_with(const char *from, const char *to, struct fold_note *note)
+{
+    char path[] = "/tmp/foldscribe-test-XXXXXX";
+    const int fd = mkstemp(path);
+    unsigned char *at = memmem(bytes, count, from, strlen(from));
+    struct fold_model *model = NULL;
+    assert_true(fd >= 0);
+    assert_non_null(at);
+    assert_int_equal(strlen(from), strlen(to));
+    memcpy(at, to, strlen(to));
+    assert_int_equal(write(fd, bytes, count), count);
+    memcpy(at, from, strlen(from));
+    close(fd);
+    const int err = fold_model_open(&model, path, note);
+    unlink(path);
+    fold_model_close(model);
+    return err;
+}
+
+static void assert_refused(const char *from, const char *to, const char *named)
+{
+    struct fold_note note = {{0}};
+    assert_int_equal(open_with(from, to, &note), FOLD_ERR_FORMAT);
+    if (!strstr(note.text, named))
+        fail_msg("'%s' does not name %s", note.text, named);
+}
+
+static void the_unchanged_model_opens(void **state)
+{
+    struct fold_note note;
+    (void)state;
+    assert_int_equal(open_with("F32", "F32", &note), FOLD_OK);
+}
+
+static void a_configuration_out_of_bounds_is_refused_by_name(void **state)
+{
+    (void)state;
+    assert_refused("\\\"heads\\\": 4", "\\\"heads\\\": 0", "heads");
+    assert_refused("\\\"heads\\\": 4", "\\\"heads\\\": 5", "d and heads");
+    assert_refused("\\\"conv_kernel\\\": 5", "\\\"conv_kernel\\\": 4", "conv_kernel");
+    assert_refused("\\\"rope_dims\\\": 4", "\\\"rope_dims\\\": 9", "rope_dims");
+    assert_refused("\\\"unfolds\\\"", "\\\"unfolbs\\\"", "unfolds");
+    assert_refused("\\\"rate\\\": 16000", "\\\"rate\\\": 44100", "rate");
+    assert_refused("\\\"vocab\\\"", "\\\"vocob\\\"", "vocab");
+}
+
+static void tensors_must_be_just_those_of_the_configuration(void **state)
+{
+    (void)state;
+    assert_refused("\\\"unfolds\\\": 3", "\\\"unfolds\\\": 2", "blocks.0.norm_attn.gain");
+    assert_refused("\\\"blocks\\\": 2", "\\\"blocks\\\": 1", "not one of this configuration");
+    assert_refused("\\\"blocks\\\": 2", "\\\"blocks\\\": 3", "is missing");
+    assert_refused("\"blocks.1.attn.q.weight\"", "\"blocks.1.attn.x.weight\"",
+                   "blocks.1.attn.q.weight");
+    assert_refused("\"blocks.1.attn.q.weight.scale\"", "\"blocks.1.attn.q.weight.scole\"",
+                   "blocks.1.attn.q.weight.scale");
+}
+
+static void a_missing_file_is_an_input_error(void **state)
+{
+    struct fold_model *model;
+    struct fold_note note;
+    (void)state;
+    assert_int_equal(fold_model_open(&model, "/nonexistent/seed", &note), FOLD_ERR_IO);
+    assert_non_null(strstr(note.text, "/nonexistent/seed"));
+    assert_string_equal(fold_err_text(FOLD_ERR_IO), "file cannot be read");
+    assert_string_equal(fold_err_text(-99), "unknown error");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_unchanged_model_opens),
+        cmocka_unit_test(a_configuration_out_of_bounds_is_refused_by_name),
+        cmocka_unit_test(tensors_must_be_just_those_of_the_configuration),
+        cmocka_unit_test(a_missing_file_is_an_input_error),
+    };
+    return cmocka_run_group_tests(tests, read_file, free_file);
+}
