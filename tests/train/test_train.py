@@ -16,8 +16,10 @@ import torch
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TRAINER = ROOT / "model" / "train"
 DATA = ROOT / "tests" / "data"
-# The C side of the comparison (tests/golden/test_golden.c), and the seed that ships.
-GOLDEN = os.environ.get("FOLDSCRIBE_TEST_GOLDEN") or ROOT / "build-check/gcc/tests/golden/test_golden"
+# The C side, as ./check builds it, and the seed that ships.
+BUILD = ROOT / "build-check" / "gcc"
+GOLDEN = BUILD / "tests" / "golden" / "test_golden"
+LIBRARY = BUILD / "model" / "libfold.so"
 SEED = os.environ.get("FOLDSCRIBE_SEED") or next(iter((ROOT / "model/seeds").glob("*.safetensors")), None)
 sys.path.insert(0, str(TRAINER))
 
@@ -146,6 +148,16 @@ def test_an_exported_seed_is_the_run_up_to_rounding(folder, exported):
 def test_libfold_computes_what_pytorch_computes(folder, exported):
     _, file = exported
     compare(file, folder, DATA / "1320-122617-0000.flac")
+
+
+def test_evaluation_scores_every_depth_with_the_decoder_that_serves(folder, packed, exported):
+    _, file = exported
+    said = command("evaluate.py", "--seed", file, "--data", packed, "--library", LIBRARY,
+                   "--lm", ROOT / "model/seeds/books-3gram.flm", "--device", "cpu")
+    lines = said.splitlines()
+    assert lines[0].startswith("dev_clean: 4 utterances")
+    assert [line.split()[0] for line in lines[1:]] == ["x1", "x2", "x3"]
+    assert all("greedy" in line and "beam" in line for line in lines[1:])
 
 
 @pytest.mark.skipif(not SEED, reason="no seed ships yet, and FOLDSCRIBE_SEED names none")
