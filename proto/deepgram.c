@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "utf8.h"
+
 static int fail(struct deepgram_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -237,11 +239,9 @@ char *deepgram_metadata(int64_t duration_samples, uint32_t channels, const char 
 
 char *deepgram_error_body(const struct deepgram_error *err, const char *request_id)
 {
-    json_t *body = json_pack("{s:s, s:s, s:s}", "err_code",
-                             err->status == 401 ? "INVALID_AUTH" : "Bad Request", "err_msg",
-                             err->message, "request_id", request_id);
-    if (!body)
-        body = json_pack("{s:s, s:s, s:s}", "err_code", "Bad Request", "err_msg",
-                         "the query is not UTF-8", "request_id", request_id);
-    return dump(body);
+    struct deepgram_error fit = *err;
+    utf8_mend(fit.message); /* it repeats the query, cut anywhere */
+    return dump(json_pack("{s:s, s:s, s:s}", "err_code",
+                          fit.status == 401 ? "INVALID_AUTH" : "Bad Request", "err_msg",
+                          fit.message, "request_id", request_id));
 }

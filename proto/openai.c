@@ -12,6 +12,7 @@
 #include <zlib.h>
 
 #include "subtitles.h"
+#include "utf8.h"
 
 #define INVALID "invalid_request_error"
 
@@ -26,6 +27,9 @@ int openai_fail(struct openai_error *err, int status, const char *type, const ch
     va_start(args, format);
     vsnprintf(err->message, sizeof err->message, format, args);
     va_end(args);
+    /* Both may repeat what the client sent, and both may have been cut inside a character. */
+    utf8_mend(err->param);
+    utf8_mend(err->message);
     return -1;
 }
 
@@ -335,11 +339,7 @@ char *openai_error_body(const struct openai_error *err)
     json_t *body =
         json_pack("{s:{s:s, s:s, s:s?, s:s?}}", "error", "message", err->message, "type", err->type,
                   "param", err->param[0] ? err->param : NULL, "code", err->code);
-    if (!body) /* a message cut inside a UTF-8 sequence, or bytes that are none */
-        body = json_pack("{s:{s:s, s:s, s:n, s:s?}}", "error", "message",
-                         "the request holds text that is not UTF-8", "type", err->type, "param",
-                         "code", err->code);
-    char *out = json_dumps(body, JSON_COMPACT);
+    char *out = body ? json_dumps(body, JSON_COMPACT) : NULL;
     json_decref(body);
     return out;
 }

@@ -53,7 +53,9 @@ char *openai_response(const struct openai_request *request,
 void openai_depth_header(const struct update_depth *depth, char *ret_text, size_t room);
 
 char *openai_error_body(const struct openai_error *err);
-/* Fills err; format is printf's. Returns -1, so that a check is one statement. */
+/* To be freed; NULL when out of memory. err as openai_fail made it. */
+/* Fills err; format is printf's. Bytes that are not UTF-8 become '?'. Returns -1, so that a check
+ * is one statement. */
 int openai_fail(struct openai_error *err, int status, const char *type, const char *code,
                 const char *param, const char *format, ...) __attribute__((format(printf, 6, 7)));
 

@@ -250,11 +250,12 @@ static void errors_have_the_shape_that_clients_parse(void **state)
            "{\"error\":{\"message\":\"no \\\"sound\\\"\",\"type\":\"invalid_request_error\","
            "\"param\":\"file\",\"code\":null}}");
     free(body);
-    openai_fail(&err, 500, "server_error", NULL, NULL, "\xff\xfe");
+    openai_fail(&err, 400, "invalid_request_error", "invalid_value", "\xff", "%.2s: use json",
+                "\xe2\x82\xac");
     body = openai_error_body(&err);
-    json_t *json = json_loads(body, 0, NULL);
-    assert_true(json_is_null(json_object_get(json_object_get(json, "error"), "param")));
-    json_decref(json);
+    expect(json_loads(body, 0, NULL),
+           "{\"error\":{\"message\":\"??: use json\",\"type\":\"invalid_request_error\","
+           "\"param\":\"?\",\"code\":\"invalid_value\"}}");
     free(body);
 }
 
