@@ -86,8 +86,12 @@ static int add_keyterm(struct deepgram_config *config, const char *text, bool wi
     if (!length)
         return 0;
     if (config->keyterms_count == DEEPGRAM_KEYTERMS)
-        return fail(err, "keyterm: at most %d terms are allowed", DEEPGRAM_KEYTERMS);
-    char *copy = strndup(text, length < 200 ? length : 200);
+        return fail(err, "%s: at most %d terms are allowed", with_boost ? "keywords" : "keyterm",
+                    DEEPGRAM_KEYTERMS);
+    if (length > DEEPGRAM_KEYTERM_BYTES)
+        return fail(err, "%s: a term has %zu bytes: at most %d are allowed",
+                    with_boost ? "keywords" : "keyterm", length, DEEPGRAM_KEYTERM_BYTES);
+    char *copy = strndup(text, length);
     if (!copy)
         return fail(err, "out of memory");
     config->boosts[config->keyterms_count] = boost;

@@ -7,7 +7,8 @@
 
 enum deepgram_encoding { DEEPGRAM_LINEAR16, DEEPGRAM_LINEAR32, DEEPGRAM_MULAW, DEEPGRAM_ALAW };
 
-#define DEEPGRAM_KEYTERMS 100
+#define DEEPGRAM_KEYTERMS      100
+#define DEEPGRAM_KEYTERM_BYTES 200
 
 /* What the query of GET /v1/listen asks for. */
 struct deepgram_config {

@@ -66,7 +66,11 @@ static int add_boost(struct openai_request *request, const char *text, size_t le
     if (request->boosts_count == OPENAI_BOOSTS)
         return openai_fail(err, 400, INVALID, "too_many_keywords", "keywords",
                            "at most %d keywords are allowed", OPENAI_BOOSTS);
-    char *copy = strndup(text, length < 200 ? length : 200);
+    if (length > OPENAI_BOOST_BYTES)
+        return openai_fail(err, 400, INVALID, "string_above_max_length", "keywords",
+                           "a keyword has %zu bytes: at most %d are allowed", length,
+                           OPENAI_BOOST_BYTES);
+    char *copy = strndup(text, length);
     if (!copy)
         return openai_fail(err, 500, "server_error", NULL, NULL, "out of memory");
     request->boosts[request->boosts_count++] = copy;

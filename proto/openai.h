@@ -14,7 +14,8 @@ struct openai_catalog {
 
 enum openai_format { OPENAI_JSON, OPENAI_TEXT, OPENAI_VERBOSE_JSON, OPENAI_SRT, OPENAI_VTT };
 
-#define OPENAI_BOOSTS 200
+#define OPENAI_BOOSTS      200
+#define OPENAI_BOOST_BYTES 200 /* of one keyword */
 
 struct openai_request {
     char model[96];
@@ -52,8 +53,8 @@ char *openai_response(const struct openai_request *request,
 /* Value of the x-depth header: "used=3 asked=- reason=default". */
 void openai_depth_header(const struct update_depth *depth, char *ret_text, size_t room);
 
-char *openai_error_body(const struct openai_error *err);
 /* To be freed; NULL when out of memory. err as openai_fail made it. */
+char *openai_error_body(const struct openai_error *err);
 /* Fills err; format is printf's. Bytes that are not UTF-8 become '?'. Returns -1, so that a check
  * is one statement. */
 int openai_fail(struct openai_error *err, int status, const char *type, const char *code,

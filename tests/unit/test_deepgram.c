@@ -88,6 +88,27 @@ static void what_is_wrong_is_named_with_what_is_allowed(void **state)
     }
 }
 
+static void a_term_is_taken_whole_or_refused(void **state)
+{
+    static const char *const keys[] = {"keyterm", "keywords"};
+    char term[DEEPGRAM_KEYTERM_BYTES + 2];
+
+    memset(term, 'a', sizeof term - 1);
+    term[sizeof term - 1] = '\0';
+    for (size_t i = 0; i < 2; i++) {
+        struct deepgram_config c;
+        struct deepgram_error err = {0};
+        deepgram_config_init(&c);
+        assert_int_equal(deepgram_query(&c, keys[i], term + 1, &err), 0);
+        assert_string_equal(c.keyterms[0], term + 1);
+        assert_int_equal(deepgram_query(&c, keys[i], term, &err), -1);
+        assert_int_equal(c.keyterms_count, 1);
+        assert_non_null(strstr(err.message, keys[i]));
+        assert_non_null(strstr(err.message, "200"));
+        deepgram_config_finish(&c);
+    }
+}
+
 static void only_whole_control_messages_count(void **state)
 {
     static const struct {
@@ -183,6 +204,7 @@ int main(void)
         cmocka_unit_test(a_usual_query_is_understood),
         cmocka_unit_test(endpointing_can_be_turned_off),
         cmocka_unit_test(what_is_wrong_is_named_with_what_is_allowed),
+        cmocka_unit_test(a_term_is_taken_whole_or_refused),
         cmocka_unit_test(only_whole_control_messages_count),
         cmocka_unit_test(results_have_the_fields_of_the_contract),
         cmocka_unit_test(only_a_final_can_end_an_utterance),

@@ -117,6 +117,24 @@ static void lists_come_in_every_spelling_of_the_clients(void **state)
     openai_request_finish(&r);
 }
 
+static void a_keyword_is_taken_whole_or_refused(void **state)
+{
+    struct openai_request r;
+    struct openai_error err;
+    char word[OPENAI_BOOST_BYTES + 1];
+
+    memset(word, 'a', sizeof word);
+    openai_request_init(&r);
+    assert_int_equal(openai_request_field(&r, "keywords[]", word, sizeof word - 1, &err), 0);
+    assert_int_equal(strlen(r.boosts[0]), sizeof word - 1);
+    assert_int_equal(openai_request_field(&r, "hotwords", word, sizeof word, &err), -1);
+    assert_int_equal(r.boosts_count, 1);
+    assert_int_equal(err.status, 400);
+    assert_string_equal(err.param, "keywords");
+    assert_non_null(strstr(err.message, "200"));
+    openai_request_finish(&r);
+}
+
 static void a_zero_byte_inside_a_field_is_refused(void **state)
 {
     struct openai_request r;
@@ -292,6 +310,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_named_with_what_is_allowed),
         cmocka_unit_test(a_form_without_a_file_says_so_first),
         cmocka_unit_test(lists_come_in_every_spelling_of_the_clients),
+        cmocka_unit_test(a_keyword_is_taken_whole_or_refused),
         cmocka_unit_test(a_zero_byte_inside_a_field_is_refused),
         cmocka_unit_test(json_holds_text_usage_and_depth),
         cmocka_unit_test(verbose_json_holds_segments_with_words_only_and_words_when_asked),
