@@ -117,10 +117,16 @@ int deepgram_query(struct deepgram_config *config, const char *key, const char *
         return 0;
     }
     if (strcmp(key, "endpointing") == 0) {
-        config->endpointing_off = strcmp(value, "false") == 0;
-        if (config->endpointing_off || strcmp(value, "true") == 0)
+        if (strcmp(value, "true") == 0 || strcmp(value, "false") == 0) {
+            config->endpointing_ms = *value == 't' ? 0 : DEEPGRAM_ENDPOINTING_OFF_MS;
             return 0;
-        return whole(&config->endpointing_ms, key, value, 1, 60000, err);
+        }
+        if (whole(&config->endpointing_ms, key, value, 1, DEEPGRAM_ENDPOINTING_OFF_MS, err) != 0)
+            return fail(err,
+                        "endpointing=%.40s: must be true, false or a whole number of ms from 1 to "
+                        "%d",
+                        value, DEEPGRAM_ENDPOINTING_OFF_MS);
+        return 0;
     }
     if (strcmp(key, "keyterm") == 0 || strcmp(key, "keywords") == 0)
         return add_keyterm(config, value, strcmp(key, "keywords") == 0, err);

@@ -9,6 +9,8 @@ enum deepgram_encoding { DEEPGRAM_LINEAR16, DEEPGRAM_LINEAR32, DEEPGRAM_MULAW, D
 
 #define DEEPGRAM_KEYTERMS      100
 #define DEEPGRAM_KEYTERM_BYTES 200
+/* endpointing=false: no span is longer, so no pause ends one. */
+#define DEEPGRAM_ENDPOINTING_OFF_MS 60000
 
 /* What the query of GET /v1/listen asks for. */
 struct deepgram_config {
@@ -17,7 +19,6 @@ struct deepgram_config {
     uint32_t rate_hz, channels; /* 0, 1 when not given */
     bool interim_results;
     uint32_t endpointing_ms; /* 0: not given */
-    bool endpointing_off;
     bool has_depth;
     char depth_text[16];               /* as sent, compared with the model's depths by check */
     uint32_t depth;                    /* asked, known after check; 0: not */

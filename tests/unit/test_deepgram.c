@@ -41,9 +41,8 @@ static void endpointing_can_be_turned_off(void **state)
 
     deepgram_config_init(&c);
     assert_int_equal(deepgram_query(&c, "endpointing", "false", &err), 0);
-    assert_true(c.endpointing_off);
+    assert_int_equal(c.endpointing_ms, DEEPGRAM_ENDPOINTING_OFF_MS);
     assert_int_equal(deepgram_query(&c, "endpointing", "true", &err), 0);
-    assert_false(c.endpointing_off);
     assert_int_equal(c.endpointing_ms, 0);
 }
 
@@ -61,7 +60,8 @@ static void what_is_wrong_is_named_with_what_is_allowed(void **state)
         {"channels", "0", "1 to 8"},
         {"channels", "9", "1 to 8"},
         {"interim_results", "yes", "true or false"},
-        {"endpointing", "soon", "whole number"},
+        {"endpointing", "soon", "true, false or a whole number of ms from 1 to 60000"},
+        {"endpointing", "60001", "1 to 60000"},
         {"keywords", "trot:11", "-10 to 10"},
         {"keywords", "trot:nan", "-10 to 10"},
         {"depth", "4", "1 to 3"},
