@@ -73,13 +73,9 @@ static const char *reason(int status)
     }
 }
 
-void router_refuse(int fd, int status, const char *type, const char *message, const char *extra)
+void router_answer(int fd, int status, const char *id, const char *body, const char *extra)
 {
-    struct openai_error err;
-    char head[1024], id[ID_BYTES];
-    id_make(id);
-    openai_fail(&err, status, type, NULL, NULL, "%s", message);
-    char *body = openai_error_body(&err);
+    char head[1024];
     const char *text = body ? body : "{}";
     const int n =
         snprintf(head, sizeof head,
@@ -90,12 +86,23 @@ void router_refuse(int fd, int status, const char *type, const char *message, co
     /* The socket does not block; an answer this small fits any send buffer that is not full. */
     if (n > 0 && send(fd, head, (size_t)n, MSG_NOSIGNAL) == n)
         (void)!send(fd, text, strlen(text), MSG_NOSIGNAL);
-    free(body);
     shutdown(fd, SHUT_WR);
     char rest[4096]; /* unread bytes would turn the close into a reset that eats the answer */
     for (int i = 0; i < 64 && recv(fd, rest, sizeof rest, MSG_DONTWAIT) > 0; i++)
         ;
     close(fd);
+}
+
+/* No dialect is known yet: OpenAI's shape. */
+static void refuse(int fd, int status, const char *type, const char *message, const char *extra)
+{
+    struct openai_error err;
+    char id[ID_BYTES];
+    id_make(id);
+    openai_fail(&err, status, type, NULL, NULL, "%s", message);
+    char *body = openai_error_body(&err);
+    router_answer(fd, status, id, body, extra);
+    free(body);
 }
 
 static int parse_address(const char *text, struct sockaddr_storage *ret_address,
@@ -218,7 +225,7 @@ static void look(struct router *r, uint32_t index)
         return;
     case HEAD_BAD:
         forget(r, index);
-        router_refuse(fd, head.status, "invalid_request_error", head.problem, empty);
+        refuse(fd, head.status, "invalid_request_error", head.problem, empty);
         return;
     }
 }
@@ -237,7 +244,7 @@ static void accept_all(struct router *r)
         const int one = 1;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
         if (r->waiting_count == r->options.max_connections) {
-            router_refuse(fd, 503, "server_error", "too many connections", "Retry-After: 1\r\n");
+            refuse(fd, 503, "server_error", "too many connections", "Retry-After: 1\r\n");
             continue;
         }
         r->waiting[r->waiting_count++] = (struct waiting){fd, now_ms() + HEAD_MS};
@@ -255,8 +262,8 @@ static void expire(struct router *r)
         if (r->waiting[i].deadline_ms <= now) {
             const int fd = r->waiting[i].fd;
             forget(r, i);
-            router_refuse(fd, 408, "invalid_request_error",
-                          "the request head did not come within 10 s", "");
+            refuse(fd, 408, "invalid_request_error", "the request head did not come within 10 s",
+                   "");
         }
 }
 

@@ -26,8 +26,8 @@ unsigned router_port(const struct router *router);
 /* Closes the listener and what is not handed on yet; joins the thread. */
 void router_close(struct router *router);
 
-/* Answers with a JSON error in OpenAI's shape and closes. extra: further header lines, each with
- * its line end, or "". */
-void router_refuse(int fd, int status, const char *type, const char *message, const char *extra);
+/* Answers on a socket that no library has and closes it. id: for x-request-id; body: JSON, NULL
+ * when there was no memory for it; extra: further header lines, each with its line end, or "". */
+void router_answer(int fd, int status, const char *id, const char *body, const char *extra);
 
 #endif

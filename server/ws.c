@@ -130,8 +130,9 @@ static enum engine_end open_live(struct stream *s)
 /* ---- adopting ---------------------------------------------------------------------------------
  */
 
-static void refuse(int fd, int status, const char *message, const char *id)
+static void refuse(int fd, const struct deepgram_error *err, const char *id)
 {
+    const char *message = err->message;
     char extra[512];
     /* The message repeats bytes of the query: none of them may end the header line. */
     int n = snprintf(extra, sizeof extra, "dg-request-id: %s\r\ndg-error: ", id);
@@ -139,9 +140,10 @@ static void refuse(int fd, int status, const char *message, const char *id)
         if ((unsigned char)*c >= 32 && (unsigned char)*c < 127)
             extra[n++] = *c;
     snprintf(extra + n, sizeof extra - (size_t)n, "\r\n");
-    metrics_request(METRICS_LISTEN, status);
-    router_refuse(fd, status, status < 500 ? "invalid_request_error" : "server_error", message,
-                  extra);
+    metrics_request(METRICS_LISTEN, err->status);
+    char *body = deepgram_error_body(err, id);
+    router_answer(fd, err->status, id, body, extra);
+    free(body);
 }
 
 static int read_query(struct stream *s, const char *query, struct deepgram_error *err)
@@ -161,7 +163,7 @@ void ws_adopt(struct ws *ws, int fd, const struct head *head)
     if (!s || !a) {
         free(s);
         free(a);
-        refuse(fd, 503, "out of memory", "-");
+        refuse(fd, &(struct deepgram_error){503, "out of memory"}, "-");
         return;
     }
     s->ws = ws;
@@ -172,32 +174,30 @@ void ws_adopt(struct ws *ws, int fd, const struct head *head)
     struct tm utc;
     strftime(s->created, sizeof s->created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     const size_t path = strcspn(head->target, "?");
-    int status = 0;
+    err.status = 0;
     if (path != 10 || strncmp(head->target, "/v1/listen", 10) != 0) {
-        status = 404;
+        err.status = 404;
         snprintf(err.message, sizeof err.message,
                  "there is no live endpoint at %.*s: use /v1/listen",
                  (int)(path < 100 ? path : 100), head->target);
     } else if (*head->protocol && strncmp(head->protocol, "token", 5) != 0 &&
                strncmp(head->protocol, "bearer", 6) != 0) {
-        status = 400;
+        err.status = 400;
         snprintf(err.message, sizeof err.message,
                  "Sec-WebSocket-Protocol must be 'token, KEY' or 'bearer, KEY'");
     } else if (strlen(head->protocol) > 120) {
-        status = 400;
+        err.status = 400;
         snprintf(err.message, sizeof err.message,
                  "Sec-WebSocket-Protocol is longer than 120 bytes");
-    } else if (read_query(s, head->target + path, &err) != 0) {
-        status = err.status;
-    } else {
+    } else if (read_query(s, head->target + path, &err) == 0) {
         const enum engine_end end = open_live(s);
         if (end != ENGINE_OK) {
-            status = engine_end_http(end);
+            err.status = engine_end_http(end);
             snprintf(err.message, sizeof err.message, "%s", engine_end_text(end));
         }
     }
-    if (status) {
-        refuse(fd, status, err.message, s->id);
+    if (err.status) {
+        refuse(fd, &err, s->id);
         free_stream(s);
         free(a);
         return;
