@@ -30,9 +30,12 @@ def activations(model, pcm):
         x = block(x, *context)
     out["prelude"] = x[0]
     for r in range(model.config.unfolds):
+        if r and model.config.feedback:
+            x = x + model.feedback(logp.exp())
         for block in model.blocks:
             x = block(x, *context, r)
-        out[f"x{r + 1}"], out[f"logp{r + 1}"] = x[0], model.exit(x)[0]
+        logp = model.exit(x)
+        out[f"x{r + 1}"], out[f"logp{r + 1}"] = x[0], logp[0]
     return out
 
 
@@ -49,11 +52,12 @@ def save(path, tensors):
 
 
 def tiny(folder):
-    """Two small models, with and without conv modules, in two dtypes, far from their initial values."""
-    for name, kernel, dtype in (("conv", 5, "i8"), ("plain", 0, "f16")):
+    """Small models with and without conv modules and feedback, in two dtypes, far from initial values."""
+    for name, kernel, feedback, dtype in (("conv", 5, False, "i8"), ("plain", 0, False, "f16"),
+                                          ("feedback", 5, True, "i8")):
         torch.manual_seed(7)
         model = Foldable(Config(d=32, heads=4, ffn=48, prelude=1, blocks=2, unfolds=3, conv_kernel=kernel,
-                                rope_dims=4))
+                                rope_dims=4, feedback=feedback))
         for p in model.parameters():
             p.data += 0.1 * torch.randn_like(p)
         file = pathlib.Path(folder) / f"tiny-{name}.safetensors"

@@ -5,6 +5,10 @@
     for r in 1..R:
         for b in blocks: x = b(x, r)   # the same weights every time
         exit_r = log_softmax(head(norm(x)))
+        x = x + feedback(exp(exit_r))  # before another unfold, where the seed has it
+
+The feedback is self-conditioning (Nozaki and Komatsu, arXiv 2104.02724): the next pass through the
+blocks sees what the pass before would have written, and can mend it. Its matrix starts at zero.
 
 What differs between unfolds is small: norm gains and biases and residual scales, [R, d] each.
 Later unfolds start with residual scales near zero, so growing R leaves the function as it was.
@@ -31,6 +35,7 @@ class Config:
     conv_kernel: int = 15       # 0: no conv module in the shared blocks
     rope_dims: int = 32
     rope_base: float = 10000.0
+    feedback: bool = False      # an exit's probabilities flow into the next unfold
     vocab: int = 29
     grow: float = 0.3           # residual scale at which unfolds 2.. start
 
@@ -191,6 +196,9 @@ class Foldable(nn.Module):
         self.prelude = nn.ModuleList(Block(c) for _ in range(c.prelude))
         self.blocks = nn.ModuleList(Block(c, c.unfolds) for _ in range(c.blocks))
         self.exit = Exit(c.d, c.vocab)
+        if c.feedback:
+            self.feedback = nn.Linear(c.vocab, c.d, bias=False)
+            nn.init.zeros_(self.feedback.weight)
 
     def load_pretrained(self, state):
         """state from moonshine.load: layers 0..P-1 -> prelude, P.. -> shared blocks (unfold 1)."""
@@ -206,7 +214,7 @@ class Foldable(nn.Module):
                     value = value.expand(c.unfolds, -1).clone()
             mine[name] = value
         missing, unexpected = self.load_state_dict(mine, strict=False)
-        new = (".scale", ".bias", "conv.", "norm_conv.", "exit.head.")
+        new = (".scale", ".bias", "conv.", "norm_conv.", "exit.head.", "feedback.")
         assert not unexpected and all(any(n in m for n in new) for m in missing), (missing, unexpected)
 
     def features(self, wave, samples):
@@ -228,6 +236,8 @@ class Foldable(nn.Module):
         """x [B, T, d] -> list of log-probabilities [B, T, V], one per exit 1..depth."""
         exits = []
         for r in range(depth):
+            if r and self.config.feedback:
+                x = x + self.feedback(exits[-1].exp().to(x.dtype))
             for block in self.blocks:
                 x = block(x, *context, r)
             exits.append(self.exit(x))

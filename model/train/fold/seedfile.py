@@ -21,8 +21,8 @@ RATE = 16000
 
 
 def _is_matrix(name, value):
-    """GEMM weights are quantised; norms, scales, biases, depthwise taps and the head stay float32."""
-    return name.endswith(".weight") and value.ndim >= 2 and ".dw." not in name and not name.startswith("exit.")
+    """GEMM weights are quantised; norms, scales, biases, depthwise taps, head and feedback stay float32."""
+    return name.endswith(".weight") and value.ndim >= 2 and ".dw." not in name and not name.startswith(("exit.", "feedback."))
 
 
 def _quantise(value, dtype):
