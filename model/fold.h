@@ -10,6 +10,9 @@
  *     fold_run_unfold(run);                    the same activations, continued
  *     fold_run_exit(run, logp);                logp [T, V] of depth 2
  *
+ * A seed may be self-conditioned: what exit r says is then fed into unfold r + 1. That is a matter
+ * of the seed alone; the calls are the same, and an exit may be asked for or left out at will.
+ *
  * Letters used for shapes, in the whole tree: T frames, d width, H heads, V vocabulary,
  * R greatest unfold, K blocks, P prelude blocks. Row-major, last index fastest.
  * Audio is mono float at fold_info.rate_hz, in [-1, 1].

@@ -139,6 +139,12 @@ void kernels_bias(float *restrict x, const float *restrict bias, size_t T, size_
             x[i] += bias[i];
 }
 
+void kernels_exp(float *restrict y, const float *restrict x, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        y[i] = fast_exp(x[i]);
+}
+
 void kernels_tanh(float *x, size_t count)
 {
     for (size_t i = 0; i < count; i++)

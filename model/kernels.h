@@ -18,6 +18,9 @@ void kernels_gelu(float *x, const float *bias, size_t T, size_t d);
 /* x [T, d] += bias [d] */
 void kernels_bias(float *x, const float *bias, size_t T, size_t d);
 
+/* y [count] = e^x, x at most 88; relative error below 3e-7. */
+void kernels_exp(float *y, const float *x, size_t count);
+
 void kernels_tanh(float *x, size_t count);
 void kernels_silu(float *x, size_t count);
 

@@ -37,6 +37,15 @@ static uint32_t config_int(struct loader *l, const char *key, json_int_t low, js
     return (uint32_t)n;
 }
 
+/* A key that older seeds do not have; absent is false. */
+static bool config_bool(struct loader *l, const char *key)
+{
+    json_t *value = json_object_get(l->model->file.config, key);
+    if (value && !json_is_boolean(value))
+        fail(l, FOLD_ERR_FORMAT, "configuration: \"%s\" must be true or false", key);
+    return json_is_true(value);
+}
+
 static void load_vocab(struct loader *l)
 {
     struct fold_model *m = l->model;
@@ -312,6 +321,8 @@ static void load_weights(struct loader *l)
         load_block(l, &m->blocks[i], "blocks", i, m->info.unfolds);
     m->exit_norm = norm(l, "exit.", "norm", 0);
     m->head = linear(l, "exit.", "head", m->info.vocab_size, d, true);
+    if (config_bool(l, "feedback"))
+        m->feedback = linear(l, "", "feedback", d, m->info.vocab_size, false);
     for (size_t i = 0; i < m->file.tensors_count && !l->err; i++) {
         const struct seedfile_tensor *t = &m->file.tensors[i];
         size_t length = strlen(t->name);

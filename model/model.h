@@ -51,6 +51,7 @@ struct fold_model {
     struct model_block *blocks;         /* [info.blocks] */
     struct model_norm exit_norm;        /* one row */
     struct model_linear head;
+    struct model_linear feedback; /* [d, V], w NULL when the seed has none */
     char **vocab;
     float **owned; /* expanded tensors */
     size_t owned_count, owned_room;

@@ -8,6 +8,10 @@
  *     wave -> stem -> prelude -> x0 -[blocks]-> x1 -[blocks]-> x2 -[blocks]-> x3
  *                                               |exit           |exit          |exit
  *
+ * A seed may feed what an exit says back into the next unfold (self-conditioning): unfold r + 1
+ * then begins with x <- x + W p_r, p_r [T, V] the exit's probabilities. Whoever needs them first,
+ * exit() or unfold(), computes them, once a depth, so looking at an exit changes nothing.
+ *
  * One allocation holds everything, its size known from max_samples before anything is accepted. */
 #include <math.h>
 #include <stdlib.h>
@@ -23,16 +27,17 @@ struct fold_run {
     const struct fold_model *model;
     size_t max_samples, T;
     uint32_t depth;
-    bool begun;
-    float *pcm;       /* [max_samples] */
-    float *x;         /* [T, d] */
-    float *cos, *sin; /* [T, rope_dims / 2] */
+    bool begun, exited; /* exited: logp is that of the present depth */
+    float *pcm;         /* [max_samples] */
+    float *x;           /* [T, d] */
+    float *logp;        /* [T, V] */
+    float *cos, *sin;   /* [T, rope_dims / 2] */
     float *scratch;
     float floats[]; /* all of the above */
 };
 
 struct sizes {
-    size_t pcm, x, rope, scratch;
+    size_t pcm, x, logp, rope, scratch;
 };
 
 static size_t padded(size_t floats)
@@ -44,16 +49,18 @@ static struct sizes sizes(const struct fold_model *m, size_t max_samples)
 {
     const size_t T = stem_frames(max_samples).conv3;
     const size_t stem = stem_scratch(m, max_samples), block = block_scratch(m, T);
-    const size_t exit = T * m->info.d;
-    size_t scratch = stem > block ? stem : block;
-    return (struct sizes){padded(max_samples), padded(T * m->info.d), padded(T * m->rope_dims / 2),
-                          padded(scratch > exit ? scratch : exit)};
+    const size_t exit = T * m->info.d, feedback = T * (m->info.vocab_size + m->info.d);
+    const size_t last = m->feedback.w ? feedback : exit, scratch = stem > block ? stem : block;
+    return (struct sizes){padded(max_samples), padded(T * m->info.d),
+                          padded(T * m->info.vocab_size), padded(T * m->rope_dims / 2),
+                          padded(scratch > last ? scratch : last)};
 }
 
 size_t fold_run_bytes(const struct fold_model *model, size_t max_samples)
 {
     const struct sizes s = sizes(model, max_samples);
-    return sizeof(struct fold_run) + 64 + (s.pcm + s.x + 2 * s.rope + s.scratch) * sizeof(float);
+    return sizeof(struct fold_run) + 64 +
+           (s.pcm + s.x + s.logp + 2 * s.rope + s.scratch) * sizeof(float);
 }
 
 /* Angles are position times base^(-2i / rope_dims), in double: positions may be large. */
@@ -81,7 +88,8 @@ int fold_run_open(struct fold_run **ret_run, const struct fold_model *model, siz
     *run = (struct fold_run){.model = model, .max_samples = max_samples};
     run->pcm = (float *)(((uintptr_t)run->floats + 63) / 64 * 64);
     run->x = run->pcm + s.pcm;
-    run->cos = run->x + s.x;
+    run->logp = run->x + s.x;
+    run->cos = run->logp + s.logp;
     run->sin = run->cos + s.rope;
     run->scratch = run->sin + s.rope;
     fill_rope(run, stem_frames(max_samples).conv3);
@@ -105,7 +113,7 @@ int fold_run_begin(struct fold_run *run, const float *pcm, size_t samples)
     const struct fold_model *m = run->model;
     if (samples > run->max_samples)
         return FOLD_ERR_TOO_LONG;
-    run->begun = false;
+    run->begun = run->exited = false;
     run->depth = 0;
     run->T = stem_frames(samples).conv3;
     if (!run->T)
@@ -120,12 +128,40 @@ int fold_run_begin(struct fold_run *run, const float *pcm, size_t samples)
     return FOLD_OK;
 }
 
+/* Final norm, head and log-softmax into run->logp, unless it is there already. */
+static void compute_exit(struct fold_run *run)
+{
+    const struct fold_model *m = run->model;
+    if (run->exited)
+        return;
+    kernels_norm(run->scratch, run->x, m->exit_norm.gain, NULL, run->T, m->info.d);
+    matmul_rows(run->logp, m->info.vocab_size, run->scratch, m->info.d, run->T, &m->head);
+    kernels_bias(run->logp, m->head.b, run->T, m->info.vocab_size);
+    kernels_log_softmax(run->logp, run->T, m->info.vocab_size);
+    run->exited = true;
+}
+
+/* x <- x + W p, p = exp(logp) of the present depth. */
+static void feed_back(struct fold_run *run)
+{
+    const struct fold_model *m = run->model;
+    const size_t V = m->info.vocab_size, d = m->info.d;
+    float *p = run->scratch, *y = p + run->T * V; /* [T, V], [T, d] */
+    compute_exit(run);
+    kernels_exp(p, run->logp, run->T * V);
+    matmul_rows(y, d, p, V, run->T, &m->feedback);
+    kernels_residual(run->x, y, NULL, run->T, d);
+}
+
 int fold_run_unfold(struct fold_run *run)
 {
     const struct fold_model *m = run->model;
     if (!run->begun || run->depth == m->info.unfolds)
         return FOLD_ERR_ARGUMENT;
     const struct block_rope rope = {run->cos, run->sin};
+    if (run->depth && m->feedback.w)
+        feed_back(run);
+    run->exited = false;
     for (uint32_t i = 0; i < m->info.blocks; i++)
         block_run(m, &m->blocks[i], run->depth, run->x, run->T, &rope, run->scratch);
     run->depth++;
@@ -137,10 +173,8 @@ int fold_run_exit(struct fold_run *run, float *logp)
     const struct fold_model *m = run->model;
     if (!run->begun || run->depth == 0)
         return FOLD_ERR_ARGUMENT;
-    kernels_norm(run->scratch, run->x, m->exit_norm.gain, NULL, run->T, m->info.d);
-    matmul_rows(logp, m->info.vocab_size, run->scratch, m->info.d, run->T, &m->head);
-    kernels_bias(logp, m->head.b, run->T, m->info.vocab_size);
-    kernels_log_softmax(logp, run->T, m->info.vocab_size);
+    compute_exit(run);
+    memcpy(logp, run->logp, run->T * m->info.vocab_size * sizeof *logp);
     return FOLD_OK;
 }
 

@@ -80,6 +80,15 @@ static void activations_agree(void **state)
     }
 }
 
+static void exponentials_agree(void **state)
+{
+    (void)state;
+    fill(x, MOST, 80);
+    kernels_exp(y, x, MOST);
+    for (size_t i = 0; i < MOST; i++)
+        assert_true(fabs((double)y[i] / exp((double)x[i]) - 1) < 3e-7);
+}
+
 static void extreme_values_stay_finite(void **state)
 {
     float v[4] = {-1e30f, 1e30f, -90, 90}, b[4] = {0};
@@ -177,6 +186,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layer_norm_agrees),
         cmocka_unit_test(activations_agree),
+        cmocka_unit_test(exponentials_agree),
         cmocka_unit_test(extreme_values_stay_finite),
         cmocka_unit_test(gated_linear_units_agree),
         cmocka_unit_test(depthwise_convolution_agrees_also_when_shorter_than_its_taps),

@@ -11,7 +11,7 @@ static size_t count;
 
 static int read_file(void **state)
 {
-    FILE *f = fopen(getenv("FOLDSCRIBE_TEST_MODEL"), "rb");
+    FILE *f = fopen(getenv("FOLDSCRIBE_TEST_FEEDBACK_MODEL"), "rb");
     (void)state;
     assert_non_null(f);
     fseek(f, 0, SEEK_END);
@@ -76,6 +76,8 @@ static void a_configuration_out_of_bounds_is_refused_by_name(void **state)
     assert_refused("\\\"unfolds\\\"", "\\\"unfolbs\\\"", "unfolds");
     assert_refused("\\\"rate\\\": 16000", "\\\"rate\\\": 44100", "rate");
     assert_refused("\\\"vocab\\\"", "\\\"vocob\\\"", "vocab");
+    assert_refused("\\\"feedback\\\": true", "\\\"feedback\\\": 1234", "feedback");
+    assert_refused("\\\"feedback\\\": true", "\\\"feedback\\\": null", "feedback");
 }
 
 static void tensors_must_be_just_those_of_the_configuration(void **state)
@@ -84,6 +86,8 @@ static void tensors_must_be_just_those_of_the_configuration(void **state)
     assert_refused("\\\"unfolds\\\": 3", "\\\"unfolds\\\": 2", "blocks.0.norm_attn.gain");
     assert_refused("\\\"blocks\\\": 2", "\\\"blocks\\\": 1", "not one of this configuration");
     assert_refused("\\\"blocks\\\": 2", "\\\"blocks\\\": 3", "is missing");
+    assert_refused("\\\"feedback\\\"", "\\\"feedbock\\\"", "feedback.weight");
+    assert_refused("\"feedback.weight\"", "\"feedback.weighs\"", "feedback.weight");
     assert_refused("\"blocks.1.attn.q.weight\"", "\"blocks.1.attn.x.weight\"",
                    "blocks.1.attn.q.weight");
     assert_refused("\"blocks.1.attn.q.weight.scale\"", "\"blocks.1.attn.q.weight.scole\"",

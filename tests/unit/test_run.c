@@ -6,6 +6,7 @@
 #include "fold.h"
 
 #define SAMPLES 16000
+static const char *model_variable; /* the environment's name for the model under test */
 static struct fold_model *model;
 static const struct fold_info *info;
 static float pcm[SAMPLES];
@@ -15,7 +16,7 @@ static int open_model(void **state)
 {
     struct fold_note note = {{0}};
     (void)state;
-    if (fold_model_open(&model, getenv("FOLDSCRIBE_TEST_MODEL"), &note) != FOLD_OK)
+    if (fold_model_open(&model, getenv(model_variable), &note) != FOLD_OK)
         fail_msg("%s", note.text);
     info = fold_model_info(model);
     srand(3);
@@ -139,7 +140,7 @@ static void a_models_particulars_are_told(void **state)
     assert_int_equal(info->unfolds, 3);
     assert_int_equal(info->vocab_size, 29);
     assert_string_equal(info->vocab[1], " ");
-    assert_string_equal(info->name, "tiny-conv");
+    assert_true(strstr(getenv(model_variable), info->name) != NULL);
     assert_true(info->parameters > 10000);
 }
 
@@ -154,5 +155,10 @@ int main(void)
         cmocka_unit_test(broken_samples_count_as_silence),
         cmocka_unit_test(a_models_particulars_are_told),
     };
-    return cmocka_run_group_tests(tests, open_model, close_model);
+    int failed = 0;
+    model_variable = "FOLDSCRIBE_TEST_MODEL";
+    failed += cmocka_run_group_tests_name("conv", tests, open_model, close_model);
+    model_variable = "FOLDSCRIBE_TEST_FEEDBACK_MODEL";
+    failed += cmocka_run_group_tests_name("feedback", tests, open_model, close_model);
+    return failed;
 }
