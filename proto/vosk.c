@@ -1,0 +1,282 @@
+/* vosk.c - see vosk.h; the contract is websocket/asr_server.py of alphacep/vosk-server. */
+#include "vosk.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "utf8.h"
+#include "words.h"
+
+struct vosk_text {
+    struct vosk_text *next;
+    size_t count;
+    struct update_word words[]; /* [count]; texts follow in the same block, plain */
+};
+
+/* ---- messages ------------------------------------------------------------------------------ */
+
+void vosk_config_init(struct vosk_config *config)
+{
+    *config = (struct vosk_config){.rate_hz = 8000, .words = true};
+}
+
+void vosk_config_finish(struct vosk_config *config)
+{
+    for (size_t i = 0; i < config->phrases_count; i++)
+        free(config->phrases[i]);
+    config->phrases_count = 0;
+}
+
+static enum vosk_message bad(struct vosk_error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static enum vosk_message bad(struct vosk_error *err, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(err->message, sizeof err->message, format, args);
+    va_end(args);
+    utf8_mend(err->message);
+    return VOSK_BAD;
+}
+
+/* 1, true, 1.0: clients differ. */
+static bool truth(const json_t *value)
+{
+    return json_is_true(value) || (json_is_number(value) && json_number_value(value) != 0);
+}
+
+/* A whole number in low..high. Leaves *ret_value alone when there is no such key. */
+static bool whole(const json_t *config, const char *key, uint32_t low, uint32_t high,
+                  uint32_t *ret_value, struct vosk_error *err)
+{
+    const json_t *value = json_object_get(config, key);
+    const double number = json_number_value(value);
+    if (!value)
+        return true;
+    if (!json_is_number(value) || number != floor(number) || number < low || number > high) {
+        bad(err, "config.%s must be a whole number from %u to %u", key, low, high);
+        return false;
+    }
+    *ret_value = (uint32_t)number;
+    return true;
+}
+
+static bool check_phrases(const json_t *list, struct vosk_error *err)
+{
+    size_t i;
+    const json_t *phrase;
+    if (list && !json_is_array(list))
+        bad(err, "config.phrase_list must be a list of texts");
+    else if (json_array_size(list) > VOSK_PHRASES)
+        bad(err, "config.phrase_list has more than %d phrases", VOSK_PHRASES);
+    else {
+        json_array_foreach (list, i, phrase)
+            if (!json_is_string(phrase) || json_string_length(phrase) > VOSK_PHRASE_BYTES) {
+                bad(err, "config.phrase_list[%zu] must be a text of at most %d bytes", i,
+                    VOSK_PHRASE_BYTES);
+                return false;
+            }
+        return true;
+    }
+    return false;
+}
+
+static void take_phrases(struct vosk_config *config, const json_t *list)
+{
+    size_t i;
+    const json_t *phrase;
+    vosk_config_finish(config);
+    json_array_foreach (list, i, phrase) {
+        const char *text = json_string_value(phrase);
+        /* [unk] stands for all other words in a grammar; those are always allowed here. */
+        char *copy = *text && *text != '[' ? strdup(text) : NULL;
+        if (copy)
+            config->phrases[config->phrases_count++] = copy;
+    }
+}
+
+static enum vosk_message read_config(struct vosk_config *config, uint32_t unfolds,
+                                     const json_t *said, struct vosk_error *err)
+{
+    struct vosk_config read = *config;
+    const json_t *words = json_object_get(said, "words");
+    const json_t *phrases = json_object_get(said, "phrase_list");
+    if (!json_is_object(said))
+        return bad(err, "config must be an object");
+    if (json_object_get(said, "model"))
+        return bad(err, "config.model: this server has one model, and clients cannot change it");
+    if (!whole(said, "sample_rate", 8000, 192000, &read.rate_hz, err) ||
+        !whole(said, "max_alternatives", 0, 100, &read.alternatives, err) ||
+        !whole(said, "depth", 1, unfolds, &read.depth, err) || !check_phrases(phrases, err))
+        return VOSK_BAD;
+    if (words)
+        read.words = truth(words);
+    *config = read;
+    if (phrases)
+        take_phrases(config, phrases);
+    return VOSK_CONFIG;
+}
+
+enum vosk_message vosk_recv(struct vosk_config *config, uint32_t unfolds, const char *text,
+                            size_t length, struct vosk_error *err)
+{
+    json_t *message = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
+    const json_t *said = json_object_get(message, "config");
+    enum vosk_message kind;
+    if (said)
+        kind = read_config(config, unfolds, said, err);
+    else if (truth(json_object_get(message, "eof")))
+        kind = VOSK_EOF;
+    else if (truth(json_object_get(message, "reset")))
+        kind = VOSK_RESET;
+    else
+        kind = bad(err, "text must be {\"config\": {...}}, {\"reset\": 1} or {\"eof\": 1}");
+    json_decref(message);
+    return kind;
+}
+
+/* ---- what was heard ------------------------------------------------------------------------- */
+
+void vosk_init(struct vosk *vosk)
+{
+    *vosk = (struct vosk){.words = true};
+    vosk->last = &vosk->first;
+}
+
+static struct vosk_text *pop(struct vosk *vosk)
+{
+    struct vosk_text *text = vosk->first;
+    vosk->first = text->next;
+    if (!vosk->first)
+        vosk->last = &vosk->first;
+    return text;
+}
+
+void vosk_finish(struct vosk *vosk)
+{
+    while (vosk->first)
+        free(pop(vosk));
+    free(vosk->partial);
+    vosk->partial = NULL;
+}
+
+/* Lower case without marks: what clients of this dialect expect. */
+static struct vosk_text *copy_words(const struct update_span *span)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < span->words_count; i++)
+        bytes += strlen(span->words[i].text) + 1;
+    struct vosk_text *text =
+        malloc(sizeof *text + span->words_count * sizeof text->words[0] + bytes);
+    if (!text)
+        return NULL;
+    text->next = NULL;
+    text->count = span->words_count;
+    char *at = (char *)(text->words + text->count);
+    for (size_t i = 0; i < text->count; i++) {
+        text->words[i] = span->words[i];
+        text->words[i].text = at;
+        at += words_plain(at, span->words[i].text) + 1;
+    }
+    return text;
+}
+
+int vosk_hear(struct vosk *vosk, const struct update *update)
+{
+    const struct update_span *span = &update->span;
+    if (update->final) {
+        free(vosk->partial);
+        vosk->partial = NULL;
+        if (!span->words_count)
+            return 0;
+        struct vosk_text *text = copy_words(span);
+        if (!text)
+            return -1;
+        *vosk->last = text;
+        vosk->last = &text->next;
+        return 0;
+    }
+    char *partial = words_join_plain(span->words, span->words_count);
+    if (!partial)
+        return -1;
+    free(vosk->partial);
+    vosk->partial = partial;
+    return 0;
+}
+
+static char *dump(json_t *body)
+{
+    char *text = body ? json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(7)) : NULL;
+    json_decref(body);
+    return text;
+}
+
+static double seconds(int64_t samples)
+{
+    return round((double)samples / UPDATE_RATE_HZ * 1000) / 1000;
+}
+
+/* Adds the text's words to text (with spaces) and to list; to the sum, their confidences. */
+static void add(const struct vosk_text *text, bool conf, json_t *list, double *sum)
+{
+    for (size_t i = 0; i < text->count; i++) {
+        const struct update_word *w = &text->words[i];
+        json_t *word = json_pack("{s:f, s:f, s:s}", "end", seconds(w->end_samples), "start",
+                                 seconds(w->start_samples), "word", w->text);
+        if (conf && word)
+            json_object_set_new(word, "conf", json_real(round((double)w->confidence * 1e6) / 1e6));
+        json_array_append_new(list, word);
+        *sum += (double)w->confidence;
+    }
+}
+
+/* One result of the first `most` finals, which are forgotten. */
+static char *result(struct vosk *vosk, size_t most)
+{
+    json_t *list = json_array();
+    double sum = 0;
+    size_t count = 0;
+    char *joined = strdup("");
+    for (; vosk->first && most; most--) {
+        struct vosk_text *text = pop(vosk);
+        char *these = words_join_plain(text->words, text->count), *both = NULL;
+        if (these && joined &&
+            asprintf(&both, "%s%s%s", joined, *joined && *these ? " " : "", these) < 0)
+            both = NULL;
+        free(joined);
+        free(these);
+        joined = both;
+        add(text, !vosk->alternatives, list, &sum);
+        count += text->count;
+        free(text);
+    }
+    json_t *body = joined ? json_pack("{s:s}", "text", joined) : NULL;
+    free(joined);
+    if (body && vosk->words && count)
+        json_object_set(body, "result", list);
+    json_decref(list);
+    if (!vosk->alternatives)
+        return dump(body);
+    if (body)
+        json_object_set_new(body, "confidence", json_real(count ? sum / (double)count : 1.0));
+    return dump(json_pack("{s:[o]}", "alternatives", body));
+}
+
+char *vosk_reply(struct vosk *vosk)
+{
+    if (vosk->first)
+        return result(vosk, 1);
+    return dump(json_pack("{s:s}", "partial", vosk->partial ? vosk->partial : ""));
+}
+
+char *vosk_rest(struct vosk *vosk)
+{
+    free(vosk->partial);
+    vosk->partial = NULL;
+    return result(vosk, SIZE_MAX);
+}

@@ -1,0 +1,52 @@
+/* vosk.h - the dialect of vosk-server: JSON and samples in, exactly one JSON text for each message
+ * of samples out. Pure; what was heard but not said yet is kept in struct vosk. */
+#ifndef VOSK_H
+#define VOSK_H
+
+#include "update.h"
+
+#define VOSK_PHRASES      200
+#define VOSK_PHRASE_BYTES 200
+
+struct vosk_config {
+    uint32_t rate_hz;            /* 8000, as the reference server, unless said otherwise */
+    bool words;                  /* with times and confidences */
+    uint32_t alternatives;       /* 0: the plain form of a result */
+    uint32_t depth;              /* 0: not asked. An extension: "depth" */
+    char *phrases[VOSK_PHRASES]; /* owned; a grammar is taken as words to favour */
+    size_t phrases_count;
+};
+
+struct vosk_error {
+    char message[200];
+};
+
+enum vosk_message { VOSK_CONFIG, VOSK_RESET, VOSK_EOF, VOSK_BAD };
+
+void vosk_config_init(struct vosk_config *config);
+void vosk_config_finish(struct vosk_config *config);
+/* A text message [length]. VOSK_CONFIG: config was changed where the message says so. VOSK_BAD:
+ * nothing was changed, *err says why. unfolds: greatest depth. */
+enum vosk_message vosk_recv(struct vosk_config *config, uint32_t unfolds, const char *text,
+                            size_t length, struct vosk_error *err);
+
+struct vosk_text;
+
+struct vosk {
+    bool words;
+    bool alternatives;
+    char *partial;                   /* text of the span that is not final; NULL: none */
+    struct vosk_text *first, **last; /* finals not said yet, in order */
+};
+
+void vosk_init(struct vosk *vosk);
+void vosk_finish(struct vosk *vosk);
+/* Takes in a final or a partial; a final without words says nothing. 0, or -1 without memory. */
+int vosk_hear(struct vosk *vosk, const struct update *update);
+/* What a message of samples is answered with: the oldest final, else the latest partial. To be
+ * freed; NULL when out of memory. */
+char *vosk_reply(struct vosk *vosk);
+/* What a reset or the end is answered with: all finals as one result, however many there are. */
+char *vosk_rest(struct vosk *vosk);
+
+#endif

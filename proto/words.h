@@ -1,0 +1,16 @@
+/* words.h - words of a span as text. */
+#ifndef WORDS_H
+#define WORDS_H
+
+#include "update.h"
+
+/* Writes from without the marks around it and with its ASCII letters in lower case: "Mr." -> "mr",
+ * "It's," -> "it's". to has room for strlen(from) + 1, which is never exceeded. Returns its length.
+ */
+size_t words_plain(char *to, const char *from);
+
+/* words [count] with single spaces between; to be freed; NULL when out of memory. */
+char *words_join(const struct update_word *words, size_t count);
+char *words_join_plain(const struct update_word *words, size_t count);
+
+#endif

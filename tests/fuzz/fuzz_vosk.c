@@ -1,0 +1,37 @@
+/* One text message; then the words it left in the config, as a conversation. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "vosk.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
+{
+    struct vosk_config config;
+    struct vosk_error err = {""};
+    struct vosk vosk;
+
+    vosk_config_init(&config);
+    const enum vosk_message kind = vosk_recv(&config, 3, (const char *)bytes, count, &err);
+    if ((kind == VOSK_BAD) != (err.message[0] != '\0') || config.rate_hz < 8000 ||
+        config.depth > 3 || config.phrases_count > VOSK_PHRASES)
+        abort();
+    vosk_init(&vosk);
+    vosk.words = config.words;
+    vosk.alternatives = config.alternatives > 0;
+    for (size_t i = 0; i < config.phrases_count; i++) {
+        const struct update_word word = {config.phrases[i], 0, 16000, 1};
+        const struct update update = {.span = {.words = &word, .words_count = 1}, .final = i % 2};
+        if (vosk_hear(&vosk, &update) != 0)
+            abort();
+    }
+    char *reply = vosk_reply(&vosk), *rest = vosk_rest(&vosk);
+    if (!reply || !rest)
+        abort();
+    free(reply);
+    free(rest);
+    vosk_finish(&vosk);
+    vosk_config_finish(&config);
+    return 0;
+}

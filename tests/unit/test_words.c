@@ -1,0 +1,51 @@
+#include <string.h>
+
+#include "test.h"
+#include "words.h"
+
+static void marks_around_a_word_and_capitals_are_taken_off(void **state)
+{
+    static const char *const rows[][2] = {
+        {"Hello,", "hello"},
+        {"\"Yes!\"", "yes"},
+        {"it's", "it's"},
+        {"twenty-one.", "twenty-one"},
+        {"3.14", "3.14"},
+        {"...", ""},
+        {"", ""},
+        {"caf\xc3\xa9", "caf\xc3\xa9"},
+        {"(A)", "a"},
+        {"Mr. Fox", "mr. fox"},
+    };
+    char to[32];
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(words_plain(to, rows[i][0]), strlen(rows[i][1]));
+        assert_string_equal(to, rows[i][1]);
+    }
+}
+
+static void words_are_joined_with_single_spaces(void **state)
+{
+    static const struct update_word words[] = {
+        {"--", 0, 0, 1}, {"One,", 0, 0, 1}, {"--", 0, 0, 1}, {"two.", 0, 0, 1}};
+    char *text = words_join(words, 4);
+
+    assert_string_equal(text, "-- One, -- two.");
+    free(text);
+    text = words_join_plain(words, 4);
+    assert_string_equal(text, "one two");
+    free(text);
+    text = words_join_plain(words, 0);
+    assert_string_equal(text, "");
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(marks_around_a_word_and_capitals_are_taken_off),
+        cmocka_unit_test(words_are_joined_with_single_spaces),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
