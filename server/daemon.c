@@ -83,7 +83,12 @@ static int start(struct parts *p, const struct options *o)
                                       .ready = &p->ready};
     if (http_open(&p->http, &http) != 0)
         return complain("libmicrohttpd cannot start", "");
-    const struct ws_options ws = {.engine = p->engine, .info = info, .idle_ms = o->idle_s * 1000};
+    const struct ws_options ws = {.engine = p->engine,
+                                  .info = info,
+                                  .idle_ms = o->idle_s * 1000,
+                                  .quiet_ms = o->quiet_s * 1000,
+                                  .longest_ms = o->longest_s * 1000,
+                                  .max_connections = o->max_connections};
     if (ws_open(&p->ws, &ws) != 0)
         return complain("libwebsockets cannot start", "");
     const struct router_options router = {.listen = o->listen,

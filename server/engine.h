@@ -108,6 +108,7 @@ struct engine_live_options {
     bool partials;                       /* interim results wanted */
     uint32_t partial_every_ms;           /* audio between partials; 0: default */
     uint32_t endpointing_ms;             /* silence that ends a span; 0: default */
+    uint32_t high_ms;                    /* audio that may wait; 0: default */
     const struct fold_hotword *hotwords; /* copied */
     size_t hotwords_count;
     void (*update)(void *user, const struct update *update);

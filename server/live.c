@@ -27,9 +27,9 @@
 #define PAUSE_MS         500
 #define PARTIAL_EVERY_MS 600
 #define PARTIAL_DEPTH    1
-#define BEHIND_MS        300 /* a stream that waited this long gets no partial */
-#define HIGH_MS          4000
-#define SLICE_MS         250 /* decoded in one go */
+#define BEHIND_MS        300   /* a stream that waited this long gets no partial */
+#define HIGH_MS          30000 /* far off: while a socket is not read, its pings wait */
+#define SLICE_MS         250   /* decoded in one go */
 #define FLUSHES          16
 
 struct engine_live {
@@ -467,6 +467,8 @@ static void set_options(struct engine_live *live, const struct engine_live_optio
     o->hotwords_count = 0;
     if (o->partial_every_ms == 0)
         o->partial_every_ms = PARTIAL_EVERY_MS;
+    if (o->high_ms == 0)
+        o->high_ms = HIGH_MS;
     if (o->endpointing_ms == 0)
         o->endpointing_ms = PAUSE_MS;
     live->depth = engine_depth(live->engine, o->depth);
@@ -489,7 +491,7 @@ static int set_sound(struct engine_live *live)
             0)
         return -1;
     const size_t frame_bytes = raw_frame_bytes(&live->raw);
-    live->high_bytes = (size_t)options->rate_hz * HIGH_MS / 1000 * frame_bytes;
+    live->high_bytes = (size_t)options->rate_hz * options->high_ms / 1000 * frame_bytes;
     live->slice_bytes = (size_t)options->rate_hz * SLICE_MS / 1000 * frame_bytes;
     live->slice = malloc(live->slice_bytes);
     live->mono =

@@ -1,44 +1,41 @@
 /* ws.c - see ws.h.
  *
- * The router has seen the upgrade request and this file has judged path and query before
+ * The router has seen the upgrade request and a session has judged path and query before
  * libwebsockets gets the socket, so every refusal is a plain HTTP answer. Workers never touch a
- * socket: updates go to the stream's outbox and wake the service thread.
+ * socket: what they have to say goes to the session's outbox and wakes the service thread.
  *
- * Back-pressure: when a stream has more audio waiting than the engine wants, reading stops until
- * it has less; pings are still answered by libwebsockets once reading goes on. */
+ * Back-pressure: while a session is full, its socket is not read. Pings wait in the socket then, so
+ * "full" is far off (engine_live_high_bytes) and the socket's own buffer is kept small. A client
+ * that leaves meanwhile is seen by a watch, since nobody reads its end of file. */
 #include "ws.h"
 
 #include <libwebsockets.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/socket.h>
 
-#include "deepgram.h"
-#include "id.h"
 #include "log.h"
 #include "metrics.h"
-#include "outbox.h"
 #include "router.h"
-#include "version.h"
+#include "session.h"
+#include "watch.h"
 
-#define OUTBOX_BYTES (4u << 20)
-#define TEXT_MAX     65536 /* a control message */
-#define PAUSE_US     50000 /* looks again at a paused stream */
+#define SOCKET_BYTES 262144       /* of a socket's receive buffer */
+#define TEXTS_BYTES  (256u << 20) /* of all text messages being put together */
 
 struct stream {
     struct ws *ws;
     struct lws *wsi;
-    struct engine_live *live;
-    struct outbox outbox;
-    struct deepgram_config config;
-    char id[ID_BYTES], created[32];
-    char *text; /* control message being put together */
-    size_t text_length;
-    bool paused, finished; /* finished: no more audio is taken */
+    struct session *session;
+    char *text; /* [text_room] message being put together */
+    size_t text_length, text_room;
+    bool paused;
+    uint64_t watched;
+    atomic_bool gone;
+    lws_usec_t idle_at_us, end_at_us;
     struct stream *next;
 };
 
@@ -49,180 +46,96 @@ struct arrival {
 };
 
 struct ws {
-    struct ws_options options;
+    struct session_host host;
+    uint32_t longest_ms, max_connections;
     struct lws_context *context;
     struct lws_vhost *vhost;
+    struct watch *watch;
     pthread_t thread;
     atomic_bool stopping, going_away;
     atomic_uint count;
     pthread_mutex_t lock;
     struct arrival *arrivals; /* {lock} */
     struct stream *streams;   /* service thread only: established ones */
-    char model_id[ID_BYTES];
+    size_t texts_bytes;       /* service thread only: all text_room */
 };
 
-static struct deepgram_source source(const struct stream *s)
+static void wake(void *user)
 {
-    return (struct deepgram_source){s->id, s->ws->model_id, s->ws->options.info->name,
-                                    FOLDSCRIBE_VERSION};
+    lws_cancel_service(((struct ws *)user)->context);
 }
 
-static void free_stream(struct stream *s)
+/* The watch's thread, which holds the watch's lock. */
+static void gone(void *context, void *user)
 {
-    if (!s)
-        return;
-    deepgram_config_finish(&s->config);
-    outbox_finish(&s->outbox);
-    free(s->text);
-    free(s);
+    atomic_store(&((struct stream *)user)->gone, true);
+    wake(context);
 }
 
-/* ---- from the engine: worker threads -------------------------------------------------------- */
+/* ---- adopting ----------------------------------------------------------------------------- */
 
-static void on_update(void *user, const struct update *update)
+static enum metrics_route route_of(const char *target)
 {
-    struct stream *s = user;
-    const struct deepgram_source from = source(s);
-    outbox_push(&s->outbox, deepgram_results(update, &from));
-    lws_cancel_service(s->ws->context);
+    return strncmp(target, "/v1/listen", 10) == 0 ? METRICS_LISTEN : METRICS_OTHER;
 }
 
-static void on_end(void *user, enum engine_end end, int64_t duration_samples)
+static void refuse(int fd, const struct head *head, const char *id, struct session_refusal *refusal)
 {
-    struct stream *s = user;
-    const struct deepgram_source from = source(s);
-    if (end == ENGINE_OK) {
-        outbox_push(&s->outbox,
-                    deepgram_metadata(duration_samples, s->config.channels, s->created, &from));
-        outbox_end(&s->outbox, 1000, "");
-    } else {
-        outbox_end(&s->outbox, engine_end_close(end), engine_end_text(end));
-    }
-    lws_cancel_service(s->ws->context);
-}
-
-static enum engine_end open_live(struct stream *s)
-{
-    static const enum engine_encoding encodings[] = {[DEEPGRAM_LINEAR16] = ENGINE_LINEAR16,
-                                                     [DEEPGRAM_LINEAR32] = ENGINE_LINEAR32,
-                                                     [DEEPGRAM_MULAW] = ENGINE_MULAW,
-                                                     [DEEPGRAM_ALAW] = ENGINE_ALAW};
-    const struct deepgram_config *c = &s->config;
-    struct fold_hotword hotwords[DEEPGRAM_KEYTERMS];
-    for (size_t i = 0; i < c->keyterms_count; i++)
-        hotwords[i] = (struct fold_hotword){c->keyterms[i], c->boosts[i]};
-    const struct engine_live_options options = {
-        .encoding = encodings[c->encoding],
-        .rate_hz = c->rate_hz,
-        .channels = c->channels,
-        .depth = c->depth,
-        .partials = c->interim_results,
-        .endpointing_ms = c->endpointing_ms,
-        .hotwords = hotwords,
-        .hotwords_count = c->keyterms_count,
-        .update = on_update,
-        .end = on_end,
-        .user = s,
-    };
-    return engine_live_open(s->ws->options.engine, &options, &s->live);
-}
-
-/* ---- adopting ---------------------------------------------------------------------------------
- */
-
-static void refuse(int fd, const struct deepgram_error *err, const char *id)
-{
-    const char *message = err->message;
-    char extra[512];
-    /* The message repeats bytes of the query: none of them may end the header line. */
-    int n = snprintf(extra, sizeof extra, "dg-request-id: %s\r\ndg-error: ", id);
-    for (const char *c = message; *c && n + 4 < (int)sizeof extra; c++)
-        if ((unsigned char)*c >= 32 && (unsigned char)*c < 127)
-            extra[n++] = *c;
-    snprintf(extra + n, sizeof extra - (size_t)n, "\r\n");
-    metrics_request(METRICS_LISTEN, err->status);
-    char *body = deepgram_error_body(err, id);
-    router_answer(fd, err->status, id, body, extra);
-    free(body);
-}
-
-static int read_query(struct stream *s, const char *query, struct deepgram_error *err)
-{
-    char key[64], value[512];
-    while (head_query_next(&query, key, sizeof key, value, sizeof value))
-        if (deepgram_query(&s->config, key, value, err) != 0)
-            return -1;
-    return deepgram_check(&s->config, s->ws->options.info->unfolds, err);
+    metrics_request(route_of(head->target), refusal->status);
+    router_answer(fd, refusal->status, id, refusal->body, refusal->extra);
+    free(refusal->body);
 }
 
 void ws_adopt(struct ws *ws, int fd, const struct head *head)
 {
-    struct deepgram_error err;
+    struct session_refusal refusal = {.status = 503};
+    char id[ID_BYTES];
     struct stream *s = calloc(1, sizeof *s);
     struct arrival *a = malloc(sizeof *a);
-    if (!s || !a) {
+    id_make(id);
+    if (s && a && atomic_load(&ws->count) < ws->max_connections)
+        s->session = session_open(&ws->host, head, id, &refusal);
+    if (!s || !a || !s->session) {
+        refuse(fd, head, id, &refusal);
         free(s);
         free(a);
-        refuse(fd, &(struct deepgram_error){503, "out of memory"}, "-");
         return;
     }
     s->ws = ws;
-    id_make(s->id);
-    deepgram_config_init(&s->config);
-    outbox_init(&s->outbox, OUTBOX_BYTES);
-    const time_t now = time(NULL);
-    struct tm utc;
-    strftime(s->created, sizeof s->created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    const size_t path = strcspn(head->target, "?");
-    err.status = 0;
-    if (path != 10 || strncmp(head->target, "/v1/listen", 10) != 0) {
-        err.status = 404;
-        snprintf(err.message, sizeof err.message,
-                 "there is no live endpoint at %.*s: use /v1/listen",
-                 (int)(path < 100 ? path : 100), head->target);
-    } else if (*head->protocol && strncmp(head->protocol, "token", 5) != 0 &&
-               strncmp(head->protocol, "bearer", 6) != 0) {
-        err.status = 400;
-        snprintf(err.message, sizeof err.message,
-                 "Sec-WebSocket-Protocol must be 'token, KEY' or 'bearer, KEY'");
-    } else if (strlen(head->protocol) > 120) {
-        err.status = 400;
-        snprintf(err.message, sizeof err.message,
-                 "Sec-WebSocket-Protocol is longer than 120 bytes");
-    } else if (read_query(s, head->target + path, &err) == 0) {
-        const enum engine_end end = open_live(s);
-        if (end != ENGINE_OK) {
-            err.status = engine_end_http(end);
-            snprintf(err.message, sizeof err.message, "%s", engine_end_text(end));
-        }
-    }
-    if (err.status) {
-        refuse(fd, &err, s->id);
-        free_stream(s);
-        free(a);
-        return;
-    }
+    const int bytes = SOCKET_BYTES;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
     atomic_fetch_add(&ws->count, 1);
     pthread_mutex_lock(&ws->lock);
     *a = (struct arrival){fd, s, ws->arrivals};
     ws->arrivals = a;
     pthread_mutex_unlock(&ws->lock);
-    lws_cancel_service(ws->context);
+    wake(ws);
+}
+
+static void drop_text(struct stream *s)
+{
+    s->ws->texts_bytes -= s->text_room;
+    free(s->text);
+    s->text = NULL;
+    s->text_length = s->text_room = 0;
 }
 
 static void drop(struct stream *s, int code)
 {
     struct ws *ws = s->ws;
-    engine_live_close(s->live);
+    if (s->watched)
+        watch_remove(ws->watch, s->watched);
     for (struct stream **at = &ws->streams; *at; at = &(*at)->next)
         if (*at == s) {
             *at = s->next;
             break;
         }
-    log_info("stream ended", "id=%s close=%d", s->id, code);
+    log_info("stream ended", "id=%s close=%d", s->session->id, code);
     metrics_stream(code);
+    s->session->kind->close(s->session);
+    drop_text(s);
+    free(s);
     atomic_fetch_sub(&ws->count, 1);
-    free_stream(s);
 }
 
 static void adopt_arrivals(struct ws *ws)
@@ -249,66 +162,90 @@ static void adopt_arrivals(struct ws *ws)
     }
 }
 
-/* ---- one stream: the service thread ------------------------------------------------------- */
+/* ---- time --------------------------------------------------------------------------------- */
+
+static void set_timer(struct stream *s)
+{
+    const lws_usec_t first = s->idle_at_us < s->end_at_us ? s->idle_at_us : s->end_at_us;
+    const lws_usec_t now = lws_now_usecs();
+    lws_set_timer_usecs(s->wsi, first > now ? first - now : 1);
+}
 
 static void restart_idle_timer(struct stream *s)
 {
-    lws_set_timer_usecs(s->wsi, s->paused ? PAUSE_US : (lws_usec_t)s->ws->options.idle_ms * 1000);
+    s->idle_at_us = lws_now_usecs() + (lws_usec_t)s->session->idle_ms * 1000;
+    set_timer(s);
 }
 
-static void finish_audio(struct stream *s)
+static void tick(struct stream *s)
 {
-    if (!s->finished)
-        engine_live_finish(s->live);
-    s->finished = true;
+    const lws_usec_t now = lws_now_usecs();
+    if (now >= s->end_at_us) {
+        session_end(s->session, 1001, "the stream has reached the longest that is allowed");
+        s->end_at_us = INT64_MAX;
+    } else if (now >= s->idle_at_us && !s->paused && !s->session->finished) {
+        s->session->kind->idle(s->session);
+    }
+    restart_idle_timer(s);
 }
 
-static void receive_audio(struct stream *s, const void *bytes, size_t count)
+/* ---- one stream: the service thread --------------------------------------------------------- */
+
+static void receive_text(struct stream *s, const char *bytes, size_t count, bool last)
 {
-    if (s->finished)
-        return;
-    if (!count && lws_is_first_fragment(s->wsi) && lws_is_final_fragment(s->wsi)) {
-        finish_audio(s); /* the old way to say CloseStream */
+    const struct session_kind *kind = s->session->kind;
+    const size_t length = s->text_length + count;
+    if (length > kind->text_max) {
+        session_end(s->session, 1009, "a text message is longer than this endpoint takes");
         return;
     }
-    if (engine_live_push(s->live, bytes, count) > engine_live_high_bytes(s->live)) {
+    if (length + 1 > s->text_room) {
+        const size_t room = length + 1 < 4096 ? 4096 : 2 * (length + 1);
+        char *text = s->ws->texts_bytes + room <= TEXTS_BYTES ? realloc(s->text, room) : NULL;
+        if (!text) {
+            session_end(s->session, 1013, "no memory for so long a message now");
+            return;
+        }
+        s->ws->texts_bytes += room - s->text_room;
+        s->text = text;
+        s->text_room = room;
+    }
+    memcpy(s->text + s->text_length, bytes, count);
+    s->text_length = length;
+    if (!last)
+        return;
+    s->text[length] = '\0';
+    kind->text(s->session, s->text, length);
+    s->text_length = 0;
+    if (s->text_room > 65536)
+        drop_text(s);
+}
+
+static void receive(struct stream *s, const void *bytes, size_t count)
+{
+    const bool last = lws_is_final_fragment(s->wsi) && !lws_remaining_packet_payload(s->wsi);
+    if (lws_frame_is_binary(s->wsi))
+        s->session->kind->binary(s->session, bytes, count, last);
+    else
+        receive_text(s, bytes, count, last);
+    restart_idle_timer(s);
+    if (!outbox_is_empty(&s->session->outbox))
+        lws_callback_on_writable(s->wsi);
+    if (atomic_load(&s->session->full)) {
         s->paused = true;
         lws_rx_flow_control(s->wsi, 0);
+        s->watched = watch_add(s->ws->watch, lws_get_socket_fd(s->wsi), s);
     }
 }
 
-static void receive_text(struct stream *s, const char *bytes, size_t count)
+static void read_on(struct stream *s)
 {
-    if (s->text_length + count > TEXT_MAX) {
-        outbox_end(&s->outbox, 1009, "a text message is longer than 65536 bytes");
-        return;
-    }
-    char *grown = realloc(s->text, s->text_length + count + 1);
-    if (!grown) {
-        outbox_end(&s->outbox, 1011, "out of memory");
-        return;
-    }
-    s->text = grown;
-    memcpy(s->text + s->text_length, bytes, count);
-    s->text_length += count;
-    if (!lws_is_final_fragment(s->wsi) || lws_remaining_packet_payload(s->wsi))
-        return;
-    switch (deepgram_recv(s->text, s->text_length)) {
-    case DEEPGRAM_KEEP_ALIVE:
-        break;
-    case DEEPGRAM_FINALIZE:
-        if (!s->finished)
-            engine_live_flush(s->live);
-        break;
-    case DEEPGRAM_CLOSE_STREAM:
-        finish_audio(s);
-        break;
-    case DEEPGRAM_UNKNOWN:
-        outbox_end(&s->outbox, 1008,
-                   "DATA-0000: text must be KeepAlive, Finalize or CloseStream as JSON");
-        break;
-    }
-    s->text_length = 0;
+    s->paused = false;
+    if (s->watched)
+        watch_remove(s->ws->watch, s->watched);
+    s->watched = 0;
+    lws_rx_flow_control(s->wsi, 1);
+    restart_idle_timer(s);
 }
 
 /* Sends one message, or closes. Returns what the callback shall return. */
@@ -316,7 +253,7 @@ static int send_next(struct stream *s)
 {
     int code;
     const char *why = NULL;
-    char *text = outbox_pop(&s->outbox, &code, &why);
+    char *text = outbox_pop(&s->session->outbox, &code, &why);
     if (text) {
         const size_t length = strlen(text);
         unsigned char *frame = malloc(LWS_PRE + length);
@@ -329,7 +266,7 @@ static int send_next(struct stream *s)
         free(text);
         if (sent < (int)length)
             return -1;
-        if (!outbox_is_empty(&s->outbox))
+        if (!outbox_is_empty(&s->session->outbox))
             lws_callback_on_writable(s->wsi);
         return 0;
     }
@@ -344,42 +281,51 @@ static int send_next(struct stream *s)
 }
 
 /* A worker or another thread called. */
-static void wake(struct ws *ws)
+static void look_round(struct ws *ws)
 {
     adopt_arrivals(ws);
     const bool leave = atomic_load(&ws->going_away);
-    for (struct stream *s = ws->streams; s; s = s->next) {
-        if (leave)
-            outbox_end(&s->outbox, 1001, "the server is shutting down");
-        if (!outbox_is_empty(&s->outbox))
-            lws_callback_on_writable(s->wsi);
-    }
-}
-
-static void tick(struct stream *s)
-{
-    if (s->paused) {
-        if (engine_live_waiting(s->live) <= engine_live_high_bytes(s->live) / 2) {
-            s->paused = false;
-            lws_rx_flow_control(s->wsi, 1);
+    for (struct stream *s = ws->streams, *next; s; s = next) {
+        next = s->next;
+        if (atomic_load(&s->gone)) {
+            lws_set_timeout(s->wsi, 1, LWS_TO_KILL_SYNC); /* its callback drops the stream */
+            continue;
         }
-        restart_idle_timer(s);
-    } else if (!s->finished) {
-        outbox_end(&s->outbox, 1011, "NET-0001: no audio or text came in time");
-        lws_callback_on_writable(s->wsi);
+        if (leave)
+            outbox_end(&s->session->outbox, 1001, "the server is shutting down");
+        if (s->paused && !atomic_load(&s->session->full))
+            read_on(s);
+        if (!outbox_is_empty(&s->session->outbox))
+            lws_callback_on_writable(s->wsi);
     }
 }
 
 static int add_request_id(struct lws *wsi, const struct stream *s,
                           struct lws_process_html_args *args)
 {
+    static const char *const names[] = {"dg-request-id:", "x-request-id:"};
+    const char *id = s->session->id;
     unsigned char *at = (unsigned char *)args->p;
-    if (lws_add_http_header_by_name(
-            wsi, (const unsigned char *)"dg-request-id:", (const unsigned char *)s->id,
-            (int)strlen(s->id), &at, at + args->max_len))
-        return -1;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (lws_add_http_header_by_name(wsi, (const unsigned char *)names[i],
+                                        (const unsigned char *)id, (int)strlen(id), &at,
+                                        (unsigned char *)args->p + args->max_len))
+            return -1;
     args->p = (char *)at;
     return 0;
+}
+
+static void established(struct stream *s)
+{
+    struct ws *ws = s->ws;
+    s->next = ws->streams;
+    ws->streams = s;
+    metrics_request(s->session->kind->route, 101);
+    log_info("stream opened", "id=%s dialect=%s", s->session->id, s->session->kind->name);
+    s->end_at_us = lws_now_usecs() + (lws_usec_t)ws->longest_ms * 1000;
+    restart_idle_timer(s);
+    if (!outbox_is_empty(&s->session->outbox))
+        lws_callback_on_writable(s->wsi);
 }
 
 static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
@@ -391,30 +337,19 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
     (void)user;
     switch (reason) {
     case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
-        wake(ws);
+        look_round(ws);
         return 0;
     case LWS_CALLBACK_ADD_HEADERS:
         return s ? add_request_id(wsi, s, in) : 0;
     case LWS_CALLBACK_ESTABLISHED:
         if (!s)
             return -1;
-        s->next = ws->streams;
-        ws->streams = s;
-        metrics_request(METRICS_LISTEN, 101);
-        log_info("stream opened", "id=%s rate_hz=%u channels=%u depth=%u", s->id, s->config.rate_hz,
-                 s->config.channels, s->config.depth);
-        restart_idle_timer(s);
+        established(s);
         return 0;
     case LWS_CALLBACK_RECEIVE:
         if (!s)
             return -1;
-        if (lws_frame_is_binary(wsi))
-            receive_audio(s, in, length);
-        else
-            receive_text(s, in, length);
-        restart_idle_timer(s);
-        if (!outbox_is_empty(&s->outbox))
-            lws_callback_on_writable(wsi);
+        receive(s, in, length);
         return 0;
     case LWS_CALLBACK_SERVER_WRITEABLE:
         return s ? send_next(s) : 0;
@@ -436,10 +371,12 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
 
 /* ---- life --------------------------------------------------------------------------------- */
 
+/* A client that offers one of these names first gets it back; see head.c for who may offer what. */
 static const struct lws_protocols protocols[] = {
     {.name = "listen", .callback = callback, .rx_buffer_size = 65536},
     {.name = "token", .callback = callback, .rx_buffer_size = 65536},
     {.name = "bearer", .callback = callback, .rx_buffer_size = 65536},
+    {.name = "realtime", .callback = callback, .rx_buffer_size = 65536},
     {0},
 };
 
@@ -451,17 +388,8 @@ static void *serve(void *user)
     return NULL;
 }
 
-int ws_open(struct ws **ret_ws, const struct ws_options *options)
+static int open_context(struct ws *ws)
 {
-    struct ws *ws = calloc(1, sizeof *ws);
-    if (!ws)
-        return -1;
-    ws->options = *options;
-    pthread_mutex_init(&ws->lock, NULL);
-    /* A stable, UUID-shaped name of the weights. */
-    const char *h = options->info->sha256;
-    snprintf(ws->model_id, sizeof ws->model_id, "%.8s-%.4s-%.4s-%.4s-%.12s", h, h + 8, h + 12,
-             h + 16, h + 20);
     lws_set_log_level(LLL_ERR, NULL);
     const struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN_SERVER,
@@ -474,7 +402,30 @@ int ws_open(struct ws **ret_ws, const struct ws_options *options)
     };
     ws->context = lws_create_context(&info);
     ws->vhost = ws->context ? lws_create_vhost(ws->context, &info) : NULL;
-    if (!ws->vhost || pthread_create(&ws->thread, NULL, serve, ws) != 0) {
+    return ws->vhost ? 0 : -1;
+}
+
+int ws_open(struct ws **ret_ws, const struct ws_options *options)
+{
+    struct ws *ws = calloc(1, sizeof *ws);
+    if (!ws)
+        return -1;
+    ws->host = (struct session_host){.engine = options->engine,
+                                     .info = options->info,
+                                     .idle_ms = options->idle_ms,
+                                     .quiet_ms = options->quiet_ms,
+                                     .wake = wake,
+                                     .user = ws};
+    ws->longest_ms = options->longest_ms;
+    ws->max_connections = options->max_connections;
+    /* A stable, UUID-shaped name of the weights. */
+    const char *h = options->info->sha256;
+    snprintf(ws->host.model_id, sizeof ws->host.model_id, "%.8s-%.4s-%.4s-%.4s-%.12s", h, h + 8,
+             h + 12, h + 16, h + 20);
+    pthread_mutex_init(&ws->lock, NULL);
+    if (open_context(ws) != 0 || watch_open(&ws->watch, gone, ws) != 0 ||
+        pthread_create(&ws->thread, NULL, serve, ws) != 0) {
+        watch_close(ws->watch);
         if (ws->context)
             lws_context_destroy(ws->context);
         pthread_mutex_destroy(&ws->lock);
@@ -493,7 +444,7 @@ unsigned ws_streams(struct ws *ws)
 void ws_go_away(struct ws *ws)
 {
     atomic_store(&ws->going_away, true);
-    lws_cancel_service(ws->context);
+    wake(ws);
 }
 
 void ws_close(struct ws *ws)
@@ -501,9 +452,10 @@ void ws_close(struct ws *ws)
     if (!ws)
         return;
     atomic_store(&ws->stopping, true);
-    lws_cancel_service(ws->context);
+    wake(ws);
     pthread_join(ws->thread, NULL);
     lws_context_destroy(ws->context);
+    watch_close(ws->watch);
     pthread_mutex_destroy(&ws->lock);
     free(ws);
 }

@@ -1,4 +1,4 @@
-/* ws.h - live streams over WebSocket, on libwebsockets: one service thread, no compute on it. */
+/* ws.h - WebSocket: one service thread that moves messages between sockets and sessions. */
 #ifndef WS_H
 #define WS_H
 
@@ -10,18 +10,19 @@ struct ws;
 struct ws_options {
     struct engine *engine;
     const struct fold_info *info;
-    uint32_t idle_ms; /* without a message: the stream ends with 1011 NET-0001 */
+    uint32_t idle_ms;    /* no message for so long ends a stream of Deepgram's dialect */
+    uint32_t quiet_ms;   /* ... of the other dialects */
+    uint32_t longest_ms; /* no stream is longer */
+    uint32_t max_connections;
 };
 
-/* 0 or -1. Starts the service thread. options is copied; what it points to outlives ws. */
+/* 0 or -1. Starts libwebsockets' service thread. options is copied. */
 int ws_open(struct ws **ret_ws, const struct ws_options *options);
-
-/* Takes a socket whose sound upgrade request (head) is still unread; any thread. Answers with an
- * HTTP error where path or query is wrong. */
+/* Takes a connected socket whose upgrade request is head; any thread. */
 void ws_adopt(struct ws *ws, int fd, const struct head *head);
-
+/* Streams open. */
 unsigned ws_streams(struct ws *ws);
-/* Ends every stream with close code 1001; they go within moments. */
+/* Closes all streams with 1001. */
 void ws_go_away(struct ws *ws);
 void ws_close(struct ws *ws);
 

@@ -190,7 +190,8 @@ static void a_full_stream_says_when_it_is_ready_again(void **state)
     struct heard heard;
 
     hearing_init(&heard);
-    const struct engine_live_options options = hearing_live_options(&heard);
+    struct engine_live_options options = hearing_live_options(&heard);
+    options.high_ms = 4000;
     assert_int_equal(engine_live_open(engine, &options, &live), ENGINE_OK);
     assert_true(sound.count * 2 > engine_live_high_bytes(live));
     assert_true(engine_live_push(live, sound.pcm, sound.count * 2) > engine_live_high_bytes(live));

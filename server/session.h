@@ -1,0 +1,99 @@
+/* session.h - one conversation of a live client, whatever its dialect.
+ *
+ * ws.c owns sockets and knows no dialect; session_deepgram.c, session_vosk.c and session_realtime.c
+ * know a dialect and no socket. Between them: what comes in is passed to the kind's functions, on
+ * the service thread; what goes out is left in the outbox, by any thread, and the socket's thread
+ * is woken.
+ *
+ * Closing waits for a callback in progress, so a dialect may free everything in close().
+ */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include <stdatomic.h>
+
+#include "engine.h"
+#include "head.h"
+#include "id.h"
+#include "metrics.h"
+#include "outbox.h"
+
+#define SESSION_FAREWELL 124 /* a close frame's reason, and a terminating zero */
+
+/* What all sessions share; outlives them. */
+struct session_host {
+    struct engine *engine;
+    const struct fold_info *info;
+    char model_id[ID_BYTES];  /* UUID-shaped, of the weights */
+    uint32_t idle_ms;         /* Deepgram: without a message */
+    uint32_t quiet_ms;        /* the other dialects */
+    void (*wake)(void *user); /* any thread */
+    void *user;
+};
+
+/* Why there is no session: an HTTP answer in the dialect's own shape. */
+struct session_refusal {
+    int status;
+    char *body;      /* JSON, to be freed; NULL when out of memory */
+    char extra[768]; /* further header lines, each with its line end */
+};
+
+struct session;
+
+struct session_kind {
+    const char *name; /* static, for logs */
+    enum metrics_route route;
+    size_t text_max; /* longest text message, in bytes */
+    /* The client's messages. A text is whole; binary comes in pieces as they arrive, `last` being
+     * the end of a message. */
+    void (*text)(struct session *session, const char *text, size_t length);
+    void (*binary)(struct session *session, const uint8_t *bytes, size_t count, bool last);
+    /* No message for the idle time: says goodbye. */
+    void (*idle)(struct session *session);
+    /* The engine's streams are closed and everything is freed. */
+    void (*close)(struct session *session);
+};
+
+/* First member of each dialect's own struct. */
+struct session {
+    const struct session_kind *kind;
+    const struct session_host *host;
+    char id[ID_BYTES];
+    struct outbox outbox;
+    uint32_t idle_ms;
+    char farewell[SESSION_FAREWELL]; /* a close reason with words of its own */
+    bool finished;                   /* no more audio is taken; idleness is then ours */
+    atomic_bool full;                /* more audio waits than the engine wants: do not read on */
+};
+
+/* One opener a dialect: judges the upgrade request and opens what it asks for. NULL with a
+ * refusal. id: of the request, a UUID. */
+struct session *session_deepgram_open(const struct session_host *host, const struct head *head,
+                                      const char *query, const char *id,
+                                      struct session_refusal *ret_refusal);
+struct session *session_vosk_open(const struct session_host *host, const struct head *head,
+                                  const char *query, const char *id,
+                                  struct session_refusal *ret_refusal);
+
+/* The opener that the target's path calls for. */
+struct session *session_open(const struct session_host *host, const struct head *head,
+                             const char *id, struct session_refusal *ret_refusal);
+
+/* ---- for the dialects ----------------------------------------------------------------------- */
+
+void session_init(struct session *session, const struct session_kind *kind,
+                  const struct session_host *host, const char *id);
+void session_finish(struct session *session);
+/* json: from malloc, taken; NULL is an allocation that failed. Any thread. */
+void session_send(struct session *session, char *json);
+/* Closes behind what is waiting; reason: static. Any thread. */
+void session_end(struct session *session, int code, const char *reason);
+/* The same with a reason that is copied, cut to what a close frame holds. Service thread. */
+void session_end_text(struct session *session, int code, const char *reason);
+/* Hands bytes to a stream of the engine and minds whether it wants more. Service thread. */
+void session_push(struct session *session, struct engine_live *live, const void *bytes,
+                  size_t count);
+/* For the engine's ready(): reading may go on. */
+void session_ready(struct session *session);
+
+#endif
