@@ -34,6 +34,8 @@ microhttpd.h:      server/http*.[ch]
 libwebsockets.h:   server/ws*.[ch]
 sndfile.h:         server/audio/* tests/unit/*
 mpg123.h:          server/audio/*
+ogg/*:             server/audio/* tests/unit/*
+opus/*:            server/audio/* tests/unit/* tests/fuzz/*
 soxr.h:            server/audio/*
 cblas.h:           model/* tests/bench/*
 pthread.h:         server/* tests/* clients/*

@@ -82,22 +82,25 @@ static float sample(enum raw_encoding encoding, const uint8_t *p)
     return alaw(*p);
 }
 
-static float mono_of(float sum, uint32_t channels)
+static float mono_of(const float *frame, uint32_t channels, uint32_t channel)
 {
-    const float mean = sum / (float)channels;
+    const uint32_t first = channel ? channel - 1 : 0, last = channel ? channel : channels;
+    float sum = 0.0f;
+
+    for (uint32_t c = first; c < last; c++)
+        sum += isfinite(frame[c]) ? frame[c] : 0.0f;
+    const float mean = sum / (float)(last - first);
     return mean > 1.0f ? 1.0f : mean < -1.0f ? -1.0f : mean;
 }
 
 static float frame(const struct raw *raw, const uint8_t *p)
 {
     const size_t step = sample_bytes(raw->encoding);
-    float sum = 0.0f;
+    float channels[RAW_MAX_CHANNELS];
 
-    for (uint32_t c = 0; c < raw->channels; c++) {
-        const float x = sample(raw->encoding, p + c * step);
-        sum += isfinite(x) ? x : 0.0f;
-    }
-    return mono_of(sum, raw->channels);
+    for (uint32_t c = 0; c < raw->channels; c++)
+        channels[c] = sample(raw->encoding, p + c * step);
+    return mono_of(channels, raw->channels, raw->channel);
 }
 
 size_t raw_push(struct raw *raw, const uint8_t *bytes, size_t count, float *mono)
@@ -126,14 +129,8 @@ size_t raw_push(struct raw *raw, const uint8_t *bytes, size_t count, float *mono
     return samples;
 }
 
-void raw_mix(const float *frames, size_t count, uint32_t channels, float *mono)
+void raw_mix(const float *frames, size_t count, uint32_t channels, uint32_t channel, float *mono)
 {
-    for (size_t i = 0; i < count; i++) {
-        float sum = 0.0f;
-        for (uint32_t c = 0; c < channels; c++) {
-            const float x = frames[i * channels + c];
-            sum += isfinite(x) ? x : 0.0f;
-        }
-        mono[i] = mono_of(sum, channels);
-    }
+    for (size_t i = 0; i < count; i++)
+        mono[i] = mono_of(frames + i * channels, channels, channel);
 }

@@ -18,6 +18,7 @@ enum raw_encoding { RAW_LINEAR16, RAW_LINEAR32, RAW_FLOAT32, RAW_MULAW, RAW_ALAW
 struct raw {
     enum raw_encoding encoding;
     uint32_t channels;
+    uint32_t channel;    /* the one wanted, from 1; 0: the mean of all */
     uint32_t kept_bytes; /* of an unfinished frame */
     uint8_t kept[RAW_MAX_CHANNELS * 4];
 };
@@ -31,12 +32,12 @@ size_t raw_frame_bytes(const struct raw *raw);
 /* Most samples that raw_push can give for so many bytes. */
 size_t raw_max_samples(const struct raw *raw, size_t bytes);
 
-/* Reads all bytes [count], writes the mean of the channels, in [-1, 1], to mono (room for
+/* Reads all bytes [count], writes the channel wanted, in [-1, 1], to mono (room for
  * raw_max_samples). NaN and Inf become 0. Returns samples written. */
 size_t raw_push(struct raw *raw, const uint8_t *bytes, size_t count, float *mono);
 
-/* Mixes frames [count, channels] to mono [count]: mean, NaN and Inf as 0, clipped to [-1, 1].
- * mono may be the same memory. */
-void raw_mix(const float *frames, size_t count, uint32_t channels, float *mono);
+/* frames [count, channels] to mono [count]: the channel wanted (from 1), or the mean (0); NaN and
+ * Inf as 0, clipped to [-1, 1]. mono may be the same memory. */
+void raw_mix(const float *frames, size_t count, uint32_t channels, uint32_t channel, float *mono);
 
 #endif

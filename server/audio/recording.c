@@ -13,18 +13,22 @@
 #include "raw.h"
 #include "resample.h"
 #include "sniff.h"
+#include "stream.h"
 #include "wav.h"
 
 #define BLOCK_FRAMES 4096
 #define MAX_CHANNELS 32
+#define READ_BYTES   16384
 
 struct recording {
     int fd;
     enum sniff kind;
-    SNDFILE *sndfile; /* one of the two */
+    SNDFILE *sndfile; /* one of the three */
     struct mp3 *mp3;
+    struct stream *stream; /* WebM */
     struct resample *resample;
     uint32_t rate_hz, channels;
+    uint32_t channel;     /* wanted, from 1; 0: mixed */
     int64_t open_size_at; /* wav of unknown length: where its size is; 0: none */
     int64_t frames;       /* decoded so far, at rate_hz */
     int64_t promised;     /* frames the header promises; 0: it does not */
@@ -32,7 +36,8 @@ struct recording {
     int64_t position; /* samples given */
     int end;          /* 1: all decoded; negative: failed with that */
     struct recording_note failure;
-    float *block; /* [BLOCK_FRAMES, channels] */
+    long kept;    /* stream: frames in block that opening has read */
+    float *block; /* [BLOCK_FRAMES, channels]; of a stream [BLOCK_FRAMES] */
     float *ready; /* [ready_room] resampled, not yet given */
     size_t ready_at, ready_count, ready_room;
 };
@@ -117,6 +122,45 @@ static int open_mp3(struct recording *recording, struct recording_note *note)
     return RECORDING_OK;
 }
 
+/* Reads on in the file until there is sound or the end. Frames, or a negative recording_error. */
+static long pull_stream(struct recording *recording, struct recording_note *note)
+{
+    uint8_t bytes[READ_BYTES];
+
+    for (;;) {
+        const long got = stream_pull(recording->stream, recording->block, BLOCK_FRAMES, note);
+        if (got)
+            return got;
+        const ssize_t count = read(recording->fd, bytes, sizeof(bytes));
+        if (count <= 0)
+            return stream_end(recording->stream, true, note);
+        if (stream_feed(recording->stream, bytes, (size_t)count) < 0)
+            return fail(note, RECORDING_FAILED, "out of memory");
+    }
+}
+
+static int open_stream(struct recording *recording, struct recording_note *note)
+{
+    const struct stream_format format = {.kind = STREAM_CONTAINER, .channel = recording->channel};
+
+    /* Its first sound says how many channels there are; that stays in the block until pulled. */
+    stream_close(recording->stream);
+    recording->stream = NULL;
+    if (lseek(recording->fd, 0, SEEK_SET) < 0)
+        return fail(note, RECORDING_FAILED, "the upload cannot be read");
+    const int error = stream_open(&recording->stream, &format, note);
+    if (error)
+        return error;
+    if (!recording->block && !(recording->block = malloc(BLOCK_FRAMES * sizeof(float))))
+        return fail(note, RECORDING_FAILED, "out of memory");
+    recording->kept = pull_stream(recording, note);
+    if (recording->kept < 0)
+        return (int)recording->kept;
+    recording->rate_hz = stream_rate_hz(recording->stream);
+    recording->channels = stream_channels(recording->stream);
+    return RECORDING_OK;
+}
+
 static int check_wav(struct recording *recording, int64_t file_bytes, struct recording_note *note)
 {
     const struct wav_length length = wav_length(recording->fd, file_bytes);
@@ -163,8 +207,9 @@ static int open_container(struct recording *recording, struct recording_note *no
     }
     if (recording->kind == SNIFF_WAV && (error = check_wav(recording, st.st_size, note)))
         return error;
-    error =
-        recording->kind == SNIFF_MP3 ? open_mp3(recording, note) : open_sndfile(recording, note);
+    error = recording->kind == SNIFF_MP3    ? open_mp3(recording, note)
+            : recording->kind == SNIFF_WEBM ? open_stream(recording, note)
+                                            : open_sndfile(recording, note);
     if (error)
         return error;
     if (recording->channels < 1 || recording->channels > MAX_CHANNELS)
@@ -193,7 +238,8 @@ int recording_open(struct recording **ret_recording, int fd, uint64_t max_sample
     if (!error) {
         error = fail(note, RECORDING_FAILED, "out of memory");
         if (resample_open(&recording->resample, recording->rate_hz) == 0) {
-            recording->block = malloc(BLOCK_FRAMES * recording->channels * sizeof(float));
+            if (!recording->block)
+                recording->block = malloc(BLOCK_FRAMES * recording->channels * sizeof(float));
             if (recording->block)
                 error = RECORDING_OK;
         }
@@ -213,11 +259,28 @@ void recording_close(struct recording *recording)
     if (recording->sndfile)
         sf_close(recording->sndfile);
     mp3_close(recording->mp3);
+    stream_close(recording->stream);
     resample_close(recording->resample);
     free(recording->block);
     free(recording->ready);
     close(recording->fd);
     free(recording);
+}
+
+int recording_pick(struct recording *recording, uint32_t channel, struct recording_note *note)
+{
+    if (channel > recording->channels)
+        return fail(note, RECORDING_UNKNOWN, "there is no channel %u: the %s file has %u", channel,
+                    sniff_name(recording->kind), recording->channels);
+    if (channel == recording->channel)
+        return RECORDING_OK;
+    recording->channel = channel;
+    return recording->stream ? open_stream(recording, note) : RECORDING_OK;
+}
+
+uint32_t recording_channels(const struct recording *recording)
+{
+    return recording->channels;
 }
 
 const char *recording_container(const struct recording *recording)
@@ -267,6 +330,21 @@ static bool make_room(struct recording *recording)
     return true;
 }
 
+/* Frames in block, 0 at the end, or negative. */
+static long decode(struct recording *recording)
+{
+    if (recording->stream && recording->kept) {
+        const long frames = recording->kept;
+        recording->kept = 0;
+        return frames;
+    }
+    if (recording->stream)
+        return pull_stream(recording, &recording->failure);
+    return recording->mp3
+               ? mp3_pull(recording->mp3, recording->block, BLOCK_FRAMES)
+               : (long)sf_readf_float(recording->sndfile, recording->block, BLOCK_FRAMES);
+}
+
 /* Decodes and resamples one block into ready. */
 static void refill(struct recording *recording)
 {
@@ -275,9 +353,11 @@ static void refill(struct recording *recording)
         recording->end = fail(&recording->failure, RECORDING_FAILED, "out of memory");
         return;
     }
-    const long frames =
-        recording->mp3 ? mp3_pull(recording->mp3, recording->block, BLOCK_FRAMES)
-                       : (long)sf_readf_float(recording->sndfile, recording->block, BLOCK_FRAMES);
+    const long frames = decode(recording);
+    if (frames < 0 && recording->stream) {
+        recording->end = (int)frames;
+        return;
+    }
     if (frames < 0) {
         recording->end = fail(&recording->failure, RECORDING_UNKNOWN,
                               "the mp3 file is damaged or changes its sample rate after %.2f s",
@@ -290,7 +370,9 @@ static void refill(struct recording *recording)
         return;
     }
     recording->frames += frames;
-    raw_mix(recording->block, (size_t)frames, recording->channels, recording->block);
+    if (!recording->stream)
+        raw_mix(recording->block, (size_t)frames, recording->channels, recording->channel,
+                recording->block);
     recording->ready_count =
         resample_push(recording->resample, recording->block, (size_t)frames, recording->ready);
     if ((uint64_t)recording->frames * RESAMPLE_RATE_HZ / recording->rate_hz >

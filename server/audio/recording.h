@@ -30,6 +30,11 @@ int recording_open(struct recording **ret_recording, int fd, uint64_t max_sample
                    struct recording_note *note);
 void recording_close(struct recording *recording); /* NULL is fine */
 
+/* 0: all channels mixed, as at first; else the one wanted, from 1. Before the first pull. 0, or a
+ * negative recording_error with a note: there is no such channel. */
+int recording_pick(struct recording *recording, uint32_t channel, struct recording_note *note);
+uint32_t recording_channels(const struct recording *recording);
+
 /* "wav", "flac", "mp3", ... : static. */
 const char *recording_container(const struct recording *recording);
 

@@ -32,6 +32,8 @@ enum sniff sniff(const uint8_t *bytes, size_t count)
         return SNIFF_OGG_OPUS;
     if (HAS(0, "OggS") && HAS(28, "\x01vorbis"))
         return SNIFF_OGG_VORBIS;
+    if (HAS(0, "\x1a\x45\xdf\xa3"))
+        return SNIFF_WEBM;
     if (HAS(0, "ID3") || is_mpeg_frame(bytes, count))
         return SNIFF_MP3;
     return SNIFF_UNKNOWN;
@@ -50,6 +52,8 @@ const char *sniff_name(enum sniff kind)
         return "ogg vorbis";
     case SNIFF_OGG_OPUS:
         return "ogg opus";
+    case SNIFF_WEBM:
+        return "webm";
     case SNIFF_UNKNOWN:
         break;
     }
@@ -63,7 +67,6 @@ void sniff_describe(const uint8_t *bytes, size_t count, char *text, size_t text_
         size_t at, length;
         const char *is;
     } known[] = {
-        {"\x1a\x45\xdf\xa3", 0, 4, "a WebM or Matroska file"},
         {"ftyp", 4, 4, "an MP4, M4A or QuickTime file"},
         {"FORM", 0, 4, "an AIFF file"},
         {"#!AMR", 0, 5, "an AMR file"},

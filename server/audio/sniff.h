@@ -12,12 +12,13 @@ enum sniff {
     SNIFF_MP3,
     SNIFF_OGG_VORBIS,
     SNIFF_OGG_OPUS,
+    SNIFF_WEBM, /* or Matroska */
 };
 
 #define SNIFF_BYTES 64 /* more of the head changes nothing */
 
 /* The containers that are decoded here, for messages. */
-#define SNIFF_ACCEPTED "wav, flac, mp3, ogg (Opus or Vorbis)"
+#define SNIFF_ACCEPTED "wav, flac, mp3, ogg (Opus or Vorbis), webm (Opus)"
 
 /* bytes [count]: the head of a file, all of it if it is shorter than SNIFF_BYTES. */
 enum sniff sniff(const uint8_t *bytes, size_t count);

@@ -84,7 +84,7 @@ static void not_a_number_is_silence_and_loud_is_clipped(void **state)
     assert_int_equal(decode(RAW_FLOAT32, 1, in, sizeof(in), x), 6);
     const float want[] = {0, 0, 0, 1, -1, 0.25f};
     assert_memory_equal(x, want, sizeof(want));
-    raw_mix(in, 6, 1, x);
+    raw_mix(in, 6, 1, 0, x);
     assert_memory_equal(x, want, sizeof(want));
 }
 

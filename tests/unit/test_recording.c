@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "muxed.h"
 #include "recording.h"
 #include "resample.h"
 #include "test.h"
@@ -283,9 +284,62 @@ static void other_files_are_named_with_what_is_accepted(void **state)
                      RECORDING_UNKNOWN);
     assert_non_null(strstr(note.text, "a PDF document: starts with 25 50 44 46"));
     assert_non_null(strstr(note.text, "wav, flac, mp3, ogg"));
-    assert_int_equal(pull_all(make_bytes("\x1a\x45\xdf\xa3 webm", 9), pcm, 1, &note),
-                     RECORDING_UNKNOWN);
-    assert_non_null(strstr(note.text, "WebM"));
+    assert_int_equal(pull_all(make_bytes("\0\0\0 ftypM4A ", 12), pcm, 1, &note), RECORDING_UNKNOWN);
+    assert_non_null(strstr(note.text, "M4A"));
+}
+
+static void a_browsers_recording_gives_its_sound_by_channel(void **state)
+{
+    const struct muxed_form form = {.channels = 2, .video = true};
+    struct muxed made = muxed_webm(clip, clip_count, &form);
+    float *pcm = malloc(2 * clip_count * sizeof(*pcm));
+    struct recording *recording;
+    struct recording_note note;
+    double wanted = 0, both = 0, own = 0;
+
+    assert_int_equal(recording_open(&recording, make_bytes(made.bytes, made.count), PLENTY, &note),
+                     0);
+    assert_string_equal(recording_container(recording), "webm");
+    assert_int_equal(recording_channels(recording), 2);
+    assert_int_equal(recording_pick(recording, 3, &note), RECORDING_UNKNOWN);
+    assert_int_equal(recording_pick(recording, 1, &note), 0);
+    size_t count = 0;
+    for (long got; (got = recording_pull(recording, pcm + count, 2000, &note));) {
+        assert_true(got > 0);
+        count += (size_t)got;
+    }
+    assert_in_range(count, clip_count - 400, clip_count + 400);
+    for (size_t i = 0; i < clip_count - 400; i++) {
+        wanted += (double)clip[i] * (double)clip[i];
+        both += (double)clip[i] * (double)pcm[i];
+        own += (double)pcm[i] * (double)pcm[i];
+    }
+    assert_true(both / sqrt(wanted * own) > 0.8); /* alike, sample by sample */
+    recording_close(recording);
+    assert_true(pull_all(make_bytes(made.bytes, made.count - 10), pcm, 2 * clip_count, &note) ==
+                RECORDING_TRUNCATED);
+    assert_non_null(strstr(note.text, "cut short"));
+    free(made.bytes);
+    free(pcm);
+}
+
+static void one_channel_of_a_file_can_be_heard(void **state)
+{
+    struct recording *recording;
+    struct recording_note note;
+    float pcm[100];
+
+    assert_int_equal(
+        recording_open(&recording, make(SF_FORMAT_WAV | SF_FORMAT_PCM_16, 16000, 3), PLENTY, &note),
+        0);
+    assert_int_equal(recording_channels(recording), 3);
+    assert_int_equal(recording_pick(recording, 4, &note), RECORDING_UNKNOWN);
+    assert_non_null(strstr(note.text, "no channel 4"));
+    assert_int_equal(recording_pick(recording, 3, &note), 0);
+    assert_int_equal(recording_pull(recording, pcm, 100, &note), 100);
+    for (int i = 0; i < 100; i++)
+        assert_float_equal(pcm[i], clip[i], 1e-4);
+    recording_close(recording);
 }
 
 static void rates_out_of_range_are_named(void **state)
@@ -327,6 +381,8 @@ int main(void)
         cmocka_unit_test(every_cut_of_a_head_is_an_error_with_a_reason),
         cmocka_unit_test(empty_files_and_empty_containers_are_empty),
         cmocka_unit_test(other_files_are_named_with_what_is_accepted),
+        cmocka_unit_test(a_browsers_recording_gives_its_sound_by_channel),
+        cmocka_unit_test(one_channel_of_a_file_can_be_heard),
         cmocka_unit_test(rates_out_of_range_are_named),
         cmocka_unit_test(more_sound_than_allowed_is_refused_on_the_way),
     };

@@ -20,13 +20,18 @@ static void every_accepted_container_is_known_by_its_head(void **state)
                      SNIFF_OGG_VORBIS);
 }
 
+static void webm_and_matroska_are_told_by_their_first_element(void **state)
+{
+    assert_int_equal(SNIFF("\x1a\x45\xdf\xa3\x9f\x42\x86\x81"), SNIFF_WEBM);
+    assert_int_equal(SNIFF("\x1a\x45\xdf"), SNIFF_UNKNOWN);
+}
+
 static void other_files_are_unknown(void **state)
 {
     assert_int_equal(SNIFF(""), SNIFF_UNKNOWN);
     assert_int_equal(SNIFF("RIFF\x24\x00\x00\x00"
                            "AVI LIST"),
                      SNIFF_UNKNOWN);
-    assert_int_equal(SNIFF("\x1a\x45\xdf\xa3\x9f\x42\x86\x81"), SNIFF_UNKNOWN);
     assert_int_equal(SNIFF("\xff\xf1\x50\x80"), SNIFF_UNKNOWN);
     assert_int_equal(SNIFF("%PDF-1.7"), SNIFF_UNKNOWN);
     assert_int_equal(SNIFF("RIF"), SNIFF_UNKNOWN);
@@ -52,6 +57,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_accepted_container_is_known_by_its_head),
+        cmocka_unit_test(webm_and_matroska_are_told_by_their_first_element),
         cmocka_unit_test(other_files_are_unknown),
         cmocka_unit_test(an_unknown_head_is_named_and_shown),
     };

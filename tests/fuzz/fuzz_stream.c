@@ -1,0 +1,63 @@
+/* Byte 0: kind, byte 1: channels and channel, byte 2: cutting; the rest arrives bit by bit.
+ * Whatever it is: finite sound, no more than Opus can pack into so many bytes, and the same however
+ * it is cut. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "stream.h"
+
+#define MOST_A_BYTE 1920 /* samples: a packet of one byte may last 120 ms */
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
+
+/* Samples heard; *ret_sum is of their values. */
+static size_t hear(const struct stream_format *format, const uint8_t *bytes, size_t count,
+                   size_t step, double *ret_sum)
+{
+    struct recording_note note = {""};
+    struct stream *stream;
+    static float mono[STREAM_PULL_SAMPLES];
+    size_t samples = 0;
+    double sum = 0;
+    long got = 0;
+
+    if (stream_open(&stream, format, &note) < 0)
+        return 0;
+    for (size_t at = 0; at < count && got >= 0; at += step) {
+        if (stream_feed(stream, bytes + at, step < count - at ? step : count - at) < 0)
+            break;
+        while ((got = stream_pull(stream, mono, STREAM_PULL_SAMPLES, &note)) > 0) {
+            for (long i = 0; i < got; i++) {
+                if (!(fabsf(mono[i]) <= 1.0f))
+                    abort();
+                sum += (double)mono[i];
+            }
+            samples += (size_t)got;
+        }
+    }
+    if ((got < 0 || stream_end(stream, true, &note) < 0) && !note.text[0])
+        abort();
+    stream_close(stream);
+    *ret_sum = sum;
+    return samples;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
+{
+    double whole = 0, cut = 0;
+
+    if (count < 3)
+        return 0;
+    const struct stream_format format = {.kind = (enum stream_kind)(bytes[0] % 3),
+                                         .encoding = (enum raw_encoding)(bytes[0] / 3 % 5),
+                                         .rate_hz = 16000,
+                                         .channels = bytes[1] % 4,
+                                         .channel = bytes[1] / 4 % 4};
+    const size_t samples = hear(&format, bytes + 3, count - 3, count, &whole);
+    if (samples > (count + 1) * MOST_A_BYTE)
+        abort();
+    if (hear(&format, bytes + 3, count - 3, 1u + bytes[2], &cut) != samples ||
+        !(fabs(whole - cut) < 1e-3))
+        abort();
+    return 0;
+}

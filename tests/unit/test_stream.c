@@ -1,0 +1,257 @@
+#include <math.h>
+#include <string.h>
+
+#include "muxed.h"
+#include "stream.h"
+#include "test.h"
+
+#define SECONDS 3
+#define COUNT   (16000 * SECONDS)
+
+static float tone[COUNT];
+
+static int make_tone(void **state)
+{
+    for (size_t i = 0; i < COUNT; i++)
+        tone[i] = 0.4f * sinf((float)i * 0.1f) * (i > COUNT / 2 ? 1.0f : 0.5f);
+    return 0;
+}
+
+struct heard {
+    float *pcm;
+    size_t count;
+    int error;
+    uint32_t channels, rate_hz;
+    struct recording_note note;
+};
+
+/* Through a stream, `step` bytes at a time. */
+static struct heard hear(const struct stream_format *format, const uint8_t *bytes, size_t count,
+                         size_t step)
+{
+    struct heard heard = {.error = 0};
+    struct stream *stream;
+    float mono[STREAM_PULL_SAMPLES];
+
+    heard.error = stream_open(&stream, format, &heard.note);
+    if (heard.error)
+        return heard;
+    for (size_t at = 0; at <= count && !heard.error; at += step) {
+        const size_t now = step < count - at ? step : count - at;
+        assert_int_equal(stream_feed(stream, bytes + at, now), 0);
+        long got;
+        while ((got = stream_pull(stream, mono, STREAM_PULL_SAMPLES, &heard.note)) > 0) {
+            heard.pcm = realloc(heard.pcm, (heard.count + (size_t)got) * sizeof(float));
+            memcpy(heard.pcm + heard.count, mono, (size_t)got * sizeof(float));
+            heard.count += (size_t)got;
+        }
+        heard.error = (int)got;
+    }
+    if (!heard.error)
+        heard.error = stream_end(stream, true, &heard.note);
+    heard.channels = stream_channels(stream);
+    heard.rate_hz = stream_rate_hz(stream);
+    stream_close(stream);
+    return heard;
+}
+
+/* Energy of what was heard, where the tone is loud and where it is half as loud. */
+static void is_the_tone(const struct heard *heard)
+{
+    double first = 0, second = 0;
+
+    assert_int_equal(heard->error, 0);
+    assert_int_equal(heard->rate_hz, 16000);
+    assert_in_range(heard->count, COUNT - 400, COUNT + 400);
+    for (size_t i = 4000; i < 20000; i++) {
+        first += (double)heard->pcm[i] * (double)heard->pcm[i];
+        second += (double)heard->pcm[i + 24000] * (double)heard->pcm[i + 24000];
+    }
+    assert_true(fabs(first / 16000 - 0.02) < 0.006);
+    assert_true(fabs(second / 16000 - 0.08) < 0.02);
+}
+
+static const struct stream_format container = {.kind = STREAM_CONTAINER};
+
+static void every_container_gives_the_sound_however_it_is_cut(void **state)
+{
+    const struct muxed_form recorder = {.channels = 1}, muxer = {.channels = 1, .sizes = true},
+                            film = {.channels = 1, .video = true};
+    struct muxed made[] = {muxed_webm(tone, COUNT, &recorder), muxed_webm(tone, COUNT, &muxer),
+                           muxed_webm(tone, COUNT, &film), muxed_ogg(tone, COUNT, &recorder)};
+    const size_t steps[] = {1000000, 1, 7, 4096};
+
+    for (size_t m = 0; m < 4; m++) {
+        struct heard whole = hear(&container, made[m].bytes, made[m].count, 1000000);
+        is_the_tone(&whole);
+        for (size_t s = 1; s < 4; s++) {
+            struct heard cut = hear(&container, made[m].bytes, made[m].count, steps[s]);
+            assert_int_equal(cut.count, whole.count);
+            assert_memory_equal(cut.pcm, whole.pcm, whole.count * sizeof(float));
+            free(cut.pcm);
+        }
+        free(whole.pcm);
+        free(made[m].bytes);
+    }
+}
+
+static void packets_need_no_container(void **state)
+{
+    const struct muxed_form form = {.channels = 1};
+    const struct stream_format format = {.kind = STREAM_PACKETS, .channels = 1};
+    struct muxed made = muxed_packets(tone, COUNT, &form);
+    struct heard heard = hear(&format, made.bytes, made.count, 333);
+
+    is_the_tone(&heard);
+    free(heard.pcm);
+    free(made.bytes);
+}
+
+static void a_channel_can_be_picked(void **state)
+{
+    const struct muxed_form form = {.channels = 2};
+    struct muxed made = muxed_webm(tone, COUNT, &form);
+    const struct stream_format left = {.kind = STREAM_CONTAINER, .channel = 1},
+                               right = {.kind = STREAM_CONTAINER, .channel = 2},
+                               third = {.kind = STREAM_CONTAINER, .channel = 3};
+    struct heard heard = hear(&left, made.bytes, made.count, 4096);
+    double first = 0, second = 0;
+
+    is_the_tone(&heard);
+    assert_int_equal(heard.channels, 2);
+    free(heard.pcm);
+    heard = hear(&right, made.bytes, made.count, 4096);
+    for (size_t i = 4000; i < 20000; i++) {
+        first += (double)heard.pcm[i] * (double)heard.pcm[i];
+        second += (double)heard.pcm[i + 24000] * (double)heard.pcm[i + 24000];
+    }
+    assert_true(first > 2 * second);
+    free(heard.pcm);
+    heard = hear(&third, made.bytes, made.count, 4096);
+    assert_int_equal(heard.error, RECORDING_UNKNOWN);
+    assert_non_null(strstr(heard.note.text, "no channel 3"));
+    free(made.bytes);
+}
+
+static void a_wav_stream_may_not_know_its_length(void **state)
+{
+    uint8_t bytes[44 + 200] =
+        "RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x01\0\x02\0\x40\x1f\0\0\0\x7d\0\0\x04\0\x10\0data";
+    const struct stream_format right = {.kind = STREAM_CONTAINER, .channel = 2};
+
+    for (int i = 0; i < 50; i++)
+        bytes[44 + 4 * i + 3] = 0x40; /* 0.5 on the right */
+    for (size_t step = 1; step < 300; step += 50) {
+        struct heard heard = hear(&right, bytes, sizeof(bytes), step);
+        assert_int_equal(heard.error, 0);
+        assert_int_equal(heard.rate_hz, 8000);
+        assert_int_equal(heard.count, 50);
+        assert_float_equal(heard.pcm[49], 0.5f, 0);
+        free(heard.pcm);
+    }
+    bytes[40] = 100; /* it does know it */
+    struct heard heard = hear(&container, bytes, sizeof(bytes), 64);
+    assert_int_equal(heard.count, 25);
+    assert_float_equal(heard.pcm[0], 0.25f, 0);
+    free(heard.pcm);
+}
+
+static void what_is_no_container_is_named(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t count;
+        const char *word;
+    } rows[] = {
+        {"%PDF-1.7 and so on and so on and so on and so on and so on and so on", 68, "PDF"},
+        {"fLaC and so on and so on and so on and so on and so on and so on and", 68, "flac"},
+        {"short", 5, "starts with"},
+        {"RIFF....WAVEfmt "
+         "\x10\0\0\0\x01\0\x02\0\x40\x1f\0\0\0\x7d\0\0\x04\0\x18\0data....................",
+         68, "24 bits"},
+        {"RIFF....WAVEdata\x10\0\0\0............................................", 64, "fmt"},
+        {"RIFF....WAVEjunk\xff\xff\xff\x7f............................................", 64,
+         "before its sound"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct heard heard = hear(&container, (const uint8_t *)rows[i].bytes, rows[i].count, 10);
+        assert_int_equal(heard.error, RECORDING_UNKNOWN);
+        if (!strstr(heard.note.text, rows[i].word))
+            fail_msg("%s", heard.note.text);
+        free(heard.pcm);
+    }
+}
+
+static void what_webm_may_not_hold_is_named(void **state)
+{
+    const struct muxed_form laced = {.channels = 1, .flags = 0x84},
+                            vorbis = {.channels = 1, .codec = "A_VORBIS"};
+    const struct {
+        struct muxed made;
+        const char *word;
+    } rows[] = {{muxed_webm(tone, 16000, &laced), "lacing"},
+                {muxed_webm(tone, 16000, &vorbis), "A_VORBIS"}};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct heard heard = hear(&container, rows[i].made.bytes, rows[i].made.count, 4096);
+        assert_int_equal(heard.error, RECORDING_UNKNOWN);
+        assert_non_null(strstr(heard.note.text, rows[i].word));
+        free(rows[i].made.bytes);
+    }
+}
+
+static void a_file_cut_anywhere_is_an_error_or_shorter(void **state)
+{
+    const struct muxed_form form = {.channels = 1};
+    struct muxed made = muxed_webm(tone, 4000, &form);
+    int whole = 0;
+
+    for (size_t count = 0; count < made.count; count++) {
+        struct heard heard = hear(&container, made.bytes, count, 4096);
+        assert_true(heard.count < 4000 + 320);
+        whole += heard.error == 0 && heard.count > 0;
+        assert_true(heard.error == 0 || heard.note.text[0]);
+        free(heard.pcm);
+    }
+    assert_in_range(whole, 11, 14); /* where a packet ends */
+    free(made.bytes);
+}
+
+static void damaged_packets_are_borne_for_a_while(void **state)
+{
+    const struct muxed_form form = {.channels = 1};
+    const struct stream_format format = {.kind = STREAM_PACKETS, .channels = 1};
+    struct muxed made = muxed_packets(tone, 16000, &form);
+    const size_t good = made.count;
+
+    made.bytes = realloc(made.bytes, made.count + 3 * 100);
+    for (size_t i = 0; i < 100; i++)
+        memcpy(made.bytes + good + 3 * i, "\x01\x00\xff", 3); /* code 3 without a count */
+    struct heard heard = hear(&format, made.bytes, good + 3 * 10, 1000);
+    assert_int_equal(heard.error, 0);
+    assert_int_equal(heard.count, 16000 + 10 * 320);
+    free(heard.pcm);
+    heard = hear(&format, made.bytes, good + 3 * 100, 1000);
+    assert_int_equal(heard.error, RECORDING_UNKNOWN);
+    free(heard.pcm);
+    heard = hear(&format, made.bytes + good, 3, 1000);
+    assert_int_equal(heard.error, RECORDING_UNKNOWN);
+    free(heard.pcm);
+    free(made.bytes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_container_gives_the_sound_however_it_is_cut),
+        cmocka_unit_test(packets_need_no_container),
+        cmocka_unit_test(a_channel_can_be_picked),
+        cmocka_unit_test(a_wav_stream_may_not_know_its_length),
+        cmocka_unit_test(what_is_no_container_is_named),
+        cmocka_unit_test(what_webm_may_not_hold_is_named),
+        cmocka_unit_test(a_file_cut_anywhere_is_an_error_or_shorter),
+        cmocka_unit_test(damaged_packets_are_borne_for_a_while),
+    };
+    return cmocka_run_group_tests(tests, make_tone, NULL);
+}
