@@ -289,6 +289,11 @@ bool endpoint_peek(const struct endpoint *endpoint, struct endpoint_span *ret_sp
     return true;
 }
 
+bool endpoint_has_speech(const struct endpoint *endpoint)
+{
+    return endpoint->complete || endpoint->first != NO_FRAME;
+}
+
 int64_t endpoint_clock(const struct endpoint *endpoint)
 {
     return endpoint->base_samples + (int64_t)endpoint->samples;

@@ -46,6 +46,9 @@ void endpoint_pop(struct endpoint *endpoint);
 /* What has been heard so far of a span that is not complete. False while there is no speech. */
 bool endpoint_peek(const struct endpoint *endpoint, struct endpoint_span *ret_span);
 
+/* Is there speech that has not become a complete span, or a complete span? */
+bool endpoint_has_speech(const struct endpoint *endpoint);
+
 /* Samples taken since the start; and up to where there was speech (0: none yet). */
 int64_t endpoint_clock(const struct endpoint *endpoint);
 int64_t endpoint_speech_clock(const struct endpoint *endpoint);

@@ -96,13 +96,16 @@ enum engine_encoding {
     ENGINE_LINEAR32,
     ENGINE_FLOAT32,
     ENGINE_MULAW,
-    ENGINE_ALAW
+    ENGINE_ALAW,
+    ENGINE_OPUS,      /* packets, each behind its length in two bytes, the lower one first */
+    ENGINE_CONTAINER, /* as stream.h reads it; rate and channels are its own */
 };
 
 struct engine_live_options {
     enum engine_encoding encoding;
     uint32_t rate_hz;                    /* 8000..192000 */
-    uint32_t channels;                   /* 1..8, interleaved; mixed to mono */
+    uint32_t channels;                   /* 1..8, interleaved */
+    uint32_t channel;                    /* the one that is heard, from 1; 0: all, mixed */
     uint32_t depth;                      /* of finals, 1..R; 0: full depth */
     uint32_t partial_depth;              /* 0: 1 */
     bool partials;                       /* interim results wanted */
@@ -111,7 +114,12 @@ struct engine_live_options {
     uint32_t high_ms;                    /* audio that may wait; 0: default */
     const struct fold_hotword *hotwords; /* copied */
     size_t hotwords_count;
+    uint32_t gap_ms; /* silence after a word that gap() tells; 0: none */
     void (*update)(void *user, const struct update *update);
+    /* NULL or: a voice begins; it ends (a final follows, perhaps without words). */
+    void (*voice)(void *user, bool begins, int64_t at_samples);
+    /* NULL or: nobody has spoken for gap_ms; once after every last word. */
+    void (*gap)(void *user, int64_t last_word_samples);
     /* NULL or: what waits has fallen below half of engine_live_high_bytes after having been
      * above it. Silence makes no updates, so a caller that stopped reading needs this. */
     void (*ready)(void *user);
@@ -132,6 +140,8 @@ size_t engine_live_high_bytes(const struct engine_live *live);
 /* Finalises what has been pushed so far; an update with from_flush (possibly of an empty span)
  * follows. */
 void engine_live_flush(struct engine_live *live);
+/* From within end(): what was wrong with the sound, for the client; "" when nothing was. */
+const char *engine_live_detail(const struct engine_live *live);
 /* No more audio: finals, then end(). */
 void engine_live_finish(struct engine_live *live);
 /* Drops the stream: no callback after this returns (it waits for one in progress). The handle

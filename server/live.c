@@ -18,9 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ear.h"
 #include "engine_state.h"
-#include "raw.h"
-#include "resample.h"
 #include "ring.h"
 #include "transcript.h"
 
@@ -29,7 +28,8 @@
 #define PARTIAL_DEPTH    1
 #define BEHIND_MS        300   /* a stream that waited this long gets no partial */
 #define HIGH_MS          30000 /* far off: while a socket is not read, its pings wait */
-#define SLICE_MS         250   /* decoded in one go */
+#define SLICE_MS         250   /* fed to the decoder in one go */
+#define VOICE_SAMPLES    (450 * (UPDATE_RATE_HZ / 1000)) /* with its lead, before it is told */
 #define FLUSHES          16
 
 struct engine_live {
@@ -59,29 +59,25 @@ struct engine_live {
     bool ended;                /* {lock} end() was called */
 
     /* The worker's that runs it. */
-    struct raw raw;
-    struct resample *resample;
-    struct endpoint *endpoint;
+    struct ear *ear;
+    struct endpoint *endpoint; /* the ear's */
+    struct recording_note note;
     uint64_t taken_bytes;
-    uint8_t *slice; /* [slice_bytes] */
-    float *mono;    /* [raw_max_samples(slice_bytes)] */
-    float *pcm;     /* [pcm_room] 16 kHz, not yet with the endpoint */
-    size_t pcm_at, pcm_count, pcm_room;
+    uint8_t *slice;                 /* [slice_bytes] */
     bool drained;                   /* the resampler is flushed for the mark that is next */
     int64_t covered_samples;        /* end of the last final */
     int64_t partial_due_samples;    /* clock of the next partial */
     int64_t partial_speech_samples; /* speech clock of the last one */
+    bool voice;                     /* voice() said that one began */
+    int64_t last_word_samples; /* end of the last word heard that gap() did not tell; 0: none */
 };
 
 static void live_free(struct engine_live *live)
 {
     ring_finish(&live->bytes);
-    endpoint_close(live->endpoint);
-    resample_close(live->resample);
+    ear_close(live->ear);
     hotwords_unref(live->hotwords);
     free(live->slice);
-    free(live->mono);
-    free(live->pcm);
     pthread_cond_destroy(&live->idle);
     pthread_mutex_destroy(&live->lock);
     engine_unref(live->engine);
@@ -180,52 +176,26 @@ static void send_end(struct engine_live *live, enum engine_end end)
     callback_end(live);
 }
 
-static void fail(struct engine_live *live)
+static void fail_as(struct engine_live *live, enum engine_end end)
 {
     pthread_mutex_lock(&live->lock);
     if (live->end == ENGINE_OK)
-        live->end = ENGINE_FAILED;
+        live->end = end;
     pthread_mutex_unlock(&live->lock);
 }
 
-/* ---- sound ---------------------------------------------------------------------------------- */
-
-static bool make_room(struct engine_live *live, size_t samples)
+static void fail(struct engine_live *live)
 {
-    if (samples <= live->pcm_room)
-        return true;
-    float *pcm = realloc(live->pcm, samples * sizeof(*pcm));
-    if (!pcm)
-        return false;
-    live->pcm = pcm;
-    live->pcm_room = samples;
-    return true;
+    fail_as(live, ENGINE_FAILED);
 }
 
-/* Decodes bytes [count] of live->slice to live->pcm, which is empty. */
-static void decode(struct engine_live *live, size_t count)
+static void send_voice(struct engine_live *live, bool begins, int64_t at_samples)
 {
-    const size_t samples = raw_push(&live->raw, live->slice, count, live->mono);
-
-    live->taken_bytes += count;
-    if (!make_room(live, resample_max_samples(live->resample, samples))) {
-        fail(live);
+    live->voice = begins;
+    if (!live->options.voice || !callback_begin(live))
         return;
-    }
-    live->pcm_at = 0;
-    live->pcm_count = resample_push(live->resample, live->mono, samples, live->pcm);
-}
-
-/* What the resampler holds back, so that a mark means all that was pushed. */
-static void drain(struct engine_live *live)
-{
-    live->drained = true;
-    if (!make_room(live, resample_max_samples(live->resample, 0))) {
-        fail(live);
-        return;
-    }
-    live->pcm_at = 0;
-    live->pcm_count = resample_flush(live->resample, live->pcm);
+    live->options.voice(live->options.user, begins, at_samples);
+    callback_end(live);
 }
 
 /* ---- text ----------------------------------------------------------------------------------- */
@@ -247,6 +217,12 @@ static enum worker_end recognise(struct engine_live *live, struct worker *worker
     return end;
 }
 
+static void note_words(struct engine_live *live, const struct update_span *span)
+{
+    if (span->words_count)
+        live->last_word_samples = span->words[span->words_count - 1].end_samples;
+}
+
 /* The endpoint has a complete span. False when the stream was stopped meanwhile. */
 static bool make_final(struct engine_live *live, struct worker *worker, bool from_flush,
                        bool finishing)
@@ -255,12 +231,18 @@ static bool make_final(struct engine_live *live, struct worker *worker, bool fro
     struct update update = {.final = true, .from_flush = from_flush};
 
     endpoint_span(live->endpoint, &sound);
+    const int64_t end_samples = sound.start_samples + (int64_t)sound.count;
     update.endpoint = sound.why == ENDPOINT_PAUSE || (sound.why == ENDPOINT_FLUSHED && finishing);
+    if (!live->voice)
+        send_voice(live, true, sound.start_samples);
+    if (sound.why != ENDPOINT_FULL)
+        send_voice(live, false, end_samples);
     if (recognise(live, worker, &sound, true, &update.span) != WORKER_DONE)
         return false;
-    live->covered_samples = sound.start_samples + (int64_t)sound.count;
+    live->covered_samples = end_samples;
     endpoint_pop(live->endpoint);
     live->partial_due_samples = 0;
+    note_words(live, &update.span);
     send_update(live, &update);
     transcript_release(&update.span);
     return true;
@@ -306,8 +288,47 @@ static void make_partial(struct engine_live *live, struct worker *worker,
         rest_ms > live->options.partial_every_ms ? rest_ms : live->options.partial_every_ms;
     live->partial_due_samples = now_samples + (int64_t)(every_ms * (UPDATE_RATE_HZ / 1e3));
     live->partial_speech_samples = endpoint_speech_clock(live->endpoint);
+    note_words(live, &update.span);
     send_update(live, &update);
     transcript_release(&update.span);
+}
+
+/* ---- voices and gaps ------------------------------------------------------------------------ */
+
+/* What was taken for a voice may turn out to be a fan: then it ends with a final without words. */
+static void tell_voice(struct engine_live *live)
+{
+    struct endpoint_span sound;
+    const int64_t now_samples = endpoint_clock(live->endpoint);
+
+    if (live->voice && !endpoint_has_speech(live->endpoint)) {
+        const struct update update = {.span = {.start_samples = live->covered_samples,
+                                               .end_samples = now_samples,
+                                               .depth = live->depth},
+                                      .final = true,
+                                      .endpoint = true};
+        live->covered_samples = now_samples;
+        send_voice(live, false, now_samples);
+        send_update(live, &update);
+    } else if (!live->voice && endpoint_peek(live->endpoint, &sound) &&
+               endpoint_speech_clock(live->endpoint) - sound.start_samples >= VOICE_SAMPLES) {
+        send_voice(live, true, sound.start_samples);
+    }
+}
+
+static void tell_gap(struct engine_live *live)
+{
+    const int64_t gap_samples = (int64_t)live->options.gap_ms * (UPDATE_RATE_HZ / 1000);
+    const int64_t last_samples = live->last_word_samples;
+
+    if (!gap_samples || !last_samples || endpoint_has_speech(live->endpoint) ||
+        endpoint_clock(live->endpoint) - last_samples < gap_samples)
+        return;
+    live->last_word_samples = 0;
+    if (!live->options.gap || !callback_begin(live))
+        return;
+    live->options.gap(live->options.user, last_samples);
+    callback_end(live);
 }
 
 /* ---- a worker's turn ------------------------------------------------------------------------ */
@@ -360,13 +381,21 @@ static bool reach_mark(struct engine_live *live, struct worker *worker, bool fin
     struct endpoint_span sound;
 
     if (!live->drained) {
-        drain(live);
+        live->drained = true;
+        if (!ear_drain(live->ear))
+            fail(live);
+        return false;
+    }
+    if (finish && ear_end(live->ear, &live->note) < 0) {
+        fail_as(live, ENGINE_NOT_AUDIO);
         return false;
     }
     endpoint_flush(live->endpoint);
     const bool speech = endpoint_span(live->endpoint, &sound);
     if (speech && !make_final(live, worker, !finish, finish))
         return true;
+    if (!speech && live->voice)
+        send_voice(live, false, endpoint_clock(live->endpoint));
     if (!speech && !finish)
         send_empty(live);
     if (finish)
@@ -385,22 +414,22 @@ static void turn(struct engine_live *live, struct worker *worker)
     size_t count;
 
     while (!is_stopped(live, &end)) {
-        if (live->pcm_at < live->pcm_count) {
-            const long taken = endpoint_push(live->endpoint, live->pcm + live->pcm_at,
-                                             live->pcm_count - live->pcm_at);
-            if (taken < 0) {
-                fail(live);
-                continue;
-            }
-            live->pcm_at += (size_t)taken;
-        }
-        if (endpoint_span(live->endpoint, &sound)) {
+        const enum ear_heard heard = ear_listen(live->ear, &live->note);
+        if (heard == EAR_FAILED)
+            fail_as(live, live->note.text[0] ? ENGINE_NOT_AUDIO : ENGINE_FAILED);
+        if (heard == EAR_SPAN) {
             make_final(live, worker, false, false);
             return;
         }
+        tell_voice(live);
+        tell_gap(live);
+        if (heard != EAR_NOTHING)
+            continue;
         switch (take(live, &count)) {
         case NEXT_BYTES:
-            decode(live, count);
+            live->taken_bytes += count;
+            if (ear_feed(live->ear, live->slice, count) < 0)
+                fail(live);
             send_ready(live);
             break;
         case NEXT_FLUSH:
@@ -429,33 +458,33 @@ static void live_run(struct queue_work *work, struct worker *worker)
     pthread_mutex_lock(&live->lock);
     live->scheduled = false;
     if (live->bytes.count || live->flushes_count || live->finishing || live->end != ENGINE_OK ||
-        live->pcm_at < live->pcm_count)
+        ear_is_busy(live->ear))
         schedule(live);
     live_unref_unlock(live);
 }
 
 /* ---- the owner's side ----------------------------------------------------------------------- */
 
-static int encoding_of(enum engine_encoding encoding, enum raw_encoding *ret_encoding)
+static struct stream_format format_of(const struct engine_live_options *options)
 {
-    switch (encoding) {
-    case ENGINE_LINEAR16:
-        *ret_encoding = RAW_LINEAR16;
-        return 0;
-    case ENGINE_LINEAR32:
-        *ret_encoding = RAW_LINEAR32;
-        return 0;
-    case ENGINE_FLOAT32:
-        *ret_encoding = RAW_FLOAT32;
-        return 0;
-    case ENGINE_MULAW:
-        *ret_encoding = RAW_MULAW;
-        return 0;
-    case ENGINE_ALAW:
-        *ret_encoding = RAW_ALAW;
-        return 0;
-    }
-    return -1;
+    static const struct {
+        enum stream_kind kind;
+        enum raw_encoding encoding;
+    } forms[] = {
+        [ENGINE_LINEAR16] = {STREAM_RAW, RAW_LINEAR16},
+        [ENGINE_LINEAR32] = {STREAM_RAW, RAW_LINEAR32},
+        [ENGINE_FLOAT32] = {STREAM_RAW, RAW_FLOAT32},
+        [ENGINE_MULAW] = {STREAM_RAW, RAW_MULAW},
+        [ENGINE_ALAW] = {STREAM_RAW, RAW_ALAW},
+        [ENGINE_OPUS] = {STREAM_PACKETS, 0},
+        [ENGINE_CONTAINER] = {STREAM_CONTAINER, 0},
+    };
+
+    return (struct stream_format){.kind = forms[options->encoding].kind,
+                                  .encoding = forms[options->encoding].encoding,
+                                  .rate_hz = options->rate_hz,
+                                  .channels = options->channels,
+                                  .channel = options->channel};
 }
 
 static void set_options(struct engine_live *live, const struct engine_live_options *options)
@@ -482,21 +511,16 @@ static void set_options(struct engine_live *live, const struct engine_live_optio
 static int set_sound(struct engine_live *live)
 {
     const struct engine_live_options *options = &live->options;
-    enum raw_encoding encoding;
+    const struct stream_format format = format_of(options);
 
-    if (encoding_of(options->encoding, &encoding) < 0 ||
-        raw_init(&live->raw, encoding, options->channels) < 0 ||
-        resample_open(&live->resample, options->rate_hz) < 0 ||
-        endpoint_open(&live->endpoint, options->endpointing_ms, live->engine->options.max_span_ms) <
-            0)
+    if (ear_open(&live->ear, &format, options->endpointing_ms, live->engine->options.max_span_ms,
+                 &live->note) < 0)
         return -1;
-    const size_t frame_bytes = raw_frame_bytes(&live->raw);
-    live->high_bytes = (size_t)options->rate_hz * options->high_ms / 1000 * frame_bytes;
-    live->slice_bytes = (size_t)options->rate_hz * SLICE_MS / 1000 * frame_bytes;
+    live->endpoint = ear_endpoint(live->ear);
+    live->high_bytes = ear_bytes_a_second(&format) * options->high_ms / 1000;
+    live->slice_bytes = ear_bytes_a_second(&format) * SLICE_MS / 1000;
     live->slice = malloc(live->slice_bytes);
-    live->mono =
-        malloc(raw_max_samples(&live->raw, live->slice_bytes + frame_bytes) * sizeof(*live->mono));
-    return live->slice && live->mono ? 0 : -1;
+    return live->slice ? 0 : -1;
 }
 
 enum engine_end engine_live_open(struct engine *engine, const struct engine_live_options *options,
@@ -586,6 +610,11 @@ void engine_live_flush(struct engine_live *live)
         schedule(live);
     }
     pthread_mutex_unlock(&live->lock);
+}
+
+const char *engine_live_detail(const struct engine_live *live)
+{
+    return live->note.text;
 }
 
 void engine_live_finish(struct engine_live *live)
