@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "utf8.h"
+#include "words.h"
 
 static int fail(struct deepgram_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -27,7 +28,8 @@ static int fail(struct deepgram_error *err, const char *format, ...)
 
 void deepgram_config_init(struct deepgram_config *config)
 {
-    *config = (struct deepgram_config){.channels = 1};
+    *config =
+        (struct deepgram_config){.encoding = DEEPGRAM_CONTAINER, .channels = 1, .utt_split_s = 0.8};
 }
 
 void deepgram_config_finish(struct deepgram_config *config)
@@ -60,14 +62,33 @@ static int truth(bool *ret_value, const char *key, const char *text, struct deep
 static int set_encoding(struct deepgram_config *config, const char *text,
                         struct deepgram_error *err)
 {
-    static const char *const names[] = {"linear16", "linear32", "mulaw", "alaw"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(text, names[i]) == 0) {
-            config->encoding = (enum deepgram_encoding)i;
-            config->has_encoding = true;
+    static const struct {
+        const char *name;
+        enum deepgram_encoding encoding;
+    } known[] = {{"linear16", DEEPGRAM_LINEAR16}, {"linear32", DEEPGRAM_LINEAR32},
+                 {"mulaw", DEEPGRAM_MULAW},       {"alaw", DEEPGRAM_ALAW},
+                 {"opus", DEEPGRAM_OPUS},         {"ogg-opus", DEEPGRAM_CONTAINER}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(text, known[i].name) == 0) {
+            config->encoding = known[i].encoding;
             return 0;
         }
-    return fail(err, "encoding=%.40s: must be linear16, linear32, mulaw or alaw", text);
+    return fail(
+        err,
+        "encoding=%.40s: must be linear16, linear32, mulaw, alaw, opus or ogg-opus; leave it "
+        "out for WebM, Ogg or WAV",
+        text);
+}
+
+static int set_utt_split(struct deepgram_config *config, const char *text,
+                         struct deepgram_error *err)
+{
+    char *end;
+    const double seconds = strtod(text, &end);
+    if (end == text || *end || !(seconds >= 0.1 && seconds <= 60))
+        return fail(err, "utt_split=%.40s: must be a number of seconds from 0.1 to 60", text);
+    config->utt_split_s = seconds;
+    return 0;
 }
 
 /* "term", or "term:boost" as in keywords=. */
@@ -107,7 +128,7 @@ int deepgram_query(struct deepgram_config *config, const char *key, const char *
     if (strcmp(key, "sample_rate") == 0)
         return whole(&config->rate_hz, key, value, 8000, 192000, err);
     if (strcmp(key, "channels") == 0)
-        return whole(&config->channels, key, value, 1, 8, err);
+        return whole(&config->channels, key, value, 1, DEEPGRAM_CHANNELS, err);
     if (strcmp(key, "interim_results") == 0)
         return truth(&config->interim_results, key, value, err);
     if (strcmp(key, "depth") == 0) {
@@ -130,39 +151,71 @@ int deepgram_query(struct deepgram_config *config, const char *key, const char *
     }
     if (strcmp(key, "keyterm") == 0 || strcmp(key, "keywords") == 0)
         return add_keyterm(config, value, strcmp(key, "keywords") == 0, err);
-    if (strcmp(key, "multichannel") == 0 && strcmp(value, "true") == 0)
-        return fail(
-            err,
-            "multichannel=true is not supported: send one stream per channel, or mixed channels");
-    if (strcmp(key, "callback") == 0)
-        return fail(err, "callback is not supported: results are sent on the WebSocket");
+    if (strcmp(key, "multichannel") == 0)
+        return truth(&config->multichannel, key, value, err);
+    if (strcmp(key, "vad_events") == 0)
+        return truth(&config->vad_events, key, value, err);
+    if (strcmp(key, "utterances") == 0)
+        return truth(&config->utterances, key, value, err);
+    if (strcmp(key, "paragraphs") == 0)
+        return truth(&config->paragraphs, key, value, err);
+    if (strcmp(key, "utterance_end_ms") == 0)
+        return strcmp(value, "false") == 0
+                   ? 0
+                   : whole(&config->utterance_end_ms, key, value, 1000, 5000, err);
+    if (strcmp(key, "utt_split") == 0)
+        return set_utt_split(config, value, err);
+    if (strcmp(key, "tag") == 0)
+        snprintf(config->tag, sizeof config->tag, "%s", value);
+    config->has_callback |= strcmp(key, "callback") == 0;
     return 0;
 }
 
-int deepgram_check(struct deepgram_config *config, uint32_t unfolds, struct deepgram_error *err)
+static int check(struct deepgram_config *config, uint32_t unfolds, struct deepgram_error *err)
 {
-    if (!config->has_encoding)
-        return fail(err, "encoding is required: linear16, linear32, mulaw or alaw (containers are "
-                         "not read live)");
-    if (!config->rate_hz)
-        return fail(err,
-                    "sample_rate is required with encoding: a whole number from 8000 to 192000");
+    if (config->has_callback)
+        return fail(err, "callback is not supported: the answer is sent on this connection");
     if (config->has_depth)
         return whole(&config->depth, "depth", config->depth_text, 1, unfolds, err);
     return 0;
 }
 
-enum deepgram_message deepgram_recv(const char *text, size_t length)
+int deepgram_check_live(struct deepgram_config *config, uint32_t unfolds,
+                        struct deepgram_error *err)
+{
+    const bool is_raw = config->encoding < DEEPGRAM_OPUS;
+    if (is_raw && !config->rate_hz)
+        return fail(
+            err, "sample_rate is required with this encoding: a whole number from 8000 to 192000");
+    if (config->encoding == DEEPGRAM_OPUS && config->channels > 2)
+        return fail(err, "channels=%u: opus has 1 or 2", config->channels);
+    if (config->utterance_end_ms && !config->interim_results)
+        return fail(err, "utterance_end_ms needs interim_results=true");
+    return check(config, unfolds, err);
+}
+
+int deepgram_check_recording(struct deepgram_config *config, uint32_t unfolds,
+                             struct deepgram_error *err)
+{
+    return check(config, unfolds, err);
+}
+
+enum deepgram_message deepgram_recv(const char *text, size_t length, int *ret_channel)
 {
     json_t *message = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
     const char *type = json_string_value(json_object_get(message, "type"));
+    const json_t *channel = json_object_get(message, "channel");
     enum deepgram_message result = DEEPGRAM_UNKNOWN;
+    *ret_channel = -1;
     if (type && strcmp(type, "KeepAlive") == 0)
         result = DEEPGRAM_KEEP_ALIVE;
     else if (type && strcmp(type, "Finalize") == 0)
         result = DEEPGRAM_FINALIZE;
     else if (type && strcmp(type, "CloseStream") == 0)
         result = DEEPGRAM_CLOSE_STREAM;
+    if (json_is_integer(channel) && json_integer_value(channel) >= 0 &&
+        json_integer_value(channel) < 256)
+        *ret_channel = (int)json_integer_value(channel);
     json_decref(message);
     return result;
 }
@@ -184,31 +237,35 @@ static char *dump(json_t *body)
     return text;
 }
 
-static json_t *alternative(const struct update_span *span)
+static json_t *word_json(const struct update_word *w)
 {
-    json_t *words = json_array();
-    size_t room = 1;
-    double confidence = 0;
-    for (size_t i = 0; i < span->words_count; i++)
-        room += strlen(span->words[i].text) + 1;
-    char *text = malloc(room), *at = text;
-    if (!text) {
-        json_decref(words);
+    char *plain = malloc(strlen(w->text) + 1);
+    if (!plain)
         return NULL;
-    }
-    *at = '\0';
-    for (size_t i = 0; i < span->words_count; i++) {
-        const struct update_word *w = &span->words[i];
-        at += sprintf(at, "%s%s", i ? " " : "", w->text);
-        confidence += (double)w->confidence;
-        json_array_append_new(
-            words, json_pack("{s:s, s:f, s:f, s:f, s:s}", "word", w->text, "start",
+    words_plain(plain, w->text);
+    json_t *word = json_pack("{s:s, s:f, s:f, s:f, s:s}", "word", plain, "start",
                              seconds(w->start_samples), "end", seconds(w->end_samples),
-                             "confidence", thousandths(w->confidence), "punctuated_word", w->text));
-    }
-    const float mean = span->words_count ? (float)(confidence / (double)span->words_count) : 0;
+                             "confidence", thousandths(w->confidence), "punctuated_word", w->text);
+    free(plain);
+    return word;
+}
+
+static double mean_confidence(const struct update_word *words, size_t count)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += (double)words[i].confidence;
+    return count ? round(sum / (double)count * 1000) / 1000 : 0;
+}
+
+static json_t *alternative(const struct update_word *words, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, word_json(&words[i]));
+    char *text = words_join(words, count);
     json_t *result = json_pack("{s:s, s:f, s:o}", "transcript", text, "confidence",
-                               thousandths(mean), "words", words);
+                               mean_confidence(words, count), "words", list);
     free(text);
     return result;
 }
@@ -223,16 +280,30 @@ static json_t *depth_json(const struct update_depth *depth)
 char *deepgram_results(const struct update *u, const struct deepgram_source *source)
 {
     const struct update_span *span = &u->span;
-    return dump(json_pack("{s:s, s:[i,i], s:f, s:f, s:b, s:b, s:b, s:{s:[o]}, s:{s:s, s:s, s:{s:s, "
-                          "s:s, s:s}, s:o}, s:o}",
-                          "type", "Results", "channel_index", 0, 1, "duration",
-                          seconds(span->end_samples - span->start_samples), "start",
-                          seconds(span->start_samples), "is_final", u->final, "speech_final",
-                          u->final && u->endpoint, "from_finalize", u->from_flush, "channel",
-                          "alternatives", alternative(span), "metadata", "request_id",
-                          source->request_id, "model_uuid", source->model_id, "model_info", "name",
-                          source->model, "version", source->version, "arch", "foldscribe", "depth",
-                          depth_json(&span->depth), "depth", depth_json(&span->depth)));
+    return dump(json_pack(
+        "{s:s, s:[i,i], s:f, s:f, s:b, s:b, s:b, s:{s:[o]}, s:{s:s, s:s, s:{s:s, "
+        "s:s, s:s}, s:o}, s:o}",
+        "type", "Results", "channel_index", (int)source->channel, (int)source->channels, "duration",
+        seconds(span->end_samples - span->start_samples), "start", seconds(span->start_samples),
+        "is_final", u->final, "speech_final", u->final && u->endpoint, "from_finalize",
+        u->from_flush, "channel", "alternatives", alternative(span->words, span->words_count),
+        "metadata", "request_id", source->request_id, "model_uuid", source->model_id, "model_info",
+        "name", source->model, "version", source->version, "arch", "foldscribe", "depth",
+        depth_json(&span->depth), "depth", depth_json(&span->depth)));
+}
+
+char *deepgram_speech_started(int64_t at_samples, const struct deepgram_source *source)
+{
+    return dump(json_pack("{s:s, s:[i,i], s:f}", "type", "SpeechStarted", "channel",
+                          (int)source->channel, (int)source->channels, "timestamp",
+                          seconds(at_samples)));
+}
+
+char *deepgram_utterance_end(int64_t last_word_samples, const struct deepgram_source *source)
+{
+    return dump(json_pack("{s:s, s:[i,i], s:f}", "type", "UtteranceEnd", "channel",
+                          (int)source->channel, (int)source->channels, "last_word_end",
+                          seconds(last_word_samples)));
 }
 
 char *deepgram_metadata(int64_t duration_samples, uint32_t channels, const char *created,

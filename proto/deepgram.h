@@ -5,8 +5,16 @@
 
 #include "update.h"
 
-enum deepgram_encoding { DEEPGRAM_LINEAR16, DEEPGRAM_LINEAR32, DEEPGRAM_MULAW, DEEPGRAM_ALAW };
+enum deepgram_encoding {
+    DEEPGRAM_LINEAR16,
+    DEEPGRAM_LINEAR32, /* floating point, as Deepgram has it */
+    DEEPGRAM_MULAW,
+    DEEPGRAM_ALAW,
+    DEEPGRAM_OPUS,      /* a packet a message */
+    DEEPGRAM_CONTAINER, /* no encoding given, or ogg-opus */
+};
 
+#define DEEPGRAM_CHANNELS      8
 #define DEEPGRAM_KEYTERMS      100
 #define DEEPGRAM_KEYTERM_BYTES 200
 /* endpointing=false: no span is longer, so no pause ends one. */
@@ -14,11 +22,17 @@ enum deepgram_encoding { DEEPGRAM_LINEAR16, DEEPGRAM_LINEAR32, DEEPGRAM_MULAW, D
 
 /* What the query of GET /v1/listen asks for. */
 struct deepgram_config {
-    bool has_encoding;
     enum deepgram_encoding encoding;
     uint32_t rate_hz, channels; /* 0, 1 when not given */
+    bool multichannel;          /* each channel is heard by itself */
     bool interim_results;
-    uint32_t endpointing_ms; /* 0: not given */
+    bool vad_events;             /* SpeechStarted */
+    uint32_t endpointing_ms;     /* 0: not given */
+    uint32_t utterance_end_ms;   /* 0: no UtteranceEnd */
+    bool utterances, paragraphs; /* of a recording */
+    double utt_split_s;
+    bool has_callback;
+    char tag[64]; /* empty: none */
     bool has_depth;
     char depth_text[16];               /* as sent, compared with the model's depths by check */
     uint32_t depth;                    /* asked, known after check; 0: not */
@@ -38,6 +52,7 @@ struct deepgram_source {
     const char *model_id;   /* UUID-like, of the seed */
     const char *model;      /* name */
     const char *version;
+    uint32_t channel, channels; /* of a live stream: which of how many */
 };
 
 void deepgram_config_init(struct deepgram_config *config);
@@ -45,8 +60,12 @@ void deepgram_config_finish(struct deepgram_config *config);
 /* One decoded pair of the query string. Unknown keys are ignored. 0, or -1 with *err. */
 int deepgram_query(struct deepgram_config *config, const char *key, const char *value,
                    struct deepgram_error *err);
-/* After the last pair: is it complete? Sets depth. unfolds: greatest depth. */
-int deepgram_check(struct deepgram_config *config, uint32_t unfolds, struct deepgram_error *err);
+/* After the last pair: is it complete, for a live stream or a recording? Sets depth. unfolds:
+ * greatest depth. */
+int deepgram_check_live(struct deepgram_config *config, uint32_t unfolds,
+                        struct deepgram_error *err);
+int deepgram_check_recording(struct deepgram_config *config, uint32_t unfolds,
+                             struct deepgram_error *err);
 
 enum deepgram_message {
     DEEPGRAM_KEEP_ALIVE,
@@ -54,11 +73,14 @@ enum deepgram_message {
     DEEPGRAM_CLOSE_STREAM,
     DEEPGRAM_UNKNOWN
 };
-/* A text frame [length]; DEEPGRAM_UNKNOWN for anything that is not a control message. */
-enum deepgram_message deepgram_recv(const char *text, size_t length);
+/* A text frame [length]; DEEPGRAM_UNKNOWN for anything that is not a control message. *ret_channel:
+ * the channel a Finalize names, or -1. */
+enum deepgram_message deepgram_recv(const char *text, size_t length, int *ret_channel);
 
 /* JSON texts, to be freed; NULL when out of memory. */
 char *deepgram_results(const struct update *update, const struct deepgram_source *source);
+char *deepgram_speech_started(int64_t at_samples, const struct deepgram_source *source);
+char *deepgram_utterance_end(int64_t last_word_samples, const struct deepgram_source *source);
 char *deepgram_metadata(int64_t duration_samples, uint32_t channels, const char *created,
                         const struct deepgram_source *source);
 char *deepgram_error_body(const struct deepgram_error *err, const char *request_id);

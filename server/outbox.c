@@ -1,8 +1,11 @@
 /* outbox.c - see outbox.h. */
 #include "outbox.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "utf8.h"
 
 struct outbox_message {
     struct outbox_message *next;
@@ -31,7 +34,8 @@ static void end(struct outbox *o, int code, const char *reason)
 {
     if (!o->close_code) {
         o->close_code = code;
-        o->close_reason = reason;
+        snprintf(o->close_reason, sizeof o->close_reason, "%s", reason);
+        utf8_mend(o->close_reason); /* it may have been cut inside a character */
     }
 }
 

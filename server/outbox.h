@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define OUTBOX_REASON 124 /* what a close frame holds, and a terminating zero */
+
 struct outbox_message;
 
 struct outbox {
@@ -13,7 +15,7 @@ struct outbox {
     struct outbox_message *first, **last; /* {lock} */
     size_t bytes, max_bytes;              /* {lock} waiting */
     int close_code;                       /* {lock} 0: stay open; sent behind the last message */
-    const char *close_reason;             /* {lock} static text */
+    char close_reason[OUTBOX_REASON];     /* {lock} */
     bool overflowed;                      /* {lock} the reader is too slow: messages were dropped */
 };
 
@@ -22,10 +24,11 @@ void outbox_finish(struct outbox *outbox);
 
 /* Takes text (from malloc; NULL is an allocation that failed). Any thread. */
 void outbox_push(struct outbox *outbox, char *text);
-/* No message after this; the first call counts. Any thread. */
+/* No message after this; the first call counts. reason is copied, cut to fit. Any thread. */
 void outbox_end(struct outbox *outbox, int code, const char *reason);
 
-/* The next message, to be freed, or NULL; then *ret_code is not 0 when the socket shall close. */
+/* The next message, to be freed, or NULL; then *ret_code is not 0 when the socket shall close, and
+ * *ret_reason lives as long as the outbox. */
 char *outbox_pop(struct outbox *outbox, int *ret_code, const char **ret_reason);
 bool outbox_is_empty(struct outbox *outbox);
 

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "openai.h"
-#include "utf8.h"
 
 #define OUTBOX_BYTES (4u << 20)
 
@@ -36,15 +35,6 @@ void session_end(struct session *session, int code, const char *reason)
 {
     outbox_end(&session->outbox, code, reason);
     session->host->wake(session->host->user);
-}
-
-void session_end_text(struct session *session, int code, const char *reason)
-{
-    if (session->farewell[0])
-        return;
-    snprintf(session->farewell, sizeof session->farewell, "%s", reason);
-    utf8_mend(session->farewell); /* it may have been cut inside a character */
-    session_end(session, code, session->farewell);
 }
 
 void session_push(struct session *session, struct engine_live *live, const void *bytes,

@@ -18,8 +18,6 @@
 #include "metrics.h"
 #include "outbox.h"
 
-#define SESSION_FAREWELL 124 /* a close frame's reason, and a terminating zero */
-
 /* What all sessions share; outlives them. */
 struct session_host {
     struct engine *engine;
@@ -61,9 +59,8 @@ struct session {
     char id[ID_BYTES];
     struct outbox outbox;
     uint32_t idle_ms;
-    char farewell[SESSION_FAREWELL]; /* a close reason with words of its own */
-    bool finished;                   /* no more audio is taken; idleness is then ours */
-    atomic_bool full;                /* more audio waits than the engine wants: do not read on */
+    bool finished;    /* no more audio is taken; idleness is then ours */
+    atomic_bool full; /* more audio waits than the engine wants: do not read on */
 };
 
 /* One opener a dialect: judges the upgrade request and opens what it asks for. NULL with a
@@ -86,10 +83,8 @@ void session_init(struct session *session, const struct session_kind *kind,
 void session_finish(struct session *session);
 /* json: from malloc, taken; NULL is an allocation that failed. Any thread. */
 void session_send(struct session *session, char *json);
-/* Closes behind what is waiting; reason: static. Any thread. */
+/* Closes behind what is waiting; reason is copied, 123 bytes at most. Any thread. */
 void session_end(struct session *session, int code, const char *reason);
-/* The same with a reason that is copied, cut to what a close frame holds. Service thread. */
-void session_end_text(struct session *session, int code, const char *reason);
 /* Hands bytes to a stream of the engine and minds whether it wants more. Service thread. */
 void session_push(struct session *session, struct engine_live *live, const void *bytes,
                   size_t count);

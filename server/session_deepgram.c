@@ -8,55 +8,132 @@
 #include "session.h"
 #include "version.h"
 
+#define PACKET_MAX 65535
+
+struct deepgram_session;
+
+/* What is heard by itself: the mixed stream, or one channel of it. */
+struct channel {
+    struct deepgram_session *owner;
+    uint32_t index;
+    struct engine_live *live;
+};
+
 struct deepgram_session {
     struct session session; /* first */
     struct deepgram_config config;
-    struct engine_live *live;
+    uint32_t heard; /* channels in use */
+    struct channel channels[DEEPGRAM_CHANNELS];
+    atomic_uint open; /* channels that have not ended */
     char created[32];
-    bool in_message; /* of more than one piece */
+    bool in_message;                      /* of more than one piece */
+    uint8_t *packet;                      /* opus: behind its length; [2 + PACKET_MAX] */
+    size_t packet_bytes;                  /* without the length */
+    atomic_int_least64_t longest_samples; /* of the channels that have ended */
 };
 
-static struct deepgram_source source(const struct deepgram_session *d)
+static struct deepgram_source source(const struct deepgram_session *d, uint32_t channel)
 {
-    return (struct deepgram_source){d->session.id, d->session.host->model_id,
-                                    d->session.host->info->name, FOLDSCRIBE_VERSION};
+    return (struct deepgram_source){d->session.id,
+                                    d->session.host->model_id,
+                                    d->session.host->info->name,
+                                    FOLDSCRIBE_VERSION,
+                                    channel,
+                                    d->heard};
 }
 
 /* ---- from the engine: worker threads -------------------------------------------------------- */
 
 static void on_update(void *user, const struct update *update)
 {
-    struct deepgram_session *d = user;
-    const struct deepgram_source from = source(d);
-    session_send(&d->session, deepgram_results(update, &from));
+    const struct channel *c = user;
+    const struct deepgram_source from = source(c->owner, c->index);
+    session_send(&c->owner->session, deepgram_results(update, &from));
+}
+
+static void on_voice(void *user, bool begins, int64_t at_samples)
+{
+    const struct channel *c = user;
+    const struct deepgram_source from = source(c->owner, c->index);
+    if (begins)
+        session_send(&c->owner->session, deepgram_speech_started(at_samples, &from));
+}
+
+static void on_gap(void *user, int64_t last_word_samples)
+{
+    const struct channel *c = user;
+    const struct deepgram_source from = source(c->owner, c->index);
+    session_send(&c->owner->session, deepgram_utterance_end(last_word_samples, &from));
 }
 
 static void on_ready(void *user)
 {
-    struct deepgram_session *d = user;
-    session_ready(&d->session);
+    const struct channel *c = user;
+    session_ready(&c->owner->session);
+}
+
+static void fail(struct channel *c, enum engine_end end)
+{
+    char reason[OUTBOX_REASON];
+    const char *detail = engine_live_detail(c->live);
+    snprintf(reason, sizeof reason, "%s%s", end == ENGINE_NOT_AUDIO ? "DATA-0000: " : "",
+             *detail ? detail : engine_end_text(end));
+    session_end(&c->owner->session, engine_end_close(end), reason);
 }
 
 static void on_end(void *user, enum engine_end end, int64_t duration_samples)
 {
-    struct deepgram_session *d = user;
-    const struct deepgram_source from = source(d);
-    if (end == ENGINE_OK) {
-        session_send(&d->session,
-                     deepgram_metadata(duration_samples, d->config.channels, d->created, &from));
-        session_end(&d->session, 1000, "");
-    } else {
-        session_end(&d->session, engine_end_close(end), engine_end_text(end));
+    struct channel *c = user;
+    struct deepgram_session *d = c->owner;
+    if (end != ENGINE_OK) {
+        fail(c, end);
+        return;
     }
+    int_least64_t longest = atomic_load(&d->longest_samples);
+    while (duration_samples > longest &&
+           !atomic_compare_exchange_weak(&d->longest_samples, &longest, duration_samples))
+        ;
+    if (atomic_fetch_sub(&d->open, 1) != 1)
+        return;
+    const struct deepgram_source from = source(d, 0);
+    session_send(&d->session, deepgram_metadata(atomic_load(&d->longest_samples),
+                                                d->config.channels, d->created, &from));
+    session_end(&d->session, 1000, "");
 }
 
 /* ---- from the client ------------------------------------------------------------------------ */
 
 static void finish_audio(struct deepgram_session *d)
 {
-    if (!d->session.finished)
-        engine_live_finish(d->live);
+    if (d->session.finished)
+        return;
     d->session.finished = true;
+    for (uint32_t i = 0; i < d->heard; i++)
+        engine_live_finish(d->channels[i].live);
+}
+
+static void push(struct deepgram_session *d, const uint8_t *bytes, size_t count)
+{
+    for (uint32_t i = 0; i < d->heard; i++)
+        session_push(&d->session, d->channels[i].live, bytes, count);
+}
+
+/* A message is a packet: it goes to the engine whole, behind its length. */
+static void push_packet(struct deepgram_session *d, const uint8_t *bytes, size_t count, bool last)
+{
+    if (d->packet_bytes + count > PACKET_MAX) {
+        session_end(&d->session, 1008, "DATA-0000: with encoding=opus each message is one packet");
+        return;
+    }
+    if (count)
+        memcpy(d->packet + 2 + d->packet_bytes, bytes, count);
+    d->packet_bytes += count;
+    if (!last)
+        return;
+    d->packet[0] = (uint8_t)(d->packet_bytes & 255);
+    d->packet[1] = (uint8_t)(d->packet_bytes >> 8);
+    push(d, d->packet, 2 + d->packet_bytes);
+    d->packet_bytes = 0;
 }
 
 static void binary(struct session *session, const uint8_t *bytes, size_t count, bool last)
@@ -66,19 +143,23 @@ static void binary(struct session *session, const uint8_t *bytes, size_t count, 
     d->in_message = !last;
     if (empty)
         finish_audio(d); /* the old way to say CloseStream */
+    else if (!session->finished && d->packet)
+        push_packet(d, bytes, count, last);
     else if (!session->finished)
-        session_push(session, d->live, bytes, count);
+        push(d, bytes, count);
 }
 
 static void text(struct session *session, const char *message, size_t length)
 {
     struct deepgram_session *d = (struct deepgram_session *)session;
-    switch (deepgram_recv(message, length)) {
+    int channel;
+    switch (deepgram_recv(message, length, &channel)) {
     case DEEPGRAM_KEEP_ALIVE:
         break;
     case DEEPGRAM_FINALIZE:
-        if (!session->finished)
-            engine_live_flush(d->live);
+        for (uint32_t i = 0; i < d->heard && !session->finished; i++)
+            if (channel < 0 || channel == (int)i)
+                engine_live_flush(d->channels[i].live);
         break;
     case DEEPGRAM_CLOSE_STREAM:
         finish_audio(d);
@@ -98,8 +179,10 @@ static void idle(struct session *session)
 static void close_session(struct session *session)
 {
     struct deepgram_session *d = (struct deepgram_session *)session;
-    if (d->live)
-        engine_live_close(d->live);
+    for (uint32_t i = 0; i < d->heard; i++)
+        if (d->channels[i].live)
+            engine_live_close(d->channels[i].live);
+    free(d->packet);
     deepgram_config_finish(&d->config);
     session_finish(session);
     free(d);
@@ -150,39 +233,56 @@ static int read_query(struct deepgram_session *d, const char *query, struct deep
     while (head_query_next(&query, key, sizeof key, value, sizeof value))
         if (deepgram_query(&d->config, key, value, err) != 0)
             return -1;
-    return deepgram_check(&d->config, d->session.host->info->unfolds, err);
+    return deepgram_check_live(&d->config, d->session.host->info->unfolds, err);
 }
 
-static int open_live(struct deepgram_session *d, struct deepgram_error *err)
+static int open_channels(struct deepgram_session *d, struct deepgram_error *err)
 {
-    static const enum engine_encoding encodings[] = {[DEEPGRAM_LINEAR16] = ENGINE_LINEAR16,
-                                                     [DEEPGRAM_LINEAR32] = ENGINE_LINEAR32,
-                                                     [DEEPGRAM_MULAW] = ENGINE_MULAW,
-                                                     [DEEPGRAM_ALAW] = ENGINE_ALAW};
+    static const enum engine_encoding encodings[] = {
+        [DEEPGRAM_LINEAR16] = ENGINE_LINEAR16, [DEEPGRAM_LINEAR32] = ENGINE_FLOAT32,
+        [DEEPGRAM_MULAW] = ENGINE_MULAW,       [DEEPGRAM_ALAW] = ENGINE_ALAW,
+        [DEEPGRAM_OPUS] = ENGINE_OPUS,         [DEEPGRAM_CONTAINER] = ENGINE_CONTAINER};
     const struct deepgram_config *c = &d->config;
     struct fold_hotword hotwords[DEEPGRAM_KEYTERMS];
     for (size_t i = 0; i < c->keyterms_count; i++)
         hotwords[i] = (struct fold_hotword){c->keyterms[i], c->boosts[i]};
-    const struct engine_live_options options = {
+    struct engine_live_options options = {
         .encoding = encodings[c->encoding],
         .rate_hz = c->rate_hz,
         .channels = c->channels,
         .depth = c->depth,
         .partials = c->interim_results,
         .endpointing_ms = c->endpointing_ms,
+        .gap_ms = c->utterance_end_ms,
         .hotwords = hotwords,
         .hotwords_count = c->keyterms_count,
         .update = on_update,
+        .voice = c->vad_events ? on_voice : NULL,
+        .gap = on_gap,
         .ready = on_ready,
         .end = on_end,
-        .user = d,
     };
-    const enum engine_end end = engine_live_open(d->session.host->engine, &options, &d->live);
-    if (end == ENGINE_OK)
-        return 0;
-    err->status = engine_end_http(end);
-    snprintf(err->message, sizeof err->message, "%s", engine_end_text(end));
-    return -1;
+    const uint32_t heard = c->multichannel ? c->channels : 1;
+    d->heard = heard;
+    atomic_init(&d->open, heard);
+    for (uint32_t i = 0; i < heard; i++) {
+        d->channels[i] = (struct channel){d, i, NULL};
+        options.channel = c->multichannel ? i + 1 : 0;
+        options.user = &d->channels[i];
+        const enum engine_end end =
+            engine_live_open(d->session.host->engine, &options, &d->channels[i].live);
+        if (end != ENGINE_OK) {
+            err->status = engine_end_http(end);
+            snprintf(err->message, sizeof err->message, "%s", engine_end_text(end));
+            return -1;
+        }
+    }
+    d->packet = c->encoding == DEEPGRAM_OPUS ? malloc(2 + PACKET_MAX) : NULL;
+    if (c->encoding == DEEPGRAM_OPUS && !d->packet) {
+        *err = (struct deepgram_error){503, "out of memory"};
+        return -1;
+    }
+    return 0;
 }
 
 struct session *session_deepgram_open(const struct session_host *host, const struct head *head,
@@ -202,7 +302,7 @@ struct session *session_deepgram_open(const struct session_host *host, const str
     struct tm utc;
     strftime(d->created, sizeof d->created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     if (check_protocol(head->protocol, &err) == 0 && read_query(d, query, &err) == 0 &&
-        open_live(d, &err) == 0)
+        open_channels(d, &err) == 0)
         return &d->session;
     refuse(ret_refusal, &err, id);
     close_session(&d->session);

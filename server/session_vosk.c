@@ -186,7 +186,7 @@ static void text(struct session *session, const char *message, size_t length)
     case VOSK_BAD:
         /* The dialect has no message for errors. A close reason holds 123 bytes. */
         log_info("refused a message", "id=%s reason=\"%s\"", session->id, err.message);
-        session_end_text(session, 1003, err.message);
+        session_end(session, 1003, err.message);
         break;
     }
 }

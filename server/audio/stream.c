@@ -164,14 +164,14 @@ static long pull_raw(struct stream *stream, float *mono, size_t room, struct rec
     }
     const size_t most = room * raw_frame_bytes(&stream->raw);
     size_t now = stream->bytes.count < most ? stream->bytes.count : most;
-    if (now > stream->data_left) { /* what follows the sound in a WAV is not sound */
-        bytes_take(&stream->bytes, now - (size_t)stream->data_left);
+    if (now > stream->data_left)
         now = (size_t)stream->data_left;
-    }
     const size_t made = now ? raw_push(&stream->raw, bytes_front(&stream->bytes), now, mono) : 0;
     bytes_take(&stream->bytes, now);
     if (stream->data_left != UINT64_MAX)
         stream->data_left -= now;
+    if (!stream->data_left) /* what follows the sound in a WAV is not sound */
+        bytes_take(&stream->bytes, stream->bytes.count);
     return (long)made;
 }
 

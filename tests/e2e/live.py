@@ -35,7 +35,7 @@ class Heard:
 
 
 def connect(daemon, **query):
-    words = urllib.parse.urlencode({**QUERY, **query})
+    words = urllib.parse.urlencode({k: v for k, v in {**QUERY, **query}.items() if v is not None})
     return websockets.connect(f"{daemon.ws}/v1/listen?{words}", max_size=None, compression=None,
                               additional_headers={"Authorization": "Token any"})
 

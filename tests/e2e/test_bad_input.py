@@ -192,7 +192,7 @@ LISTEN = "/v1/listen?encoding=linear16&sample_rate=16000"
 
 
 @pytest.mark.parametrize("path, version, status", [
-    (LISTEN, 8, 426), ("/v1/nothing", 13, 404), ("/v1/listen", 13, 400), ("/v1/audio/transcriptions", 13, 404),
+    (LISTEN, 8, 426), ("/v1/nothing", 13, 404), ("/v1/listen?encoding=linear16", 13, 400), ("/v1/audio/transcriptions", 13, 404),
 ])
 def test_a_bad_upgrade_is_refused_as_http(daemon, path, version, status):
     got = exchange(daemon, UPGRADE.format(path, version).encode())

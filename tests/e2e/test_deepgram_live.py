@@ -29,7 +29,7 @@ def test_a_microphone_is_answered_while_it_speaks_and_after(daemon, clip, bounds
     for m in heard.results():
         words = m["channel"]["alternatives"][0]["words"]
         assert m["channel_index"] == [0, 1]
-        assert " ".join(w["word"] for w in words) == m["channel"]["alternatives"][0]["transcript"]
+        assert " ".join(w["punctuated_word"] for w in words) == m["channel"]["alternatives"][0]["transcript"]
         assert all(m["start"] - 0.001 <= w["start"] <= w["end"] <= m["start"] + m["duration"] + 0.001 for w in words)
         assert m["metadata"]["request_id"]
     metadata = heard.metadata()
@@ -168,7 +168,8 @@ def test_a_client_that_says_nothing_is_let_go_after_ten_seconds(daemon):
 @pytest.mark.parametrize("query, word", [
     ({"encoding": "morse"}, "linear16"), ({"sample_rate": 7}, "sample_rate"),
     ({"channels": 0}, "channels"), ({"endpointing": "soon"}, "endpointing"),
-    ({"interim_results": "maybe"}, "interim_results"),
+    ({"interim_results": "maybe"}, "interim_results"), ({"multichannel": "2"}, "multichannel"),
+    ({"utterance_end_ms": 10}, "utterance_end_ms"), ({"callback": "http://localhost/"}, "callback"),
 ])
 def test_a_bad_query_is_refused_before_the_upgrade(daemon, query, word):
     async def knock():

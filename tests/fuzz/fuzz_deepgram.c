@@ -17,7 +17,7 @@ static int query(struct deepgram_config *config, char *text, struct deepgram_err
         if (deepgram_query(config, pair, is ? is + 1 : "", err) < 0)
             return -1;
     }
-    return deepgram_check(config, 3, err);
+    return deepgram_check_live(config, 3, err);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
@@ -36,12 +36,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
         if (!body || err.status != 400 || !err.message[0])
             abort();
         free(body);
-    } else if (config.rate_hz < 8000 || config.channels < 1 || config.depth > 3) {
+    } else if ((config.encoding < DEEPGRAM_OPUS && config.rate_hz < 8000) || config.channels < 1 ||
+               config.depth > 3) {
         abort();
     }
     deepgram_config_finish(&config);
     free(text);
-    if (end)
-        deepgram_recv((const char *)end + 1, count - length - 1);
+    int channel;
+    if (end &&
+        deepgram_recv((const char *)end + 1, count - length - 1, &channel) > DEEPGRAM_UNKNOWN)
+        abort();
     return 0;
 }

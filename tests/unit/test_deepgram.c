@@ -5,7 +5,7 @@
 
 #include "deepgram.h"
 
-static const struct deepgram_source source = {"request", "uuid", "seed-a", "1"};
+static const struct deepgram_source source = {"request", "uuid", "seed-a", "1", 0, 1};
 
 static void a_usual_query_is_understood(void **state)
 {
@@ -21,7 +21,7 @@ static void a_usual_query_is_understood(void **state)
     deepgram_config_init(&c);
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         assert_int_equal(deepgram_query(&c, pairs[i][0], pairs[i][1], &err), 0);
-    assert_int_equal(deepgram_check(&c, 3, &err), 0);
+    assert_int_equal(deepgram_check_live(&c, 3, &err), 0);
     assert_int_equal(c.encoding, DEEPGRAM_MULAW);
     assert_int_equal(c.rate_hz, 8000);
     assert_int_equal(c.channels, 2);
@@ -51,8 +51,7 @@ static void what_is_wrong_is_named_with_what_is_allowed(void **state)
     static const struct {
         const char *key, *value, *says;
     } rows[] = {
-        {"encoding", "morse", "linear16, linear32, mulaw or alaw"},
-        {"encoding", NULL, "encoding is required"},
+        {"encoding", "morse", "linear16, linear32, mulaw, alaw, opus or ogg-opus"},
         {"sample_rate", NULL, "sample_rate is required"},
         {"sample_rate", "7999", "8000 to 192000"},
         {"sample_rate", "16000.0", "8000 to 192000"},
@@ -67,7 +66,11 @@ static void what_is_wrong_is_named_with_what_is_allowed(void **state)
         {"depth", "4", "1 to 3"},
         {"depth", "0", "1 to 3"},
         {"depth", "", "1 to 3"},
-        {"multichannel", "true", "not supported"},
+        {"multichannel", "both", "true or false"},
+        {"vad_events", "1", "true or false"},
+        {"utterance_end_ms", "999", "1000 to 5000"},
+        {"utterance_end_ms", "1000", "interim_results=true"},
+        {"utt_split", "soon", "0.1 to 60"},
         {"callback", "here", "not supported"},
     };
 
@@ -80,7 +83,7 @@ static void what_is_wrong_is_named_with_what_is_allowed(void **state)
         if (strcmp(rows[i].key, "sample_rate") != 0)
             deepgram_query(&c, "sample_rate", "16000", &err);
         const int asked = rows[i].value ? deepgram_query(&c, rows[i].key, rows[i].value, &err) : 0;
-        assert_int_equal(asked < 0 ? asked : deepgram_check(&c, 3, &err), -1);
+        assert_int_equal(asked < 0 ? asked : deepgram_check_live(&c, 3, &err), -1);
         assert_int_equal(err.status, 400);
         if (!strstr(err.message, rows[i].says) || !strstr(err.message, rows[i].key))
             fail_msg("row %zu: \"%s\" does not say \"%s\"", i, err.message, rows[i].says);
@@ -128,8 +131,48 @@ static void only_whole_control_messages_count(void **state)
         {"", DEEPGRAM_UNKNOWN},
     };
 
+    int channel;
+
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        assert_int_equal(deepgram_recv(rows[i].text, strlen(rows[i].text)), rows[i].expect);
+        assert_int_equal(deepgram_recv(rows[i].text, strlen(rows[i].text), &channel),
+                         rows[i].expect);
+}
+
+static void a_finalize_may_name_its_channel(void **state)
+{
+    static const struct {
+        const char *text;
+        int channel;
+    } rows[] = {
+        {"{\"type\":\"Finalize\"}", -1},
+        {"{\"type\":\"Finalize\",\"channel\":1}", 1},
+        {"{\"type\":\"Finalize\",\"channel\":-3}", -1},
+        {"{\"type\":\"Finalize\",\"channel\":\"1\"}", -1},
+        {"{\"type\":\"Finalize\",\"channel\":99999999999}", -1},
+    };
+    int channel;
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(deepgram_recv(rows[i].text, strlen(rows[i].text), &channel),
+                         DEEPGRAM_FINALIZE);
+        assert_int_equal(channel, rows[i].channel);
+    }
+}
+
+static void a_container_needs_no_encoding(void **state)
+{
+    struct deepgram_config c;
+    struct deepgram_error err;
+
+    deepgram_config_init(&c);
+    assert_int_equal(deepgram_check_live(&c, 3, &err), 0);
+    assert_int_equal(c.encoding, DEEPGRAM_CONTAINER);
+    assert_int_equal(deepgram_query(&c, "encoding", "ogg-opus", &err), 0);
+    assert_int_equal(c.encoding, DEEPGRAM_CONTAINER);
+    assert_int_equal(deepgram_query(&c, "encoding", "opus", &err), 0);
+    assert_int_equal(deepgram_check_live(&c, 3, &err), 0);
+    c.channels = 3;
+    assert_int_equal(deepgram_check_live(&c, 3, &err), -1);
 }
 
 static void expect(char *text, const char *wanted)
@@ -147,7 +190,7 @@ static void expect(char *text, const char *wanted)
 
 static void results_have_the_fields_of_the_contract(void **state)
 {
-    static const struct update_word words[] = {{"one", 17600, 24000, 0.5f},
+    static const struct update_word words[] = {{"One,", 17600, 24000, 0.5f},
                                                {"two", 24000, 30400, 1}};
     struct update u = {.span = {16000, 32000, words, 2, -0.1f, 0.5f, {3, 0, "default"}},
                        .final = true,
@@ -156,9 +199,9 @@ static void results_have_the_fields_of_the_contract(void **state)
     expect(deepgram_results(&u, &source),
            "{\"type\":\"Results\",\"channel_index\":[0,1],\"duration\":1.0,\"start\":1.0,"
            "\"is_final\":true,\"speech_final\":true,\"from_finalize\":false,\"channel\":"
-           "{\"alternatives\":[{\"transcript\":\"one two\",\"confidence\":0.75,\"words\":["
+           "{\"alternatives\":[{\"transcript\":\"One, two\",\"confidence\":0.75,\"words\":["
            "{\"word\":\"one\",\"start\":1.1,\"end\":1.5,\"confidence\":0.5,\"punctuated_word\":"
-           "\"one\"},{\"word\":\"two\",\"start\":1.5,\"end\":1.9,\"confidence\":1.0,"
+           "\"One,\"},{\"word\":\"two\",\"start\":1.5,\"end\":1.9,\"confidence\":1.0,"
            "\"punctuated_word\":\"two\"}]}]},\"metadata\":{\"request_id\":\"request\","
            "\"model_uuid\":\"uuid\",\"model_info\":{\"name\":\"seed-a\",\"version\":\"1\","
            "\"arch\":\"foldscribe\"},\"depth\":{\"used\":3,\"asked\":null,\"reason\":\"default\"}},"
@@ -174,6 +217,16 @@ static void only_a_final_can_end_an_utterance(void **state)
     assert_non_null(strstr(text, "\"speech_final\":false"));
     assert_non_null(strstr(text, "\"transcript\":\"\""));
     free(text);
+}
+
+static void voices_and_gaps_are_told_by_channel(void **state)
+{
+    const struct deepgram_source right = {"request", "uuid", "seed-a", "1", 1, 2};
+
+    expect(deepgram_speech_started(24000, &right),
+           "{\"type\":\"SpeechStarted\",\"channel\":[1,2],\"timestamp\":1.5}");
+    expect(deepgram_utterance_end(16008, &right),
+           "{\"type\":\"UtteranceEnd\",\"channel\":[1,2],\"last_word_end\":1.001}");
 }
 
 static void metadata_closes_a_stream(void **state)
@@ -206,6 +259,9 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_named_with_what_is_allowed),
         cmocka_unit_test(a_term_is_taken_whole_or_refused),
         cmocka_unit_test(only_whole_control_messages_count),
+        cmocka_unit_test(a_finalize_may_name_its_channel),
+        cmocka_unit_test(a_container_needs_no_encoding),
+        cmocka_unit_test(voices_and_gaps_are_told_by_channel),
         cmocka_unit_test(results_have_the_fields_of_the_contract),
         cmocka_unit_test(only_a_final_can_end_an_utterance),
         cmocka_unit_test(metadata_closes_a_stream),
