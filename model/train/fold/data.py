@@ -101,13 +101,16 @@ def batches(speech, ids, seconds, rng):
     return out
 
 
-def endless(speech, ids, seconds, seed, curriculum):
-    """Batches for ever. curriculum(): longest utterance (s) allowed now; shorter ones come first."""
+def endless(speech, ids, seconds, seed, curriculum, rank=0, of=1):
+    """Batches for ever. curriculum(): longest utterance (s) allowed now; shorter ones come first.
+    Of every so many batches the one at rank: members of a team see different ones."""
     rng = random.Random(seed)
     while True:
         allowed = curriculum()
         now = [i for i in ids if speech.seconds(i) <= allowed]
-        for batch in batches(speech, now, seconds, rng):
+        for turn, batch in enumerate(batches(speech, now, seconds, rng)):
+            if turn % of != rank:
+                continue
             if curriculum() > allowed * 1.5:
                 break
             yield batch

@@ -70,12 +70,13 @@ class WaveStem(nn.Module):
         # conv1 as a matrix product over windows: [B, T1, 127] x [127, d]
         h = torch.tanh(F.linear(wave.unfold(1, 127, 64), self.conv1.weight[:, 0]))
         with torch.autocast(h.device.type, enabled=False):
-            h = h.float()
-            mask = (torch.arange(h.shape[1], device=h.device)[None] < frames1[:, None])[..., None]
+            inside = torch.arange(h.shape[1], device=h.device)[None] < frames1[:, None]
+            h = h.float() * inside[..., None]
             n = frames1[:, None, None] * h.shape[2]
-            mean = (h * mask).sum((1, 2), keepdim=True) / n
-            var = (((h - mean) * mask) ** 2).sum((1, 2), keepdim=True) / n
-            h = (h - mean) * torch.rsqrt(var + self.norm.eps) * self.norm.weight + self.norm.bias
+            mean = h.sum((1, 2), keepdim=True) / n
+            var = h.square().sum((1, 2), keepdim=True) / n - mean ** 2
+            gain = torch.rsqrt(var + self.norm.eps) * self.norm.weight
+            h = torch.addcmul(self.norm.bias - mean * gain, h, gain)
         h = F.gelu(self.conv2(h.transpose(1, 2)))
         h = F.gelu(self.conv3(h))
         return h.transpose(1, 2), stem_frames(samples)

@@ -1,0 +1,65 @@
+"""Who updates what: Muon for the matrices of blocks, AdamW for everything else.
+
+Muon (K. Jordan 2024; update sizes matched to AdamW's as in arXiv 2502.16982) orthogonalises the
+momentum of a matrix, so that rare directions learn as fast as common ones. What is new or small
+(head, feedback, norms, gains, biases, depthwise taps) stays with AdamW.
+
+State is kept by parameter name, so a run may resume with another number of processes.
+"""
+
+import torch
+
+
+def groups(model, lr, muon=True):
+    """-> list of (kind, peak learning rate, weight decay, {name: parameter}). The stem stays as it is."""
+    kinds = {("muon", 1.0): {}, ("adam", 1.0): {}, ("adam", 2.5): {}, ("adam", 5.0): {}}
+    for name, p in model.named_parameters():
+        if name.startswith("frontend."):
+            p.requires_grad_(False)
+        elif name.startswith("blocks.") and (name.endswith(".scale") or ".norm_" in name):
+            kinds["adam", 5.0][name] = p  # what tells unfolds apart
+        elif name.startswith(("exit.head", "feedback.")):
+            kinds["adam", 2.5][name] = p
+        elif muon and p.ndim == 2 and name.startswith(("blocks.", "prelude.")):
+            kinds["muon", 1.0][name] = p
+        else:
+            kinds["adam", 1.0][name] = p
+    return [(kind, lr * times, 0.0 if times == 5.0 else 0.01, named) for (kind, times), named in kinds.items() if named]
+
+
+class Optimiser:
+    """Updates a share of the parameters: those at rank, rank + of, ... by falling size."""
+
+    def __init__(self, model, lr, muon=True, rank=0, of=1):
+        chosen = groups(model, lr, muon)
+        order = sorted(((kind != "muon", -p.numel(), name) for kind, _, _, named in chosen
+                        for name, p in named.items()))
+        mine = {name for _, _, name in order[rank::of]}
+        self.named, self.parts = {}, []
+        for kind, peak, decay, named in chosen:
+            named = {name: p for name, p in named.items() if name in mine}
+            if not named:
+                continue
+            self.named.update(named)
+            group = [{"params": list(named.values()), "peak": peak, "weight_decay": decay}]
+            self.parts.append(torch.optim.Muon(group, lr=peak, momentum=0.95, adjust_lr_fn="match_rms_adamw")
+                              if kind == "muon" else torch.optim.AdamW(group, lr=peak, betas=(0.9, 0.98)))
+
+    def step(self, share):
+        """share: of the peak learning rates."""
+        for part in self.parts:
+            for group in part.param_groups:
+                group["lr"] = group["peak"] * share
+            part.step()
+
+    def state(self):
+        """{name: state of its optimiser}"""
+        return {name: part.state[p] for part in self.parts for name, p in self.named.items() if p in part.state}
+
+    def load(self, state):
+        for part in self.parts:
+            inside = {id(p) for group in part.param_groups for p in group["params"]}
+            for name, p in self.named.items():
+                if name in state and id(p) in inside:
+                    part.state[p] = {k: v.to(p.device) if torch.is_tensor(v) and v.ndim else v
+                                     for k, v in state[name].items()}
