@@ -258,7 +258,7 @@ static double mean_confidence(const struct update_word *words, size_t count)
     return count ? round(sum / (double)count * 1000) / 1000 : 0;
 }
 
-static json_t *alternative(const struct update_word *words, size_t count)
+json_t *deepgram_alternative(const struct update_word *words, size_t count)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++)
@@ -270,7 +270,7 @@ static json_t *alternative(const struct update_word *words, size_t count)
     return result;
 }
 
-static json_t *depth_json(const struct update_depth *depth)
+json_t *deepgram_depth(const struct update_depth *depth)
 {
     return json_pack("{s:i, s:o, s:s}", "used", (int)depth->used, "asked",
                      depth->asked ? json_integer(depth->asked) : json_null(), "reason",
@@ -280,16 +280,17 @@ static json_t *depth_json(const struct update_depth *depth)
 char *deepgram_results(const struct update *u, const struct deepgram_source *source)
 {
     const struct update_span *span = &u->span;
-    return dump(json_pack(
-        "{s:s, s:[i,i], s:f, s:f, s:b, s:b, s:b, s:{s:[o]}, s:{s:s, s:s, s:{s:s, "
-        "s:s, s:s}, s:o}, s:o}",
-        "type", "Results", "channel_index", (int)source->channel, (int)source->channels, "duration",
-        seconds(span->end_samples - span->start_samples), "start", seconds(span->start_samples),
-        "is_final", u->final, "speech_final", u->final && u->endpoint, "from_finalize",
-        u->from_flush, "channel", "alternatives", alternative(span->words, span->words_count),
-        "metadata", "request_id", source->request_id, "model_uuid", source->model_id, "model_info",
-        "name", source->model, "version", source->version, "arch", "foldscribe", "depth",
-        depth_json(&span->depth), "depth", depth_json(&span->depth)));
+    return dump(
+        json_pack("{s:s, s:[i,i], s:f, s:f, s:b, s:b, s:b, s:{s:[o]}, s:{s:s, s:s, s:{s:s, "
+                  "s:s, s:s}, s:o}, s:o}",
+                  "type", "Results", "channel_index", (int)source->channel, (int)source->channels,
+                  "duration", seconds(span->end_samples - span->start_samples), "start",
+                  seconds(span->start_samples), "is_final", u->final, "speech_final",
+                  u->final && u->endpoint, "from_finalize", u->from_flush, "channel",
+                  "alternatives", deepgram_alternative(span->words, span->words_count), "metadata",
+                  "request_id", source->request_id, "model_uuid", source->model_id, "model_info",
+                  "name", source->model, "version", source->version, "arch", "foldscribe", "depth",
+                  deepgram_depth(&span->depth), "depth", deepgram_depth(&span->depth)));
 }
 
 char *deepgram_speech_started(int64_t at_samples, const struct deepgram_source *source)

@@ -1,8 +1,6 @@
 /* openai.c - see openai.h; the contract is the official SDKs' (openai-node 6, openai-python 3). */
 #include "openai.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdarg.h>
@@ -15,8 +13,6 @@
 #include "utf8.h"
 
 #define INVALID "invalid_request_error"
-
-static const char *const formats[] = {"json", "text", "verbose_json", "srt", "vtt"};
 
 int openai_fail(struct openai_error *err, int status, const char *type, const char *code,
                 const char *param, const char *format, ...)
@@ -33,177 +29,13 @@ int openai_fail(struct openai_error *err, int status, const char *type, const ch
     return -1;
 }
 
-/* ---- requests ---------------------------------------------------------------------------- */
-
-void openai_request_init(struct openai_request *request)
-{
-    *request = (struct openai_request){.segments = true};
-}
-
-void openai_request_finish(struct openai_request *request)
-{
-    for (size_t i = 0; i < request->boosts_count; i++)
-        free(request->boosts[i]);
-    request->boosts_count = 0;
-}
-
-/* key, key[], key[0]: the SDKs differ. */
-static bool is_list(const char *name, const char *key)
-{
-    const size_t length = strlen(key);
-    return strncmp(name, key, length) == 0 && (name[length] == '\0' || name[length] == '[');
-}
-
-static int add_boost(struct openai_request *request, const char *text, size_t length,
-                     struct openai_error *err)
-{
-    while (length && isspace((unsigned char)*text))
-        text++, length--;
-    while (length && isspace((unsigned char)text[length - 1]))
-        length--;
-    if (!length)
-        return 0;
-    if (request->boosts_count == OPENAI_BOOSTS)
-        return openai_fail(err, 400, INVALID, "too_many_keywords", "keywords",
-                           "at most %d keywords are allowed", OPENAI_BOOSTS);
-    if (length > OPENAI_BOOST_BYTES)
-        return openai_fail(err, 400, INVALID, "string_above_max_length", "keywords",
-                           "a keyword has %zu bytes: at most %d are allowed", length,
-                           OPENAI_BOOST_BYTES);
-    char *copy = strndup(text, length);
-    if (!copy)
-        return openai_fail(err, 500, "server_error", NULL, NULL, "out of memory");
-    request->boosts[request->boosts_count++] = copy;
-    return 0;
-}
-
-/* A list inside one value: commas or line ends between entries. */
-static int add_boosts(struct openai_request *request, const char *text, struct openai_error *err)
-{
-    while (*text) {
-        const size_t length = strcspn(text, ",\n");
-        if (add_boost(request, text, length, err) != 0)
-            return -1;
-        text += length + (text[length] != '\0');
-    }
-    return 0;
-}
-
-static int set_format(struct openai_request *request, const char *text, struct openai_error *err)
-{
-    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
-        if (strcmp(text, formats[i]) == 0) {
-            request->format = (enum openai_format)i;
-            return 0;
-        }
-    return openai_fail(
-        err, 400, INVALID, "unsupported_value", "response_format",
-        "response_format '%.40s' is not supported: use json, text, verbose_json, srt or vtt", text);
-}
-
-static int set_field(struct openai_request *request, const char *name, const char *text,
-                     struct openai_error *err)
-{
-    if (strcmp(name, "model") == 0) {
-        if (strlen(text) >= sizeof request->model)
-            return openai_fail(err, 404, INVALID, "model_not_found", "model",
-                               "the model name is too long");
-        strcpy(request->model, text);
-        request->has_model = true;
-        return 0;
-    }
-    if (strcmp(name, "response_format") == 0)
-        return set_format(request, text, err);
-    if (strcmp(name, "depth") == 0) {
-        const bool fits = strlen(text) < sizeof request->depth_text;
-        strcpy(request->depth_text, fits ? text : "(long)");
-        request->has_depth = true;
-        return 0;
-    }
-    if (is_list(name, "timestamp_granularities")) {
-        if (strcmp(text, "word") != 0 && strcmp(text, "segment") != 0)
-            return openai_fail(err, 400, INVALID, "unsupported_value", "timestamp_granularities",
-                               "'%.40s' is not a granularity: use word or segment", text);
-        request->words |= strcmp(text, "word") == 0;
-        return 0;
-    }
-    if (strcmp(name, "stream") == 0 && strcmp(text, "true") == 0)
-        return openai_fail(
-            err, 400, INVALID, "unsupported_value", "stream",
-            "stream=true is not supported by this server: leave it out or send false");
-    if (strcmp(name, "temperature") == 0) {
-        char *end;
-        const double value = strtod(text, &end);
-        if (end == text || *end || !(value >= 0 && value <= 1))
-            return openai_fail(err, 400, INVALID, "invalid_value", "temperature",
-                               "temperature must be a number from 0 to 1");
-        return 0;
-    }
-    if (is_list(name, "keywords") || is_list(name, "hotwords"))
-        return add_boosts(request, text, err);
-    return 0;
-}
-
-int openai_request_field(struct openai_request *request, const char *name, const char *value,
-                         size_t length, struct openai_error *err)
-{
-    if (memchr(value, '\0', length))
-        return openai_fail(err, 400, INVALID, "invalid_value", name, "the field holds a zero byte");
-    char *text = strndup(value, length);
-    if (!text)
-        return openai_fail(err, 500, "server_error", NULL, NULL, "out of memory");
-    const int result = set_field(request, name, text, err);
-    free(text);
-    return result;
-}
-
-static bool is_served(const struct openai_catalog *catalog, const char *name, size_t length)
+bool openai_serves(const struct openai_catalog *catalog, const char *name, size_t length)
 {
     const char *const names[] = {catalog->seed, "foldscribe", "whisper-1"};
     for (size_t i = 0; i < 3; i++)
         if (strlen(names[i]) == length && strncmp(names[i], name, length) == 0)
             return true;
     return false;
-}
-
-static int set_depth(struct openai_request *request, const char *text, const char *param,
-                     uint32_t unfolds, struct openai_error *err)
-{
-    char *end;
-    errno = 0;
-    const unsigned long depth = strtoul(text, &end, 10);
-    if (!isdigit((unsigned char)*text) || *end || errno || depth < 1 || depth > unfolds)
-        return openai_fail(err, 400, INVALID, "invalid_value", param,
-                           "depth '%s' is out of range: this model has depths 1 to %u", text,
-                           unfolds);
-    request->depth = (uint32_t)depth;
-    return 0;
-}
-
-int openai_request_check(struct openai_request *request, const struct openai_catalog *catalog,
-                         struct openai_error *err)
-{
-    if (!request->has_file)
-        return openai_fail(
-            err, 400, INVALID, "missing_required_parameter", "file",
-            "the form has no part named 'file' with a filename: send the audio there");
-    if (!request->has_model)
-        return openai_fail(err, 400, INVALID, "missing_required_parameter", "model",
-                           "the form has no field 'model': use foldscribe, whisper-1 or %s",
-                           catalog->seed);
-    const char *at = strrchr(request->model, '@');
-    const size_t length = at ? (size_t)(at - request->model) : strlen(request->model);
-    if (!is_served(catalog, request->model, length))
-        return openai_fail(err, 404, INVALID, "model_not_found", "model",
-                           "the model '%.80s' does not exist: use foldscribe, whisper-1 or %s, "
-                           "with @1 to @%u for a depth",
-                           request->model, catalog->seed, catalog->unfolds);
-    if (at && set_depth(request, at + 1, "model", catalog->unfolds, err) != 0)
-        return -1;
-    /* Where both are given, the field says it more plainly than the name. */
-    if (request->has_depth)
-        return set_depth(request, request->depth_text, "depth", catalog->unfolds, err);
-    return 0;
 }
 
 /* ---- responses --------------------------------------------------------------------------- */
@@ -281,6 +113,23 @@ static json_t *segments_json(const struct update_transcript *t)
     return segments;
 }
 
+/* CTC has no tokens as OpenAI means them: words stand for them. */
+static json_t *logprobs_json(const struct update_transcript *t)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < t->spans_count; i++)
+        for (size_t j = 0; j < t->spans[i].words_count; j++) {
+            const struct update_word *w = &t->spans[i].words[j];
+            json_t *bytes = json_array();
+            for (const char *c = w->text; *c; c++)
+                json_array_append_new(bytes, json_integer((unsigned char)*c));
+            const double p = w->confidence > 1e-6f ? (double)w->confidence : 1e-6;
+            json_array_append_new(list, json_pack("{s:s, s:f, s:o}", "token", w->text, "logprob",
+                                                  round(log(p) * 1e4) / 1e4, "bytes", bytes));
+        }
+    return list;
+}
+
 static char *json_response(const struct openai_request *request, const struct update_transcript *t)
 {
     char *text = join(t->spans, t->spans_count);
@@ -290,6 +139,8 @@ static char *json_response(const struct openai_request *request, const struct up
         json_pack("{s:s, s:{s:s, s:f}, s:o}", "text", text, "usage", "type", "duration", "seconds",
                   seconds(t->duration_samples), "depth", depth_json(&t->depth));
     free(text);
+    if (body && request->logprobs && request->format == OPENAI_JSON)
+        json_object_set_new(body, "logprobs", logprobs_json(t));
     if (body && request->format == OPENAI_VERBOSE_JSON) {
         json_object_set_new(body, "task", json_string("transcribe"));
         json_object_set_new(body, "language", json_string("english"));
@@ -370,7 +221,7 @@ char *openai_models(const struct openai_catalog *catalog)
 
 char *openai_model(const struct openai_catalog *catalog, const char *id, struct openai_error *err)
 {
-    if (!is_served(catalog, id, strlen(id))) {
+    if (!openai_serves(catalog, id, strlen(id))) {
         openai_fail(err, 404, INVALID, "model_not_found", "model",
                     "the model '%.80s' does not exist: there are foldscribe, whisper-1 and %s", id,
                     catalog->seed);

@@ -14,17 +14,25 @@ struct openai_catalog {
 
 enum openai_format { OPENAI_JSON, OPENAI_TEXT, OPENAI_VERBOSE_JSON, OPENAI_SRT, OPENAI_VTT };
 
-#define OPENAI_BOOSTS      200
-#define OPENAI_BOOST_BYTES 200 /* of one keyword */
+#define OPENAI_BOOSTS         200
+#define OPENAI_BOOST_BYTES    200 /* of one keyword */
+#define OPENAI_WEIGHT         4.0f
+#define OPENAI_PROMPT_WEIGHT  1.5f
+#define OPENAI_PAUSE_LEAST_MS 200
+#define OPENAI_PAUSE_MOST_MS  10000
 
 struct openai_request {
     char model[96];
     enum openai_format format;
     bool has_model, has_file, words, segments;
+    bool stream;       /* answer bit by bit */
+    bool logprobs;     /* asked for with include[] */
+    uint32_t pause_ms; /* that cuts a recording; 0: not said */
     bool has_depth;
     char depth_text[16];         /* the form field, compared with the model's depths by check */
     uint32_t depth;              /* asked for, known after check; 0: not */
-    char *boosts[OPENAI_BOOSTS]; /* hotwords and keywords, owned */
+    char *boosts[OPENAI_BOOSTS]; /* hotwords, keywords and words of the prompt, owned */
+    float weights[OPENAI_BOOSTS];
     size_t boosts_count;
 };
 
@@ -59,6 +67,18 @@ char *openai_error_body(const struct openai_error *err);
  * is one statement. */
 int openai_fail(struct openai_error *err, int status, const char *type, const char *code,
                 const char *param, const char *format, ...) __attribute__((format(printf, 6, 7)));
+
+/* Does the catalog have a model of this name [length]? */
+bool openai_serves(const struct openai_catalog *catalog, const char *name, size_t length);
+
+/* ---- stream=true: server-sent events, to be freed; NULL when out of memory ------------------ */
+
+/* The text of one more span. Deltas are only appended: all of them are the text. */
+char *openai_stream_delta(const struct update_span *span, bool first);
+char *openai_stream_done(const struct openai_request *request,
+                         const struct update_transcript *transcript);
+/* Something went wrong after the first event. */
+char *openai_stream_error(const struct openai_error *err);
 
 char *openai_models(const struct openai_catalog *catalog);
 /* NULL with *err (404) when there is no such model. */

@@ -27,9 +27,11 @@
 struct engine_batch {
     struct engine_batch *next; /* {engine->lock} */
     struct engine *engine;
-    struct queue_work work; /* the token */
+    struct queue_work work;                                   /* the token */
+    void (*tell)(void *user, const struct update_span *span); /* NULL or the client's span() */
     void (*done)(void *user, const struct engine_result *result);
     void *user;
+    uint32_t channel, endpointing_ms;
     struct update_depth depth;
     struct hotwords *hotwords;
     atomic_bool cancelled;
@@ -50,6 +52,8 @@ struct engine_batch {
     struct recording_note note;  /* {lock} its detail */
     struct update_span *spans;   /* {lock} [spans_count], in order; room for spans_room */
     size_t spans_count, spans_room;
+    size_t told;  /* {lock} of them, to tell() */
+    bool telling; /* {lock} by some worker */
 };
 
 static void batch_free(struct engine_batch *batch)
@@ -102,11 +106,13 @@ static void batch_finish(struct engine_batch *batch)
         .spans_count = batch->spans_count,
         .duration_samples = batch->recording ? recording_position(batch->recording) : 0,
         .depth = batch->depth};
-    const struct engine_result result = {.end = batch->end,
-                                         .detail = batch->note.text[0] ? batch->note.text : NULL,
-                                         .transcript = batch->end == ENGINE_OK ? &transcript : NULL,
-                                         .queue_ms = batch->queue_ms,
-                                         .compute_ms = batch->compute_ms};
+    const struct engine_result result = {
+        .end = batch->end,
+        .detail = batch->note.text[0] ? batch->note.text : NULL,
+        .transcript = batch->end == ENGINE_OK ? &transcript : NULL,
+        .channels = batch->recording ? recording_channels(batch->recording) : 0,
+        .queue_ms = batch->queue_ms,
+        .compute_ms = batch->compute_ms};
 
     pthread_mutex_lock(&engine->lock);
     for (struct engine_batch **b = &engine->batches; *b; b = &(*b)->next)
@@ -156,13 +162,15 @@ static bool batch_begin(struct engine_batch *batch)
     batch->queue_ms = queue_now_ms() - batch->started_ms;
     pthread_mutex_unlock(&batch->lock);
     batch->fd = -1;
-    const int error = recording_open(&batch->recording, fd,
-                                     options->max_audio_ms * (UPDATE_RATE_HZ / 1000), &note);
+    int error = recording_open(&batch->recording, fd,
+                               options->max_audio_ms * (UPDATE_RATE_HZ / 1000), &note);
+    if (!error)
+        error = recording_pick(batch->recording, batch->channel, &note);
     if (error) {
         batch_fail(batch, end_of(error), note.text);
         return false;
     }
-    if (endpoint_open(&batch->endpoint, PAUSE_MS, options->max_span_ms) < 0) {
+    if (endpoint_open(&batch->endpoint, batch->endpointing_ms, options->max_span_ms) < 0) {
         batch_fail(batch, ENGINE_FAILED, "out of memory");
         return false;
     }
@@ -227,6 +235,24 @@ static long batch_reserve(struct engine_batch *batch)
     return index;
 }
 
+/* Those that are recognised and whose turn it is. One worker at a time; it takes with it what
+ * others finish meanwhile. */
+static void tell_spans(struct engine_batch *batch)
+{
+    pthread_mutex_lock(&batch->lock);
+    const bool mine = batch->tell && !batch->telling;
+    batch->telling |= mine;
+    while (mine && batch->told < batch->spans_count && batch->spans[batch->told].depth.reason) {
+        const struct update_span span = batch->spans[batch->told++];
+        pthread_mutex_unlock(&batch->lock);
+        batch->tell(batch->user, &span);
+        pthread_mutex_lock(&batch->lock);
+    }
+    if (mine)
+        batch->telling = false;
+    pthread_mutex_unlock(&batch->lock);
+}
+
 static void batch_recognise(struct engine_batch *batch, size_t index, struct worker *worker)
 {
     struct worker_cost cost = {0};
@@ -245,6 +271,7 @@ static void batch_recognise(struct engine_batch *batch, size_t index, struct wor
     batch->compute_ms += queue_now_ms() - begun_ms;
     batch->spans[index] = span;
     pthread_mutex_unlock(&batch->lock);
+    tell_spans(batch);
 }
 
 static void batch_run(struct queue_work *work, struct worker *worker)
@@ -292,7 +319,10 @@ enum engine_end engine_batch_start(struct engine *engine, int fd,
     atomic_fetch_add(&engine->refs, 1);
     batch->fd = fd;
     batch->work.run = batch_run;
+    batch->tell = options->span;
     batch->done = options->done;
+    batch->channel = options->channel;
+    batch->endpointing_ms = options->endpointing_ms ? options->endpointing_ms : PAUSE_MS;
     batch->user = options->user;
     batch->depth = engine_depth(engine, options->depth);
     batch->holders = 1;

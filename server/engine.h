@@ -66,13 +66,18 @@ struct engine_result {
     enum engine_end end;
     const char *detail;                         /* plain text for the client, may be NULL */
     const struct update_transcript *transcript; /* when end is ENGINE_OK */
+    uint32_t channels;                          /* of the recording; 0: it was not opened */
     double queue_ms, compute_ms;
 };
 
 struct engine_batch_options {
     uint32_t depth;                      /* unfolds wanted, 1..R; 0: full depth */
+    uint32_t channel;                    /* the one that is heard, from 1; 0: all, mixed */
+    uint32_t endpointing_ms;             /* silence that ends a span; 0: default */
     const struct fold_hotword *hotwords; /* copied */
     size_t hotwords_count;
+    /* NULL or: every span in order, as soon as it and all before it are recognised. */
+    void (*span)(void *user, const struct update_span *span);
     void (*done)(void *user, const struct engine_result *result); /* exactly once */
     void *user;
 };

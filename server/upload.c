@@ -1,14 +1,12 @@
 /* upload.c - see upload.h. */
 #include "upload.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "spool.h"
 
 #define VALUE_MAX 65536 /* bytes of one text field */
 
@@ -28,48 +26,20 @@ void upload_finish(struct upload *u)
     u->fd = -1;
 }
 
-static int open_spool(const char *folder)
-{
-    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
-        char path[600];
-        snprintf(path, sizeof path, "%.500s/foldscribe-XXXXXX", folder);
-        fd = mkostemp(path, O_CLOEXEC);
-        if (fd >= 0)
-            unlink(path);
-    }
-    return fd;
-}
-
 /* Where the head of a part ends a read, libmicrohttpd's post processor calls without bytes first,
  * and then with offset 0 again: a part has begun only when it has bytes. */
 static int add_file(struct upload *u, const char *bytes, uint64_t offset, size_t count)
 {
-    if (u->fd < 0) {
-        u->fd = open_spool(u->folder);
-        if (u->fd < 0) {
-            log_error("cannot spool", "folder=%s error=%s", u->folder, strerror(errno));
-            return openai_fail(&u->error, 500, "server_error", NULL, NULL,
-                               "the server cannot store uploads now");
-        }
-    } else if (offset == 0 && count && u->file_bytes) {
+    if (u->fd >= 0 && offset == 0 && count && u->file_bytes)
         return openai_fail(&u->error, 400, "invalid_request_error", NULL, "file",
                            "there is more than one part named 'file'");
-    }
+    if (u->fd < 0)
+        u->fd = spool_open(u->folder);
+    if (u->fd < 0 || spool_write(u->fd, bytes, count) != 0)
+        return openai_fail(&u->error, 500, "server_error", NULL, NULL,
+                           "the server cannot store uploads now");
     u->request.has_file = true;
     u->file_bytes += count;
-    while (count) {
-        const ssize_t n = write(u->fd, bytes, count);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            log_error("cannot spool", "folder=%s error=%s", u->folder, strerror(errno));
-            return openai_fail(&u->error, 500, "server_error", NULL, NULL,
-                               "the server cannot store uploads now");
-        }
-        bytes += n;
-        count -= (size_t)n;
-    }
     return 0;
 }
 

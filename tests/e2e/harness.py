@@ -150,9 +150,9 @@ def clips():
                 for row in csv.DictReader(rows, delimiter="\t", quoting=csv.QUOTE_NONE)]
 
 
-def sox(*arguments):
+def sox(*arguments, stdin=None):
     """What sox writes to standard output."""
-    return subprocess.run(["sox", "-V1", *map(str, arguments)], check=True, capture_output=True).stdout
+    return subprocess.run(["sox", "-V1", *map(str, arguments)], check=True, capture_output=True, input=stdin).stdout
 
 
 def word_error_rate(pairs):

@@ -102,7 +102,7 @@ def test_heads_that_come_slowly_hold_nobody_up(daemon, clip):
 
 @pytest.mark.parametrize("method, path, status", [
     ("GET", "/v1/audio/transcriptions", 405), ("DELETE", "/v1/models", 405), ("PUT", "/healthz", 405),
-    ("GET", "/", 404), ("GET", "/v1/nothing", 404), ("POST", "/v1/chat/completions", 404),
+    ("GET", "/v1/nothing", 404), ("POST", "/v1/chat/completions", 404),
     ("GET", "/v1/models/../../etc/passwd", 404), ("GET", "/v1/models/%00", 404),
 ])
 def test_unknown_routes_and_methods_are_told(daemon, method, path, status):

@@ -7,6 +7,7 @@ import openai
 import pytest
 
 import harness
+import opus
 
 FORMATS_OF_TEXT = ["text", "srt", "vtt"]
 
@@ -176,6 +177,64 @@ def test_an_unknown_granularity_names_those_that_exist(client, clip):
 ], ids=["empty", "pdf", "text", "cut sound", "cut header", "no samples"])
 def test_what_is_not_audio_is_refused_by_name(client, file, words):
     refused(client, openai.BadRequestError, "file", *words, file=file)
+
+
+def events(client, file, **options):
+    return list(transcribe(client, file, stream=True, **options))
+
+
+def test_a_stream_of_events_appends_to_the_whole_text(client, clips):
+    gap = bytes(2 * 2 * harness.RATE)
+    file = wav(gap.join(c.pcm() for c in clips[:3]))
+    got = events(client, file)
+    deltas = [e for e in got if e.type == "transcript.text.delta"]
+    assert len(deltas) >= 3 and got[-1].type == "transcript.text.done"
+    assert "".join(e.delta for e in deltas) == got[-1].text == transcribe(client, file).text
+    assert got[-1].usage.type == "duration"
+
+
+def test_a_stream_of_silence_is_just_done(client):
+    got = events(client, wav(bytes(2 * 3 * harness.RATE)))
+    assert [e.type for e in got] == ["transcript.text.done"] and got[0].text == ""
+
+
+def test_a_stream_that_cannot_begin_is_an_ordinary_error(client):
+    with pytest.raises(openai.BadRequestError) as caught:
+        events(client, ("page.pdf", b"%PDF-1.7 " + bytes(4000)))
+    assert caught.value.body["param"] == "file"
+
+
+def test_a_stream_that_is_left_ends_its_work(daemon, client, clips):
+    file = wav((bytes(2 * 2 * harness.RATE)).join(c.pcm() for c in clips))
+    for _ in range(3):
+        stream = transcribe(client, file, stream=True)
+        assert next(iter(stream)).type == "transcript.text.delta"
+        stream.close()
+    assert transcribe(client, clips[0].path).text
+    assert daemon.status("/readyz") == 200
+
+
+def test_a_file_cut_in_the_middle_ends_its_stream_with_an_error(client, clips):
+    whole = wav((bytes(2 * 2 * harness.RATE)).join(c.pcm() for c in clips[:3]))[1]
+    flac = harness.sox("-t", "wav", "-", "-t", "flac", "-", stdin=whole)
+    with pytest.raises(openai.APIError):
+        events(client, ("cut.flac", flac[:len(flac) * 3 // 4]))
+
+
+def test_what_is_wanted_besides_text(client, clip):
+    answer = transcribe(client, clip.path, include=["logprobs"], language="en", temperature=0,
+                        prompt="A talk. Names: " + clip.text, chunking_strategy={"type": "server_vad", "silence_duration_ms": 400})
+    assert harness.word_error_rate([(clip.text, answer.text)]) < 0.5
+    assert " ".join(p.token for p in answer.logprobs) == answer.text
+    assert all(p.logprob <= 0 for p in answer.logprobs)
+
+
+def test_a_browsers_recording_is_heard(client, clip):
+    made = b"".join(opus.media_recorder(opus.encode(clip.pcm())))
+    answer = transcribe(client, ("blob", made))
+    assert harness.word_error_rate([(clip.text, answer.text)]) < 0.5
+    with pytest.raises(openai.BadRequestError):
+        transcribe(client, ("blob", made[:-7]))
 
 
 def test_translation_is_clearly_not_there(client, clip):

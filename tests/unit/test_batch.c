@@ -30,6 +30,63 @@ static void jobs_together_give_what_each_gives_alone(void **state)
     engine_close(engine);
 }
 
+struct told {
+    struct heard heard; /* first: done() writes here */
+    int64_t end_samples;
+    int count;
+    bool wrong;
+};
+
+static void on_span(void *user, const struct update_span *span)
+{
+    struct told *told = user;
+
+    told->wrong |= told->heard.over || span->start_samples < told->end_samples;
+    told->end_samples = span->end_samples;
+    told->count++;
+}
+
+static void spans_are_told_in_order_before_the_end(void **state)
+{
+    struct engine *engine = hearing_engine(3, 1, 2);
+    struct sound sound = hearing_join(0, 5, 1200);
+    struct told told = {.count = 0};
+    struct engine_batch *batch;
+
+    hearing_init(&told.heard);
+    struct engine_batch_options options = hearing_batch_options(&told.heard, 1);
+    options.span = on_span;
+    assert_int_equal(engine_batch_start(engine, hearing_spool_wav(&sound), &options, &batch),
+                     ENGINE_OK);
+    assert_true(hearing_wait_over(&told.heard));
+    assert_false(told.wrong);
+    assert_int_equal(told.count, told.heard.finals_count);
+    assert_true(told.count >= 5);
+    hearing_finish(&told.heard);
+    free(sound.pcm);
+    engine_close(engine);
+}
+
+static void a_channel_that_is_not_there_is_named(void **state)
+{
+    struct engine *engine = hearing_engine(1, 1, 2);
+    struct sound sound = hearing_join(0, 1, 100);
+    struct heard heard;
+    struct engine_batch *batch;
+
+    hearing_init(&heard);
+    struct engine_batch_options options = hearing_batch_options(&heard, 1);
+    options.channel = 2;
+    assert_int_equal(engine_batch_start(engine, hearing_spool_wav(&sound), &options, &batch),
+                     ENGINE_OK);
+    assert_true(hearing_wait_over(&heard));
+    assert_int_equal(heard.end, ENGINE_NOT_AUDIO);
+    assert_non_null(strstr(heard.detail, "no channel 2"));
+    hearing_finish(&heard);
+    free(sound.pcm);
+    engine_close(engine);
+}
+
 static void the_depth_asked_for_is_the_depth_used(void **state)
 {
     const uint32_t deepest = fold_model_info(hearing_model)->unfolds;
@@ -133,6 +190,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(jobs_together_give_what_each_gives_alone),
+        cmocka_unit_test(spans_are_told_in_order_before_the_end),
+        cmocka_unit_test(a_channel_that_is_not_there_is_named),
         cmocka_unit_test(the_depth_asked_for_is_the_depth_used),
         cmocka_unit_test(bad_recordings_end_with_a_reason),
         cmocka_unit_test(a_cancelled_job_is_told_so_once),

@@ -66,7 +66,15 @@ static void what_is_wrong_is_named_with_what_is_allowed(void **state)
          "verbose_json, srt or vtt"},
         {"foldscribe", "timestamp_granularities[]", "letter", 400, "timestamp_granularities",
          "word or segment"},
-        {"foldscribe", "stream", "true", 400, "stream", "not supported"},
+        {"foldscribe", "stream", "perhaps", 400, "stream", "true or false"},
+        {"foldscribe", "language", "de", 400, "language", "English (en)"},
+        {"foldscribe", "chunking_strategy", "none", 400, "chunking_strategy", "server_vad"},
+        {"foldscribe", "chunking_strategy[type]", "x", 400, "chunking_strategy", "server_vad"},
+        {"foldscribe", "chunking_strategy[silence_duration_ms]", "7", 400, "chunking_strategy",
+         "200 to 10000"},
+        {"foldscribe", "chunking_strategy",
+         "{\"type\":\"server_vad\",\"silence_duration_ms\":\"x\"}", 400, "chunking_strategy",
+         "200 to 10000"},
         {"foldscribe", "temperature", "2", 400, "temperature", "0 to 1"},
         {"foldscribe", "temperature", "nan", 400, "temperature", "0 to 1"},
     };
@@ -277,6 +285,120 @@ static void errors_have_the_shape_that_clients_parse(void **state)
     free(body);
 }
 
+static void what_a_pause_is_can_be_said_in_every_spelling(void **state)
+{
+    static const struct {
+        const char *field, *value;
+        uint32_t pause_ms;
+    } rows[] = {
+        {"chunking_strategy", "auto", 0},
+        {"chunking_strategy[type]", "server_vad", 0},
+        {"chunking_strategy[threshold]", "0.5", 0},
+        {"chunking_strategy[silence_duration_ms]", "500", 500},
+        {"chunking_strategy", "{\"type\":\"server_vad\",\"silence_duration_ms\":300}", 300},
+        {"language", "en-GB", 0},
+        {"language", "English", 0},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct openai_request r;
+        struct openai_error err;
+        assert_int_equal(ask(&r, "foldscribe", rows[i].field, rows[i].value, &err), 0);
+        assert_int_equal(r.pause_ms, rows[i].pause_ms);
+        openai_request_finish(&r);
+    }
+}
+
+static void longer_words_of_a_prompt_are_favoured_a_little(void **state)
+{
+    struct openai_request r;
+    struct openai_error err;
+    const char prompt[] = "Names: Hawkeye, \"Boolooroo\" and so on.";
+
+    openai_request_init(&r);
+    assert_int_equal(openai_request_field(&r, "keywords[]", "of", 2, &err), 0);
+    assert_int_equal(openai_request_field(&r, "prompt", prompt, strlen(prompt), &err), 0);
+    assert_int_equal(r.boosts_count, 4);
+    assert_string_equal(r.boosts[2], "Hawkeye");
+    assert_string_equal(r.boosts[3], "Boolooroo");
+    assert_true(r.weights[0] == OPENAI_WEIGHT && r.weights[3] == OPENAI_PROMPT_WEIGHT);
+    openai_request_finish(&r);
+}
+
+static const struct update_word said[] = {{"One,", 0, 8000, 1}, {"\"two\"", 8000, 16000, 0.5f}};
+static const struct update_span spans[] = {
+    {0, 8000, said, 1, -0.1f, 0.5f, {3, 0, "default"}},
+    {8000, 16000, said + 1, 1, -0.1f, 0.5f, {3, 0, "default"}},
+};
+
+static void is_event(char *text, const char *wanted)
+{
+    assert_non_null(text);
+    assert_string_equal(text, wanted);
+    free(text);
+}
+
+static void events_append_text_and_end_with_all_of_it(void **state)
+{
+    const struct update_transcript t = {spans, 2, 16000, {3, 0, "default"}};
+    struct openai_request r;
+    struct openai_error err;
+
+    is_event(openai_stream_delta(&spans[0], true),
+             "data: {\"type\":\"transcript.text.delta\",\"delta\":\"One,\"}\n\n");
+    is_event(openai_stream_delta(&spans[1], false),
+             "data: {\"type\":\"transcript.text.delta\",\"delta\":\" \\\"two\\\"\"}\n\n");
+    openai_request_init(&r);
+    r.format = OPENAI_TEXT;
+    char *done = openai_stream_done(&r, &t);
+    assert_non_null(strstr(done, "\"text\":\"One, \\\"two\\\"\""));
+    assert_non_null(strstr(done, "\"type\":\"transcript.text.done\""));
+    assert_non_null(strstr(done, "\"usage\""));
+    free(done);
+    openai_fail(&err, 400, "invalid_request_error", NULL, "file", "cut");
+    is_event(openai_stream_error(&err), "data: {\"error\":{\"message\":\"cut\",\"type\":"
+                                        "\"invalid_request_error\",\"param\":\"file\",\"code\":"
+                                        "null}}\n\n");
+    openai_request_finish(&r);
+}
+
+static void only_plain_formats_can_be_streamed(void **state)
+{
+    struct openai_request r;
+    struct openai_error err;
+
+    openai_request_init(&r);
+    r.has_file = true;
+    openai_request_field(&r, "model", "foldscribe", 10, &err);
+    openai_request_field(&r, "stream", "true", 4, &err);
+    openai_request_field(&r, "response_format", "srt", 3, &err);
+    assert_int_equal(openai_request_check(&r, &catalog, &err), -1);
+    assert_string_equal(err.param, "stream");
+    openai_request_field(&r, "response_format", "json", 4, &err);
+    assert_int_equal(openai_request_check(&r, &catalog, &err), 0);
+    openai_request_finish(&r);
+}
+
+static void probabilities_come_when_included(void **state)
+{
+    const struct update_transcript t = {spans, 2, 16000, {3, 0, "default"}};
+    struct openai_request r;
+    struct openai_error err;
+    const char *type;
+
+    openai_request_init(&r);
+    openai_request_field(&r, "include[]", "logprobs", 8, &err);
+    char *body = openai_response(&r, &t, &type);
+    json_t *json = json_loads(body, 0, NULL);
+    const json_t *word = json_array_get(json_object_get(json, "logprobs"), 1);
+    assert_string_equal(json_string_value(json_object_get(word, "token")), "\"two\"");
+    assert_float_equal(json_number_value(json_object_get(word, "logprob")), -0.6931, 1e-4);
+    assert_int_equal(json_array_size(json_object_get(word, "bytes")), 5);
+    json_decref(json);
+    free(body);
+    openai_request_finish(&r);
+}
+
 static size_t listed(const struct openai_catalog *of)
 {
     char *body = openai_models(of);
@@ -318,6 +440,11 @@ int main(void)
         cmocka_unit_test(plain_text_is_one_line),
         cmocka_unit_test(the_depth_header_shows_what_was_not_asked_as_a_dash),
         cmocka_unit_test(errors_have_the_shape_that_clients_parse),
+        cmocka_unit_test(what_a_pause_is_can_be_said_in_every_spelling),
+        cmocka_unit_test(longer_words_of_a_prompt_are_favoured_a_little),
+        cmocka_unit_test(events_append_text_and_end_with_all_of_it),
+        cmocka_unit_test(only_plain_formats_can_be_streamed),
+        cmocka_unit_test(probabilities_come_when_included),
         cmocka_unit_test(models_are_listed_once_each_and_found_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

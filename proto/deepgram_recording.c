@@ -1,0 +1,232 @@
+/* An utterance ends where nobody speaks for utt_split seconds. A sentence ends at a mark that ends
+ * one, or at the end of a span; a paragraph at a long pause, or when it has five sentences. */
+#include "deepgram_recording.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "words.h"
+
+#define PARAGRAPH_PAUSE_SAMPLES (2 * UPDATE_RATE_HZ)
+#define PARAGRAPH_SENTENCES     5
+
+struct deepgram_recording {
+    const struct deepgram_config *config;
+    json_t *channels[DEEPGRAM_CHANNELS];
+    json_t *utterances[DEEPGRAM_CHANNELS]; /* of each channel */
+    int64_t duration_samples;
+    struct update_depth depth;
+};
+
+/* All words of a transcript, borrowed, and where spans end. */
+struct flat {
+    struct update_word *words; /* [count] */
+    bool *last;                /* [count] of its span */
+    size_t count;
+};
+
+struct deepgram_recording *deepgram_recording_open(const struct deepgram_config *config)
+{
+    struct deepgram_recording *recording = calloc(1, sizeof *recording);
+    if (recording)
+        recording->config = config;
+    return recording;
+}
+
+void deepgram_recording_close(struct deepgram_recording *recording)
+{
+    if (!recording)
+        return;
+    for (size_t i = 0; i < DEEPGRAM_CHANNELS; i++) {
+        json_decref(recording->channels[i]);
+        json_decref(recording->utterances[i]);
+    }
+    free(recording);
+}
+
+static bool flatten(struct flat *flat, const struct update_transcript *t)
+{
+    size_t room = 0;
+    for (size_t i = 0; i < t->spans_count; i++)
+        room += t->spans[i].words_count;
+    flat->count = 0;
+    flat->words = malloc((room + 1) * sizeof *flat->words);
+    flat->last = malloc((room + 1) * sizeof *flat->last);
+    for (size_t i = 0; flat->words && flat->last && i < t->spans_count; i++)
+        for (size_t j = 0; j < t->spans[i].words_count; j++) {
+            flat->words[flat->count] = t->spans[i].words[j];
+            flat->last[flat->count++] = j + 1 == t->spans[i].words_count;
+        }
+    return flat->words && flat->last;
+}
+
+static double seconds(int64_t samples)
+{
+    return round((double)samples / UPDATE_RATE_HZ * 1000) / 1000;
+}
+
+static bool ends_sentence(const struct flat *flat, size_t i)
+{
+    const char *text = flat->words[i].text;
+    const size_t length = strlen(text);
+    return flat->last[i] || (length && strchr(".?!", text[length - 1]));
+}
+
+static json_t *sentence_json(const struct flat *flat, size_t first, size_t end)
+{
+    char *text = words_join(flat->words + first, end - first);
+    json_t *sentence = json_pack("{s:s, s:f, s:f}", "text", text, "start",
+                                 seconds(flat->words[first].start_samples), "end",
+                                 seconds(flat->words[end - 1].end_samples));
+    free(text);
+    return sentence;
+}
+
+/* Adds words [first, end) to paragraphs, and their text to *text. */
+static void add_paragraph(const struct flat *flat, size_t first, size_t end, json_t *sentences,
+                          json_t *paragraphs, char **text)
+{
+    char *these = words_join(flat->words + first, end - first), *both = NULL;
+    if (these && *text && asprintf(&both, "%s%s%s", *text, **text ? "\n\n" : "", these) < 0)
+        both = NULL;
+    free(these);
+    free(*text);
+    *text = both;
+    json_array_append_new(paragraphs, json_pack("{s:O, s:i, s:f, s:f}", "sentences", sentences,
+                                                "num_words", (int)(end - first), "start",
+                                                seconds(flat->words[first].start_samples), "end",
+                                                seconds(flat->words[end - 1].end_samples)));
+}
+
+static json_t *paragraphs_json(const struct flat *flat)
+{
+    json_t *paragraphs = json_array(), *sentences = json_array();
+    char *text = strdup("");
+    size_t paragraph = 0, sentence = 0;
+    for (size_t i = 0; i < flat->count; i++) {
+        const bool over = i + 1 == flat->count;
+        if (!over && !ends_sentence(flat, i))
+            continue;
+        json_array_append_new(sentences, sentence_json(flat, sentence, i + 1));
+        sentence = i + 1;
+        if (!over && json_array_size(sentences) < PARAGRAPH_SENTENCES &&
+            flat->words[i + 1].start_samples - flat->words[i].end_samples < PARAGRAPH_PAUSE_SAMPLES)
+            continue;
+        add_paragraph(flat, paragraph, i + 1, sentences, paragraphs, &text);
+        json_decref(sentences);
+        sentences = json_array();
+        paragraph = i + 1;
+    }
+    json_decref(sentences);
+    json_t *result = json_pack("{s:s, s:o}", "transcript", text, "paragraphs", paragraphs);
+    free(text);
+    return result;
+}
+
+/* A UUID of its own for each: the request's, with the place in its last digits. */
+static void name(char to[40], const char *request_id, uint32_t channel, size_t index)
+{
+    const size_t length = strlen(request_id) < 28 ? strlen(request_id) : 28;
+    snprintf(to, 40, "%.*s%02x%06x", (int)length, request_id, channel & 255u,
+             (unsigned)(index & 0xffffff));
+}
+
+static json_t *utterances_json(const struct flat *flat, uint32_t channel, double split_s,
+                               const struct deepgram_source *source)
+{
+    json_t *utterances = json_array();
+    char id[40];
+    for (size_t first = 0, i = 0; i < flat->count; i++) {
+        const bool over = i + 1 == flat->count;
+        if (!over && (double)(flat->words[i + 1].start_samples - flat->words[i].end_samples) <
+                         split_s * UPDATE_RATE_HZ)
+            continue;
+        json_t *utterance = deepgram_alternative(flat->words + first, i + 1 - first);
+        name(id, source->request_id, channel, first);
+        json_t *more = json_pack(
+            "{s:f, s:f, s:i, s:s}", "start", seconds(flat->words[first].start_samples), "end",
+            seconds(flat->words[i].end_samples), "channel", (int)channel, "id", id);
+        json_object_update(utterance, more);
+        json_decref(more);
+        json_array_append_new(utterances, utterance);
+        first = i + 1;
+    }
+    return utterances;
+}
+
+int deepgram_recording_add(struct deepgram_recording *recording, uint32_t channel,
+                           const struct update_transcript *t, const struct deepgram_source *source)
+{
+    struct flat flat;
+    if (!flatten(&flat, t)) {
+        free(flat.words);
+        free(flat.last);
+        return -1;
+    }
+    json_t *best = deepgram_alternative(flat.words, flat.count);
+    if (best && recording->config->paragraphs)
+        json_object_set_new(best, "paragraphs", paragraphs_json(&flat));
+    recording->channels[channel] = json_pack("{s:[o]}", "alternatives", best);
+    if (recording->config->utterances)
+        recording->utterances[channel] =
+            utterances_json(&flat, channel, recording->config->utt_split_s, source);
+    if (t->duration_samples > recording->duration_samples)
+        recording->duration_samples = t->duration_samples;
+    recording->depth = t->depth;
+    free(flat.words);
+    free(flat.last);
+    return recording->channels[channel] ? 0 : -1;
+}
+
+static double start_of(const json_t *utterance)
+{
+    return json_number_value(json_object_get(utterance, "start"));
+}
+
+/* All channels' utterances in the order of their beginnings. */
+static json_t *merge(json_t *const utterances[DEEPGRAM_CHANNELS])
+{
+    json_t *merged = json_array();
+    size_t at[DEEPGRAM_CHANNELS] = {0};
+    for (;;) {
+        size_t next = DEEPGRAM_CHANNELS;
+        for (size_t c = 0; c < DEEPGRAM_CHANNELS; c++)
+            if (at[c] < json_array_size(utterances[c]) &&
+                (next == DEEPGRAM_CHANNELS ||
+                 start_of(json_array_get(utterances[c], at[c])) <
+                     start_of(json_array_get(utterances[next], at[next]))))
+                next = c;
+        if (next == DEEPGRAM_CHANNELS)
+            return merged;
+        json_array_append(merged, json_array_get(utterances[next], at[next]));
+        at[next]++;
+    }
+}
+
+char *deepgram_recording_json(struct deepgram_recording *recording, uint32_t channels,
+                              const char *created, const char *sha256,
+                              const struct deepgram_source *source)
+{
+    json_t *list = json_array();
+    for (size_t c = 0; c < DEEPGRAM_CHANNELS; c++)
+        if (recording->channels[c])
+            json_array_append(list, recording->channels[c]);
+    json_t *metadata = json_pack(
+        "{s:s, s:s, s:s, s:s, s:f, s:i, s:[s], s:{s:{s:s, s:s, s:s}}, s:o}", "transaction_key",
+        "deprecated", "request_id", source->request_id, "sha256", sha256, "created", created,
+        "duration", seconds(recording->duration_samples), "channels", (int)channels, "models",
+        source->model_id, "model_info", source->model_id, "name", source->model, "version",
+        source->version, "arch", "foldscribe", "depth", deepgram_depth(&recording->depth));
+    if (metadata && recording->config->tag[0])
+        json_object_set_new(metadata, "tags", json_pack("[s]", recording->config->tag));
+    json_t *results = json_pack("{s:o}", "channels", list);
+    if (results && recording->config->utterances)
+        json_object_set_new(results, "utterances", merge(recording->utterances));
+    json_t *body = json_pack("{s:o, s:o}", "metadata", metadata, "results", results);
+    char *text = body ? json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    json_decref(body);
+    return text;
+}

@@ -1,0 +1,55 @@
+/* openai_stream.c - a transcription as server-sent events: see openai.h. */
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "openai.h"
+#include "words.h"
+
+/* One event; takes body. */
+static char *event(json_t *body)
+{
+    char *json = body ? json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    char *text = NULL;
+    if (json && asprintf(&text, "data: %s\n\n", json) < 0)
+        text = NULL;
+    free(json);
+    json_decref(body);
+    return text;
+}
+
+char *openai_stream_delta(const struct update_span *span, bool first)
+{
+    char *words = words_join(span->words, span->words_count), *delta = NULL;
+    if (words && asprintf(&delta, "%s%s", first ? "" : " ", words) < 0)
+        delta = NULL;
+    free(words);
+    char *text =
+        delta ? event(json_pack("{s:s, s:s}", "type", "transcript.text.delta", "delta", delta))
+              : NULL;
+    free(delta);
+    return text;
+}
+
+char *openai_stream_done(const struct openai_request *request,
+                         const struct update_transcript *transcript)
+{
+    const char *type;
+    struct openai_request plain = *request;
+    plain.format = OPENAI_JSON;
+    char *answer = openai_response(&plain, transcript, &type);
+    json_t *body = answer ? json_loads(answer, 0, NULL) : NULL;
+    free(answer);
+    if (body)
+        json_object_set_new(body, "type", json_string("transcript.text.done"));
+    return event(body);
+}
+
+char *openai_stream_error(const struct openai_error *err)
+{
+    char *body = openai_error_body(err);
+    char *text = body ? event(json_loads(body, 0, NULL)) : NULL;
+    free(body);
+    return text;
+}

@@ -1,0 +1,311 @@
+/* http_listen.c - POST /v1/listen: a recording, in Deepgram's dialect.
+ *
+ * The body is the recording. With multichannel=true the first channel's job says how many there
+ * are; its worker then starts one job for each of the others, over the same spooled file. The
+ * answer is made when the last one has ended. */
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "deepgram_recording.h"
+#include "head.h"
+#include "http_request.h"
+#include "log.h"
+#include "spool.h"
+#include "version.h"
+
+struct work {
+    struct deepgram_config config;
+    struct deepgram_error err; /* the first one; status 0: none */
+    int fd;                    /* spool file; -1 */
+    EVP_MD_CTX *digest;
+    char sha256[65], created[32];
+
+    pthread_mutex_t lock;
+    struct deepgram_recording *recording; /* {lock} */
+    struct channel {
+        struct http_request *request;
+        uint32_t index;
+    } channels[DEEPGRAM_CHANNELS];
+    uint32_t open, count;        /* {lock} jobs that have not ended; channels of the recording */
+    enum engine_end end;         /* {lock} the first that was not well */
+    char detail[240];            /* {lock} */
+    double queue_ms, compute_ms; /* {lock} */
+};
+
+static struct deepgram_source source(const struct http_request *r)
+{
+    return (struct deepgram_source){.request_id = r->id,
+                                    .model_id = r->http->model_id,
+                                    .model = r->http->options.info->name,
+                                    .version = FOLDSCRIBE_VERSION,
+                                    .channels = 1};
+}
+
+static void fail(struct work *w, int status, const char *message)
+{
+    if (w->err.status)
+        return;
+    w->err.status = status;
+    snprintf(w->err.message, sizeof w->err.message, "%.230s", message);
+}
+
+/* The refusal in w->err, as the answer. */
+static void set_refusal(struct http_request *r)
+{
+    const struct work *w = r->work;
+    size_t n = 0;
+    /* The message repeats what was sent: none of it may end the header line. */
+    for (const char *c = w->err.message; *c && n + 1 < sizeof r->dg_error; c++)
+        if ((unsigned char)*c >= 32 && (unsigned char)*c < 127)
+            r->dg_error[n++] = *c;
+    r->dg_error[n] = '\0';
+    http_request_set(r, w->err.status, "application/json", deepgram_error_body(&w->err, r->id));
+}
+
+/* ---- the engine's workers ------------------------------------------------------------------- */
+
+static void on_done(void *user, const struct engine_result *result);
+
+/* One channel's job; from 1, or 0 for all mixed. */
+static enum engine_end start_channel(struct http_request *r, struct channel *channel,
+                                     uint32_t number)
+{
+    const struct work *w = r->work;
+    const struct deepgram_config *c = &w->config;
+    struct fold_hotword hotwords[DEEPGRAM_KEYTERMS];
+    struct engine_batch *job;
+    for (size_t i = 0; i < c->keyterms_count; i++)
+        hotwords[i] = (struct fold_hotword){c->keyterms[i], c->boosts[i]};
+    const struct engine_batch_options options = {.depth = c->depth,
+                                                 .channel = number,
+                                                 .hotwords = hotwords,
+                                                 .hotwords_count = c->keyterms_count,
+                                                 .done = on_done,
+                                                 .user = channel};
+    const int fd = spool_again(w->fd);
+    return fd < 0 ? ENGINE_FAILED : engine_batch_start(r->http->options.engine, fd, &options, &job);
+}
+
+/* All jobs have ended. */
+static void conclude(struct http_request *r)
+{
+    struct work *w = r->work;
+    const struct deepgram_source from = source(r);
+    const double total_ms = http_request_ms_since(&r->received);
+    if (w->end == ENGINE_OK) {
+        http_request_set(
+            r, 200, "application/json",
+            deepgram_recording_json(w->recording, w->count, w->created, w->sha256, &from));
+        log_info("transcribed", "id=%s channels=%u queue_ms=%.0f compute_ms=%.0f total_ms=%.0f",
+                 r->id, w->count, w->queue_ms, w->compute_ms, total_ms);
+        metrics_batch(total_ms, w->queue_ms);
+    } else {
+        char message[320];
+        snprintf(message, sizeof message, "%s%s%s", engine_end_text(w->end),
+                 w->detail[0] ? ": " : "", w->detail);
+        fail(w, engine_end_http(w->end), message);
+        set_refusal(r);
+        log_info("not transcribed", "id=%s reason=\"%s\"", r->id, message);
+    }
+    /* From here on the connection's thread may free r. */
+    MHD_resume_connection(r->connection);
+}
+
+/* {w->lock} The first channel is known: starts the others. Returns why not, or ENGINE_OK. */
+static enum engine_end start_others(struct http_request *r, uint32_t channels)
+{
+    struct work *w = r->work;
+    w->count = channels;
+    if (w->config.multichannel && channels > DEEPGRAM_CHANNELS) {
+        snprintf(w->detail, sizeof w->detail, "it has %u channels: multichannel takes at most %d",
+                 channels, DEEPGRAM_CHANNELS);
+        return ENGINE_NOT_AUDIO;
+    }
+    if (atomic_load(&r->is_gone))
+        return ENGINE_CANCELLED;
+    for (uint32_t i = 1; w->config.multichannel && i < channels; i++) {
+        w->channels[i] = (struct channel){r, i};
+        w->open++;
+        const enum engine_end end = start_channel(r, &w->channels[i], i + 1);
+        if (end != ENGINE_OK) {
+            w->open--;
+            return end;
+        }
+    }
+    return ENGINE_OK;
+}
+
+static void on_done(void *user, const struct engine_result *result)
+{
+    const struct channel *channel = user;
+    struct http_request *r = channel->request;
+    struct work *w = r->work;
+    const struct deepgram_source from = source(r);
+    enum engine_end end = result->end;
+    pthread_mutex_lock(&w->lock);
+    if (end == ENGINE_OK &&
+        deepgram_recording_add(w->recording, channel->index, result->transcript, &from) != 0)
+        end = ENGINE_FAILED;
+    if (end == ENGINE_OK && channel->index == 0) {
+        openai_depth_header(&result->transcript->depth, r->depth, sizeof r->depth);
+        w->queue_ms = result->queue_ms;
+        end = start_others(r, result->channels);
+    }
+    w->compute_ms += result->compute_ms;
+    if (end != ENGINE_OK && w->end == ENGINE_OK) {
+        w->end = end;
+        if (result->detail)
+            snprintf(w->detail, sizeof w->detail, "%s", result->detail);
+    }
+    const bool last = --w->open == 0;
+    pthread_mutex_unlock(&w->lock);
+    if (last)
+        conclude(r);
+}
+
+/* ---- the body ------------------------------------------------------------------------------- */
+
+static enum MHD_Result read_argument(void *user, enum MHD_ValueKind kind, const char *key,
+                                     const char *value)
+{
+    struct work *w = user;
+    (void)kind;
+    return !w->err.status && deepgram_query(&w->config, key, value ? value : "", &w->err) == 0
+               ? MHD_YES
+               : MHD_NO;
+}
+
+static void check_head(struct http_request *r)
+{
+    struct work *w = r->work;
+    const char *type = http_request_header(r, "Content-Type");
+    char message[160];
+    MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, read_argument, w);
+    if (!w->err.status)
+        deepgram_check_recording(&w->config, r->http->options.info->unfolds, &w->err);
+    if (type && strncasecmp(type, "application/json", 16) == 0)
+        fail(w, 400,
+             "fetching a recording from a url is off on this server: send its bytes as the body");
+    if (http_request_is_hopeless(r)) {
+        snprintf(message, sizeof message, "the upload is larger than %llu MB",
+                 (unsigned long long)(r->http->options.max_upload_bytes / 1000000));
+        fail(w, 413, message);
+    }
+}
+
+static enum MHD_Result begin(struct http_request *r)
+{
+    struct work *w = r->work = calloc(1, sizeof *w);
+    if (!w)
+        return MHD_NO;
+    w->fd = -1;
+    deepgram_config_init(&w->config);
+    pthread_mutex_init(&w->lock, NULL);
+    const time_t now = time(NULL);
+    struct tm utc;
+    strftime(w->created, sizeof w->created, "%Y-%m-%dT%H:%M:%S.000Z", gmtime_r(&now, &utc));
+    check_head(r);
+    if (w->err.status == 413) {
+        set_refusal(r);
+        return http_request_answer(r);
+    }
+    w->digest = EVP_MD_CTX_new();
+    w->recording = deepgram_recording_open(&w->config);
+    if (!w->digest || !w->recording || EVP_DigestInit_ex(w->digest, EVP_sha256(), NULL) != 1)
+        fail(w, 500, "out of memory");
+    return MHD_YES;
+}
+
+static enum MHD_Result feed(struct http_request *r, const char *bytes, size_t count)
+{
+    struct work *w = r->work;
+    char message[80];
+    switch (http_request_count(r, count)) {
+    case HTTP_BODY_TOO_SLOW:
+    case HTTP_BODY_HOPELESS:
+        return MHD_NO;
+    case HTTP_BODY_TOO_LARGE:
+        snprintf(message, sizeof message, "the upload is larger than %llu MB",
+                 (unsigned long long)(r->http->options.max_upload_bytes / 1000000));
+        fail(w, 413, message);
+        break;
+    case HTTP_BODY_OK:
+        break;
+    }
+    if (w->err.status)
+        return MHD_YES; /* read and dropped */
+    if (w->fd < 0)
+        w->fd = spool_open(r->http->options.spool);
+    if (w->fd < 0 || spool_write(w->fd, bytes, count) != 0)
+        fail(w, 500, "the server cannot store uploads now");
+    EVP_DigestUpdate(w->digest, bytes, count);
+    return MHD_YES;
+}
+
+static void end_digest(struct work *w)
+{
+    unsigned char sum[EVP_MAX_MD_SIZE];
+    unsigned length = 0;
+    EVP_DigestFinal_ex(w->digest, sum, &length);
+    for (unsigned i = 0; i < length && i < 32; i++)
+        snprintf(w->sha256 + 2 * i, 3, "%02x", sum[i]);
+}
+
+static enum MHD_Result end(struct http_request *r)
+{
+    struct work *w = r->work;
+    clock_gettime(CLOCK_MONOTONIC, &r->received);
+    if (w->fd < 0)
+        fail(w, 400, "the body is empty: send a recording");
+    if (w->err.status) {
+        set_refusal(r);
+        return http_request_answer(r);
+    }
+    end_digest(w);
+    w->channels[0] = (struct channel){r, 0};
+    w->open = 1;
+    w->count = 1;
+    http_request_suspend(r);
+    const enum engine_end refused =
+        start_channel(r, &w->channels[0], w->config.multichannel ? 1 : 0);
+    if (refused == ENGINE_OK)
+        return MHD_YES;
+    fail(w, engine_end_http(refused), engine_end_text(refused));
+    set_refusal(r);
+    MHD_resume_connection(r->connection);
+    return MHD_YES;
+}
+
+static void cancel(struct http_request *r)
+{
+    struct work *w = r->work;
+    for (size_t i = 0; i < DEEPGRAM_CHANNELS; i++)
+        engine_batch_cancel(r->http->options.engine, &w->channels[i]);
+}
+
+static void finish(struct http_request *r)
+{
+    struct work *w = r->work;
+    if (!w)
+        return;
+    if (w->fd >= 0)
+        close(w->fd);
+    EVP_MD_CTX_free(w->digest);
+    deepgram_recording_close(w->recording);
+    deepgram_config_finish(&w->config);
+    pthread_mutex_destroy(&w->lock);
+    free(w);
+}
+
+const struct http_service http_listen_service = {.path = "/v1/listen",
+                                                 .route = METRICS_LISTEN,
+                                                 .begin = begin,
+                                                 .feed = feed,
+                                                 .end = end,
+                                                 .resumed = http_request_answer,
+                                                 .cancel = cancel,
+                                                 .finish = finish};

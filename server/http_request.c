@@ -1,0 +1,133 @@
+/* http_request.c - see http_request.h. */
+#include "http_request.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PATIENCE_MS      20000 /* a body this old must have come at the rate below */
+#define LEAST_BYTES_A_S  500
+#define READ_AND_DROPPED (64u << 20) /* beyond what is allowed */
+
+struct http_request *http_request_open(struct http *http, struct MHD_Connection *connection)
+{
+    struct http_request *r = calloc(1, sizeof *r);
+    if (!r)
+        return NULL;
+    r->http = http;
+    r->connection = connection;
+    r->route = METRICS_OTHER;
+    id_make(r->id);
+    clock_gettime(CLOCK_MONOTONIC, &r->began);
+    return r;
+}
+
+void http_request_close(struct http_request *r)
+{
+    http_request_unwatch(r);
+    if (r->service) {
+        r->service->finish(r);
+        atomic_fetch_sub(&r->http->busy, 1);
+    }
+    free(r->body);
+    free(r);
+}
+
+double http_request_ms_since(const struct timespec *then)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - then->tv_sec) * 1e3 + (double)(now.tv_nsec - then->tv_nsec) / 1e6;
+}
+
+const char *http_request_header(const struct http_request *r, const char *name)
+{
+    return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
+}
+
+void http_request_set(struct http_request *r, int status, const char *type, char *body)
+{
+    free(r->body);
+    r->status = status;
+    r->type = type;
+    r->body = body;
+}
+
+void http_request_set_error(struct http_request *r, const struct openai_error *err)
+{
+    http_request_set(r, err->status, "application/json", openai_error_body(err));
+}
+
+void http_request_add_common(struct MHD_Response *response, const struct http_request *r)
+{
+    MHD_add_response_header(response, "x-request-id", r->id);
+    MHD_add_response_header(response, "Access-Control-Allow-Origin", "*");
+    MHD_add_response_header(response, "Access-Control-Expose-Headers",
+                            "x-request-id, x-depth, retry-after, dg-request-id, dg-error");
+    if (r->depth[0])
+        MHD_add_response_header(response, "x-depth", r->depth);
+    if (r->route == METRICS_LISTEN)
+        MHD_add_response_header(response, "dg-request-id", r->id);
+    if (r->dg_error[0])
+        MHD_add_response_header(response, "dg-error", r->dg_error);
+    if (r->status == 429 || r->status == 503)
+        MHD_add_response_header(response, "Retry-After", "1");
+}
+
+enum MHD_Result http_request_answer(struct http_request *r)
+{
+    static char memory[] = "{\"error\":{\"message\":\"out of "
+                           "memory\",\"type\":\"server_error\",\"param\":null,\"code\":null}}";
+    if (!r->body) {
+        r->status = 500;
+        r->type = "application/json";
+    }
+    struct MHD_Response *response =
+        r->body ? MHD_create_response_from_buffer(strlen(r->body), r->body, MHD_RESPMEM_MUST_FREE)
+                : MHD_create_response_from_buffer(strlen(memory), memory, MHD_RESPMEM_PERSISTENT);
+    r->body = NULL;
+    r->is_answered = true;
+    if (!response)
+        return MHD_NO;
+    MHD_add_response_header(response, "Content-Type", r->type);
+    http_request_add_common(response, r);
+    metrics_request(r->route, r->status);
+    const enum MHD_Result result = MHD_queue_response(r->connection, (unsigned)r->status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+enum http_body http_request_count(struct http_request *r, size_t count)
+{
+    const uint64_t most = r->http->options.max_upload_bytes;
+    const double age_ms = http_request_ms_since(&r->began);
+    r->body_bytes += count;
+    if (r->body_bytes > most + READ_AND_DROPPED)
+        return HTTP_BODY_HOPELESS;
+    if (r->body_bytes > most)
+        return HTTP_BODY_TOO_LARGE;
+    if (age_ms > PATIENCE_MS && (double)r->body_bytes < age_ms / 1000 * LEAST_BYTES_A_S)
+        return HTTP_BODY_TOO_SLOW;
+    return HTTP_BODY_OK;
+}
+
+bool http_request_is_hopeless(const struct http_request *r)
+{
+    const char *length = http_request_header(r, "Content-Length");
+    return length &&
+           strtoull(length, NULL, 10) > r->http->options.max_upload_bytes + READ_AND_DROPPED;
+}
+
+void http_request_suspend(struct http_request *r)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    MHD_suspend_connection(r->connection);
+    r->watched = info ? watch_add(r->http->watch, info->connect_fd, r) : 0;
+}
+
+void http_request_unwatch(struct http_request *r)
+{
+    if (r->watched)
+        watch_remove(r->http->watch, r->watched);
+    r->watched = 0;
+}

@@ -1,0 +1,97 @@
+/* http_request.h - one HTTP request, as the files that know libmicrohttpd share it.
+ *
+ * Owned by libmicrohttpd's thread, but for the answer, which a worker makes before it resumes a
+ * suspended connection. */
+#ifndef HTTP_REQUEST_H
+#define HTTP_REQUEST_H
+
+#include <microhttpd.h>
+#include <time.h>
+
+#include "http.h"
+#include "id.h"
+#include "metrics.h"
+#include "watch.h"
+
+struct http {
+    struct http_options options;
+    char model_id[ID_BYTES]; /* UUID-shaped, of the weights */
+    struct MHD_Daemon *mhd;
+    struct watch *watch;
+    atomic_uint busy;
+};
+
+struct http_request;
+
+/* What takes a POST body: one for each path that has one. */
+struct http_service {
+    const char *path;
+    enum metrics_route route;
+    /* The head has come. MHD_YES, or what answering gave. */
+    enum MHD_Result (*begin)(struct http_request *r);
+    /* A piece of the body; MHD_NO hangs up. */
+    enum MHD_Result (*feed)(struct http_request *r, const char *bytes, size_t count);
+    /* The body is whole: answers, or suspends the connection. */
+    enum MHD_Result (*end)(struct http_request *r);
+    /* A worker has resumed the connection. */
+    enum MHD_Result (*resumed)(struct http_request *r);
+    /* The watch's thread: the client has gone while the connection was suspended. */
+    void (*cancel)(struct http_request *r);
+    /* Frees r->work. */
+    void (*finish)(struct http_request *r);
+};
+
+extern const struct http_service http_transcribe_service;
+extern const struct http_service http_listen_service;
+
+struct http_request {
+    struct http *http;
+    struct MHD_Connection *connection;
+    const struct http_service *service; /* NULL: a page */
+    void *work;                         /* the service's */
+    char id[ID_BYTES];
+    enum metrics_route route;
+    atomic_bool is_gone; /* the client has left */
+    bool is_answered;    /* what follows of the body is dropped */
+    bool is_ended;       /* the body is whole */
+    struct timespec began, received;
+    uint64_t body_bytes;
+    uint64_t watched;
+    /* The answer. */
+    int status;
+    char *body;
+    const char *type;
+    char depth[96];
+    char dg_error[256]; /* header of Deepgram's refusals; empty: none */
+};
+
+struct http_request *http_request_open(struct http *http, struct MHD_Connection *connection);
+void http_request_close(struct http_request *r);
+
+double http_request_ms_since(const struct timespec *then);
+const char *http_request_header(const struct http_request *r, const char *name);
+
+/* body: from malloc, taken; NULL is an allocation that failed. type: static. */
+void http_request_set(struct http_request *r, int status, const char *type, char *body);
+void http_request_set_error(struct http_request *r, const struct openai_error *err);
+/* Sends what was set. */
+enum MHD_Result http_request_answer(struct http_request *r);
+/* Headers that every answer has. */
+void http_request_add_common(struct MHD_Response *response, const struct http_request *r);
+
+enum http_body {
+    HTTP_BODY_OK,
+    HTTP_BODY_TOO_LARGE, /* the rest is read and dropped, so that the client reads the answer */
+    HTTP_BODY_TOO_SLOW,  /* hang up */
+    HTTP_BODY_HOPELESS,  /* too large by far: hang up */
+};
+/* Counts bytes of the body against what is allowed. */
+enum http_body http_request_count(struct http_request *r, size_t count);
+/* Does its head promise a body that is not worth being read and dropped? */
+bool http_request_is_hopeless(const struct http_request *r);
+
+/* Suspends the connection until somebody resumes it; its client is watched from now on. */
+void http_request_suspend(struct http_request *r);
+void http_request_unwatch(struct http_request *r);
+
+#endif

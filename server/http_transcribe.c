@@ -1,0 +1,280 @@
+/* http_transcribe.c - POST /v1/audio/transcriptions, in OpenAI's dialect.
+ *
+ * libmicrohttpd's thread reads the body into an upload; at its end the spool file goes to the
+ * engine and the connection is suspended. Without stream=true the engine's worker makes the answer
+ * in on_done() and resumes it. With it, the answer begins with the first words; until then an error
+ * still has a status of its own. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http_request.h"
+#include "http_stream.h"
+#include "log.h"
+#include "upload.h"
+
+struct work {
+    struct upload upload;
+    struct MHD_PostProcessor *form;
+    struct http_stream *stream; /* stream=true */
+};
+
+/* What a streamed job's callbacks know of the request, which may be gone before them. */
+struct streamed {
+    struct openai_request asked; /* without its boosts */
+    char id[ID_BYTES];
+    struct timespec received;
+    bool begun;
+};
+
+static const char sse[] = "text/event-stream; charset=utf-8";
+
+/* ---- the engine's workers ------------------------------------------------------------------- */
+
+static void note(const char *id, const struct timespec *received,
+                 const struct engine_result *result)
+{
+    const double total_ms = http_request_ms_since(received);
+    log_info("transcribed",
+             "id=%s audio_s=%.2f depth=%u reason=%s queue_ms=%.0f compute_ms=%.0f total_ms=%.0f",
+             id, (double)result->transcript->duration_samples / UPDATE_RATE_HZ,
+             result->transcript->depth.used, result->transcript->depth.reason, result->queue_ms,
+             result->compute_ms, total_ms);
+    metrics_batch(total_ms, result->queue_ms);
+}
+
+static void explain(struct openai_error *err, const struct engine_result *result, const char *id)
+{
+    const int status = engine_end_http(result->end);
+    openai_fail(err, status, engine_end_type(result->end), NULL,
+                status == 400 || status == 413 ? "file" : NULL, "%s%s%s",
+                engine_end_text(result->end), result->detail ? ": " : "",
+                result->detail ? result->detail : "");
+    log_info("not transcribed", "id=%s reason=\"%s\"", id, err->message);
+}
+
+static void on_done(void *user, const struct engine_result *result)
+{
+    struct http_request *r = user;
+    const struct work *w = r->work;
+    if (result->end == ENGINE_OK) {
+        const char *type;
+        char *body = openai_response(&w->upload.request, result->transcript, &type);
+        openai_depth_header(&result->transcript->depth, r->depth, sizeof r->depth);
+        http_request_set(r, 200, type, body);
+        note(r->id, &r->received, result);
+    } else {
+        struct openai_error err;
+        explain(&err, result, r->id);
+        http_request_set_error(r, &err);
+    }
+    /* From here on the connection's thread may free r. */
+    MHD_resume_connection(r->connection);
+}
+
+static void on_span(void *user, const struct update_span *span)
+{
+    struct streamed *s = http_stream_context(user);
+    if (!span->words_count)
+        return;
+    http_stream_write(user, openai_stream_delta(span, !s->begun));
+    s->begun = true;
+}
+
+static void on_streamed(void *user, const struct engine_result *result)
+{
+    struct streamed *s = http_stream_context(user);
+    struct openai_error err;
+    if (result->end == ENGINE_OK) {
+        note(s->id, &s->received, result);
+        http_stream_write(user, openai_stream_done(&s->asked, result->transcript));
+    } else {
+        explain(&err, result, s->id);
+        if (s->begun)
+            http_stream_write(user, openai_stream_error(&err));
+        else
+            http_stream_refuse(user, err.status, openai_error_body(&err));
+    }
+    http_stream_end(user);
+    http_stream_release(user);
+}
+
+/* ---- starting ------------------------------------------------------------------------------- */
+
+static struct http_stream *make_stream(struct http_request *r)
+{
+    const struct work *w = r->work;
+    struct streamed *s = calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->asked = w->upload.request;
+    s->asked.boosts_count = 0;
+    s->received = r->received;
+    memcpy(s->id, r->id, sizeof s->id);
+    return http_stream_open(r->connection, s);
+}
+
+/* The engine refused: nobody will resume. */
+static enum MHD_Result refuse(struct http_request *r, enum engine_end end)
+{
+    struct openai_error err;
+    openai_fail(&err, engine_end_http(end), engine_end_type(end),
+                end == ENGINE_BUSY ? "rate_limit_exceeded" : NULL, NULL, "%s",
+                engine_end_text(end));
+    http_request_set_error(r, &err);
+    MHD_resume_connection(r->connection);
+    return MHD_YES;
+}
+
+/* Hands the upload to the engine and suspends the connection, or answers with an error at once. */
+static enum MHD_Result start(struct http_request *r)
+{
+    struct http *http = r->http;
+    struct work *w = r->work;
+    struct upload *u = &w->upload;
+    const struct openai_request *asked = &u->request;
+    clock_gettime(CLOCK_MONOTONIC, &r->received);
+    if (upload_end(u) == 0)
+        openai_request_check(&u->request, &http->options.catalog, &u->error);
+    if (!u->error.status && asked->stream && !(w->stream = make_stream(r)))
+        openai_fail(&u->error, 500, "server_error", NULL, NULL, "out of memory");
+    if (u->error.status) {
+        http_request_set_error(r, &u->error);
+        return http_request_answer(r);
+    }
+    struct fold_hotword hotwords[OPENAI_BOOSTS];
+    for (size_t i = 0; i < asked->boosts_count; i++)
+        hotwords[i] = (struct fold_hotword){asked->boosts[i], asked->weights[i]};
+    const struct engine_batch_options options = {.depth = asked->depth,
+                                                 .endpointing_ms = asked->pause_ms,
+                                                 .hotwords = hotwords,
+                                                 .hotwords_count = asked->boosts_count,
+                                                 .span = w->stream ? on_span : NULL,
+                                                 .done = w->stream ? on_streamed : on_done,
+                                                 .user = w->stream ? (void *)w->stream : r};
+    /* done() may come at once, from another thread: suspend first, start last. */
+    http_request_suspend(r);
+    const int fd = u->fd;
+    u->fd = -1;
+    struct engine_batch *job;
+    const enum engine_end end = engine_batch_start(http->options.engine, fd, &options, &job);
+    if (end == ENGINE_OK)
+        return MHD_YES;
+    if (w->stream) { /* in the job's place too */
+        http_stream_release(w->stream);
+        http_stream_release(w->stream);
+        w->stream = NULL;
+    }
+    return refuse(r, end);
+}
+
+static enum MHD_Result resumed(struct http_request *r)
+{
+    const struct work *w = r->work;
+    int status;
+    char *body;
+    if (!w->stream)
+        return http_request_answer(r);
+    if (http_stream_is_refused(w->stream, &status, &body)) {
+        http_request_set(r, status, "application/json", body);
+        return http_request_answer(r);
+    }
+    return http_stream_answer(w->stream, r, sse);
+}
+
+/* ---- the body ------------------------------------------------------------------------------- */
+
+static enum MHD_Result on_part(void *user, enum MHD_ValueKind kind, const char *name,
+                               const char *filename, const char *type, const char *encoding,
+                               const char *bytes, uint64_t offset, size_t count)
+{
+    struct work *w = user;
+    (void)kind, (void)type, (void)encoding;
+    return upload_part(&w->upload, name, filename, bytes, offset, count) == 0 ? MHD_YES : MHD_NO;
+}
+
+static enum MHD_Result begin(struct http_request *r)
+{
+    const struct http_options *o = &r->http->options;
+    struct work *w = r->work = calloc(1, sizeof *w);
+    if (!w)
+        return MHD_NO;
+    upload_init(&w->upload, o->spool, o->max_upload_bytes);
+    if (http_request_is_hopeless(r)) {
+        upload_count(&w->upload, o->max_upload_bytes + 1);
+        http_request_set_error(r, &w->upload.error);
+        return http_request_answer(r);
+    }
+    const char *type = http_request_header(r, "Content-Type");
+    if (type && strncasecmp(type, "multipart/form-data", 19) == 0)
+        w->form = MHD_create_post_processor(r->connection, 65536, on_part, w);
+    if (!w->form)
+        openai_fail(
+            &w->upload.error, 400, "invalid_request_error", NULL, NULL,
+            "the body must be multipart/form-data with a boundary, with parts 'file' and 'model'");
+    return MHD_YES;
+}
+
+/* What follows an error is read and dropped, so that the client gets the answer and not a reset;
+ * but not for ever. */
+static enum MHD_Result feed(struct http_request *r, const char *bytes, size_t count)
+{
+    struct work *w = r->work;
+    struct upload *u = &w->upload;
+    const enum http_body allowed = http_request_count(r, count);
+    if (allowed == HTTP_BODY_TOO_SLOW || allowed == HTTP_BODY_HOPELESS)
+        return MHD_NO;
+    if (upload_count(u, count) == 0 && w->form &&
+        MHD_post_process(w->form, bytes, count) != MHD_YES && !u->error.status)
+        openai_fail(&u->error, 400, "invalid_request_error", NULL, NULL,
+                    "the multipart body is malformed");
+    return MHD_YES;
+}
+
+static enum MHD_Result end(struct http_request *r)
+{
+    struct work *w = r->work;
+    struct upload *u = &w->upload;
+    if (w->form) {
+        const enum MHD_Result whole = MHD_destroy_post_processor(w->form);
+        w->form = NULL;
+        if (whole != MHD_YES && !u->error.status)
+            openai_fail(&u->error, 400, "invalid_request_error", NULL, NULL,
+                        "the multipart body is cut short: its closing boundary is missing");
+    }
+    if (!u->error.status)
+        return start(r);
+    http_request_set_error(r, &u->error);
+    return http_request_answer(r);
+}
+
+static void cancel(struct http_request *r)
+{
+    const struct work *w = r->work;
+    engine_batch_cancel(r->http->options.engine, w->stream ? (void *)w->stream : r);
+}
+
+static void finish(struct http_request *r)
+{
+    struct work *w = r->work;
+    if (!w)
+        return;
+    if (w->form)
+        MHD_destroy_post_processor(w->form);
+    if (w->stream) {
+        http_stream_abandon(w->stream);
+        cancel(r);
+        http_stream_release(w->stream);
+    }
+    upload_finish(&w->upload);
+    free(w);
+}
+
+const struct http_service http_transcribe_service = {.path = "/v1/audio/transcriptions",
+                                                     .route = METRICS_TRANSCRIPTIONS,
+                                                     .begin = begin,
+                                                     .feed = feed,
+                                                     .end = end,
+                                                     .resumed = resumed,
+                                                     .cancel = cancel,
+                                                     .finish = finish};
