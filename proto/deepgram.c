@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "depthjson.h"
 #include "utf8.h"
 #include "words.h"
 
@@ -270,13 +271,6 @@ json_t *deepgram_alternative(const struct update_word *words, size_t count)
     return result;
 }
 
-json_t *deepgram_depth(const struct update_depth *depth)
-{
-    return json_pack("{s:i, s:o, s:s}", "used", (int)depth->used, "asked",
-                     depth->asked ? json_integer(depth->asked) : json_null(), "reason",
-                     depth->reason);
-}
-
 char *deepgram_results(const struct update *u, const struct deepgram_source *source)
 {
     const struct update_span *span = &u->span;
@@ -290,7 +284,7 @@ char *deepgram_results(const struct update *u, const struct deepgram_source *sou
                   "alternatives", deepgram_alternative(span->words, span->words_count), "metadata",
                   "request_id", source->request_id, "model_uuid", source->model_id, "model_info",
                   "name", source->model, "version", source->version, "arch", "foldscribe", "depth",
-                  deepgram_depth(&span->depth), "depth", deepgram_depth(&span->depth)));
+                  depthjson_make(&span->depth), "depth", depthjson_make(&span->depth)));
 }
 
 char *deepgram_speech_started(int64_t at_samples, const struct deepgram_source *source)

@@ -83,9 +83,8 @@ char *deepgram_speech_started(int64_t at_samples, const struct deepgram_source *
 char *deepgram_utterance_end(int64_t last_word_samples, const struct deepgram_source *source);
 char *deepgram_metadata(int64_t duration_samples, uint32_t channels, const char *created,
                         const struct deepgram_source *source);
-/* Parts that live results and answers to recordings have in common; new references. */
+/* What live results and answers to recordings have in common; a new reference. */
 struct json_t *deepgram_alternative(const struct update_word *words, size_t count);
-struct json_t *deepgram_depth(const struct update_depth *depth);
 
 char *deepgram_error_body(const struct deepgram_error *err, const char *request_id);
 

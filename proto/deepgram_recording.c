@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "depthjson.h"
 #include "words.h"
 
 #define PARAGRAPH_PAUSE_SAMPLES (2 * UPDATE_RATE_HZ)
@@ -219,7 +220,7 @@ char *deepgram_recording_json(struct deepgram_recording *recording, uint32_t cha
         "deprecated", "request_id", source->request_id, "sha256", sha256, "created", created,
         "duration", seconds(recording->duration_samples), "channels", (int)channels, "models",
         source->model_id, "model_info", source->model_id, "name", source->model, "version",
-        source->version, "arch", "foldscribe", "depth", deepgram_depth(&recording->depth));
+        source->version, "arch", "foldscribe", "depth", depthjson_make(&recording->depth));
     if (metadata && recording->config->tag[0])
         json_object_set_new(metadata, "tags", json_pack("[s]", recording->config->tag));
     json_t *results = json_pack("{s:o}", "channels", list);

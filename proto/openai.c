@@ -9,6 +9,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "depthjson.h"
 #include "subtitles.h"
 #include "utf8.h"
 
@@ -58,13 +59,6 @@ static char *join(const struct update_span *spans, size_t count)
     if (text)
         *at = '\0';
     return text;
-}
-
-static json_t *depth_json(const struct update_depth *depth)
-{
-    return json_pack("{s:i, s:o, s:s}", "used", (int)depth->used, "asked",
-                     depth->asked ? json_integer(depth->asked) : json_null(), "reason",
-                     depth->reason);
 }
 
 static json_t *words_json(const struct update_transcript *t)
@@ -137,7 +131,7 @@ static char *json_response(const struct openai_request *request, const struct up
         return NULL;
     json_t *body =
         json_pack("{s:s, s:{s:s, s:f}, s:o}", "text", text, "usage", "type", "duration", "seconds",
-                  seconds(t->duration_samples), "depth", depth_json(&t->depth));
+                  seconds(t->duration_samples), "depth", depthjson_make(&t->depth));
     free(text);
     if (body && request->logprobs && request->format == OPENAI_JSON)
         json_object_set_new(body, "logprobs", logprobs_json(t));

@@ -16,7 +16,10 @@
 struct update_depth {
     uint32_t used;      /* unfolds run */
     uint32_t asked;     /* unfolds the client asked for; 0: it did not ask */
-    const char *reason; /* "asked", "default", "partial", "load", ... : static text */
+    const char *reason; /* what decided: "asked", "tier", "budget", "load"; static text */
+    /* From audio received to text: live, of the audio that completed the span; for a recording, of
+     * its last byte. 0: not known, or for the budget none. */
+    double budget_ms, predicted_ms, actual_ms;
 };
 
 struct update_word {

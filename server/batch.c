@@ -11,6 +11,7 @@
  */
 #include "batch.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,10 @@ struct engine_batch {
     void (*done)(void *user, const struct engine_result *result);
     void *user;
     uint32_t channel, endpointing_ms;
-    struct update_depth depth;
+    struct tier tier;
+    uint32_t asked; /* depth */
+    double budget_ms;
+    struct scheduler_terms terms;
     struct hotwords *hotwords;
     atomic_bool cancelled;
     double started_ms;
@@ -52,8 +56,9 @@ struct engine_batch {
     struct recording_note note;  /* {lock} its detail */
     struct update_span *spans;   /* {lock} [spans_count], in order; room for spans_room */
     size_t spans_count, spans_room;
-    size_t told;  /* {lock} of them, to tell() */
-    bool telling; /* {lock} by some worker */
+    double predicted_ms; /* {lock} latency of the whole, as the first span saw it */
+    size_t told;         /* {lock} of them, to tell() */
+    bool telling;        /* {lock} by some worker */
 };
 
 static void batch_free(struct engine_batch *batch)
@@ -97,15 +102,32 @@ static enum engine_end end_of(int recording_error)
     return ENGINE_FAILED;
 }
 
+/* Of the whole recording: as its shallowest span. */
+static struct update_depth batch_depth(struct engine_batch *batch, double actual_ms)
+{
+    struct depth_question question = {
+        .kind = DEPTH_UPLOAD, .tier = &batch->tier, .asked = batch->asked};
+    struct update_depth depth = steward_choose(&batch->engine->steward, &question, NULL, NULL);
+
+    for (size_t i = 0; i < batch->spans_count; i++)
+        if (i == 0 || batch->spans[i].depth.used < depth.used)
+            depth = batch->spans[i].depth;
+    depth.budget_ms = batch->budget_ms;
+    depth.predicted_ms = batch->predicted_ms;
+    depth.actual_ms = actual_ms;
+    return depth;
+}
+
 /* Calls done() and frees. Nobody else holds the job any more. */
 static void batch_finish(struct engine_batch *batch)
 {
     struct engine *engine = batch->engine;
+    const double now_ms = queue_now_ms();
     const struct update_transcript transcript = {
         .spans = batch->spans,
         .spans_count = batch->spans_count,
         .duration_samples = batch->recording ? recording_position(batch->recording) : 0,
-        .depth = batch->depth};
+        .depth = batch_depth(batch, now_ms - batch->started_ms)};
     const struct engine_result result = {
         .end = batch->end,
         .detail = batch->note.text[0] ? batch->note.text : NULL,
@@ -120,8 +142,8 @@ static void batch_finish(struct engine_batch *batch)
             *b = batch->next;
             break;
         }
-    engine->batch_count--;
     pthread_mutex_unlock(&engine->lock);
+    steward_end_upload(&engine->steward, now_ms); /* before done(): its client may start another */
 
     batch->done(batch->user, &result);
 
@@ -253,21 +275,42 @@ static void tell_spans(struct engine_batch *batch)
     pthread_mutex_unlock(&batch->lock);
 }
 
-static void batch_recognise(struct engine_batch *batch, size_t index, struct worker *worker)
+/* What is left of the budget is shared out by the sound that is left. A header may say nothing
+ * about that, or be wrong; then the present span takes what it needs. */
+static double span_budget_ms(const struct engine_batch *batch, double audio_ms, double left_ms,
+                             double elapsed_ms)
 {
-    struct worker_cost cost = {0};
+    if (!(batch->budget_ms > 0))
+        return 0;
+    const double share = left_ms > audio_ms ? audio_ms / left_ms : 1;
+    return fmax((batch->budget_ms - elapsed_ms) * share, 1e-9); /* 0 would mean none */
+}
+
+/* left_ms: sound that is not recognised yet, the span's included; 0: not known. */
+static void batch_recognise(struct engine_batch *batch, size_t index, double left_ms,
+                            struct worker *worker)
+{
     struct update_span span = {0};
-    const double begun_ms = queue_now_ms();
-    const enum worker_end end =
-        worker_recognise(worker, batch->depth, batch->hotwords, &batch->cancelled, &span, &cost);
+    const double begun_ms = queue_now_ms(), elapsed_ms = begun_ms - batch->started_ms;
+    const double audio_ms = worker_audio_ms(worker);
+    struct depth_question question = {.kind = DEPTH_UPLOAD,
+                                      .tier = &batch->tier,
+                                      .asked = batch->asked,
+                                      .audio_ms = audio_ms,
+                                      .budget_ms =
+                                          span_budget_ms(batch, audio_ms, left_ms, elapsed_ms)};
+    const enum worker_end end = engine_recognise(batch->engine, worker, &question, batch->hotwords,
+                                                 &batch->cancelled, &span);
 
     if (end == WORKER_FAILED)
         batch_fail(batch, ENGINE_FAILED, "the recording could not be recognised");
     else if (end == WORKER_CANCELLED)
         batch_fail(batch, ENGINE_CANCELLED, NULL);
-    else
-        engine_count(batch->engine, &cost, batch->depth.used, true);
     pthread_mutex_lock(&batch->lock);
+    if (index == 0)
+        batch->predicted_ms =
+            elapsed_ms + span.depth.predicted_ms * fmax(left_ms / fmax(audio_ms, 1), 1);
+    span.depth.actual_ms = queue_now_ms() - begun_ms;
     batch->compute_ms += queue_now_ms() - begun_ms;
     batch->spans[index] = span;
     pthread_mutex_unlock(&batch->lock);
@@ -278,15 +321,22 @@ static void batch_run(struct queue_work *work, struct worker *worker)
 {
     struct engine_batch *batch =
         (struct engine_batch *)((char *)work - offsetof(struct engine_batch, work));
+    struct engine *engine = batch->engine;
     struct endpoint_span span;
+    double left_ms = 0;
     long index = -1;
 
+    atomic_fetch_add(&engine->refs, 1); /* the job may end here */
     if (batch_goes_on(batch) && (batch->recording || batch_begin(batch)) &&
         batch_decode(batch, &span)) {
         index = batch_reserve(batch);
         if (index < 0) {
             batch_fail(batch, ENGINE_FAILED, "out of memory");
         } else {
+            const int64_t expected = recording_expected(batch->recording);
+            left_ms = expected > span.start_samples
+                          ? (double)(expected - span.start_samples) / (UPDATE_RATE_HZ / 1e3)
+                          : 0;
             worker_load(worker, &span);
             endpoint_pop(batch->endpoint);
         }
@@ -294,13 +344,15 @@ static void batch_run(struct queue_work *work, struct worker *worker)
     /* Decoded to the end: one round more finds nothing left. */
     const bool more = batch_goes_on(batch) && !(batch->decoded && index < 0);
     if (more)
-        queue_push(&batch->engine->queue, &batch->work, QUEUE_BATCH);
+        queue_push(&engine->queue, &batch->work, &batch->terms);
     if (index >= 0) {
-        batch_recognise(batch, (size_t)index, worker);
+        batch_recognise(batch, (size_t)index, left_ms, worker);
         batch_release(batch);
     }
     if (!more)
         batch_release(batch);
+    engine_tick(engine);
+    engine_unref(engine);
 }
 
 enum engine_end engine_batch_start(struct engine *engine, int fd,
@@ -309,6 +361,7 @@ enum engine_end engine_batch_start(struct engine *engine, int fd,
 {
     struct engine_batch *batch = calloc(1, sizeof(*batch));
     enum engine_end end = ENGINE_OK;
+    double retry_ms;
 
     if (!batch || pthread_mutex_init(&batch->lock, NULL)) {
         free(batch);
@@ -324,9 +377,16 @@ enum engine_end engine_batch_start(struct engine *engine, int fd,
     batch->channel = options->channel;
     batch->endpointing_ms = options->endpointing_ms ? options->endpointing_ms : PAUSE_MS;
     batch->user = options->user;
-    batch->depth = engine_depth(engine, options->depth);
+    batch->tier = engine_tier(engine, &options->wish);
+    batch->asked = options->wish.depth;
+    batch->budget_ms = options->wish.latency_ms ? options->wish.latency_ms : batch->tier.latency_ms;
     batch->holders = 1;
     batch->started_ms = queue_now_ms();
+    batch->terms = (struct scheduler_terms){
+        .class = SCHEDULER_BATCH,
+        .due_ms = batch->budget_ms > 0 ? batch->started_ms + batch->budget_ms : INFINITY,
+        .key = options->wish.key,
+        .priority = batch->tier.priority};
     batch->hotwords = hotwords_copy(options->hotwords, options->hotwords_count);
     if (!batch->hotwords) {
         batch_free(batch);
@@ -336,15 +396,16 @@ enum engine_end engine_batch_start(struct engine *engine, int fd,
     pthread_mutex_lock(&engine->lock);
     if (engine->draining) {
         end = ENGINE_DRAINING;
-    } else if (engine->batch_count >= engine->options.max_batch) {
+    } else if (!steward_begin_upload(&engine->steward, batch->started_ms, &retry_ms)) {
         end = ENGINE_BUSY;
+        if (options->wish.ret_retry_s)
+            *options->wish.ret_retry_s = (uint32_t)ceil(retry_ms / 1e3);
     } else {
-        engine->batch_count++;
         engine->batch_callbacks++;
         batch->next = engine->batches;
         engine->batches = batch;
         *ret_batch = batch;
-        queue_push(&engine->queue, &batch->work, QUEUE_BATCH);
+        queue_push(&engine->queue, &batch->work, &batch->terms);
     }
     pthread_mutex_unlock(&engine->lock);
     if (end != ENGINE_OK)

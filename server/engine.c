@@ -1,5 +1,6 @@
 #include "engine.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -41,6 +42,7 @@ void engine_unref(struct engine *engine)
 {
     if (atomic_fetch_sub(&engine->refs, 1) != 1)
         return;
+    steward_finish(&engine->steward);
     queue_finish(&engine->queue);
     pthread_cond_destroy(&engine->changed);
     pthread_mutex_destroy(&engine->lock);
@@ -95,8 +97,16 @@ int engine_open(struct engine **ret_engine, const struct engine_options *options
         goto no_lock;
     if (pthread_cond_init(&engine->changed, NULL))
         goto no_cond;
-    if (queue_init(&engine->queue) < 0)
+    if (queue_init(&engine->queue, engine->options.workers) < 0)
         goto no_queue;
+    const struct steward_options steward = {.unfolds = engine->info->unfolds,
+                                            .workers = engine->options.workers,
+                                            .max_live = options->max_live,
+                                            .max_uploads = options->max_batch,
+                                            .adaptive = options->adaptive,
+                                            .cost = options->cost};
+    if (steward_init(&engine->steward, &steward, queue_now_ms()) < 0)
+        goto no_steward;
     const int error = open_workers(engine);
     if (error) {
         engine_unref(engine);
@@ -105,6 +115,8 @@ int engine_open(struct engine **ret_engine, const struct engine_options *options
     *ret_engine = engine;
     return FOLD_OK;
 
+no_steward:
+    queue_finish(&engine->queue);
 no_queue:
     pthread_cond_destroy(&engine->changed);
 no_cond:
@@ -144,29 +156,76 @@ void engine_close(struct engine *engine)
     engine_unref(engine);
 }
 
-struct update_depth engine_depth(const struct engine *engine, uint32_t asked)
+struct tier engine_tier(const struct engine *engine, const struct engine_wish *wish)
 {
-    const uint32_t deepest = engine->info->unfolds;
+    const uint32_t unfolds = engine->info->unfolds;
+    struct tier tier = wish->tier ? *wish->tier : tier_default(unfolds);
 
-    return (struct update_depth){.used = asked && asked < deepest ? asked : deepest,
-                                 .asked = asked,
-                                 .reason = asked ? "asked" : "default"};
+    tier_fit(&tier, unfolds);
+    return tier;
 }
 
-void engine_count(struct engine *engine, const struct worker_cost *cost, uint32_t depth, bool final)
+/* Adds one recognised span to the sums. */
+static void count(struct engine *engine, const struct worker_cost *cost,
+                  const struct update_depth *depth, bool final)
 {
     struct engine_stats *stats = &engine->stats;
-    const uint32_t index = depth < ENGINE_DEPTHS ? depth : ENGINE_DEPTHS - 1;
 
     pthread_mutex_lock(&engine->lock);
-    (final ? stats->spans_by_depth : stats->partials_by_depth)[index]++;
+    (final ? stats->spans_by_depth : stats->partials_by_depth)[depth->used]++;
+    if (final && (strcmp(depth->reason, "load") == 0 || strcmp(depth->reason, "budget") == 0))
+        stats->spans_lowered++;
     stats->stem_seconds += cost->stem_seconds;
-    stats->unfold_seconds += cost->unfold_seconds;
+    stats->unfold_seconds += cost->unfold_seconds + cost->exit_seconds;
     stats->decode_seconds += cost->decode_seconds;
-    stats->compute_seconds += cost->stem_seconds + cost->unfold_seconds + cost->decode_seconds;
+    stats->compute_seconds +=
+        cost->stem_seconds + cost->unfold_seconds + cost->exit_seconds + cost->decode_seconds;
     if (final)
         stats->audio_seconds += cost->audio_seconds;
     pthread_mutex_unlock(&engine->lock);
+}
+
+enum worker_end engine_recognise(struct engine *engine, struct worker *worker,
+                                 struct depth_question *question, const struct hotwords *hotwords,
+                                 const atomic_bool *cancelled, struct update_span *ret_span)
+{
+    const bool final = question->kind != DEPTH_PARTIAL;
+    const double received_ms = queue_now_ms() - question->elapsed_ms;
+    struct worker_limit limit = {.floor = final ? question->tier->depth_floor : 1,
+                                 .due_ms = INFINITY};
+    struct worker_cost cost = {0};
+    const struct update_depth depth =
+        steward_choose(&engine->steward, question, &limit.unfold_ms, &limit.tail_ms);
+
+    if (question->budget_ms > 0)
+        limit.due_ms = received_ms + question->budget_ms;
+    const enum worker_end end =
+        worker_recognise(worker, depth, &limit, hotwords, cancelled, ret_span, &cost);
+    if (end != WORKER_DONE)
+        return end;
+    count(engine, &cost, &ret_span->depth, final);
+    const struct cost_spent spent = {.depth = ret_span->depth.used,
+                                     .audio_ms = question->audio_ms,
+                                     .front_ms = cost.stem_seconds * 1e3,
+                                     .unfold_ms = cost.unfold_seconds * 1e3,
+                                     .tail_ms = (cost.exit_seconds + cost.decode_seconds) * 1e3};
+    steward_learn(&engine->steward, &spent);
+    return WORKER_DONE;
+}
+
+void engine_tick(struct engine *engine)
+{
+    const double now_ms = queue_now_ms();
+
+    if (steward_is_due(&engine->steward, now_ms))
+        queue_hold(&engine->queue,
+                   steward_tick(&engine->steward, now_ms, queue_take_wait_ms(&engine->queue)));
+}
+
+void engine_report(struct engine *engine, struct steward_report *ret_report)
+{
+    engine_tick(engine);
+    steward_report(&engine->steward, ret_report);
 }
 
 void engine_stats(struct engine *engine, struct engine_stats *ret_stats)
@@ -174,7 +233,9 @@ void engine_stats(struct engine *engine, struct engine_stats *ret_stats)
     pthread_mutex_lock(&engine->lock);
     *ret_stats = engine->stats;
     ret_stats->live_streams = engine->live_count;
-    ret_stats->batch_jobs = engine->batch_count;
     pthread_mutex_unlock(&engine->lock);
+    struct steward_report report;
+    engine_report(engine, &report);
+    ret_stats->batch_jobs = report.uploads;
     ret_stats->queued_spans = (uint32_t)queue_count(&engine->queue);
 }

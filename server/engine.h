@@ -1,8 +1,8 @@
 /* engine.h - audio bytes in, updates out; knows no sockets and no dialects.
  *
  * The engine owns the worker threads, the queue and the audio decoding. Network threads only
- * hand over bytes and get called back. Live work goes before batch work; within each class the
- * oldest first. A batch file is cut into spans at pauses and its spans are separate pieces of
+ * hand over bytes and get called back. What is done first is scheduler.h's business, how deep it
+ * goes depth.h's. A batch file is cut into spans at pauses and its spans are separate pieces of
  * work, so that a long upload never delays a caption by more than one span.
  *
  * Callbacks run on worker threads, one at a time for one job or stream, and must not block.
@@ -15,10 +15,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cost.h"
 #include "fold.h"
+#include "tier.h"
 #include "update.h"
 
 struct engine;
+struct steward_report;
 
 struct engine_options {
     const struct fold_model *model; /* outlive the engine */
@@ -28,6 +31,8 @@ struct engine_options {
     uint32_t max_batch;             /* batch jobs queued or running at once */
     uint32_t max_span_ms;           /* longest span recognised in one piece, e.g. 20000 */
     uint64_t max_audio_ms;          /* longest recording accepted */
+    bool adaptive;                  /* under load give up depth, then refuse; else neither */
+    const struct cost *cost;        /* copied; NULL: learned from what comes */
 };
 
 /* How a job ended. Rows: name, HTTP status, WebSocket close code, OpenAI error type, text. */
@@ -70,8 +75,18 @@ struct engine_result {
     double queue_ms, compute_ms;
 };
 
+/* How work wishes to be treated. All zero: anybody's, as deep as there is. */
+struct engine_wish {
+    uint32_t depth;          /* unfolds wanted, 1..R; 0: the tier's ceiling */
+    const struct tier *tier; /* copied; NULL: tier_default */
+    uint64_t key;            /* whose it is: keys share the workers evenly */
+    uint32_t latency_ms;     /* budget; 0: the tier's. Live: from a span's last audio to its text;
+                              * a recording: from start to done */
+    uint32_t *ret_retry_s;   /* NULL or: with ENGINE_BUSY, when to come again */
+};
+
 struct engine_batch_options {
-    uint32_t depth;                      /* unfolds wanted, 1..R; 0: full depth */
+    struct engine_wish wish;
     uint32_t channel;                    /* the one that is heard, from 1; 0: all, mixed */
     uint32_t endpointing_ms;             /* silence that ends a span; 0: default */
     const struct fold_hotword *hotwords; /* copied */
@@ -108,11 +123,10 @@ enum engine_encoding {
 
 struct engine_live_options {
     enum engine_encoding encoding;
-    uint32_t rate_hz;                    /* 8000..192000 */
-    uint32_t channels;                   /* 1..8, interleaved */
-    uint32_t channel;                    /* the one that is heard, from 1; 0: all, mixed */
-    uint32_t depth;                      /* of finals, 1..R; 0: full depth */
-    uint32_t partial_depth;              /* 0: 1 */
+    uint32_t rate_hz;  /* 8000..192000 */
+    uint32_t channels; /* 1..8, interleaved */
+    uint32_t channel;  /* the one that is heard, from 1; 0: all, mixed */
+    struct engine_wish wish;
     bool partials;                       /* interim results wanted */
     uint32_t partial_every_ms;           /* audio between partials; 0: default */
     uint32_t endpointing_ms;             /* silence that ends a span; 0: default */
@@ -155,14 +169,17 @@ void engine_live_close(struct engine_live *live);
 
 /* ---- numbers for /metrics ---------------------------------------------------------------- */
 
-#define ENGINE_DEPTHS 16
+#define ENGINE_DEPTHS (COST_DEPTHS + 1)
 struct engine_stats {
     uint32_t live_streams, batch_jobs, queued_spans;
     uint64_t spans_by_depth[ENGINE_DEPTHS]; /* final spans, index = depth */
+    uint64_t spans_lowered;                 /* of these, by load or budget */
     uint64_t partials_by_depth[ENGINE_DEPTHS];
     double audio_seconds, compute_seconds;
     double stem_seconds, unfold_seconds, decode_seconds;
 };
 void engine_stats(struct engine *engine, struct engine_stats *ret_stats);
+/* Load, costs and what fits: steward.h. */
+void engine_report(struct engine *engine, struct steward_report *ret_report);
 
 #endif

@@ -1,7 +1,7 @@
 /* engine_state.h - what engine.c, batch.c and live.c share; for nobody else.
  *
  * Locks, in the order in which they are taken: engine->lock, then the lock of one job or stream,
- * then the queue's. Callbacks are made with none of them held.
+ * then the queue's or the steward's. Callbacks are made with none of them held.
  *
  * Lifetimes: a job belongs to the engine from start until done() has returned. A stream is held by
  * its owner (until engine_live_close) and, while it is queued or runs, by a worker; the last one
@@ -16,6 +16,7 @@
 
 #include "engine.h"
 #include "queue.h"
+#include "steward.h"
 #include "worker.h"
 
 struct engine {
@@ -23,13 +24,13 @@ struct engine {
     const struct fold_info *info;
     atomic_uint refs;
     struct queue queue;
+    struct steward steward;
     struct worker *workers; /* [options.workers] */
     pthread_mutex_t lock;
     pthread_cond_t changed;       /* a count below fell */
     bool draining;                /* {lock} */
     struct engine_batch *batches; /* {lock} a list, see batch.c */
     struct engine_live *lives;    /* {lock} a list, see live.c */
-    uint32_t batch_count;         /* {lock} falls before done(): its client may start another */
     uint32_t batch_callbacks;     /* {lock} falls when done() has returned */
     uint32_t live_count;          /* {lock} falls when end() has returned, or closed */
     struct engine_stats stats;    /* {lock} sums only */
@@ -37,11 +38,16 @@ struct engine {
 
 void engine_unref(struct engine *engine);
 
-/* 0: full depth. */
-struct update_depth engine_depth(const struct engine *engine, uint32_t asked);
+/* The wish's tier, or the default one, with depths that the seed has. */
+struct tier engine_tier(const struct engine *engine, const struct engine_wish *wish);
 
-/* Adds one recognised span to the sums. */
-void engine_count(struct engine *engine, const struct worker_cost *cost, uint32_t depth,
-                  bool final);
+/* Decides on a depth, recognises what the worker has loaded, and learns what it cost. The span's
+ * depth is complete but for actual_ms. */
+enum worker_end engine_recognise(struct engine *engine, struct worker *worker,
+                                 struct depth_question *question, const struct hotwords *hotwords,
+                                 const atomic_bool *cancelled, struct update_span *ret_span);
+
+/* Looks at the load when it is time to. Any thread; holds no lock of the engine's. */
+void engine_tick(struct engine *engine);
 
 #endif

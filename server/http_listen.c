@@ -80,7 +80,7 @@ static enum engine_end start_channel(struct http_request *r, struct channel *cha
     struct engine_batch *job;
     for (size_t i = 0; i < c->keyterms_count; i++)
         hotwords[i] = (struct fold_hotword){c->keyterms[i], c->boosts[i]};
-    const struct engine_batch_options options = {.depth = c->depth,
+    const struct engine_batch_options options = {.wish.depth = c->depth,
                                                  .channel = number,
                                                  .hotwords = hotwords,
                                                  .hotwords_count = c->keyterms_count,

@@ -145,7 +145,7 @@ static enum MHD_Result start(struct http_request *r)
     struct fold_hotword hotwords[OPENAI_BOOSTS];
     for (size_t i = 0; i < asked->boosts_count; i++)
         hotwords[i] = (struct fold_hotword){asked->boosts[i], asked->weights[i]};
-    const struct engine_batch_options options = {.depth = asked->depth,
+    const struct engine_batch_options options = {.wish.depth = asked->depth,
                                                  .endpointing_ms = asked->pause_ms,
                                                  .hotwords = hotwords,
                                                  .hotwords_count = asked->boosts_count,

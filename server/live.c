@@ -15,9 +15,11 @@
  */
 #include "live.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "arrivals.h"
 #include "ear.h"
 #include "engine_state.h"
 #include "ring.h"
@@ -25,12 +27,12 @@
 
 #define PAUSE_MS         500
 #define PARTIAL_EVERY_MS 600
-#define PARTIAL_DEPTH    1
 #define BEHIND_MS        300   /* a stream that waited this long gets no partial */
 #define HIGH_MS          30000 /* far off: while a socket is not read, its pings wait */
 #define SLICE_MS         250   /* fed to the decoder in one go */
 #define VOICE_SAMPLES    (450 * (UPDATE_RATE_HZ / 1000)) /* with its lead, before it is told */
 #define FLUSHES          16
+#define TARGET_MS        500 /* text is due so long after audio where no budget says otherwise */
 
 struct engine_live {
     struct engine_live *next; /* {engine->lock} */
@@ -38,7 +40,9 @@ struct engine_live {
     struct engine *engine;
     struct queue_work work;
     struct engine_live_options options; /* no zeros */
-    struct update_depth depth, partial_depth;
+    struct steward_stream stewarded;    /* with the tier and the depth asked for */
+    double budget_ms;                   /* 0: none */
+    uint64_t key;
     struct hotwords *hotwords;
     size_t high_bytes, slice_bytes;
     atomic_bool cancelled;
@@ -50,6 +54,8 @@ struct engine_live {
     uint64_t pushed_bytes;     /* {lock} since the start */
     uint64_t flushes[FLUSHES]; /* {lock} [flushes_count] pushed_bytes when they came */
     size_t flushes_count;      /* {lock} */
+    struct arrivals arrivals;  /* {lock} of bytes not taken yet */
+    double marked_ms;          /* {lock} last flush or finish */
     bool finishing;            /* {lock} */
     enum engine_end end;       /* {lock} not OK: stop with this */
     bool scheduled;            /* {lock} queued or with a worker */
@@ -63,6 +69,7 @@ struct engine_live {
     struct endpoint *endpoint; /* the ear's */
     struct recording_note note;
     uint64_t taken_bytes;
+    double heard_ms;                /* when the last byte that was taken had come */
     uint8_t *slice;                 /* [slice_bytes] */
     bool drained;                   /* the resampler is flushed for the mark that is next */
     int64_t covered_samples;        /* end of the last final */
@@ -99,9 +106,16 @@ static void schedule(struct engine_live *live)
 {
     if (live->scheduled || live->ended || live->closed)
         return;
+    /* What has waited longest says when the turn is due. */
+    const double since_ms = arrivals_oldest_ms(&live->arrivals, queue_now_ms());
+    const struct scheduler_terms terms = {
+        .class = SCHEDULER_LIVE,
+        .due_ms = since_ms + (live->budget_ms > 0 ? live->budget_ms : TARGET_MS),
+        .key = live->key,
+        .priority = live->stewarded.tier.priority};
     live->scheduled = true;
     live->refs++;
-    queue_push(&live->engine->queue, &live->work, QUEUE_LIVE);
+    queue_push(&live->engine->queue, &live->work, &terms);
 }
 
 /* Takes it out of the engine's list, once. */
@@ -118,6 +132,7 @@ static void unlist(struct engine_live *live)
                 break;
             }
         engine->live_count--;
+        steward_leave(&engine->steward, &live->stewarded, queue_now_ms());
         pthread_cond_broadcast(&engine->changed);
     }
     pthread_mutex_unlock(&engine->lock);
@@ -200,18 +215,22 @@ static void send_voice(struct engine_live *live, bool begins, int64_t at_samples
 
 /* ---- text ----------------------------------------------------------------------------------- */
 
+/* since_ms: when the last of its audio came. */
 static enum worker_end recognise(struct engine_live *live, struct worker *worker,
-                                 const struct endpoint_span *sound, bool final,
-                                 struct update_span *ret_span)
+                                 const struct endpoint_span *sound, enum depth_kind kind,
+                                 double since_ms, struct update_span *ret_span)
 {
-    const struct update_depth depth = final ? live->depth : live->partial_depth;
-    struct worker_cost cost = {0};
-
     worker_load(worker, sound);
-    const enum worker_end end =
-        worker_recognise(worker, depth, live->hotwords, &live->cancelled, ret_span, &cost);
+    struct depth_question question = {.kind = kind,
+                                      .tier = &live->stewarded.tier,
+                                      .asked = live->stewarded.asked,
+                                      .audio_ms = worker_audio_ms(worker),
+                                      .elapsed_ms = queue_now_ms() - since_ms,
+                                      .budget_ms = live->budget_ms};
+    const enum worker_end end = engine_recognise(live->engine, worker, &question, live->hotwords,
+                                                 &live->cancelled, ret_span);
     if (end == WORKER_DONE)
-        engine_count(live->engine, &cost, depth.used, final);
+        ret_span->depth.actual_ms = queue_now_ms() - since_ms;
     else if (end == WORKER_FAILED)
         fail(live);
     return end;
@@ -224,8 +243,8 @@ static void note_words(struct engine_live *live, const struct update_span *span)
 }
 
 /* The endpoint has a complete span. False when the stream was stopped meanwhile. */
-static bool make_final(struct engine_live *live, struct worker *worker, bool from_flush,
-                       bool finishing)
+static bool make_final(struct engine_live *live, struct worker *worker, double since_ms,
+                       bool from_flush, bool finishing)
 {
     struct endpoint_span sound;
     struct update update = {.final = true, .from_flush = from_flush};
@@ -237,8 +256,10 @@ static bool make_final(struct engine_live *live, struct worker *worker, bool fro
         send_voice(live, true, sound.start_samples);
     if (sound.why != ENDPOINT_FULL)
         send_voice(live, false, end_samples);
-    if (recognise(live, worker, &sound, true, &update.span) != WORKER_DONE)
+    if (recognise(live, worker, &sound, DEPTH_FINAL, since_ms, &update.span) != WORKER_DONE)
         return false;
+    steward_learn_speech(&live->engine->steward, (double)sound.count / (UPDATE_RATE_HZ / 1e3),
+                         (double)(end_samples - live->covered_samples) / (UPDATE_RATE_HZ / 1e3));
     live->covered_samples = end_samples;
     endpoint_pop(live->endpoint);
     live->partial_due_samples = 0;
@@ -248,14 +269,18 @@ static bool make_final(struct engine_live *live, struct worker *worker, bool fro
     return true;
 }
 
-/* A flush without speech since the last final: an empty final says that it was heard. */
-static void send_empty(struct engine_live *live)
+/* A final that needs no computing: what was heard since the last one holds no speech. */
+static void send_wordless(struct engine_live *live, bool endpoint, bool from_flush)
 {
-    const struct update update = {.span = {.start_samples = live->covered_samples,
-                                           .end_samples = endpoint_clock(live->endpoint),
-                                           .depth = live->depth},
-                                  .final = true,
-                                  .from_flush = true};
+    struct depth_question question = {
+        .kind = DEPTH_FINAL, .tier = &live->stewarded.tier, .asked = live->stewarded.asked};
+    const struct update update = {
+        .span = {.start_samples = live->covered_samples,
+                 .end_samples = endpoint_clock(live->endpoint),
+                 .depth = steward_choose(&live->engine->steward, &question, NULL, NULL)},
+        .final = true,
+        .endpoint = endpoint,
+        .from_flush = from_flush};
 
     live->covered_samples = update.span.end_samples;
     send_update(live, &update);
@@ -263,10 +288,11 @@ static void send_empty(struct engine_live *live)
 
 static bool partial_is_due(struct engine_live *live, struct endpoint_span *ret_sound)
 {
-    const int64_t every_samples = (int64_t)live->options.partial_every_ms * (UPDATE_RATE_HZ / 1000);
-
     if (!live->options.partials || !endpoint_peek(live->endpoint, ret_sound))
         return false;
+    const int64_t every_samples =
+        (int64_t)steward_partial_every_ms(&live->engine->steward, &live->stewarded) *
+        (UPDATE_RATE_HZ / 1000);
     const int64_t now_samples = ret_sound->start_samples + (int64_t)ret_sound->count;
     if (live->partial_due_samples == 0)
         live->partial_due_samples = ret_sound->start_samples + every_samples;
@@ -281,11 +307,11 @@ static void make_partial(struct engine_live *live, struct worker *worker,
     struct update update = {.final = false};
     const int64_t now_samples = endpoint_clock(live->endpoint);
 
-    if (recognise(live, worker, sound, false, &update.span) != WORKER_DONE)
+    if (recognise(live, worker, sound, DEPTH_PARTIAL, live->heard_ms, &update.span) != WORKER_DONE)
         return;
     const double rest_ms = 2 * (queue_now_ms() - begun_ms);
     const double every_ms =
-        rest_ms > live->options.partial_every_ms ? rest_ms : live->options.partial_every_ms;
+        fmax(rest_ms, steward_partial_every_ms(&live->engine->steward, &live->stewarded));
     live->partial_due_samples = now_samples + (int64_t)(every_ms * (UPDATE_RATE_HZ / 1e3));
     live->partial_speech_samples = endpoint_speech_clock(live->endpoint);
     note_words(live, &update.span);
@@ -299,17 +325,10 @@ static void make_partial(struct engine_live *live, struct worker *worker,
 static void tell_voice(struct engine_live *live)
 {
     struct endpoint_span sound;
-    const int64_t now_samples = endpoint_clock(live->endpoint);
 
     if (live->voice && !endpoint_has_speech(live->endpoint)) {
-        const struct update update = {.span = {.start_samples = live->covered_samples,
-                                               .end_samples = now_samples,
-                                               .depth = live->depth},
-                                      .final = true,
-                                      .endpoint = true};
-        live->covered_samples = now_samples;
-        send_voice(live, false, now_samples);
-        send_update(live, &update);
+        send_voice(live, false, endpoint_clock(live->endpoint));
+        send_wordless(live, true, false);
     } else if (!live->voice && endpoint_peek(live->endpoint, &sound) &&
                endpoint_speech_clock(live->endpoint) - sound.start_samples >= VOICE_SAMPLES) {
         send_voice(live, true, sound.start_samples);
@@ -358,6 +377,7 @@ static enum next take(struct engine_live *live, size_t *ret_count)
             live->flushes_count ? live->flushes[0] - live->taken_bytes : UINT64_MAX;
         const size_t most = to_mark < live->slice_bytes ? (size_t)to_mark : live->slice_bytes;
         *ret_count = ring_pull(&live->bytes, live->slice, most);
+        live->heard_ms = arrivals_take(&live->arrivals, live->taken_bytes + *ret_count);
         next = NEXT_BYTES;
     } else if (live->finishing) {
         next = NEXT_FINISH;
@@ -392,12 +412,15 @@ static bool reach_mark(struct engine_live *live, struct worker *worker, bool fin
     }
     endpoint_flush(live->endpoint);
     const bool speech = endpoint_span(live->endpoint, &sound);
-    if (speech && !make_final(live, worker, !finish, finish))
+    pthread_mutex_lock(&live->lock);
+    const double since_ms = fmax(live->heard_ms, live->marked_ms);
+    pthread_mutex_unlock(&live->lock);
+    if (speech && !make_final(live, worker, since_ms, !finish, finish))
         return true;
     if (!speech && live->voice)
         send_voice(live, false, endpoint_clock(live->endpoint));
     if (!speech && !finish)
-        send_empty(live);
+        send_wordless(live, false, true); /* says that the flush was heard */
     if (finish)
         send_end(live, ENGINE_OK);
     else
@@ -408,7 +431,7 @@ static bool reach_mark(struct engine_live *live, struct worker *worker, bool fin
 /* One turn: until something was computed or nothing is left. */
 static void turn(struct engine_live *live, struct worker *worker)
 {
-    const bool behind = queue_now_ms() - live->work.queued_at_ms > BEHIND_MS;
+    const bool behind = queue_now_ms() - live->work.item.since_ms > BEHIND_MS;
     struct endpoint_span sound;
     enum engine_end end;
     size_t count;
@@ -418,7 +441,7 @@ static void turn(struct engine_live *live, struct worker *worker)
         if (heard == EAR_FAILED)
             fail_as(live, live->note.text[0] ? ENGINE_NOT_AUDIO : ENGINE_FAILED);
         if (heard == EAR_SPAN) {
-            make_final(live, worker, false, false);
+            make_final(live, worker, live->heard_ms, false, false);
             return;
         }
         tell_voice(live);
@@ -455,6 +478,7 @@ static void live_run(struct queue_work *work, struct worker *worker)
         (struct engine_live *)((char *)work - offsetof(struct engine_live, work));
 
     turn(live, worker);
+    engine_tick(live->engine);
     pthread_mutex_lock(&live->lock);
     live->scheduled = false;
     if (live->bytes.count || live->flushes_count || live->finishing || live->end != ENGINE_OK ||
@@ -500,12 +524,13 @@ static void set_options(struct engine_live *live, const struct engine_live_optio
         o->high_ms = HIGH_MS;
     if (o->endpointing_ms == 0)
         o->endpointing_ms = PAUSE_MS;
-    live->depth = engine_depth(live->engine, o->depth);
-    const uint32_t partial = o->partial_depth ? o->partial_depth : PARTIAL_DEPTH;
-    live->partial_depth =
-        (struct update_depth){.used = partial < live->depth.used ? partial : live->depth.used,
-                              .asked = o->depth,
-                              .reason = "partial"};
+    live->stewarded.tier = engine_tier(live->engine, &o->wish);
+    live->stewarded.asked = o->wish.depth;
+    live->stewarded.partials = o->partials;
+    live->stewarded.partial_every_ms = o->partial_every_ms;
+    live->budget_ms = o->wish.latency_ms ? o->wish.latency_ms : live->stewarded.tier.latency_ms;
+    live->key = o->wish.key;
+    o->wish = (struct engine_wish){.depth = o->wish.depth}; /* the rest is borrowed */
 }
 
 static int set_sound(struct engine_live *live)
@@ -528,6 +553,7 @@ enum engine_end engine_live_open(struct engine *engine, const struct engine_live
 {
     struct engine_live *live = calloc(1, sizeof(*live));
     enum engine_end end = ENGINE_OK;
+    double retry_ms;
 
     if (!live)
         return ENGINE_FAILED;
@@ -554,8 +580,10 @@ enum engine_end engine_live_open(struct engine *engine, const struct engine_live
     pthread_mutex_lock(&engine->lock);
     if (engine->draining) {
         end = ENGINE_DRAINING;
-    } else if (engine->live_count >= engine->options.max_live) {
+    } else if (!steward_join(&engine->steward, &live->stewarded, queue_now_ms(), &retry_ms)) {
         end = ENGINE_BUSY;
+        if (options->wish.ret_retry_s)
+            *options->wish.ret_retry_s = (uint32_t)ceil(retry_ms / 1e3);
     } else {
         engine->live_count++;
         live->listed = true;
@@ -571,12 +599,18 @@ enum engine_end engine_live_open(struct engine *engine, const struct engine_live
 
 size_t engine_live_push(struct engine_live *live, const void *bytes, size_t count)
 {
+    const double now_ms = queue_now_ms();
+
+    if (count)
+        steward_heard(&live->engine->steward, &live->stewarded, now_ms);
     pthread_mutex_lock(&live->lock);
     if (!live->finishing && !live->ended && count) {
-        if (ring_push(&live->bytes, bytes, count) == 0)
+        if (ring_push(&live->bytes, bytes, count) == 0) {
             live->pushed_bytes += count;
-        else if (live->end == ENGINE_OK)
+            arrivals_push(&live->arrivals, live->pushed_bytes, now_ms);
+        } else if (live->end == ENGINE_OK) {
             live->end = ENGINE_FAILED;
+        }
         schedule(live);
     }
     const size_t waiting = live->bytes.count;
@@ -607,6 +641,7 @@ void engine_live_flush(struct engine_live *live)
         if (live->flushes_count < FLUSHES)
             live->flushes_count++;
         live->flushes[live->flushes_count - 1] = live->pushed_bytes;
+        live->marked_ms = queue_now_ms();
         schedule(live);
     }
     pthread_mutex_unlock(&live->lock);
@@ -621,6 +656,7 @@ void engine_live_finish(struct engine_live *live)
 {
     pthread_mutex_lock(&live->lock);
     live->finishing = true;
+    live->marked_ms = queue_now_ms();
     schedule(live);
     pthread_mutex_unlock(&live->lock);
 }

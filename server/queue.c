@@ -1,17 +1,26 @@
 #include "queue.h"
 
+#include <math.h>
 #include <time.h>
 
-int queue_init(struct queue *queue)
+int queue_init(struct queue *queue, uint32_t workers)
 {
-    *queue = (struct queue){.count = 0};
+    pthread_condattr_t attributes;
+
+    *queue = (struct queue){.waits = 0};
+    scheduler_init(&queue->scheduler, workers);
     if (pthread_mutex_init(&queue->lock, NULL))
         return -1;
-    if (pthread_cond_init(&queue->changed, NULL)) {
-        pthread_mutex_destroy(&queue->lock);
-        return -1;
+    /* Waits are measured with the clock that only goes forward. */
+    if (pthread_condattr_init(&attributes) == 0) {
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+        const int error = pthread_cond_init(&queue->changed, &attributes);
+        pthread_condattr_destroy(&attributes);
+        if (!error)
+            return 0;
     }
-    return 0;
+    pthread_mutex_destroy(&queue->lock);
+    return -1;
 }
 
 void queue_finish(struct queue *queue)
@@ -20,39 +29,11 @@ void queue_finish(struct queue *queue)
     pthread_mutex_destroy(&queue->lock);
 }
 
-static bool remove_locked(struct queue *queue, struct queue_work *work)
-{
-    struct queue_work *before = NULL;
-
-    if (!work->queued)
-        return false;
-    for (struct queue_work *w = queue->first[work->class]; w != work; w = w->next)
-        before = w;
-    if (before)
-        before->next = work->next;
-    else
-        queue->first[work->class] = work->next;
-    if (queue->last[work->class] == work)
-        queue->last[work->class] = before;
-    work->queued = false;
-    queue->count--;
-    return true;
-}
-
-void queue_push(struct queue *queue, struct queue_work *work, enum queue_class class)
+void queue_push(struct queue *queue, struct queue_work *work, const struct scheduler_terms *terms)
 {
     pthread_mutex_lock(&queue->lock);
-    if (!work->queued) {
-        work->queued = true;
-        work->queued_at_ms = queue_now_ms();
-        work->class = class;
-        work->next = NULL;
-        if (queue->last[class])
-            queue->last[class]->next = work;
-        else
-            queue->first[class] = work;
-        queue->last[class] = work;
-        queue->count++;
+    if (!work->item.waiting) {
+        scheduler_push(&queue->scheduler, &work->item, terms, queue_now_ms());
         pthread_cond_signal(&queue->changed);
     }
     pthread_mutex_unlock(&queue->lock);
@@ -60,16 +41,11 @@ void queue_push(struct queue *queue, struct queue_work *work, enum queue_class c
 
 void queue_push_first(struct queue *queue, struct queue_work *work)
 {
+    const struct scheduler_terms first = {.class = SCHEDULER_LIVE, .due_ms = -INFINITY};
+
     pthread_mutex_lock(&queue->lock);
-    remove_locked(queue, work);
-    work->queued = true;
-    work->queued_at_ms = queue_now_ms();
-    work->class = QUEUE_LIVE;
-    work->next = queue->first[QUEUE_LIVE];
-    queue->first[QUEUE_LIVE] = work;
-    if (!queue->last[QUEUE_LIVE])
-        queue->last[QUEUE_LIVE] = work;
-    queue->count++;
+    scheduler_remove(&queue->scheduler, &work->item);
+    scheduler_push(&queue->scheduler, &work->item, &first, queue_now_ms());
     pthread_cond_signal(&queue->changed);
     pthread_mutex_unlock(&queue->lock);
 }
@@ -77,24 +53,52 @@ void queue_push_first(struct queue *queue, struct queue_work *work)
 bool queue_remove(struct queue *queue, struct queue_work *work)
 {
     pthread_mutex_lock(&queue->lock);
-    const bool was_queued = remove_locked(queue, work);
+    const bool was_queued = scheduler_remove(&queue->scheduler, &work->item);
     pthread_mutex_unlock(&queue->lock);
     return was_queued;
 }
 
-struct queue_work *queue_pop(struct queue *queue)
+/* {lock} again_ms: INFINITY, or when there may be work though nobody signals. */
+static void wait(struct queue *queue, double again_ms)
 {
-    struct queue_work *work = NULL;
+    if (isinf(again_ms)) {
+        pthread_cond_wait(&queue->changed, &queue->lock);
+        return;
+    }
+    const time_t seconds = (time_t)(again_ms / 1e3);
+    const struct timespec until = {seconds, (long)((again_ms - (double)seconds * 1e3) * 1e6)};
+    pthread_cond_timedwait(&queue->changed, &queue->lock, &until);
+}
+
+struct queue_work *queue_pop(struct queue *queue, struct scheduler_ticket *ret_ticket)
+{
+    struct scheduler_item *item = NULL;
+    double again_ms;
 
     pthread_mutex_lock(&queue->lock);
-    while (!queue->stopped && queue->count == 0)
-        pthread_cond_wait(&queue->changed, &queue->lock);
-    if (!queue->stopped) {
-        work = queue->first[QUEUE_LIVE] ? queue->first[QUEUE_LIVE] : queue->first[QUEUE_BATCH];
-        remove_locked(queue, work);
+    while (!queue->stopped) {
+        const double now_ms = queue_now_ms();
+        item = scheduler_pop(&queue->scheduler, now_ms, ret_ticket, &again_ms);
+        if (item) {
+            if (ret_ticket->class == SCHEDULER_LIVE) {
+                queue->waits_ms += now_ms - item->since_ms;
+                queue->waits++;
+            }
+            break;
+        }
+        wait(queue, again_ms);
     }
     pthread_mutex_unlock(&queue->lock);
-    return work;
+    return (struct queue_work *)item; /* the first member */
+}
+
+void queue_done(struct queue *queue, const struct scheduler_ticket *ticket, double spent_ms)
+{
+    pthread_mutex_lock(&queue->lock);
+    scheduler_done(&queue->scheduler, ticket, spent_ms, queue_now_ms());
+    /* A recording may have been held back until a worker is free again. */
+    pthread_cond_signal(&queue->changed);
+    pthread_mutex_unlock(&queue->lock);
 }
 
 void queue_stop(struct queue *queue)
@@ -105,12 +109,35 @@ void queue_stop(struct queue *queue)
     pthread_mutex_unlock(&queue->lock);
 }
 
+void queue_hold(struct queue *queue, enum scheduler_hold hold)
+{
+    pthread_mutex_lock(&queue->lock);
+    if (hold < queue->scheduler.hold)
+        pthread_cond_broadcast(&queue->changed);
+    queue->scheduler.hold = hold;
+    pthread_mutex_unlock(&queue->lock);
+}
+
 size_t queue_count(struct queue *queue)
 {
     pthread_mutex_lock(&queue->lock);
-    const size_t count = queue->count;
+    const size_t count =
+        queue->scheduler.waiting[SCHEDULER_LIVE] + queue->scheduler.waiting[SCHEDULER_BATCH];
     pthread_mutex_unlock(&queue->lock);
     return count;
+}
+
+double queue_take_wait_ms(struct queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    /* One that still waits counts too: it may be all that there is. */
+    const struct scheduler_item *oldest = queue->scheduler.first[SCHEDULER_LIVE];
+    const double waits_ms = queue->waits_ms + (oldest ? queue_now_ms() - oldest->since_ms : 0);
+    const size_t waits = queue->waits + (oldest != NULL);
+    queue->waits_ms = 0;
+    queue->waits = 0;
+    pthread_mutex_unlock(&queue->lock);
+    return waits ? waits_ms / (double)waits : 0;
 }
 
 double queue_now_ms(void)

@@ -1,7 +1,7 @@
-/* queue.h - who computes next: live before batch, oldest first.
+/* queue.h - work for worker threads: scheduler.h says what is next, this makes workers wait for it.
  *
  * Work is embedded in whatever it belongs to and is in the queue at most once. A batch job puts
- * itself at the end again after every span, which makes jobs take turns.
+ * itself in again after every span, which makes jobs take turns.
  */
 #ifndef QUEUE_H
 #define QUEUE_H
@@ -10,42 +10,44 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "scheduler.h"
+
 struct worker;
 
-enum queue_class { QUEUE_LIVE, QUEUE_BATCH, QUEUE_CLASSES };
-
 struct queue_work {
+    struct scheduler_item item;
     void (*run)(struct queue_work *work, struct worker *worker); /* on a worker's thread */
-    struct queue_work *next;
-    enum queue_class class;
-    bool queued;
-    double queued_at_ms; /* queue_now_ms when it was put in */
 };
 
 struct queue {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    struct queue_work *first[QUEUE_CLASSES], *last[QUEUE_CLASSES]; /* {lock} */
-    size_t count;                                                  /* {lock} */
-    bool stopped;                                                  /* {lock} */
+    struct scheduler scheduler; /* {lock} */
+    double waits_ms;            /* {lock} of live work popped since queue_take_wait_ms */
+    size_t waits;               /* {lock} how many */
+    bool stopped;               /* {lock} */
 };
 
-int queue_init(struct queue *queue); /* 0 or -1 */
+int queue_init(struct queue *queue, uint32_t workers); /* 0 or -1 */
 void queue_finish(struct queue *queue);
 
 /* Any thread. Does nothing for work that is queued already. */
-void queue_push(struct queue *queue, struct queue_work *work, enum queue_class class);
-/* Before all others of every class: for work that only ends something. Moves queued work. */
+void queue_push(struct queue *queue, struct queue_work *work, const struct scheduler_terms *terms);
+/* Before all others: for work that only ends something. Moves queued work. */
 void queue_push_first(struct queue *queue, struct queue_work *work);
 /* Whether it was queued; then it will not run. */
 bool queue_remove(struct queue *queue, struct queue_work *work);
 
-/* Waits for work; NULL once stopped. */
-struct queue_work *queue_pop(struct queue *queue);
+/* Waits for work; NULL once stopped. What is popped is told to queue_done when it has run. */
+struct queue_work *queue_pop(struct queue *queue, struct scheduler_ticket *ret_ticket);
+void queue_done(struct queue *queue, const struct scheduler_ticket *ticket, double spent_ms);
 /* No more work is given out. */
 void queue_stop(struct queue *queue);
 
+void queue_hold(struct queue *queue, enum scheduler_hold hold);
 size_t queue_count(struct queue *queue);
+/* How long live work has waited on average since this was last asked. */
+double queue_take_wait_ms(struct queue *queue);
 
 /* Milliseconds of a clock that only goes forward. */
 double queue_now_ms(void);

@@ -250,7 +250,7 @@ static int open_channels(struct deepgram_session *d, struct deepgram_error *err)
         .encoding = encodings[c->encoding],
         .rate_hz = c->rate_hz,
         .channels = c->channels,
-        .depth = c->depth,
+        .wish.depth = c->depth,
         .partials = c->interim_results,
         .endpointing_ms = c->endpointing_ms,
         .gap_ms = c->utterance_end_ms,

@@ -17,8 +17,13 @@ static void *work(void *user)
 {
     struct worker *worker = user;
 
-    for (struct queue_work *item; (item = queue_pop(worker->queue));)
-        item->run(item, worker);
+    struct scheduler_ticket ticket;
+
+    for (struct queue_work *item; (item = queue_pop(worker->queue, &ticket));) {
+        const double begun_ms = queue_now_ms();
+        item->run(item, worker); /* which may be gone now */
+        queue_done(worker->queue, &ticket, queue_now_ms() - begun_ms);
+    }
     return NULL;
 }
 
@@ -71,6 +76,11 @@ void worker_load(struct worker *worker, const struct endpoint_span *span)
     worker->end_samples = span->start_samples + (int64_t)count;
 }
 
+double worker_audio_ms(const struct worker *worker)
+{
+    return (double)(worker->end_samples - worker->start_samples) / (UPDATE_RATE_HZ / 1e3);
+}
+
 /* The decoder for these hotwords; the one with hotwords is kept until others come. */
 static struct fold_decoder *decoder_for(struct worker *worker, const struct hotwords *hotwords)
 {
@@ -99,7 +109,8 @@ static double lap(double *clock_ms)
     return (*clock_ms - before) / 1e3;
 }
 
-static enum worker_end unfold(struct worker *worker, uint32_t depth, const atomic_bool *cancelled,
+static enum worker_end unfold(struct worker *worker, struct update_depth *depth,
+                              const struct worker_limit *limit, const atomic_bool *cancelled,
                               struct worker_cost *cost)
 {
     double clock_ms = queue_now_ms();
@@ -108,14 +119,21 @@ static enum worker_end unfold(struct worker *worker, uint32_t depth, const atomi
     cost->stem_seconds += lap(&clock_ms);
     if (error)
         return WORKER_FAILED;
-    while (fold_run_depth(worker->run) < depth) {
+    while (fold_run_depth(worker->run) < depth->used) {
         if (atomic_load(cancelled))
             return WORKER_CANCELLED;
+        if (fold_run_depth(worker->run) >= limit->floor &&
+            queue_now_ms() + limit->unfold_ms + limit->tail_ms > limit->due_ms) {
+            depth->used = fold_run_depth(worker->run);
+            depth->reason = "budget";
+            break;
+        }
         if (fold_run_unfold(worker->run) < 0)
             return WORKER_FAILED;
     }
-    const int exit_error = fold_run_exit(worker->run, worker->logp);
     cost->unfold_seconds += lap(&clock_ms);
+    const int exit_error = fold_run_exit(worker->run, worker->logp);
+    cost->exit_seconds += lap(&clock_ms);
     return exit_error ? WORKER_FAILED : WORKER_DONE;
 }
 
@@ -137,8 +155,9 @@ static enum worker_end decode(struct worker *worker, struct fold_decoder *decode
 }
 
 enum worker_end worker_recognise(struct worker *worker, struct update_depth depth,
-                                 const struct hotwords *hotwords, const atomic_bool *cancelled,
-                                 struct update_span *ret_span, struct worker_cost *cost)
+                                 const struct worker_limit *limit, const struct hotwords *hotwords,
+                                 const atomic_bool *cancelled, struct update_span *ret_span,
+                                 struct worker_cost *cost)
 {
     const struct fold_info *info = fold_model_info(worker->model);
     struct fold_decoder *decoder = decoder_for(worker, hotwords);
@@ -147,7 +166,7 @@ enum worker_end worker_recognise(struct worker *worker, struct update_depth dept
     cost->audio_seconds += (double)(worker->end_samples - worker->start_samples) / UPDATE_RATE_HZ;
     if (!decoder)
         return WORKER_FAILED;
-    enum worker_end end = unfold(worker, depth.used, cancelled, cost);
+    enum worker_end end = unfold(worker, &depth, limit, cancelled, cost);
     if (end != WORKER_DONE)
         return end;
     double clock_ms = queue_now_ms();

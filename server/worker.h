@@ -15,7 +15,14 @@
 
 /* What computing took; added up. Seconds of wall-clock on this worker. */
 struct worker_cost {
-    double audio_seconds, stem_seconds, unfold_seconds, decode_seconds;
+    double audio_seconds, stem_seconds, unfold_seconds, exit_seconds, decode_seconds;
+};
+
+/* Unfolding ends before the next pass when that would end too late. */
+struct worker_limit {
+    uint32_t floor;            /* unfolds in any case */
+    double due_ms;             /* queue_now_ms by which words shall be there; INFINITY: whenever */
+    double unfold_ms, tail_ms; /* what one more pass, and exit and decoding, should take */
 };
 
 struct worker {
@@ -46,13 +53,17 @@ void worker_close(struct worker *worker);
 /* Copies a span into the worker, with the silence around it that the model wants. */
 void worker_load(struct worker *worker, const struct endpoint_span *span);
 
+/* Of the span that was loaded. */
+double worker_audio_ms(const struct worker *worker);
+
 enum worker_end { WORKER_DONE, WORKER_CANCELLED, WORKER_FAILED };
 
-/* Recognises what was loaded, depth.used unfolds deep. *ret_span is released with
- * transcript_release. Looks at cancelled between unfolds and while decoding. cost is added to
- * in every case. */
+/* Recognises what was loaded, depth.used unfolds deep, or less deep within limit; the span says
+ * how deep it went. *ret_span is released with transcript_release. Looks at cancelled between
+ * unfolds and while decoding. cost is added to in every case. */
 enum worker_end worker_recognise(struct worker *worker, struct update_depth depth,
-                                 const struct hotwords *hotwords, const atomic_bool *cancelled,
-                                 struct update_span *ret_span, struct worker_cost *cost);
+                                 const struct worker_limit *limit, const struct hotwords *hotwords,
+                                 const atomic_bool *cancelled, struct update_span *ret_span,
+                                 struct worker_cost *cost);
 
 #endif

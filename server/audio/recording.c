@@ -32,6 +32,7 @@ struct recording {
     int64_t open_size_at; /* wav of unknown length: where its size is; 0: none */
     int64_t frames;       /* decoded so far, at rate_hz */
     int64_t promised;     /* frames the header promises; 0: it does not */
+    int64_t expected;     /* the same for containers that may be wrong about it */
     uint64_t max_samples;
     int64_t position; /* samples given */
     int end;          /* 1: all decoded; negative: failed with that */
@@ -105,6 +106,8 @@ static int open_sndfile(struct recording *recording, struct recording_note *note
     recording->channels = info.channels > 0 ? (uint32_t)info.channels : 0;
     if (recording->kind == SNIFF_FLAC && info.frames > 0 && info.frames < SF_COUNT_MAX)
         recording->promised = info.frames;
+    if (info.frames > 0 && info.frames < SF_COUNT_MAX && !recording->open_size_at)
+        recording->expected = info.frames;
     return RECORDING_OK;
 }
 
@@ -286,6 +289,11 @@ uint32_t recording_channels(const struct recording *recording)
 const char *recording_container(const struct recording *recording)
 {
     return sniff_name(recording->kind);
+}
+
+int64_t recording_expected(const struct recording *recording)
+{
+    return (int64_t)((double)recording->expected / recording->rate_hz * RESAMPLE_RATE_HZ);
 }
 
 int64_t recording_position(const struct recording *recording)

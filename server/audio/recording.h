@@ -41,6 +41,9 @@ const char *recording_container(const struct recording *recording);
 /* Samples given so far: the clock of the next one. */
 int64_t recording_position(const struct recording *recording);
 
+/* Samples at 16 kHz that there will be by the header's word; 0: it does not say. */
+int64_t recording_expected(const struct recording *recording);
+
 /* Writes up to count (at least 1) samples at 16 kHz. Returns how many, 0 at the end, or a
  * negative recording_error with a note; then and after the end it keeps saying so. */
 long recording_pull(struct recording *recording, float *pcm, size_t count,

@@ -34,7 +34,7 @@ def wav(pcm, rate=harness.RATE):
 def test_json_holds_the_text_and_the_depth_that_made_it(client, clip, deepest):
     answer = transcribe(client, clip.path)
     assert harness.word_error_rate([(clip.text, answer.text)]) < 0.5
-    assert answer.depth == {"used": deepest, "asked": None, "reason": "default"}
+    assert answer.depth == {"used": deepest, "asked": None, "reason": "tier"}
     assert answer.usage.type == "duration"
     assert answer.usage.seconds == pytest.approx(clip.seconds(), abs=1)
 
@@ -76,14 +76,14 @@ def test_verbose_json_tells_words_with_times(client, clip):
         assert segment.avg_logprob <= 0 and 0 <= segment.no_speech_prob <= 1
         assert segment.tokens is not None and segment.temperature == 0 and segment.seek == 0
         assert segment.compression_ratio > 0
-    assert answer.depth["reason"] == "default"
+    assert answer.depth["reason"] == "tier"
 
 
 @pytest.mark.parametrize("name", FORMATS_OF_TEXT)
 def test_formats_of_plain_text_carry_the_depth_in_a_header(client, clip, deepest, name):
     raw = client.audio.transcriptions.with_raw_response.create(
         model="foldscribe", file=clip.path, response_format=name)
-    assert raw.headers["x-depth"] == f"used={deepest} asked=- reason=default"
+    assert raw.headers["x-depth"] == f"used={deepest} asked=- reason=tier"
     assert "json" not in raw.headers["content-type"] and raw.headers["x-request-id"]
     words = transcribe(client, clip.path).text
     shown = raw.text

@@ -236,7 +236,7 @@ int hearing_spool(const void *bytes, size_t count)
 
 struct engine_batch_options hearing_batch_options(struct heard *heard, uint32_t depth)
 {
-    return (struct engine_batch_options){.depth = depth, .done = on_done, .user = heard};
+    return (struct engine_batch_options){.wish.depth = depth, .done = on_done, .user = heard};
 }
 
 struct engine_live_options hearing_live_options(struct heard *heard)

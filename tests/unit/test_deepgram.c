@@ -192,7 +192,7 @@ static void results_have_the_fields_of_the_contract(void **state)
 {
     static const struct update_word words[] = {{"One,", 17600, 24000, 0.5f},
                                                {"two", 24000, 30400, 1}};
-    struct update u = {.span = {16000, 32000, words, 2, -0.1f, 0.5f, {3, 0, "default"}},
+    struct update u = {.span = {16000, 32000, words, 2, -0.1f, 0.5f, {.used = 3, .reason = "tier"}},
                        .final = true,
                        .endpoint = true};
 
@@ -204,13 +204,14 @@ static void results_have_the_fields_of_the_contract(void **state)
            "\"One,\"},{\"word\":\"two\",\"start\":1.5,\"end\":1.9,\"confidence\":1.0,"
            "\"punctuated_word\":\"two\"}]}]},\"metadata\":{\"request_id\":\"request\","
            "\"model_uuid\":\"uuid\",\"model_info\":{\"name\":\"seed-a\",\"version\":\"1\","
-           "\"arch\":\"foldscribe\"},\"depth\":{\"used\":3,\"asked\":null,\"reason\":\"default\"}},"
-           "\"depth\":{\"used\":3,\"asked\":null,\"reason\":\"default\"}}");
+           "\"arch\":\"foldscribe\"},\"depth\":{\"used\":3,\"asked\":null,\"reason\":\"tier\"}},"
+           "\"depth\":{\"used\":3,\"asked\":null,\"reason\":\"tier\"}}");
 }
 
 static void only_a_final_can_end_an_utterance(void **state)
 {
-    struct update u = {.span = {0, 16000, NULL, 0, 0, 1, {1, 0, "partial"}}, .endpoint = true};
+    struct update u = {.span = {0, 16000, NULL, 0, 0, 1, {.used = 1, .reason = "tier"}},
+                       .endpoint = true};
     char *text = deepgram_results(&u, &source);
 
     assert_non_null(strstr(text, "\"is_final\":false"));

@@ -15,11 +15,11 @@ static const struct update_word words[] = {{"Hello.", 0, 8000, 1},
                                            {"you?", 24000, 28000, 1},
                                            {"Fine", 76000, 80000, 1}};
 static const struct update_span spans[] = {
-    {0, 32000, words, 4, -0.1f, 0.5f, {3, 0, "default"}},
-    {70000, 84000, words + 4, 1, -0.1f, 0.5f, {3, 0, "default"}},
+    {0, 32000, words, 4, -0.1f, 0.5f, {.used = 3, .reason = "tier"}},
+    {70000, 84000, words + 4, 1, -0.1f, 0.5f, {.used = 3, .reason = "tier"}},
 };
-static const struct update_transcript transcript = {spans, 2, 96000, {3, 0, "default"}};
-static const struct update_transcript late = {spans + 1, 1, 80000, {3, 0, "default"}};
+static const struct update_transcript transcript = {spans, 2, 96000, {.used = 3, .reason = "tier"}};
+static const struct update_transcript late = {spans + 1, 1, 80000, {.used = 3, .reason = "tier"}};
 
 static json_t *answer(struct deepgram_config *config, uint32_t channels)
 {
@@ -82,7 +82,7 @@ static void an_answer_has_the_fields_of_the_contract(void **state)
     is(json, "metadata.models.0", "uuid");
     is(json, "metadata.model_info.uuid.arch", "foldscribe");
     is(json, "metadata.tags.0", "mine");
-    is(json, "metadata.depth.reason", "default");
+    is(json, "metadata.depth.reason", "tier");
     is_number(json, "metadata.duration", 6);
     is_number(json, "metadata.channels", 1);
     is(json, "results.channels.0.alternatives.0.transcript", "Hello. How are you? Fine");
@@ -136,7 +136,7 @@ static void utterances_are_split_at_pauses_and_merged_by_time(void **state)
 static void silence_has_the_same_shape(void **state)
 {
     struct deepgram_config config;
-    static const struct update_transcript nothing = {NULL, 0, 16000, {3, 0, "default"}};
+    static const struct update_transcript nothing = {NULL, 0, 16000, {.used = 3, .reason = "tier"}};
 
     deepgram_config_init(&config);
     config.utterances = config.paragraphs = true;

@@ -95,7 +95,7 @@ static void partials_are_shallow_and_come_before_their_final(void **state)
     assert_true(hearing_wait_over(&heard));
     assert_true(heard.partials_count >= 5);
     assert_int_equal(heard.partial_depth.used, 1);
-    assert_string_equal(heard.partial_depth.reason, "partial");
+    assert_string_equal(heard.partial_depth.reason, "tier");
     assert_int_equal(heard.finals_count, 1);
     assert_int_equal(heard.depth.used, fold_model_info(hearing_model)->unfolds);
     engine_live_close(live);

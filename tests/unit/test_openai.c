@@ -161,10 +161,10 @@ static struct update_transcript transcript(void)
                                                {"there", 8000, 12000, 0.25f},
                                                {"again", 32000, 40000, 1}};
     static const struct update_span spans[] = {
-        {0, 16000, words, 2, -0.5f, 0.75f, {2, 2, "asked"}},
-        {20000, 24000, NULL, 0, 0, 1, {2, 2, "asked"}},
-        {30000, 48000, words + 2, 1, -0.25f, 0.5f, {2, 2, "asked"}}};
-    return (struct update_transcript){spans, 3, 56000, {2, 2, "asked"}};
+        {0, 16000, words, 2, -0.5f, 0.75f, {.used = 2, .asked = 2, .reason = "asked"}},
+        {20000, 24000, NULL, 0, 0, 1, {.used = 2, .asked = 2, .reason = "asked"}},
+        {30000, 48000, words + 2, 1, -0.25f, 0.5f, {.used = 2, .asked = 2, .reason = "asked"}}};
+    return (struct update_transcript){spans, 3, 56000, {.used = 2, .asked = 2, .reason = "asked"}};
 }
 
 static json_t *answer(enum openai_format format, bool words, const struct update_transcript *t)
@@ -203,7 +203,7 @@ static void json_holds_text_usage_and_depth(void **state)
     expect(answer(OPENAI_JSON, true, &t),
            "{\"text\":\"say \\\"hi\\\" there again\",\"usage\":{\"type\":\"duration\",\"seconds\":"
            "3.5},\"depth\":{\"used\":2,\"asked\":2,\"reason\":\"asked\"}}");
-    t.depth = (struct update_depth){3, 0, "default"};
+    t.depth = (struct update_depth){.used = 3, .reason = "tier"};
     json_t *json = answer(OPENAI_JSON, false, &t);
     assert_true(json_is_null(json_object_get(json_object_get(json, "depth"), "asked")));
     json_decref(json);
@@ -234,12 +234,12 @@ static void verbose_json_holds_segments_with_words_only_and_words_when_asked(voi
 
 static void silence_has_the_same_shape_and_no_words(void **state)
 {
-    const struct update_transcript t = {NULL, 0, 16000, {3, 0, "default"}};
+    const struct update_transcript t = {NULL, 0, 16000, {.used = 3, .reason = "tier"}};
 
     expect(answer(OPENAI_VERBOSE_JSON, true, &t),
            "{\"task\":\"transcribe\",\"language\":\"english\",\"duration\":1.0,\"text\":\"\","
            "\"words\":[],\"segments\":[],\"usage\":{\"type\":\"duration\",\"seconds\":1.0},"
-           "\"depth\":{\"used\":3,\"asked\":null,\"reason\":\"default\"}}");
+           "\"depth\":{\"used\":3,\"asked\":null,\"reason\":\"tier\"}}");
 }
 
 static void plain_text_is_one_line(void **state)
@@ -260,9 +260,10 @@ static void the_depth_header_shows_what_was_not_asked_as_a_dash(void **state)
 {
     char text[64];
 
-    openai_depth_header(&(struct update_depth){3, 0, "default"}, text, sizeof text);
-    assert_string_equal(text, "used=3 asked=- reason=default");
-    openai_depth_header(&(struct update_depth){1, 2, "load"}, text, sizeof text);
+    openai_depth_header(&(struct update_depth){.used = 3, .reason = "tier"}, text, sizeof text);
+    assert_string_equal(text, "used=3 asked=- reason=tier");
+    openai_depth_header(&(struct update_depth){.used = 1, .asked = 2, .reason = "load"}, text,
+                        sizeof text);
     assert_string_equal(text, "used=1 asked=2 reason=load");
 }
 
@@ -327,8 +328,8 @@ static void longer_words_of_a_prompt_are_favoured_a_little(void **state)
 
 static const struct update_word said[] = {{"One,", 0, 8000, 1}, {"\"two\"", 8000, 16000, 0.5f}};
 static const struct update_span spans[] = {
-    {0, 8000, said, 1, -0.1f, 0.5f, {3, 0, "default"}},
-    {8000, 16000, said + 1, 1, -0.1f, 0.5f, {3, 0, "default"}},
+    {0, 8000, said, 1, -0.1f, 0.5f, {.used = 3, .reason = "tier"}},
+    {8000, 16000, said + 1, 1, -0.1f, 0.5f, {.used = 3, .reason = "tier"}},
 };
 
 static void is_event(char *text, const char *wanted)
@@ -340,7 +341,7 @@ static void is_event(char *text, const char *wanted)
 
 static void events_append_text_and_end_with_all_of_it(void **state)
 {
-    const struct update_transcript t = {spans, 2, 16000, {3, 0, "default"}};
+    const struct update_transcript t = {spans, 2, 16000, {.used = 3, .reason = "tier"}};
     struct openai_request r;
     struct openai_error err;
 
@@ -381,7 +382,7 @@ static void only_plain_formats_can_be_streamed(void **state)
 
 static void probabilities_come_when_included(void **state)
 {
-    const struct update_transcript t = {spans, 2, 16000, {3, 0, "default"}};
+    const struct update_transcript t = {spans, 2, 16000, {.used = 3, .reason = "tier"}};
     struct openai_request r;
     struct openai_error err;
     const char *type;

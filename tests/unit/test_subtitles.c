@@ -13,10 +13,10 @@ static void times_and_numbers_follow_each_format(void **state)
                                                {"day", 2000 * MS, 2345 * MS, 1},
                                                {"later", 3723004 * MS, 3724000 * MS, 1}};
     static const struct update_span spans[] = {
-        {0, 3000 * MS, words, 2, 0, 0, {1, 0, "default"}},
-        {3000 * MS, 4000 * MS, NULL, 0, 0, 1, {1, 0, ""}},
-        {3723000 * MS, 3725000 * MS, words + 2, 1, 0, 0, {1, 0, ""}}};
-    const struct update_transcript t = {spans, 3, 3725000 * MS, {1, 0, "default"}};
+        {0, 3000 * MS, words, 2, 0, 0, {.used = 1, .reason = "tier"}},
+        {3000 * MS, 4000 * MS, NULL, 0, 0, 1, {.used = 1, .reason = ""}},
+        {3723000 * MS, 3725000 * MS, words + 2, 1, 0, 0, {.used = 1, .reason = ""}}};
+    const struct update_transcript t = {spans, 3, 3725000 * MS, {.used = 1, .reason = "tier"}};
     char *srt = subtitles_srt(&t), *vtt = subtitles_vtt(&t);
 
     assert_string_equal(srt, "1\n00:00:01,500 --> 00:00:02,345\ngood day\n\n"
@@ -29,7 +29,7 @@ static void times_and_numbers_follow_each_format(void **state)
 
 static void silence_is_an_empty_file_with_its_head(void **state)
 {
-    const struct update_transcript t = {NULL, 0, 16000, {1, 0, "default"}};
+    const struct update_transcript t = {NULL, 0, 16000, {.used = 1, .reason = "tier"}};
     char *srt = subtitles_srt(&t), *vtt = subtitles_vtt(&t);
 
     assert_string_equal(srt, "");
@@ -49,9 +49,9 @@ static char *monologue(size_t count, int letters, int64_t each_ms)
     for (size_t i = 0; i < count; i++)
         words[i] = (struct update_word){text, (int64_t)i * each_ms * MS,
                                         (int64_t)(i + 1) * each_ms * MS, 1};
-    const struct update_span span = {0,         (int64_t)count * each_ms * MS, words, count, 0, 0,
-                                     {1, 0, ""}};
-    const struct update_transcript t = {&span, 1, span.end_samples, {1, 0, ""}};
+    const struct update_span span = {0, (int64_t)count * each_ms * MS, words, count, 0,
+                                     0, {.used = 1, .reason = ""}};
+    const struct update_transcript t = {&span, 1, span.end_samples, {.used = 1, .reason = ""}};
     return subtitles_srt(&t);
 }
 

@@ -1,0 +1,108 @@
+/* A table that stays true.
+ *
+ * Three stages cost time: the front (stem and prelude), each unfold, and the tail (exit and the
+ * search for words). Unfolds run the same weights over the same shape, so they share one line, and
+ * a machine that becomes slower becomes so for all depths at once, also for those that nobody uses
+ * at the moment. Tails differ by depth: sharper posteriors are searched faster.
+ *
+ * A span's measured time is compared with what the table said, and the lines involved are scaled by
+ * an exponentially weighted share of the ratio. The weight is by seconds of audio, so the table
+ * follows a busy machine within seconds and an idle one does not forget. A single absurd
+ * measurement (the process was stopped, the laptop slept) counts as four times wrong at most.
+ */
+#include "cost.h"
+
+#include <math.h>
+#include <stddef.h>
+
+#define MEMORY_S   60.0 /* of audio; the weight of what is older has fallen to 1/e */
+#define RATIO_MOST 4.0
+#define LEAST_MS   1e-3
+
+static double line_ms(const struct cost_line *line, double audio_ms)
+{
+    return line->fixed_ms + line->ms_per_s * audio_ms / 1e3;
+}
+
+double cost_front_ms(const struct cost *cost, double audio_ms)
+{
+    return line_ms(&cost->front, audio_ms);
+}
+
+double cost_unfold_ms(const struct cost *cost, double audio_ms)
+{
+    return line_ms(&cost->unfold, audio_ms);
+}
+
+double cost_tail_ms(const struct cost *cost, uint32_t depth, double audio_ms)
+{
+    return line_ms(&cost->tail[depth], audio_ms);
+}
+
+double cost_ms(const struct cost *cost, uint32_t depth, double audio_ms)
+{
+    return cost_front_ms(cost, audio_ms) + depth * cost_unfold_ms(cost, audio_ms) +
+           cost_tail_ms(cost, depth, audio_ms);
+}
+
+static void scale(struct cost_line *line, double ratio, double weight)
+{
+    line->fixed_ms *= 1 + weight * (ratio - 1);
+    line->ms_per_s *= 1 + weight * (ratio - 1);
+}
+
+/* What was spent against what was predicted; a line that says nothing yet is set. Returns the
+ * ratio that other lines may learn from, 1 when there is none. */
+static double learn(struct cost_line *line, double times, double audio_ms, double spent_ms,
+                    double weight)
+{
+    const double predicted_ms = times * line_ms(line, audio_ms);
+
+    if (predicted_ms < LEAST_MS) {
+        line->ms_per_s = spent_ms / times / (audio_ms / 1e3);
+        return 1;
+    }
+    const double ratio = fmin(fmax(spent_ms / predicted_ms, 1 / RATIO_MOST), RATIO_MOST);
+    scale(line, ratio, weight);
+    return ratio;
+}
+
+void cost_learn(struct cost *cost, const struct cost_spent *spent)
+{
+    if (!(spent->audio_ms > 0) || spent->depth < 1 || spent->depth > cost->unfolds)
+        return;
+    const double seconds = spent->audio_ms / 1e3, weight = 1 - exp(-seconds / MEMORY_S);
+
+    if (spent->front_ms > 0)
+        learn(&cost->front, 1, spent->audio_ms, spent->front_ms, weight);
+    if (spent->unfold_ms > 0)
+        learn(&cost->unfold, spent->depth, spent->audio_ms, spent->unfold_ms, weight);
+    if (spent->tail_ms > 0) {
+        const double ratio =
+            learn(&cost->tail[spent->depth], 1, spent->audio_ms, spent->tail_ms, weight);
+        /* Half of it may be the machine or the speaker, and holds for every depth. */
+        for (uint32_t r = 1; r <= cost->unfolds; r++)
+            if (cost->tail[r].fixed_ms + cost->tail[r].ms_per_s <= 0)
+                cost->tail[r] = cost->tail[spent->depth];
+            else if (r != spent->depth)
+                scale(&cost->tail[r], ratio, weight / 2);
+    }
+    cost->learned_s += seconds;
+}
+
+static bool is_sound(const struct cost_line *line)
+{
+    return isfinite(line->fixed_ms) && isfinite(line->ms_per_s) && line->fixed_ms >= 0 &&
+           line->ms_per_s >= 0 && line->fixed_ms < 1e6 && line->ms_per_s < 1e6;
+}
+
+bool cost_is_sound(const struct cost *cost)
+{
+    if (cost->unfolds < 1 || cost->unfolds > COST_DEPTHS || !is_sound(&cost->front) ||
+        !is_sound(&cost->unfold))
+        return false;
+    for (uint32_t r = 1; r <= cost->unfolds; r++)
+        if (!is_sound(&cost->tail[r]))
+            return false;
+    return true;
+}

@@ -1,0 +1,46 @@
+/* cost.h - what recognition costs on this machine: ms of one worker, by depth and length.
+ *
+ * Plain data and arithmetic; no clock, no lock. calibrate.h fills a table at start; cost_learn
+ * keeps it true while spans are recognised.
+ */
+#ifndef COST_H
+#define COST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define COST_DEPTHS 16
+
+/* ms = fixed_ms + ms_per_s * seconds of audio */
+struct cost_line {
+    double fixed_ms, ms_per_s;
+};
+
+/* All zero: nothing is known yet, and the first spans say it. */
+struct cost {
+    uint32_t unfolds;                       /* R */
+    struct cost_line front;                 /* stem and prelude */
+    struct cost_line unfold;                /* one pass through the blocks: each costs the same */
+    struct cost_line tail[COST_DEPTHS + 1]; /* [1..R] exit and decoding */
+    double learned_s;                       /* audio that corrected it so far */
+};
+
+/* What one span took. */
+struct cost_spent {
+    uint32_t depth;
+    double audio_ms, front_ms, unfold_ms, tail_ms; /* unfold_ms: all passes together */
+};
+
+double cost_front_ms(const struct cost *cost, double audio_ms);
+double cost_unfold_ms(const struct cost *cost, double audio_ms);
+double cost_tail_ms(const struct cost *cost, uint32_t depth, double audio_ms);
+/* The whole way to words at a depth. */
+double cost_ms(const struct cost *cost, uint32_t depth, double audio_ms);
+
+/* Moves the table towards what a span really took. Spans that took no time are ignored. */
+void cost_learn(struct cost *cost, const struct cost_spent *spent);
+
+/* Every number finite, none negative, R within bounds: for tables that come from a file. */
+bool cost_is_sound(const struct cost *cost);
+
+#endif

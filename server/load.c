@@ -1,0 +1,107 @@
+/* Down at once, up with patience.
+ *
+ * The demand of the live streams at every rung is known from the cost table, so the right rung need
+ * not be searched for by stepping: it is the first one whose demand fits. That is feed-forward, and
+ * as good as the cost table. What it misses (another program on the machine, streams that all
+ * end their sentences together) shows as live work waiting for a worker. Waiting lowers the
+ * trust, the share of the workers that counts as usable; its absence slowly restores it.
+ *
+ * Depth is taken in one step, however far. It is given back one rung at a time, only where the
+ * demand would then leave a margin, and only after a dwell without a change. When depth had to be
+ * taken again soon after it was given back, the dwell doubles, so a load that sits on a threshold
+ * makes a change a minute and not one a second; a long calm halves it again. Rungs that change
+ * nothing (a tier whose floor is its ceiling) are passed over. When nobody speaks there is no load,
+ * and everything is given back at once.
+ */
+#include "load.h"
+
+#include <math.h>
+
+#define TRUST_FIRST   0.85
+#define TRUST_MOST    0.9
+#define TRUST_LEAST   0.3
+#define WAIT_LONG_MS  200 /* live work should not wait longer for a worker, on average */
+#define WAIT_SHORT_MS 80
+#define HOLD_SHARE    0.6 /* live streams take more of the trusted share: uploads are held back */
+#define MARGIN        0.85
+#define DWELL_MS      4000
+#define DWELL_MOST_MS 64000
+#define SOON_MS       15000
+#define RESERVE       0.9 /* of the trusted share is for any priority */
+
+void load_init(struct load *load, uint32_t unfolds, double now_ms)
+{
+    *load = (struct load){.top = depth_top_level(unfolds),
+                          .trust = TRUST_FIRST,
+                          .dwell_ms = DWELL_MS,
+                          .changed_ms = now_ms,
+                          .raised_ms = now_ms - SOON_MS};
+}
+
+/* The demand that a rung is good for. */
+static double limit(const struct load *load, uint32_t level)
+{
+    return level == 0 ? HOLD_SHARE * load->trust : load->trust;
+}
+
+static void learn_trust(struct load *load, double wait_ms)
+{
+    load->wait_ms += 0.15 * (wait_ms - load->wait_ms);
+    if (load->wait_ms > WAIT_LONG_MS)
+        load->trust = fmax(load->trust * 0.985, TRUST_LEAST);
+    else if (load->wait_ms < WAIT_SHORT_MS)
+        load->trust = fmin(load->trust + 0.004, TRUST_MOST);
+}
+
+static void change(struct load *load, uint32_t level, double now_ms)
+{
+    load->level = level;
+    load->changed_ms = now_ms;
+    load->changes++;
+}
+
+/* The next rung up that gives somebody something back, or the first that does. */
+static uint32_t next_up(const struct load *load, const double *demand, uint32_t needed)
+{
+    uint32_t level = load->level;
+
+    do
+        level--;
+    while (level > needed && demand[level] <= demand[load->level]);
+    return level;
+}
+
+void load_tick(struct load *load, double now_ms, const double *demand, double wait_ms)
+{
+    uint32_t needed = 0;
+
+    learn_trust(load, wait_ms);
+    while (needed < load->top && demand[needed] > limit(load, needed))
+        needed++;
+    if (needed > load->level) {
+        if (now_ms - load->raised_ms < SOON_MS)
+            load->dwell_ms = fmin(2 * load->dwell_ms, DWELL_MOST_MS);
+        change(load, needed, now_ms);
+        return;
+    }
+    if (needed == load->level)
+        return;
+    if (demand[0] <= 0) {
+        change(load, 0, now_ms);
+        return;
+    }
+    if (now_ms - load->changed_ms < load->dwell_ms)
+        return;
+    const uint32_t up = next_up(load, demand, needed);
+    if (demand[up] <= demand[load->level] || demand[up] <= MARGIN * limit(load, up)) {
+        if (now_ms - load->changed_ms > 2 * load->dwell_ms)
+            load->dwell_ms = fmax(load->dwell_ms / 2, DWELL_MS);
+        change(load, up, now_ms);
+        load->raised_ms = now_ms;
+    }
+}
+
+bool load_admits(const struct load *load, double floor_demand, uint32_t priority)
+{
+    return floor_demand <= load->trust * (priority == TIER_PRIORITIES - 1 ? 1 : RESERVE);
+}

@@ -1,0 +1,92 @@
+#include <math.h>
+
+#include "cost.h"
+#include "test.h"
+
+static const struct cost table = {
+    .unfolds = 3, .front = {5, 14}, .unfold = {3, 11}, .tail = {[1] = {2, 12}, {2, 11}, {2, 10}}};
+
+static void a_span_costs_its_front_its_unfolds_and_its_tail(void **state)
+{
+    assert_float_equal(cost_ms(&table, 1, 2000), 5 + 28 + 3 + 22 + 2 + 24, 1e-9);
+    assert_float_equal(cost_ms(&table, 3, 2000), 5 + 28 + 3 * 25 + 2 + 20, 1e-9);
+}
+
+static void an_empty_table_is_filled_by_the_first_span(void **state)
+{
+    struct cost cost = {.unfolds = 3};
+
+    assert_float_equal(cost_ms(&cost, 3, 5000), 0, 0);
+    cost_learn(&cost, &(struct cost_spent){2, 5000, 50, 100, 25});
+    assert_float_equal(cost_ms(&cost, 2, 5000), 175, 1e-9);
+    assert_float_equal(cost_ms(&cost, 1, 5000), 125, 1e-9); /* tails of others: as good a guess */
+    assert_float_equal(cost_ms(&cost, 3, 10000), 2 * 225, 1e-9);
+}
+
+static void a_machine_that_slows_down_is_followed_at_every_depth(void **state)
+{
+    struct cost cost = table;
+
+    for (int i = 0; i < 100; i++)
+        cost_learn(&cost, &(struct cost_spent){.depth = 1,
+                                               .audio_ms = 5000,
+                                               .front_ms = 2 * cost_front_ms(&table, 5000),
+                                               .unfold_ms = 2 * cost_unfold_ms(&table, 5000),
+                                               .tail_ms = 2 * cost_tail_ms(&table, 1, 5000)});
+    for (uint32_t r = 1; r <= 3; r++) {
+        const double slower = cost_ms(&cost, r, 5000) / cost_ms(&table, r, 5000);
+        assert_true(slower > 1.8 && slower < 2.2);
+    }
+}
+
+static void one_absurd_measurement_does_not_wreck_the_table(void **state)
+{
+    struct cost cost = table;
+
+    cost_learn(&cost, &(struct cost_spent){3, 5000, 1e9, 1e9, 1e9});
+    assert_true(cost_ms(&cost, 3, 5000) < 1.5 * cost_ms(&table, 3, 5000));
+    cost_learn(&cost, &(struct cost_spent){3, 5000, 1e-9, 1e-9, 1e-9});
+    assert_true(cost_ms(&cost, 3, 5000) > 0.8 * cost_ms(&table, 3, 5000));
+    assert_true(cost_is_sound(&cost));
+}
+
+static void measurements_of_nothing_teach_nothing(void **state)
+{
+    struct cost cost = table;
+
+    cost_learn(&cost, &(struct cost_spent){3, 0, 10, 10, 10});
+    cost_learn(&cost, &(struct cost_spent){0, 5000, 10, 10, 10});
+    cost_learn(&cost, &(struct cost_spent){4, 5000, 10, 10, 10});
+    cost_learn(&cost, &(struct cost_spent){3, (double)NAN, 10, 10, 10});
+    assert_memory_equal(&cost, &table, sizeof(cost));
+}
+
+static void tables_with_impossible_numbers_are_unsound(void **state)
+{
+    struct cost cost = table;
+
+    assert_true(cost_is_sound(&cost));
+    cost.tail[2].ms_per_s = -1;
+    assert_false(cost_is_sound(&cost));
+    cost = table;
+    cost.front.fixed_ms = (double)INFINITY;
+    assert_false(cost_is_sound(&cost));
+    cost = table;
+    cost.unfolds = 0;
+    assert_false(cost_is_sound(&cost));
+    cost.unfolds = COST_DEPTHS + 1;
+    assert_false(cost_is_sound(&cost));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_span_costs_its_front_its_unfolds_and_its_tail),
+        cmocka_unit_test(an_empty_table_is_filled_by_the_first_span),
+        cmocka_unit_test(a_machine_that_slows_down_is_followed_at_every_depth),
+        cmocka_unit_test(one_absurd_measurement_does_not_wreck_the_table),
+        cmocka_unit_test(measurements_of_nothing_teach_nothing),
+        cmocka_unit_test(tables_with_impossible_numbers_are_unsound),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

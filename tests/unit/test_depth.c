@@ -1,0 +1,182 @@
+#include <string.h>
+
+#include "depth.h"
+#include "test.h"
+
+#define R 3
+
+static const struct cost cost = {
+    .unfolds = R, .front = {0, 20}, .unfold = {0, 10}, .tail = {[1] = {0, 10}, {0, 10}, {0, 10}}};
+static struct tier tier;
+
+static int fresh(void **state)
+{
+    tier = tier_default(R);
+    return 0;
+}
+
+/* A final of 10 s: 400, 500, 600 ms. */
+static struct depth_question question(enum depth_kind kind)
+{
+    return (struct depth_question){
+        .kind = kind, .unfolds = R, .tier = &tier, .cost = &cost, .audio_ms = 10000};
+}
+
+static void expect(const struct depth_question *q, uint32_t used, const char *reason)
+{
+    const struct update_depth depth = depth_choose(q);
+
+    assert_int_equal(depth.used, used);
+    assert_string_equal(depth.reason, reason);
+    assert_int_equal(depth.asked, q->asked);
+    assert_float_equal(depth.predicted_ms, q->elapsed_ms + cost_ms(&cost, used, q->audio_ms), 1e-9);
+}
+
+static void finals_go_as_deep_as_asked_within_the_tier(void **state)
+{
+    struct depth_question q = question(DEPTH_FINAL);
+
+    expect(&q, 3, "tier");
+    q.asked = 2;
+    expect(&q, 2, "asked");
+    tier.depth_ceiling = 1;
+    expect(&q, 1, "tier");
+    tier.depth_ceiling = tier.depth_floor = 3;
+    expect(&q, 3, "tier");
+}
+
+static void partials_go_to_the_partial_depth_and_no_deeper_than_their_final(void **state)
+{
+    struct depth_question q = question(DEPTH_PARTIAL);
+
+    expect(&q, 1, "tier");
+    tier.partial_depth = 2;
+    expect(&q, 2, "tier");
+    q.asked = 1;
+    expect(&q, 1, "tier");
+    tier.depth_floor = 3; /* of finals */
+    expect(&q, 1, "tier");
+}
+
+static void a_budget_takes_the_deepest_that_fits(void **state)
+{
+    struct depth_question q = question(DEPTH_FINAL);
+
+    q.budget_ms = 600;
+    expect(&q, 3, "tier");
+    q.elapsed_ms = 1;
+    expect(&q, 2, "budget");
+    q.elapsed_ms = 200;
+    expect(&q, 1, "budget");
+}
+
+static void no_budget_goes_below_the_floor(void **state)
+{
+    struct depth_question q = question(DEPTH_FINAL);
+
+    tier.depth_floor = 2;
+    q.budget_ms = 1e-300;
+    expect(&q, 2, "budget");
+    q.elapsed_ms = 1e300;
+    expect(&q, 2, "budget");
+}
+
+static void an_enormous_budget_is_no_reason_to_go_deeper_than_asked(void **state)
+{
+    struct depth_question q = question(DEPTH_FINAL);
+
+    q.budget_ms = 1e300;
+    q.asked = 1;
+    expect(&q, 1, "asked");
+}
+
+static void load_lowers_partials_before_finals_and_never_below_the_floor(void **state)
+{
+    bool lowered = false;
+    uint32_t before = R;
+
+    tier.priority = 0;
+    tier.depth_floor = 2;
+    for (uint32_t level = 0; level <= depth_top_level(R); level++) {
+        struct depth_question q = question(DEPTH_FINAL);
+        q.level = level;
+        const struct update_depth depth = depth_choose(&q);
+        assert_in_range(depth.used, 2, before);
+        before = depth.used;
+        if (depth.used < R) {
+            assert_string_equal(depth.reason, "load");
+            assert_int_equal(depth_partial_stretch(level, R, 0), 4);
+            lowered = true;
+        }
+    }
+    assert_true(lowered);
+}
+
+static void a_priority_loses_everything_before_the_next_one_loses_anything(void **state)
+{
+    for (uint32_t level = 0; level <= depth_top_level(R); level++)
+        for (uint32_t p = 1; p < TIER_PRIORITIES; p++)
+            if (depth_partial_stretch(level, R, p) > 1) {
+                assert_int_equal(depth_final_cap(level, R, p - 1), 1);
+                assert_int_equal(depth_partial_stretch(level, R, p - 1), 4);
+            }
+    for (uint32_t p = 0; p < TIER_PRIORITIES; p++) {
+        assert_int_equal(depth_final_cap(1, R, p), R);
+        assert_int_equal(depth_partial_stretch(1, R, p), 1);
+        assert_int_equal(depth_final_cap(depth_top_level(R), R, p), 1);
+    }
+}
+
+static void whoever_asked_for_little_is_hit_last(void **state)
+{
+    struct depth_question q = question(DEPTH_FINAL);
+
+    for (q.level = 0; depth_final_cap(q.level, R, 1) == R; q.level++)
+        ;
+    expect(&q, 2, "load");
+    q.asked = 2;
+    expect(&q, 2, "asked");
+}
+
+static void uploads_are_lowered_only_as_their_places_fill(void **state)
+{
+    struct depth_question q = question(DEPTH_UPLOAD);
+
+    q.level = depth_top_level(R);
+    expect(&q, 3, "tier");
+    q.upload_fill = 0.5;
+    expect(&q, 3, "tier");
+    q.upload_fill = 0.6;
+    expect(&q, 2, "load");
+    q.upload_fill = 0.9;
+    expect(&q, 1, "load");
+    q.upload_fill = 1;
+    tier.depth_floor = 2;
+    expect(&q, 2, "load");
+}
+
+static void a_seed_of_one_depth_has_a_ladder_too(void **state)
+{
+    assert_int_equal(depth_final_cap(depth_top_level(1), 1, 3), 1);
+    assert_int_equal(depth_partial_stretch(depth_top_level(1), 1, 3), 4);
+    assert_true(depth_top_level(COST_DEPTHS) < DEPTH_LEVELS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(finals_go_as_deep_as_asked_within_the_tier, fresh),
+        cmocka_unit_test_setup(partials_go_to_the_partial_depth_and_no_deeper_than_their_final,
+                               fresh),
+        cmocka_unit_test_setup(a_budget_takes_the_deepest_that_fits, fresh),
+        cmocka_unit_test_setup(no_budget_goes_below_the_floor, fresh),
+        cmocka_unit_test_setup(an_enormous_budget_is_no_reason_to_go_deeper_than_asked, fresh),
+        cmocka_unit_test_setup(load_lowers_partials_before_finals_and_never_below_the_floor, fresh),
+        cmocka_unit_test_setup(a_priority_loses_everything_before_the_next_one_loses_anything,
+                               fresh),
+        cmocka_unit_test_setup(whoever_asked_for_little_is_hit_last, fresh),
+        cmocka_unit_test_setup(uploads_are_lowered_only_as_their_places_fill, fresh),
+        cmocka_unit_test_setup(a_seed_of_one_depth_has_a_ladder_too, fresh),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,202 @@
+#include <math.h>
+
+#include "scheduler.h"
+#include "test.h"
+
+static struct scheduler s;
+static struct scheduler_item items[600];
+
+static int fresh(void **state)
+{
+    scheduler_init(&s, 2);
+    for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++)
+        items[i] = (struct scheduler_item){.waiting = false};
+    return 0;
+}
+
+static void push(size_t i, enum scheduler_class class, double due_ms, uint64_t key, double now_ms)
+{
+    scheduler_push(&s, &items[i], &(struct scheduler_terms){class, due_ms, key, 0}, now_ms);
+}
+
+/* Index of the next item, -1 for none. */
+static int pop(double now_ms, struct scheduler_ticket *ret_ticket)
+{
+    double again_ms;
+    const struct scheduler_item *item = scheduler_pop(&s, now_ms, ret_ticket, &again_ms);
+
+    return item ? (int)(item - items) : -1;
+}
+
+/* Pops one and says that it took so long. */
+static int serve(double now_ms, double spent_ms)
+{
+    struct scheduler_ticket ticket;
+    const int i = pop(now_ms, &ticket);
+
+    if (i >= 0)
+        scheduler_done(&s, &ticket, spent_ms, now_ms);
+    return i;
+}
+
+static void the_earliest_deadline_is_first_and_of_equals_the_oldest(void **state)
+{
+    push(0, SCHEDULER_LIVE, 300, 0, 0);
+    push(1, SCHEDULER_LIVE, 200, 0, 1);
+    push(2, SCHEDULER_LIVE, 200, 0, 2);
+    push(3, SCHEDULER_LIVE, 100, 0, 3);
+    assert_int_equal(serve(4, 0), 3);
+    assert_int_equal(serve(4, 0), 1);
+    assert_int_equal(serve(4, 0), 2);
+    assert_int_equal(serve(4, 0), 0);
+    assert_int_equal(serve(4, 0), -1);
+}
+
+static void live_goes_before_batch(void **state)
+{
+    push(0, SCHEDULER_BATCH, 0, 0, 0);
+    push(1, SCHEDULER_LIVE, 1e6, 0, 0);
+    assert_int_equal(serve(1, 0), 1);
+    assert_int_equal(serve(1, 0), 0);
+}
+
+static void recordings_take_turns_and_one_with_a_deadline_goes_first(void **state)
+{
+    push(0, SCHEDULER_BATCH, INFINITY, 0, 0);
+    push(1, SCHEDULER_BATCH, INFINITY, 0, 1);
+    push(2, SCHEDULER_BATCH, 2000, 0, 2);
+    assert_int_equal(serve(3, 0), 2);
+    assert_int_equal(serve(4, 0), 0);
+    push(0, SCHEDULER_BATCH, INFINITY, 0, 4);
+    assert_int_equal(serve(5, 0), 1);
+    assert_int_equal(serve(5, 0), 0);
+}
+
+static void batch_never_starves_and_never_takes_more_than_its_turn(void **state)
+{
+    int live = 0, batch = 0;
+    double longest_ms = 0, last_ms = 0;
+
+    s.hold = SCHEDULER_LAST;
+    push(0, SCHEDULER_BATCH, INFINITY, 0, 0);
+    push(1, SCHEDULER_BATCH, INFINITY, 0, 0);
+    for (double now_ms = 0; now_ms < 120000; now_ms += 100) {
+        push(2, SCHEDULER_LIVE, now_ms, 0, now_ms);
+        const int i = serve(now_ms, 50);
+        if (i < 2) {
+            longest_ms = fmax(longest_ms, now_ms - last_ms);
+            last_ms = now_ms;
+            batch++;
+            push((size_t)i, SCHEDULER_BATCH, INFINITY, 0, now_ms);
+        }
+        live += i == 2;
+    }
+    assert_true(longest_ms <= 5100);
+    assert_in_range(batch, 20, 30);
+    assert_true(live > 1100);
+}
+
+static void a_worker_is_kept_free_when_live_streams_need_it(void **state)
+{
+    struct scheduler_ticket a, b;
+    double again_ms;
+
+    push(0, SCHEDULER_BATCH, INFINITY, 0, 0);
+    push(1, SCHEDULER_BATCH, INFINITY, 0, 0);
+    s.hold = SCHEDULER_ASIDE;
+    assert_int_equal(pop(1, &a), 0);
+    assert_null(scheduler_pop(&s, 1, &b, &again_ms));
+    assert_float_equal(again_ms, 5001, 1); /* a worker must not sleep through the turn */
+    scheduler_done(&s, &a, 10, 11);
+    assert_int_equal(pop(11, &b), 1);
+    push(0, SCHEDULER_BATCH, INFINITY, 0, 11);
+    s.hold = SCHEDULER_LAST;
+    assert_null(scheduler_pop(&s, 12, &a, &again_ms));
+    s.hold = SCHEDULER_FREE;
+    assert_int_equal(pop(13, &a), 0);
+}
+
+static void a_greedy_key_waits_for_itself(void **state)
+{
+    double worst_ms[2] = {0, 0};
+
+    /* Key 1 keeps 30 pieces waiting, key 2 brings one now and then; one worker's worth of time. */
+    scheduler_init(&s, 1);
+    for (int step = 0; step < 300; step++) {
+        const double now_ms = step * 100;
+        for (size_t i = 0; i < 30; i++)
+            push(i, SCHEDULER_LIVE, now_ms + 500, 1, now_ms);
+        if (step % 5 == 0)
+            push(30, SCHEDULER_LIVE, now_ms + 500, 2, now_ms);
+        const int i = serve(now_ms, 100);
+        if (step >= 100)
+            worst_ms[i == 30] = fmax(worst_ms[i == 30], now_ms - items[i].since_ms);
+    }
+    assert_true(worst_ms[0] > 2000);
+    assert_true(worst_ms[1] < 500);
+}
+
+static void use_fades_so_nobody_waits_for_ever(void **state)
+{
+    int served_after = -1;
+
+    scheduler_init(&s, 1);
+    push(0, SCHEDULER_LIVE, 0, 1, 0);
+    assert_int_equal(serve(0, 1e9), 0); /* key 1 has used more than there is */
+    push(0, SCHEDULER_LIVE, 500, 1, 0);
+    for (int step = 1; step < 200 && served_after < 0; step++) {
+        push(1 + (size_t)step % 2, SCHEDULER_LIVE, step * 100 + 500, 2, step * 100);
+        if (serve(step * 100, 100) == 0)
+            served_after = step * 100;
+    }
+    assert_in_range(served_after, 100, 16000);
+}
+
+static void priority_decides_between_pieces_that_are_late_together(void **state)
+{
+    scheduler_push(&s, &items[0], &(struct scheduler_terms){SCHEDULER_LIVE, 0, 1, 0}, 0);
+    scheduler_push(&s, &items[1], &(struct scheduler_terms){SCHEDULER_LIVE, 400, 2, 3}, 0);
+    assert_int_equal(serve(1000, 0), 1);
+}
+
+static void work_waits_once_and_can_be_taken_back(void **state)
+{
+    push(0, SCHEDULER_LIVE, 1, 0, 0);
+    push(0, SCHEDULER_LIVE, 2, 0, 0);
+    assert_int_equal(s.waiting[SCHEDULER_LIVE], 1);
+    push(1, SCHEDULER_LIVE, 2, 0, 0);
+    push(2, SCHEDULER_LIVE, 3, 0, 0);
+    assert_true(scheduler_remove(&s, &items[1])); /* the middle */
+    assert_false(scheduler_remove(&s, &items[1]));
+    assert_true(scheduler_remove(&s, &items[0])); /* the first */
+    assert_true(scheduler_remove(&s, &items[2])); /* the last */
+    assert_int_equal(serve(0, 0), -1);
+    push(1, SCHEDULER_LIVE, 2, 0, 0);
+    assert_int_equal(serve(0, 0), 1);
+}
+
+static void more_keys_than_accounts_do_no_harm(void **state)
+{
+    for (size_t i = 0; i < 600; i++)
+        push(i, SCHEDULER_LIVE, (double)i, i, 0);
+    for (int i = 0; i < 600; i++)
+        assert_int_not_equal(serve(1, 1000), -1);
+    assert_true(s.accounts_count <= SCHEDULER_ACCOUNTS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(the_earliest_deadline_is_first_and_of_equals_the_oldest, fresh),
+        cmocka_unit_test_setup(live_goes_before_batch, fresh),
+        cmocka_unit_test_setup(recordings_take_turns_and_one_with_a_deadline_goes_first, fresh),
+        cmocka_unit_test_setup(batch_never_starves_and_never_takes_more_than_its_turn, fresh),
+        cmocka_unit_test_setup(a_worker_is_kept_free_when_live_streams_need_it, fresh),
+        cmocka_unit_test_setup(a_greedy_key_waits_for_itself, fresh),
+        cmocka_unit_test_setup(use_fades_so_nobody_waits_for_ever, fresh),
+        cmocka_unit_test_setup(priority_decides_between_pieces_that_are_late_together, fresh),
+        cmocka_unit_test_setup(work_waits_once_and_can_be_taken_back, fresh),
+        cmocka_unit_test_setup(more_keys_than_accounts_do_no_harm, fresh),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

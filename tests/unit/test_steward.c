@@ -1,0 +1,293 @@
+/* The policy in traffic: see traffic.h. Two workers; by the cost table about nine streams with
+ * partials fit at full depth, and eighteen at the floor. */
+#include <math.h>
+
+#include "steward.h"
+#include "test.h"
+#include "traffic.h"
+
+#define MINUTE_MS   60000.0
+#define SUSTAINABLE 9
+
+static struct traffic_client clients[1024];
+static struct traffic_trace trace;
+
+static int fresh(void **state)
+{
+    trace = (struct traffic_trace){
+        .unfolds = 3,
+        .workers = 2,
+        .max_live = 1000,
+        .max_uploads = 64,
+        .cost = {.unfolds = 3,
+                 .front = {5, 14},
+                 .unfold = {3, 11},
+                 .tail = {[1] = {2, 12}, {2, 11}, {2, 10}}},
+        .tiers = {tier_default(3), tier_default(3)},
+        .length_ms = 2 * MINUTE_MS,
+        .clients = clients,
+    };
+    return 0;
+}
+
+static void add(struct traffic_client client)
+{
+    clients[trace.clients_count++] = client;
+}
+
+/* Streams that come together and stay, each of its own key. */
+static void add_streams(size_t count, double at_ms, double length_ms, uint32_t tier)
+{
+    for (size_t i = 0; i < count; i++)
+        add((struct traffic_client){.at_ms = at_ms + 37 * (double)i,
+                                    .length_ms = length_ms,
+                                    .key = 100 + trace.clients_count,
+                                    .tier = tier,
+                                    .partials = true});
+}
+
+static struct traffic_result *run(void)
+{
+    struct traffic_result *result = traffic_run(&trace);
+
+    for (size_t t = 0; t < TRAFFIC_TIERS; t++) {
+        assert_int_equal(result->tiers[t].below_floor, 0);
+        assert_int_equal(result->tiers[t].above_ceiling, 0);
+    }
+    return result;
+}
+
+/* p95 of finals of the first tier; frees the result. */
+static double p95_of(struct traffic_result *result)
+{
+    const double p95_ms = traffic_percentile(&result->tiers[0], 95);
+
+    free(result);
+    return p95_ms;
+}
+
+static double unloaded_p95_ms(void)
+{
+    const size_t before = trace.clients_count;
+
+    trace.clients_count = 0;
+    add_streams(SUSTAINABLE / 2, 0, 1.9 * MINUTE_MS, 0);
+    const double p95_ms = p95_of(run());
+    trace.clients_count = before;
+    return p95_ms;
+}
+
+static void what_fits_gets_its_full_depth(void **state)
+{
+    add_streams(SUSTAINABLE, 0, 1.9 * MINUTE_MS, 0);
+    struct traffic_result *result = run();
+    assert_int_equal(result->tiers[0].refused, 0);
+    assert_int_equal(result->tiers[0].by_depth[3], result->tiers[0].finals);
+    free(result);
+}
+
+static void twice_what_fits_is_served_shallower_but_in_time(void **state)
+{
+    const double unloaded_ms = unloaded_p95_ms();
+
+    add_streams(2 * SUSTAINABLE, 0, 1.9 * MINUTE_MS, 0);
+    struct traffic_result *result = run();
+    assert_int_equal(result->tiers[0].refused, 0);
+    assert_true(result->tiers[0].by_depth[3] < result->tiers[0].finals);
+    const double policy_ms = p95_of(result);
+    assert_true(policy_ms <= 2 * unloaded_ms);
+    /* A server of fixed depth does not do it, so the test can tell. */
+    trace.fixed_depth = true;
+    assert_true(p95_of(run()) > 1.4 * policy_ms);
+}
+
+static void depth_is_given_back_when_a_burst_is_over(void **state)
+{
+    add_streams(2, 0, 1.9 * MINUTE_MS, 0);
+    add_streams(3 * SUSTAINABLE, 20000, 20000, 1);
+    struct traffic_result *result = run();
+    assert_true(result->highest_level > 1);
+    /* Of the two that stay only what the burst's half minute and the climb back cost. */
+    assert_true(result->tiers[0].by_depth[3] >= result->tiers[0].finals / 2);
+    assert_true(result->tiers[1].by_depth[3] < result->tiers[1].finals);
+    free(result);
+}
+
+static void nobody_is_refused_while_depth_can_still_fall(void **state)
+{
+    for (int i = 0; i < 60; i++) /* a slow ramp to three times what the floor can carry */
+        add((struct traffic_client){
+            .at_ms = 1500.0 * i, .length_ms = 2 * MINUTE_MS, .key = (uint64_t)i, .partials = true});
+    struct traffic_result *result = run();
+    assert_true(result->tiers[0].refused > 0);
+    assert_int_equal(result->tiers[0].refused_with_room, 0);
+    assert_true(p95_of(result) < 1500); /* whoever was let in is served */
+}
+
+static void retry_after_is_true(void **state)
+{
+    trace.length_ms = 6 * MINUTE_MS;
+    for (int i = 0; i < 60; i++)
+        add((struct traffic_client){.at_ms = 3000.0 * i,
+                                    .length_ms = 40000 + 5000 * (i * 7919 % 7),
+                                    .key = (uint64_t)i,
+                                    .partials = true,
+                                    .returns = true});
+    for (int i = 0; i < 12; i++)
+        add((struct traffic_client){.at_ms = 100000 + 50.0 * i,
+                                    .length_ms = 40000,
+                                    .key = 100 + (uint64_t)i,
+                                    .partials = true,
+                                    .returns = true});
+    struct traffic_result *result = run();
+    const struct traffic_sum *sum = &result->tiers[0];
+    assert_true(sum->returned >= 10);
+    assert_true((double)sum->admitted_at_once >= 0.8 * (double)sum->returned);
+    free(result);
+}
+
+static void premium_is_held_while_free_degrades(void **state)
+{
+    trace.tiers[0].priority = 2;
+    trace.tiers[1].priority = 0;
+    add_streams(3, 0, 1.9 * MINUTE_MS, 0);
+    const double alone_ms = p95_of(run());
+    add_streams(12, 10000, 1.7 * MINUTE_MS, 1);
+    struct traffic_result *result = run();
+    struct traffic_sum *premium = &result->tiers[0], *free_tier = &result->tiers[1];
+    assert_int_equal(premium->by_depth[3], premium->finals);
+    assert_true(free_tier->by_depth[3] < free_tier->finals);
+    assert_true(traffic_percentile(premium, 95) <= 1.5 * alone_ms);
+    free(result);
+}
+
+static void a_floor_is_kept_whatever_comes(void **state)
+{
+    trace.tiers[0].depth_floor = 2;
+    add_streams(10 * SUSTAINABLE, 0, 1.9 * MINUTE_MS, 0);
+    struct traffic_result *result = run();
+    assert_int_equal(result->tiers[0].by_depth[1], 0);
+    assert_true(result->tiers[0].by_depth[2] > 0);
+    free(result);
+}
+
+static void one_greedy_client_slows_itself(void **state)
+{
+    for (int i = 0; i < 2 * SUSTAINABLE - 4; i++)
+        add((struct traffic_client){
+            .at_ms = 10 * i, .length_ms = 1.9 * MINUTE_MS, .key = 1, .partials = true});
+    for (uint64_t key = 2; key < 5; key++)
+        add((struct traffic_client){
+            .at_ms = 1000, .length_ms = 1.9 * MINUTE_MS, .key = key, .partials = true});
+    struct traffic_result *result = run();
+    for (uint64_t key = 2; key < 5; key++) {
+        assert_true(result->tiers[0].of_key_finals[key] > 10);
+        assert_true(result->tiers[0].of_key_worst_ms[key] <
+                    0.6 * result->tiers[0].of_key_worst_ms[1]);
+    }
+    free(result);
+}
+
+static void uploads_neither_starve_nor_push(void **state)
+{
+    const double unloaded_ms = unloaded_p95_ms();
+
+    add_streams(2 * SUSTAINABLE, 0, 1.9 * MINUTE_MS, 0);
+    for (int i = 0; i < 6; i++)
+        add((struct traffic_client){
+            .at_ms = 5000, .length_ms = 60 * MINUTE_MS, .key = 50, .tier = 1, .is_upload = true});
+    struct traffic_result *result = run();
+    assert_true(result->tiers[1].upload_ms > 0);
+    assert_true(result->tiers[1].upload_gap_ms < 7000);
+    assert_true(p95_of(result) <= 2 * unloaded_ms);
+}
+
+static double two_and_a_half_times_in_the_middle(double now_ms)
+{
+    return now_ms > 40000 && now_ms < 80000 ? 2.5 : 1;
+}
+
+static void another_program_on_the_machine_is_noticed(void **state)
+{
+    trace.slowdown = two_and_a_half_times_in_the_middle;
+    trace.length_ms = 3 * MINUTE_MS;
+    add_streams(SUSTAINABLE * 3 / 4, 0, 2.9 * MINUTE_MS, 0);
+    struct traffic_result *result = run();
+    const struct traffic_sum *sum = &result->tiers[0];
+    assert_true(sum->by_depth[3] < sum->finals);
+    assert_true(sum->by_depth[3] > sum->finals / 2);
+    const double policy_ms = p95_of(result);
+    trace.fixed_depth = true;
+    assert_true(p95_of(run()) > 1.3 * policy_ms);
+}
+
+static void depth_does_not_flutter(void **state)
+{
+    /* Streams come and go for ten minutes around what fits at full depth. */
+    trace.length_ms = 10 * MINUTE_MS;
+    for (int i = 0; i < 240; i++)
+        add((struct traffic_client){.at_ms = 2500.0 * i,
+                                    .length_ms = 20000 + 4000 * (i * 7919 % 7),
+                                    .key = (uint64_t)i,
+                                    .partials = true});
+    struct traffic_result *result = run();
+    assert_true(result->level_changes > 1);
+    assert_true(result->level_changes <= 6 * 10);
+    assert_true(result->tiers[0].changes_a_minute <= 6);
+    free(result);
+    /* And a load that sits on the threshold. */
+    trace.clients_count = 0;
+    add_streams(SUSTAINABLE + 4, 0, 9.9 * MINUTE_MS, 0);
+    result = run();
+    assert_true(result->level_changes <= 4 * 10);
+    assert_true(result->tiers[0].changes_a_minute <= 4);
+    free(result);
+}
+
+static void limits_of_places_hold_and_fill_lowers_uploads_first(void **state)
+{
+    struct steward steward;
+    struct steward_stream streams[3] = {
+        {.tier = tier_default(3)}, {.tier = tier_default(3)}, {.tier = tier_default(3)}};
+    struct tier tier = tier_default(3);
+    struct depth_question question = {.kind = DEPTH_UPLOAD, .tier = &tier, .audio_ms = 1000};
+    const struct steward_options options = {
+        .unfolds = 3, .workers = 1, .max_live = 2, .max_uploads = 10, .adaptive = true};
+    double retry_ms = 0;
+
+    assert_int_equal(steward_init(&steward, &options, 0), 0);
+    assert_true(steward_join(&steward, &streams[0], 1, &retry_ms));
+    assert_true(steward_join(&steward, &streams[1], 1, &retry_ms));
+    assert_false(steward_join(&steward, &streams[2], 1, &retry_ms));
+    assert_in_range(retry_ms, 1000, 120000);
+    steward_leave(&steward, &streams[0], 20000);
+    steward_leave(&steward, &streams[0], 20000); /* twice is once */
+    assert_true(steward_join(&steward, &streams[2], 20000, &retry_ms));
+    for (int i = 0; i < 10; i++) {
+        assert_true(steward_begin_upload(&steward, i, &retry_ms));
+        const uint32_t used = steward_choose(&steward, &question, NULL, NULL).used;
+        assert_int_equal(used, i < 5 ? 3 : i < 7 ? 2 : 1);
+    }
+    assert_false(steward_begin_upload(&steward, 10, &retry_ms));
+    assert_in_range(retry_ms, 1000, 120000);
+    steward_finish(&steward);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(what_fits_gets_its_full_depth, fresh),
+        cmocka_unit_test_setup(twice_what_fits_is_served_shallower_but_in_time, fresh),
+        cmocka_unit_test_setup(depth_is_given_back_when_a_burst_is_over, fresh),
+        cmocka_unit_test_setup(nobody_is_refused_while_depth_can_still_fall, fresh),
+        cmocka_unit_test_setup(retry_after_is_true, fresh),
+        cmocka_unit_test_setup(premium_is_held_while_free_degrades, fresh),
+        cmocka_unit_test_setup(a_floor_is_kept_whatever_comes, fresh),
+        cmocka_unit_test_setup(one_greedy_client_slows_itself, fresh),
+        cmocka_unit_test_setup(uploads_neither_starve_nor_push, fresh),
+        cmocka_unit_test_setup(another_program_on_the_machine_is_noticed, fresh),
+        cmocka_unit_test_setup(depth_does_not_flutter, fresh),
+        cmocka_unit_test_setup(limits_of_places_hold_and_fill_lowers_uploads_first, fresh),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
