@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "calibrate.h"
 #include "engine.h"
 #include "http.h"
 #include "log.h"
@@ -21,9 +22,12 @@
 #include "version.h"
 #include "ws.h"
 
+#define CALIBRATE_MS 1500
+
 struct parts {
     struct fold_model *model;
     struct fold_lm *lm;
+    struct cost cost;
     struct engine *engine;
     struct http *http;
     struct ws *ws;
@@ -62,6 +66,23 @@ static int load(struct parts *p, const struct options *o)
     return 0;
 }
 
+/* What spans cost here: from the cache, or measured now. */
+static int calibrate(struct parts *p)
+{
+    const struct fold_info *info = fold_model_info(p->model);
+    char path[512];
+    const bool kept = calibrate_path(path, sizeof path, info, p->lm);
+    const bool known = kept && calibrate_load(&p->cost, path, info->unfolds);
+    if (!known && calibrate_measure(&p->cost, p->model, p->lm, CALIBRATE_MS) != 0)
+        return complain("costs cannot be measured", "out of memory");
+    if (!known && kept && !calibrate_save(&p->cost, path))
+        log_warning("costs cannot be kept", "path=%s", path);
+    log_info("costs", "from=%s x1_ms_per_s=%.1f x%u_ms_per_s=%.1f", known ? "cache" : "measured",
+             cost_ms(&p->cost, 1, 10000) / 10, info->unfolds,
+             cost_ms(&p->cost, info->unfolds, 10000) / 10);
+    return 0;
+}
+
 static int start(struct parts *p, const struct options *o)
 {
     const struct fold_info *info = fold_model_info(p->model);
@@ -71,7 +92,13 @@ static int start(struct parts *p, const struct options *o)
                                           .max_live = o->max_live,
                                           .max_batch = o->max_batch,
                                           .max_span_ms = o->max_span_ms,
-                                          .max_audio_ms = (uint64_t)o->max_audio_s * 1000};
+                                          .max_audio_ms = (uint64_t)o->max_audio_s * 1000,
+                                          .adaptive = strcmp(o->depth_policy, "fixed") != 0,
+                                          .cost = &p->cost};
+    if (engine.adaptive && strcmp(o->depth_policy, "adaptive") != 0)
+        return complain("--depth-policy must be adaptive or fixed, not", o->depth_policy);
+    if (calibrate(p) != 0)
+        return -1;
     if (engine_open(&p->engine, &engine) != 0)
         return complain("the engine cannot start", "out of memory or threads");
     const struct http_options http = {.engine = p->engine,

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "capacity.h"
+
 static void text(struct http_request *r, int status, const char *words)
 {
     http_request_set(r, status, "text/plain; charset=utf-8", strdup(words));
@@ -72,15 +74,26 @@ static void engine_status(struct http_request *r, const char *path)
                      strdup("{\"engine_connection_status\":\"Connected\"}"));
 }
 
+static void capacity(struct http_request *r, const char *path)
+{
+    const struct http_options *o = &r->http->options;
+    struct steward_report report;
+    (void)path;
+    engine_report(o->engine, &report);
+    http_request_set(r, 200, "application/json",
+                     capacity_json(&report, o->info->name, fold_cpu_kernel()));
+}
+
 static const struct {
     const char *path; /* with a slash at its end: everything below */
     enum metrics_route route;
     void (*get)(struct http_request *r, const char *path);
 } pages[] = {
-    {"/healthz", METRICS_OPS, health},      {"/health", METRICS_OPS, health},
-    {"/readyz", METRICS_OPS, readiness},    {"/metrics", METRICS_OPS, metrics},
-    {"/v1/status", METRICS_OPS, status},    {"/v1/status/engine", METRICS_OPS, engine_status},
-    {"/v1/models", METRICS_MODELS, models}, {"/v1/models/", METRICS_MODELS, model},
+    {"/healthz", METRICS_OPS, health},       {"/health", METRICS_OPS, health},
+    {"/readyz", METRICS_OPS, readiness},     {"/metrics", METRICS_OPS, metrics},
+    {"/v1/status", METRICS_OPS, status},     {"/v1/status/engine", METRICS_OPS, engine_status},
+    {"/v1/capacity", METRICS_OPS, capacity}, {"/v1/models", METRICS_MODELS, models},
+    {"/v1/models/", METRICS_MODELS, model},
 };
 #define PAGES (sizeof pages / sizeof *pages)
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "capacity.h"
 #include "version.h"
 
 #define CLASSES 6 /* status / 100 */
@@ -126,6 +127,33 @@ static void counter(FILE *out, const char *name, const char *help, double value)
     fprintf(out, "%s %.15g\n", name, value);
 }
 
+static void print_load(FILE *out, const struct steward_report *r)
+{
+    gauge(out, "foldscribe_load_level", "Rung of the ladder that load has climbed down; 0: calm.",
+          r->level);
+    gauge(out, "foldscribe_demand", "Share of all workers that live streams take, as things are.",
+          r->demand);
+    gauge(out, "foldscribe_demand_at_floor", "The same with everybody at the tier's floor.",
+          r->floor_demand);
+    gauge(out, "foldscribe_trust", "Share of all workers that the demand may fill.", r->trust);
+    header(out, "foldscribe_compute_ms_per_audio_second", "gauge",
+           "What a second of audio costs one worker, by depth.");
+    for (uint32_t d = 1; d <= r->unfolds; d++)
+        fprintf(out, "foldscribe_compute_ms_per_audio_second{depth=\"%u\"} %.3f\n", d,
+                cost_ms(&r->cost, d, 10000) / 10);
+    header(out, "foldscribe_capacity_streams", "gauge",
+           "Live streams with partials that fit, by depth.");
+    for (uint32_t d = 1; d <= r->unfolds; d++)
+        fprintf(out, "foldscribe_capacity_streams{depth=\"%u\"} %u\n", d,
+                capacity_streams(r, d, true));
+    counter(out, "foldscribe_load_level_changes_total", "Changes of the level.",
+            (double)r->level_changes);
+    counter(out, "foldscribe_streams_refused_total", "Live streams refused for want of room.",
+            (double)r->live_refused);
+    counter(out, "foldscribe_uploads_refused_total", "Uploads refused for want of room.",
+            (double)r->uploads_refused);
+}
+
 static void print_engine(FILE *out, struct engine *engine, uint32_t unfolds)
 {
     struct engine_stats s;
@@ -139,6 +167,8 @@ static void print_engine(FILE *out, struct engine *engine, uint32_t unfolds)
                 "foldscribe_spans_total{depth=\"%u\",kind=\"final\"} %" PRIu64
                 "\nfoldscribe_spans_total{depth=\"%u\",kind=\"partial\"} %" PRIu64 "\n",
                 r, s.spans_by_depth[r], r, s.partials_by_depth[r]);
+    counter(out, "foldscribe_spans_lowered_total", "Final pieces made shallower by load or budget.",
+            (double)s.spans_lowered);
     counter(out, "foldscribe_audio_seconds_total", "Seconds of audio recognised.", s.audio_seconds);
     counter(out, "foldscribe_compute_seconds_total", "Seconds that workers computed.",
             s.compute_seconds);
@@ -164,6 +194,9 @@ char *metrics_text(struct engine *engine, const struct fold_info *info, const ch
             FOLDSCRIBE_VERSION, info->name, info->sha256, info->unfolds, blas);
     print_requests(out);
     print_engine(out, engine, info->unfolds);
+    struct steward_report report;
+    engine_report(engine, &report);
+    print_load(out, &report);
     print_histogram(out, "foldscribe_batch_seconds", "From an upload's last byte to its answer.",
                     &latency);
     print_histogram(out, "foldscribe_batch_queue_seconds", "Time that uploads waited for a worker.",

@@ -11,7 +11,8 @@
  * divided by the workers that is the demand; done for every rung it is what load.c wants.
  *
  * Newcomers are refused when all streams and the newcomer would not fit with everybody at the
- * tier's floor: so never while depth can still fall. Whoever is refused is told when to come again,
+ * tier's floor: so never while depth can still fall, and never while there are fewer streams than
+ * workers, however slow a machine may be. Whoever is refused is told when to come again,
  * and that is a promise. Places become free at a rate that is learned; the first refused is
  * promised the next place, the next one the one after that, and so on, so that they do not all come
  * back for one place. A place that is promised for a moment from now is kept: a newcomer that
@@ -197,7 +198,7 @@ bool steward_join(struct steward *s, struct steward_stream *stream, double now_m
     bool room = s->live.taken < s->live.most;
     if (room && s->adaptive) {
         const double with_it = s->demand[s->load.top] + stream_demand(s, stream, s->load.top);
-        room = load_admits(&s->load, with_it, stream->tier.priority);
+        room = s->live.taken < s->workers || load_admits(&s->load, with_it, stream->tier.priority);
     }
     if (room && may_enter(&s->live, now_ms)) {
         /* Next to its like, for sum_demand. */

@@ -76,7 +76,8 @@ class Daemon:
         self.url = f"http://127.0.0.1:{self.port}"
         self.ws = f"ws://127.0.0.1:{self.port}"
         self.command = [str(binary()), "--listen", f"127.0.0.1:{self.port}", "--model", str(seed()),
-                        "--lm", str(lm()), "--drain-grace-ms", "200", *map(str, options)]
+                        "--lm", str(lm()), "--drain-grace-ms", "200", "--depth-policy", "fixed",
+                        *map(str, options)]
         self.log = tempfile.TemporaryFile("w+", errors="replace")
         self.process = None
 

@@ -23,8 +23,8 @@ def node(script, *arguments, stdin=b""):
 def test_openai_uploads_a_stream_of_unknown_length(daemon, clip, deepest):
     seen = node("openai_node.cjs", daemon.url, clip.path)
     assert harness.word_error_rate([(clip.text, seen["json"]["text"])]) < 0.5
-    assert seen["json"]["depth"] == {"used": deepest, "asked": None, "reason": "tier"}
-    assert seen["shallow"]["depth"] == {"used": 1, "asked": 1, "reason": "asked"}
+    assert {"used": deepest, "asked": None, "reason": "tier"}.items() <= seen["json"]["depth"].items()
+    assert {"used": 1, "asked": 1, "reason": "asked"}.items() <= seen["shallow"]["depth"].items()
     assert seen["text"] == seen["json"]["text"] + "\n"
     assert [w["word"] for w in seen["verbose"]["words"]] == seen["json"]["text"].split()
     assert {"foldscribe", "whisper-1"} <= set(seen["models"])

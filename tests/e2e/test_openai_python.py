@@ -34,7 +34,7 @@ def wav(pcm, rate=harness.RATE):
 def test_json_holds_the_text_and_the_depth_that_made_it(client, clip, deepest):
     answer = transcribe(client, clip.path)
     assert harness.word_error_rate([(clip.text, answer.text)]) < 0.5
-    assert answer.depth == {"used": deepest, "asked": None, "reason": "tier"}
+    assert {"used": deepest, "asked": None, "reason": "tier"}.items() <= answer.depth.items()
     assert answer.usage.type == "duration"
     assert answer.usage.seconds == pytest.approx(clip.seconds(), abs=1)
 
@@ -42,13 +42,13 @@ def test_json_holds_the_text_and_the_depth_that_made_it(client, clip, deepest):
 def test_depth_is_asked_for_in_the_name_of_the_model(client, clip, deepest):
     for depth in range(1, deepest + 1):
         answer = transcribe(client, clip.path, model=f"foldscribe@{depth}")
-        assert answer.depth == {"used": depth, "asked": depth, "reason": "asked"}
+        assert {"used": depth, "asked": depth, "reason": "asked"}.items() <= answer.depth.items()
         assert answer.text
 
 
 def test_depth_is_asked_for_by_a_form_field(client, clip):
     answer = transcribe(client, clip.path, extra_body={"depth": 1})
-    assert answer.depth == {"used": 1, "asked": 1, "reason": "asked"}
+    assert {"used": 1, "asked": 1, "reason": "asked"}.items() <= answer.depth.items()
     assert answer.text == transcribe(client, clip.path, model="foldscribe@1").text
 
 

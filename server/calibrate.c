@@ -1,0 +1,268 @@
+/* calibrate.c - see calibrate.h.
+ *
+ * Two lengths are enough for a line, and depths share the front and the unfolds, so one pass to the
+ * greatest depth says what each depth costs. The sound is noise in bursts: what stem and blocks
+ * cost does not depend on what is heard, and the time is this thread's own, so a busy machine
+ * measures what an idle one would. What decoding costs does, so tails are a first guess until spans
+ * have been recognised (cost_learn). Only what was measured here is kept, not what was learned:
+ * that belongs to the load of its day. */
+#include "calibrate.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "queue.h"
+
+#define SHORT_S    1
+#define LONG_S     4
+#define PADDING_MS 400 /* as worker.c puts around a span */
+#define FORMAT     1
+#define FILE_MOST  16384
+
+struct bench {
+    const struct fold_model *model;
+    struct fold_run *run;
+    struct fold_decoder *decoder;
+    float *pcm, *logp; /* [LONG_S and padding] */
+};
+
+/* The least that each stage took, in ms. */
+struct least {
+    double front, unfold, tail[COST_DEPTHS + 1];
+};
+
+static void bench_close(struct bench *b)
+{
+    fold_decoder_close(b->decoder);
+    fold_run_close(b->run);
+    free(b->pcm);
+    free(b->logp);
+}
+
+static size_t samples_of(const struct fold_info *info, unsigned seconds)
+{
+    return (size_t)info->rate_hz * (seconds * 1000 + PADDING_MS) / 1000;
+}
+
+static int bench_open(struct bench *b, const struct fold_model *model, const struct fold_lm *lm)
+{
+    const struct fold_info *info = fold_model_info(model);
+    const size_t samples = samples_of(info, LONG_S);
+    const struct fold_decoder_options options = fold_decoder_defaults();
+    uint32_t random = 1;
+
+    *b = (struct bench){.model = model};
+    b->pcm = malloc(samples * sizeof(*b->pcm));
+    b->logp = malloc(fold_frames(model, samples) * info->vocab_size * sizeof(*b->logp));
+    if (!b->pcm || !b->logp)
+        return FOLD_ERR_MEMORY;
+    for (size_t i = 0; i < samples; i++) {
+        random = random * 1664525u + 1013904223u;
+        const float noise = (float)(random >> 8) / 8388608.0f - 1;
+        b->pcm[i] = noise * ((i / 2400) % 3 ? 0.1f : 0.001f);
+    }
+    const int error = fold_run_open(&b->run, model, samples);
+    return error ? error : fold_decoder_open(&b->decoder, model, lm, &options);
+}
+
+/* Of this thread alone: what the machine does besides is for cost_learn. */
+static double cpu_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+static double lap(double *clock_ms)
+{
+    const double before = *clock_ms;
+
+    *clock_ms = cpu_ms();
+    return *clock_ms - before;
+}
+
+/* One pass over so many seconds to the greatest depth. */
+static int pass(struct bench *b, unsigned seconds, struct least *least)
+{
+    const struct fold_info *info = fold_model_info(b->model);
+    double clock_ms = cpu_ms();
+    struct fold_result result;
+    int error = fold_run_begin(b->run, b->pcm, samples_of(info, seconds));
+
+    least->front = fmin(least->front, lap(&clock_ms));
+    for (uint32_t r = 1; r <= info->unfolds && !error; r++) {
+        error = fold_run_unfold(b->run);
+        least->unfold = fmin(least->unfold, lap(&clock_ms));
+        if (!error)
+            error = fold_run_exit(b->run, b->logp);
+        if (!error) {
+            fold_decoder_reset(b->decoder);
+            error = fold_decoder_push(b->decoder, b->logp, fold_run_frames(b->run));
+        }
+        if (!error)
+            error = fold_decoder_result(b->decoder, &result);
+        least->tail[r] = fmin(least->tail[r], lap(&clock_ms));
+    }
+    return error;
+}
+
+static struct cost_line line(double short_ms, double long_ms)
+{
+    const double slope = fmax((long_ms - short_ms) / (LONG_S - SHORT_S), 0);
+
+    return (struct cost_line){.fixed_ms = fmax(short_ms - slope * SHORT_S, 0), .ms_per_s = slope};
+}
+
+int calibrate_measure(struct cost *ret_cost, const struct fold_model *model,
+                      const struct fold_lm *lm, double limit_ms)
+{
+    const double until_ms = queue_now_ms() + limit_ms;
+    struct bench bench;
+    struct least brief, lengthy;
+
+    for (uint32_t r = 0; r <= COST_DEPTHS; r++)
+        brief.tail[r] = lengthy.tail[r] = INFINITY;
+    brief.front = lengthy.front = brief.unfold = lengthy.unfold = INFINITY;
+    int error = bench_open(&bench, model, lm);
+    double pass_ms = 0;
+    while (!error && (pass_ms <= 0 || queue_now_ms() + pass_ms < until_ms)) {
+        const double begun_ms = queue_now_ms();
+        error = pass(&bench, SHORT_S, &brief);
+        if (!error)
+            error = pass(&bench, LONG_S, &lengthy);
+        pass_ms = fmax(queue_now_ms() - begun_ms, 1e-3);
+    }
+    bench_close(&bench);
+    if (error)
+        return error;
+    *ret_cost = (struct cost){.unfolds = fold_model_info(model)->unfolds,
+                              .front = line(brief.front, lengthy.front),
+                              .unfold = line(brief.unfold, lengthy.unfold)};
+    for (uint32_t r = 1; r <= ret_cost->unfolds; r++)
+        ret_cost->tail[r] = line(brief.tail[r], lengthy.tail[r]);
+    return FOLD_OK;
+}
+
+/* ---- the cache ------------------------------------------------------------------------------ */
+
+static void cpu_name(char *ret_name, size_t room)
+{
+    char text[512];
+    FILE *file = fopen("/proc/cpuinfo", "r");
+
+    snprintf(ret_name, room, "unknown");
+    while (file && fgets(text, sizeof text, file))
+        if (strncmp(text, "model name", 10) == 0 && strchr(text, ':')) {
+            snprintf(ret_name, room, "%s", strchr(text, ':') + 1);
+            break;
+        }
+    if (file)
+        fclose(file);
+}
+
+static uint64_t hash(uint64_t h, const char *text)
+{
+    for (; *text; text++)
+        h = (h ^ (unsigned char)*text) * 1099511628211u;
+    return h;
+}
+
+bool calibrate_path(char *ret_path, size_t room, const struct fold_info *info,
+                    const struct fold_lm *lm)
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    char cpu[512], words[64] = "none";
+    int length;
+
+    cpu_name(cpu, sizeof cpu);
+    if (lm)
+        snprintf(words, sizeof words, "%u %llu", fold_lm_info(lm).words,
+                 (unsigned long long)fold_lm_info(lm).ngrams);
+    const uint64_t h = hash(hash(hash(14695981039346656037u, cpu), fold_cpu_kernel()), words);
+    if (cache && *cache == '/')
+        length = snprintf(ret_path, room, "%s/foldscribe/cost-%.16s-%016llx.json", cache,
+                          info->sha256, (unsigned long long)h);
+    else if (home && *home == '/')
+        length = snprintf(ret_path, room, "%s/.cache/foldscribe/cost-%.16s-%016llx.json", home,
+                          info->sha256, (unsigned long long)h);
+    else
+        return false;
+    return length > 0 && (size_t)length < room;
+}
+
+static bool read_line(struct cost_line *ret_line, const json_t *pair)
+{
+    const json_t *fixed = json_array_get(pair, 0), *slope = json_array_get(pair, 1);
+
+    *ret_line = (struct cost_line){json_number_value(fixed), json_number_value(slope)};
+    return json_is_number(fixed) && json_is_number(slope);
+}
+
+bool calibrate_load(struct cost *ret_cost, const char *path, uint32_t unfolds)
+{
+    char text[FILE_MOST];
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return false;
+    const size_t length = fread(text, 1, sizeof text, file);
+    fclose(file);
+    json_t *json = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
+    const json_t *tails = json_object_get(json, "tail");
+    struct cost cost = {.unfolds = unfolds};
+    bool sound = json_integer_value(json_object_get(json, "format")) == FORMAT &&
+                 json_array_size(tails) == unfolds && unfolds <= COST_DEPTHS &&
+                 read_line(&cost.front, json_object_get(json, "front")) &&
+                 read_line(&cost.unfold, json_object_get(json, "unfold"));
+    for (uint32_t r = 1; r <= unfolds && sound; r++)
+        sound = read_line(&cost.tail[r], json_array_get(tails, r - 1));
+    json_decref(json);
+    if (!sound || !cost_is_sound(&cost))
+        return false;
+    *ret_cost = cost;
+    return true;
+}
+
+static json_t *line_json(const struct cost_line *l)
+{
+    return json_pack("[f, f]", l->fixed_ms, l->ms_per_s);
+}
+
+bool calibrate_save(const struct cost *cost, const char *path)
+{
+    char folder[512], scratch[560];
+    json_t *tails = json_array();
+
+    for (uint32_t r = 1; r <= cost->unfolds; r++)
+        json_array_append_new(tails, line_json(&cost->tail[r]));
+    json_t *json =
+        json_pack("{s:i, s:s, s:o, s:o, s:o}", "format", FORMAT, "unit",
+                  "[ms, ms per second of audio] of one worker", "front", line_json(&cost->front),
+                  "unfold", line_json(&cost->unfold), "tail", tails);
+    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
+    /* The cache folder itself may not be there yet. */
+    char *slash = strrchr(folder, '/');
+    if (slash) {
+        *slash = '\0';
+        mkdir(folder, 0700);
+        *slash = '/';
+    }
+    mkdir(folder, 0700);
+    snprintf(scratch, sizeof scratch, "%s/cost.XXXXXX", folder);
+    const int fd = mkstemp(scratch);
+    bool done = json && fd >= 0 && json_dumpfd(json, fd, JSON_INDENT(1)) == 0;
+    if (fd >= 0)
+        done &= close(fd) == 0;
+    done = done && rename(scratch, path) == 0;
+    if (fd >= 0 && !done)
+        unlink(scratch);
+    json_decref(json);
+    return done;
+}

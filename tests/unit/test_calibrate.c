@@ -1,0 +1,106 @@
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "calibrate.h"
+#include "test.h"
+
+static struct fold_model *model;
+static char path[] = "/tmp/test_calibrate_XXXXXX";
+
+static int open_model(void **state)
+{
+    return fold_model_open(&model, getenv("FOLDSCRIBE_TEST_MODEL"), NULL) || mkstemp(path) < 0;
+}
+
+static int close_model(void **state)
+{
+    fold_model_close(model);
+    return unlink(path);
+}
+
+static void a_seed_is_measured_at_every_depth(void **state)
+{
+    const uint32_t unfolds = fold_model_info(model)->unfolds;
+    struct cost cost;
+
+    assert_int_equal(calibrate_measure(&cost, model, NULL, 0), FOLD_OK); /* one pass in any case */
+    assert_true(cost_is_sound(&cost));
+    assert_int_equal(cost.unfolds, unfolds);
+    assert_true(cost_ms(&cost, 1, 4000) > 0);
+    assert_true(cost_unfold_ms(&cost, 4000) > 0);
+}
+
+static void what_was_saved_is_loaded(void **state)
+{
+    const struct cost cost = {.unfolds = 2,
+                              .front = {1.25, 14},
+                              .unfold = {0.5, 11},
+                              .tail = {[1] = {0.125, 12}, {0, 11}}};
+    struct cost loaded;
+
+    assert_true(calibrate_save(&cost, path));
+    assert_true(calibrate_load(&loaded, path, 2));
+    assert_memory_equal(&loaded, &cost, sizeof(cost));
+    assert_false(calibrate_load(&loaded, path, 3)); /* another seed's */
+}
+
+static void write_text(const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void a_damaged_table_is_as_good_as_none(void **state)
+{
+    static const char *const texts[] = {
+        "",
+        "{",
+        "[]",
+        "{\"format\":2,\"front\":[1,1],\"unfold\":[1,1],\"tail\":[[1,1]]}",
+        "{\"format\":1,\"front\":[1,1],\"unfold\":[1,1],\"tail\":[]}",
+        "{\"format\":1,\"front\":[1,1],\"unfold\":[1,-1],\"tail\":[[1,1]]}",
+        "{\"format\":1,\"front\":[1,\"1\"],\"unfold\":[1,1],\"tail\":[[1,1]]}",
+        "{\"format\":1,\"front\":[1,1e300],\"unfold\":[1,1],\"tail\":[[1,1]]}",
+    };
+    struct cost loaded;
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        write_text(texts[i]);
+        assert_false(calibrate_load(&loaded, path, 1));
+    }
+    write_text("{\"format\":1,\"front\":[1,1],\"unfold\":[1,1],\"tail\":[[1,1]]}");
+    assert_true(calibrate_load(&loaded, path, 1));
+    assert_false(calibrate_load(&loaded, "/nonexistent/cost.json", 1));
+    assert_false(calibrate_save(&loaded, "/proc/nowhere/cost.json"));
+}
+
+static void the_cache_is_in_the_users_folder_or_nowhere(void **state)
+{
+    char text[512], few[10];
+
+    setenv("XDG_CACHE_HOME", "/c", 1);
+    assert_true(calibrate_path(text, sizeof text, fold_model_info(model), NULL));
+    assert_ptr_equal(strstr(text, "/c/foldscribe/cost-"), text);
+    assert_false(calibrate_path(few, sizeof few, fold_model_info(model), NULL));
+    setenv("XDG_CACHE_HOME", "relative", 1);
+    setenv("HOME", "/h", 1);
+    assert_true(calibrate_path(text, sizeof text, fold_model_info(model), NULL));
+    assert_ptr_equal(strstr(text, "/h/.cache/foldscribe/cost-"), text);
+    unsetenv("HOME");
+    assert_false(calibrate_path(text, sizeof text, fold_model_info(model), NULL));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_seed_is_measured_at_every_depth),
+        cmocka_unit_test(what_was_saved_is_loaded),
+        cmocka_unit_test(a_damaged_table_is_as_good_as_none),
+        cmocka_unit_test(the_cache_is_in_the_users_folder_or_nowhere),
+    };
+    return cmocka_run_group_tests(tests, open_model, close_model);
+}

@@ -1,0 +1,52 @@
+#include <jansson.h>
+
+#include "capacity.h"
+#include "test.h"
+
+static const struct steward_report report = {
+    .unfolds = 2,
+    .workers = 2,
+    .trust = 0.8,
+    .demand = 0.5,
+    .floor_demand = 0.2,
+    .speech_share = 0.5,
+    .span_ms = 5000,
+    .max_live = 30,
+    .max_uploads = 8,
+    .cost = {.unfolds = 2, .front = {0, 20}, .unfold = {0, 10}, .tail = {[1] = {0, 10}, {0, 10}}}};
+
+static void streams_fit_by_their_cost_and_never_more_than_are_allowed(void **state)
+{
+    /* 40 ms a second at depth 1, half of the time: 2 workers at 0.8 are 80 streams. */
+    assert_int_equal(capacity_streams(&report, 1, false), 30);
+    struct steward_report roomy = report;
+    roomy.max_live = 1000;
+    assert_int_equal(capacity_streams(&roomy, 1, false), 80);
+    assert_int_equal(capacity_streams(&roomy, 2, false), 64);
+    assert_true(capacity_streams(&roomy, 2, true) < 25);
+    assert_float_equal(capacity_batch_rate(&report, 1), 50, 1e-9);
+    roomy.cost = (struct cost){.unfolds = 2}; /* nothing is known yet */
+    assert_int_equal(capacity_streams(&roomy, 1, true), 1000);
+    assert_float_equal(capacity_batch_rate(&roomy, 1), 0, 0);
+}
+
+static void the_page_is_json_with_every_depth(void **state)
+{
+    char *text = capacity_json(&report, "seed", "kernel");
+    json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+
+    assert_int_equal(json_array_size(json_object_get(json, "depths")), 2);
+    assert_float_equal(
+        json_number_value(json_object_get(json_object_get(json, "load"), "headroom")), 0.75, 1e-9);
+    json_decref(json);
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(streams_fit_by_their_cost_and_never_more_than_are_allowed),
+        cmocka_unit_test(the_page_is_json_with_every_depth),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
