@@ -18,6 +18,8 @@ enum head_verdict {
 struct head {
     char target[HEAD_TARGET]; /* path and query, as sent */
     char protocol[128];       /* Sec-WebSocket-Protocol; empty: none */
+    char authorization[256];  /* Authorization; empty: none, or longer */
+    bool is_beta;             /* OpenAI-Beta: realtime=v1 */
     int status;               /* HEAD_BAD: 400, 405, 426 or 431 */
     const char *problem;      /* HEAD_BAD: static text */
 };

@@ -19,7 +19,8 @@
 #define IDLE_S 30
 
 static const struct http_service *const services[] = {&http_transcribe_service,
-                                                      &http_listen_service};
+                                                      &http_listen_service, &http_secrets_service,
+                                                      &http_secrets_beta_service};
 
 static void gone(void *context, void *user)
 {

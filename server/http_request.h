@@ -43,6 +43,7 @@ struct http_service {
 
 extern const struct http_service http_transcribe_service;
 extern const struct http_service http_listen_service;
+extern const struct http_service http_secrets_service, http_secrets_beta_service;
 
 struct http_request {
     struct http *http;

@@ -17,6 +17,7 @@ static const char *const route_names[METRICS_ROUTES] = {[METRICS_TRANSCRIPTIONS]
                                                             "/v1/audio/transcriptions",
                                                         [METRICS_LISTEN] = "/v1/listen",
                                                         [METRICS_VOSK] = "vosk",
+                                                        [METRICS_REALTIME] = "/v1/realtime",
                                                         [METRICS_MODELS] = "/v1/models",
                                                         [METRICS_OPS] = "ops",
                                                         [METRICS_OTHER] = "other"};

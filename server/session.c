@@ -64,6 +64,7 @@ struct session *session_open(const struct session_host *host, const struct head 
                                 const char *, struct session_refusal *);
     } places[] = {
         {"/v1/listen", session_deepgram_open},
+        {"/v1/realtime", session_realtime_open},
         {"/", session_vosk_open},
         {"/vosk", session_vosk_open},
     };
@@ -73,7 +74,8 @@ struct session *session_open(const struct session_host *host, const struct head 
             return places[i].open(host, head, head->target + length, id, ret_refusal);
     struct openai_error err;
     openai_fail(&err, 404, "invalid_request_error", "unknown_url", NULL,
-                "there is no live endpoint at %.*s: use /v1/listen (Deepgram) or / (vosk)",
+                "there is no live endpoint at %.*s: use /v1/listen (Deepgram), /v1/realtime "
+                "(OpenAI) or / (vosk)",
                 (int)(length < 100 ? length : 100), head->target);
     *ret_refusal = (struct session_refusal){.status = 404, .body = openai_error_body(&err)};
     return NULL;

@@ -72,6 +72,10 @@ struct session *session_vosk_open(const struct session_host *host, const struct 
                                   const char *query, const char *id,
                                   struct session_refusal *ret_refusal);
 
+struct session *session_realtime_open(const struct session_host *host, const struct head *head,
+                                      const char *query, const char *id,
+                                      struct session_refusal *ret_refusal);
+
 /* The opener that the target's path calls for. */
 struct session *session_open(const struct session_host *host, const struct head *head,
                              const char *id, struct session_refusal *ret_refusal);

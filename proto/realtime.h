@@ -1,0 +1,82 @@
+/* realtime.h - OpenAI's Realtime dialect for transcription: the session's settings and the client's
+ * events. What the server says is in realtime_say.h. Pure functions.
+ *
+ * Two shapes of the same settings exist: nested (GA) and flat (beta); both are read at any time,
+ * and a session answers in the one it was opened in. */
+#ifndef REALTIME_H
+#define REALTIME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define REALTIME_KEYWORDS      100
+#define REALTIME_KEYWORD_BYTES 200
+#define REALTIME_TEXT_MAX      (21u << 20) /* of one event: 15 MiB of audio in base64 */
+#define REALTIME_ID            80
+
+enum realtime_audio { REALTIME_PCM, REALTIME_PCMU, REALTIME_PCMA };
+
+enum realtime_turns { REALTIME_MANUAL, REALTIME_SERVER_VAD, REALTIME_SEMANTIC_VAD };
+
+/* Plain data but for its keywords. */
+struct realtime_config {
+    bool beta; /* answers in the flat shape */
+    enum realtime_audio audio;
+    uint32_t rate_hz; /* 24000; of PCM also 8000, 16000, 48000. G.711: 8000 */
+    char model[96], language[16], prompt[1024], delay[8],
+        noise_reduction[16];           /* empty: not given */
+    char *keywords[REALTIME_KEYWORDS]; /* owned */
+    size_t keywords_count;
+    enum realtime_turns turns;
+    double threshold;
+    uint32_t prefix_padding_ms, silence_ms;
+    char eagerness[8];
+    bool logprobs;
+    uint32_t depth; /* of finals, by the model's name or delay; 0: not asked */
+};
+
+struct realtime_error {
+    const char *code; /* static, may be NULL */
+    char param[64];   /* empty: none */
+    char message[240];
+};
+
+enum realtime_kind {
+    REALTIME_UPDATE,
+    REALTIME_APPEND,
+    REALTIME_COMMIT,
+    REALTIME_CLEAR,
+    REALTIME_RETRIEVE,
+    REALTIME_DELETE
+};
+
+struct realtime_event {
+    enum realtime_kind kind;
+    bool beta_type;                                   /* transcription_session.update */
+    char event_id[REALTIME_ID], item_id[REALTIME_ID]; /* as sent; empty: none */
+    uint8_t *audio;                                   /* owned: REALTIME_APPEND */
+    size_t audio_bytes;
+};
+
+void realtime_config_init(struct realtime_config *config);
+void realtime_config_finish(struct realtime_config *config);
+/* A copy of its own; -1 without memory. */
+int realtime_config_copy(struct realtime_config *to, const struct realtime_config *from);
+
+/* The model that a URL names, with a depth or without. 0, or -1 with *err. */
+int realtime_model(struct realtime_config *config, uint32_t unfolds, const char *name,
+                   struct realtime_error *err);
+
+/* One event of the client. 0: *ret_event, to be finished; REALTIME_UPDATE has changed config. -1:
+ * *err, and ret_event->event_id for the answer; config is unchanged. unfolds: greatest depth. */
+int realtime_recv(struct realtime_config *config, uint32_t unfolds, const char *text, size_t length,
+                  struct realtime_event *ret_event, struct realtime_error *err);
+void realtime_event_finish(struct realtime_event *event);
+
+/* The body of a request for an ephemeral key: settings (GA: under "session", beta: flat) and how
+ * long it holds. 0, or -1 with *err. */
+int realtime_secret(struct realtime_config *config, uint32_t unfolds, const char *text,
+                    size_t length, bool beta, uint32_t *ret_seconds, struct realtime_error *err);
+
+#endif

@@ -1,0 +1,71 @@
+/* secrets.c - see secrets.h. A restart forgets them, as it ends the sessions they are for. */
+#include "secrets.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "id.h"
+
+#define MOST 1000
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct {
+    char value[SECRETS_VALUE];
+    int64_t expires_at_s; /* 0: free */
+    struct realtime_config config;
+} secrets[MOST]; /* {lock} */
+
+/* {lock} */
+static void expire(int64_t now_s)
+{
+    for (size_t i = 0; i < MOST; i++)
+        if (secrets[i].expires_at_s && secrets[i].expires_at_s <= now_s) {
+            realtime_config_finish(&secrets[i].config);
+            secrets[i].expires_at_s = 0;
+        }
+}
+
+int secrets_issue(const struct realtime_config *config, uint32_t seconds,
+                  char ret_value[SECRETS_VALUE], int64_t *ret_expires_at_s)
+{
+    const int64_t now_s = (int64_t)time(NULL);
+    char id[ID_BYTES], *to = ret_value + 3;
+    int result = -1;
+    id_make(id);
+    strcpy(ret_value, "ek_");
+    for (const char *c = id; *c; c++)
+        if (*c != '-')
+            *to++ = *c;
+    *to = '\0';
+    pthread_mutex_lock(&lock);
+    expire(now_s);
+    for (size_t i = 0; i < MOST && result != 0; i++)
+        if (!secrets[i].expires_at_s) {
+            if (realtime_config_copy(&secrets[i].config, config) != 0)
+                break;
+            strcpy(secrets[i].value, ret_value);
+            secrets[i].expires_at_s = *ret_expires_at_s = now_s + seconds;
+            result = 0;
+        }
+    pthread_mutex_unlock(&lock);
+    return result;
+}
+
+bool secrets_is_one(const char *value)
+{
+    return strncmp(value, "ek_", 3) == 0;
+}
+
+bool secrets_find(const char *value, struct realtime_config *ret_config)
+{
+    bool found = false;
+    pthread_mutex_lock(&lock);
+    expire((int64_t)time(NULL));
+    for (size_t i = 0; i < MOST && !found; i++)
+        found = secrets[i].expires_at_s && strcmp(secrets[i].value, value) == 0 &&
+                realtime_config_copy(ret_config, &secrets[i].config) == 0;
+    pthread_mutex_unlock(&lock);
+    return found;
+}

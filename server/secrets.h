@@ -1,0 +1,21 @@
+/* secrets.h - ephemeral keys: short-lived names for a session's settings, for browsers. Any thread.
+ */
+#ifndef SECRETS_H
+#define SECRETS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "realtime.h"
+
+#define SECRETS_VALUE 40 /* "ek_" and 32 digits, and a terminating zero */
+
+/* Copies config. 0, or -1: no memory, or too many are alive. */
+int secrets_issue(const struct realtime_config *config, uint32_t seconds,
+                  char ret_value[SECRETS_VALUE], int64_t *ret_expires_at_s);
+/* Does value look like one of ours? */
+bool secrets_is_one(const char *value);
+/* Is it alive? Then *ret_config is a copy, to be finished. */
+bool secrets_find(const char *value, struct realtime_config *ret_config);
+
+#endif

@@ -1,0 +1,39 @@
+/* One event of the client, and the same bytes as the body of a request for a key. */
+#include <stdlib.h>
+
+#include "realtime_say.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
+{
+    static const struct realtime_name name = {"event", "item", NULL};
+    struct realtime_config config;
+    struct realtime_event event;
+    struct realtime_error err = {.code = NULL};
+    uint32_t seconds = 0;
+
+    realtime_config_init(&config);
+    char *said;
+    if (realtime_recv(&config, 3, (const char *)bytes, count, &event, &err) == 0) {
+        said = realtime_say_session("session.updated", &config, "sess", &name);
+        realtime_event_finish(&event);
+    } else {
+        said = realtime_say_error(&err, event.event_id, &name);
+        if (!err.message[0])
+            abort();
+    }
+    if (!said || config.rate_hz < 8000 || config.depth > 3)
+        abort();
+    free(said);
+    config.beta = count % 2;
+    if (realtime_secret(&config, 3, (const char *)bytes, count, config.beta, &seconds, &err) == 0 &&
+        (seconds < 10 || seconds > 7200))
+        abort();
+    said = realtime_say_secret(&config, "sess", "ek_", 1);
+    if (!said)
+        abort();
+    free(said);
+    realtime_config_finish(&config);
+    return 0;
+}
