@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "depthjson.h"
+
 #define TRANSCRIPTION "conversation.item.input_audio_transcription."
 
 static char *dump(json_t *body)
@@ -189,13 +191,6 @@ char *realtime_say_delta(const char *delta, const struct realtime_name *name)
                           delta));
 }
 
-static json_t *depth_json(const struct update_depth *depth)
-{
-    return json_pack("{s:i, s:o, s:s}", "used", (int)depth->used, "asked",
-                     depth->asked ? json_integer(depth->asked) : json_null(), "reason",
-                     depth->reason);
-}
-
 static json_t *logprobs(const struct update_word *words, size_t count)
 {
     json_t *list = json_array();
@@ -218,7 +213,7 @@ char *realtime_say_completed(const char *transcript, double seconds,
         json_pack("{s:s, s:s, s:s, s:i, s:s, s:{s:s, s:f}, s:o}", "type", TRANSCRIPTION "completed",
                   "event_id", name->event_id, "item_id", name->item_id, "content_index", 0,
                   "transcript", transcript, "usage", "type", "duration", "seconds",
-                  round(seconds * 1000) / 1000, "depth", depth_json(depth));
+                  round(seconds * 1000) / 1000, "depth", depthjson_make(depth));
     if (body && words)
         json_object_set_new(body, "logprobs", logprobs(words, count));
     return dump(body);
@@ -237,5 +232,5 @@ char *realtime_say_partial(const char *transcript, const struct update_depth *de
     return dump(json_pack("{s:s, s:s, s:s, s:i, s:s, s:o}", "type",
                           "foldscribe.input_audio_transcription.partial", "event_id",
                           name->event_id, "item_id", name->item_id, "content_index", 0,
-                          "transcript", transcript, "depth", depth_json(depth)));
+                          "transcript", transcript, "depth", depthjson_make(depth)));
 }

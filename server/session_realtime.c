@@ -364,7 +364,7 @@ static bool open_live(struct realtime_session *s)
     const struct engine_live_options options = {.encoding = encodings[c->audio],
                                                 .rate_hz = c->rate_hz,
                                                 .channels = 1,
-                                                .depth = c->depth,
+                                                .wish.depth = c->depth,
                                                 .partials = true,
                                                 .endpointing_ms = pause_ms(c),
                                                 .hotwords = hotwords,
