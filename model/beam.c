@@ -11,18 +11,20 @@
  * paid unknown_score once and may spell on. That a text is outside follows from its letters alone,
  * so equal texts always carry equal scores and merging is exact.
  *
- * Each frame only letters above a floor are tried, and only the best `width` texts within a margin
- * of the best survive. */
+ * A text and its extension by one letter are the only two ways to the same text within a frame, so
+ * the texts of the last frame are all that an extension is looked up among. An extension that
+ * nothing was found for is a trial of few bytes; it becomes a prefix only if it survives. Each
+ * frame only letters above a floor are tried; of texts and trials within a margin of the best,
+ * about the best `width` survive, by a histogram of their scores. */
 #include "beam.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LETTER_FLOOR                                                                               \
-    -7.0f            /* natural log: letters less likely than this in a frame are not tried        \
-                      */
-#define MARGIN 16.0f /* texts worse than the best by more are dropped */
+#define LETTER_FLOOR -7.0f /* natural log: letters less likely than this are not tried */
+#define MARGIN       12.0f /* texts worse than the best by more are dropped */
+#define BINS         256   /* of the histogram over the margin */
 /* Spelling outside the lexicon costs this much a letter on top of unknown_score: more than what a
  * word of the language model costs, so that spelling on is never cheaper than a word. */
 #define SPELLING -2.0f
@@ -32,7 +34,7 @@
 static float log_add(float a, float b)
 {
     const float high = a > b ? a : b, low = a > b ? b : a;
-    return low == -INFINITY ? high : high + log1pf(expf(low - high));
+    return low < high - 17 || high == -INFINITY ? high : high + log1pf(expf(low - high));
 }
 
 static uint64_t hash_letter(uint64_t hash, uint16_t letter)
@@ -46,7 +48,11 @@ int beam_init(struct beam *b, const struct fold_lm *lm, const struct boost *boos
 {
     if (vocab_size < 3 || vocab_size > BEAM_VOCAB || options->width < 1 || options->width > 10000)
         return FOLD_ERR_ARGUMENT;
-    *b = (struct beam){.lm = lm, .boost = boost, .options = *options, .vocab_size = vocab_size};
+    *b = (struct beam){.lm = lm,
+                       .boost = boost,
+                       .options = *options,
+                       .vocab_size = vocab_size,
+                       .credit = boost_greatest(boost)};
     memset(b->letter_of, 255, sizeof b->letter_of);
     for (uint32_t i = 1; i < vocab_size; i++) {
         if (strcmp(vocab[i], " ") == 0)
@@ -57,15 +63,17 @@ int beam_init(struct beam *b, const struct fold_lm *lm, const struct boost *boos
     }
     if (!b->space)
         return FOLD_ERR_ARGUMENT;
-    b->room = options->width * (vocab_size + 1);
-    b->table_size = 1024;
-    while (b->table_size < 2 * b->room)
+    b->table_size = 64;
+    while (b->table_size < 2 * options->width)
         b->table_size *= 2;
     b->now = malloc(options->width * sizeof *b->now);
-    b->next = malloc(b->room * sizeof *b->next);
+    b->next = malloc(options->width * sizeof *b->next);
+    b->stays = malloc(options->width * sizeof *b->stays);
+    b->trials = malloc((size_t)options->width * vocab_size * sizeof *b->trials);
+    b->survivors = malloc(options->width * sizeof *b->survivors);
     b->table = malloc(b->table_size * sizeof *b->table);
-    b->stamps = calloc(b->table_size, sizeof *b->stamps);
-    if (!b->now || !b->next || !b->table || !b->stamps || trail_init(&b->trail) != FOLD_OK) {
+    if (!b->now || !b->next || !b->stays || !b->trials || !b->survivors || !b->table ||
+        trail_init(&b->trail) != FOLD_OK) {
         beam_finish(b);
         return FOLD_ERR_MEMORY;
     }
@@ -77,11 +85,15 @@ void beam_finish(struct beam *b)
 {
     free(b->now);
     free(b->next);
+    free(b->stays);
+    free(b->trials);
+    free(b->survivors);
     free(b->table);
-    free(b->stamps);
     trail_finish(&b->trail);
     b->now = b->next = NULL;
-    b->table = b->stamps = NULL;
+    b->stays = NULL;
+    b->trials = NULL;
+    b->survivors = b->table = NULL;
 }
 
 void beam_reset(struct beam *b)
@@ -90,261 +102,344 @@ void beam_reset(struct beam *b)
     b->frame = 0;
     b->now_count = 1;
     b->now[0] = (struct beam_prefix){.hash = 1,
-                                     .blank = 0,
                                      .letter = -INFINITY,
-                                     .last_part = -INFINITY,
+                                     .finished = NAN,
                                      .trail = TRAIL_NONE,
                                      .state = lm_start(b->lm)};
 }
 
 /* ---- what a text costs ---------------------------------------------------------------------- */
 
-static float unknown(const struct beam *b, const struct beam_prefix *p, bool is_hotword)
+static float unknown(const struct beam *b, uint16_t letters, bool is_hotword)
 {
     return is_hotword ? b->options.lm_weight * RARE
-                      : b->options.unknown_score + SPELLING * (float)p->word_letters;
+                      : b->options.unknown_score + SPELLING * (float)letters;
 }
 
-/* The unfinished word's share of text that a finished word would not have. */
-static float pending(const struct beam *b, const struct beam_prefix *p)
+/* What a word that has begun costs at least. */
+static float ahead(const struct beam *b, uint32_t node, uint16_t letters, uint32_t hot)
 {
-    if (!p->word_letters)
-        return 0;
-    return p->node == LM_NONE ? unknown(b, p, p->hot != BOOST_DEAD)
-                              : b->options.lm_weight * lm_best(b->lm, p->node);
+    return node == LM_NONE ? unknown(b, letters, hot != BOOST_DEAD)
+                           : b->options.lm_weight * lm_best(b->lm, node);
 }
 
-/* Text score once the unfinished word counts as finished; *ret_state is the state behind it. */
-static float finished(const struct beam *b, const struct beam_prefix *p, struct lm_state *ret_state)
+/* Text score once the unfinished word counts as finished; p->after is the state behind it. */
+static float finished(const struct beam *b, struct beam_prefix *p)
 {
-    if (!p->word_letters) {
-        *ret_state = p->state;
-        return p->text;
-    }
-    float text = p->text - pending(b, p) + b->options.word_bonus;
+    if (!isnan(p->finished))
+        return p->finished;
     const uint32_t word = p->node == LM_NONE ? LM_NONE : lm_node_word(b->lm, p->node);
-    if (word != LM_NONE)
-        return text + b->options.lm_weight * lm_score(b->lm, p->state, word, ret_state);
-    *ret_state = (struct lm_state){lm_unknown(b->lm), LM_NONE};
-    return text + unknown(b, p, boost_is_complete(b->boost, p->hot));
+    p->after = p->state;
+    p->finished = p->text;
+    if (!p->word_letters)
+        return p->finished;
+    p->finished += b->options.word_bonus;
+    if (word != LM_NONE) {
+        p->finished += b->options.lm_weight * lm_score(b->lm, p->state, word, &p->after);
+    } else {
+        p->after = (struct lm_state){lm_unknown(b->lm), LM_NONE};
+        p->finished += unknown(b, p->word_letters, boost_is_complete(b->boost, p->hot));
+    }
+    return p->finished;
 }
 
-/* p with one more letter c: new text scores and states; acoustic scores are left empty. */
-static struct beam_prefix extended(const struct beam *b, const struct beam_prefix *p, uint16_t c)
+static uint16_t one_more(uint16_t letters)
 {
-    struct beam_prefix n = *p;
+    return (uint16_t)(letters + (letters < UINT16_MAX));
+}
+
+/* Text scores of p with one more letter. */
+static void cost(const struct beam *b, struct beam_prefix *p, uint16_t c, struct beam_trial *t)
+{
     float change;
-    n.hash = hash_letter(p->hash, c);
-    n.blank = n.letter = n.last_part = -INFINITY;
-    n.parent = p->trail;
-    n.last = c;
-    n.fresh = true;
     if (c == b->space) {
-        n.text = finished(b, p, &n.state);
-        n.hot = boost_end_word(b->boost, p->hot, c, &change);
-        n.text += change;
-        n.node = 0;
-        n.word_letters = 0;
-        return n;
+        t->text = finished(b, p);
+        boost_end_word(b->boost, p->hot, c, &change);
+        t->text += change;
+        t->ahead = 0;
+        t->node = 0;
+        return;
     }
-    n.text -= pending(b, p);
-    if (p->node != LM_NONE)
-        n.node = b->letter_of[c] == 255 ? LM_NONE : lm_child(b->lm, p->node, b->letter_of[c]);
-    n.word_letters = (uint16_t)(p->word_letters + (p->word_letters < UINT16_MAX));
-    n.hot = boost_step(b->boost, p->hot, c, &change);
-    n.text += pending(b, &n) + change;
-    return n;
+    const uint32_t hot = boost_step(b->boost, p->hot, c, &change);
+    t->node = p->node == LM_NONE || b->letter_of[c] == 255
+                  ? LM_NONE
+                  : lm_child(b->lm, p->node, b->letter_of[c]);
+    t->text = p->text + change;
+    t->ahead = ahead(b, t->node, one_more(p->word_letters), hot);
+}
+
+/* The trial as a text of its own. Its letter must have a place in the trail, which there is. */
+static void grow(struct beam *b, const struct beam_trial *t, struct beam_prefix *n)
+{
+    const struct beam_prefix *p = &b->now[t->parent];
+    float change;
+    *n = (struct beam_prefix){
+        .hash = hash_letter(p->hash, t->letter),
+        .blank = -INFINITY,
+        .letter = t->part,
+        .text = t->text,
+        .ahead = t->ahead,
+        .total = t->total,
+        .finished = NAN,
+        .state = p->state,
+        .node = t->node,
+        .trail = trail_add(&b->trail, p->trail, b->frame, t->letter, t->logp),
+        .frame = b->frame,
+        .logp = t->logp,
+        .last = t->letter,
+    };
+    if (t->letter == b->space) {
+        n->hot = boost_end_word(b->boost, p->hot, t->letter, &change);
+        n->state = p->after;
+    } else {
+        n->hot = boost_step(b->boost, p->hot, t->letter, &change);
+        n->word_letters = one_more(p->word_letters);
+    }
 }
 
 /* ---- one frame ------------------------------------------------------------------------------ */
 
-/* The entry of next with this hash, or NULL and the place for a new one in *ret_slot. */
-static struct beam_prefix *lookup(struct beam *b, uint64_t hash, uint32_t *ret_slot)
+static uint32_t slot_of(const struct beam *b, uint64_t hash)
 {
-    uint32_t slot = (uint32_t)(hash >> 20) & (b->table_size - 1);
-    while (b->stamps[slot] == b->stamp) {
-        if (b->next[b->table[slot]].hash == hash)
-            return &b->next[b->table[slot]];
-        slot = (slot + 1) & (b->table_size - 1);
-    }
-    *ret_slot = slot;
-    return NULL;
+    return (uint32_t)(hash >> 20) & (b->table_size - 1);
 }
 
-static struct beam_prefix *insert(struct beam *b, const struct beam_prefix *p, uint32_t slot)
+static void fill_table(struct beam *b)
 {
-    b->stamps[slot] = b->stamp;
-    b->table[slot] = b->next_count;
-    b->next[b->next_count] = *p;
-    return &b->next[b->next_count++];
-}
-
-/* Adds part to the alignments that end in the last letter; the largest part dates it. */
-static void add_letter(struct beam_prefix *p, float part, uint32_t frame, float logp)
-{
-    p->letter = log_add(p->letter, part);
-    if (part > p->last_part) {
-        p->last_part = part;
-        p->frame = frame;
-        p->logp = logp;
+    memset(b->table, 0, b->table_size * sizeof *b->table);
+    for (uint32_t i = 0; i < b->now_count; i++) {
+        uint32_t slot = slot_of(b, b->now[i].hash);
+        while (b->table[slot])
+            slot = (slot + 1) & (b->table_size - 1);
+        b->table[slot] = i + 1;
     }
 }
 
-/* p as it stands, with a blank or its last letter repeated. */
-static void stay(struct beam *b, const struct beam_prefix *p, float both, const float *logp)
+/* Index in now of the text with this hash, or now_count. */
+static uint32_t lookup(const struct beam *b, uint64_t hash)
 {
-    uint32_t slot;
-    struct beam_prefix *n = lookup(b, p->hash, &slot);
-    if (!n) {
-        n = insert(b, p, slot);
-        n->blank = n->letter = n->last_part = -INFINITY;
-    } else if (n->fresh && !p->fresh) {
-        /* Met first as an extension of its parent; it has a trail of its own. */
-        n->trail = p->trail;
-        n->fresh = false;
+    for (uint32_t slot = slot_of(b, hash); b->table[slot]; slot = (slot + 1) & (b->table_size - 1))
+        if (b->now[b->table[slot] - 1].hash == hash)
+            return b->table[slot] - 1;
+    return b->now_count;
+}
+
+/* p with a blank or its last letter repeated; nothing can repeat before the first letter. A space
+ * where no word has begun shows nothing and counts as a blank. */
+static struct beam_stay stay(const struct beam *b, const struct beam_prefix *p, const float *logp)
+{
+    const float both = log_add(p->blank, p->letter);
+    struct beam_stay s = {.blank = both + logp[0],
+                          .letter = p->last ? p->letter + logp[p->last] : -INFINITY,
+                          .frame = p->frame,
+                          .logp = p->logp};
+    s.last_part = s.letter;
+    if (p->last && logp[p->last] > p->logp) {
+        s.frame = b->frame;
+        s.logp = logp[p->last];
     }
-    n->blank = log_add(n->blank, both + logp[0]);
-    /* Nothing can repeat before the first letter. */
-    if (p->last) {
-        const float part = p->letter + logp[p->last];
-        const bool louder = logp[p->last] > p->logp;
-        add_letter(n, part, louder ? b->frame : p->frame, louder ? logp[p->last] : p->logp);
+    if (!p->word_letters && logp[b->space] > LETTER_FLOOR)
+        s.blank = log_add(s.blank, (p->last == b->space ? p->blank : both) + logp[b->space]);
+    return s;
+}
+
+/* The same text by another way, as long as its parent too is among the texts. */
+static void merge(struct beam_stay *s, float part, uint32_t frame, float logp)
+{
+    s->letter = log_add(s->letter, part);
+    if (part > s->last_part) {
+        s->last_part = part;
+        s->frame = frame;
+        s->logp = logp;
     }
 }
 
-static void extend(struct beam *b, const struct beam_prefix *p, float both, uint16_t c, float logp)
+/* All extensions of now[parent] that are not texts of now and score at least floor. */
+static void extend(struct beam *b, uint32_t parent, const float *logp, const uint16_t *letters,
+                   uint32_t count, float floor)
 {
-    const float part = (c == p->last ? p->blank : both) + logp;
-    if (part == -INFINITY)
-        return;
-    uint32_t slot;
-    struct beam_prefix *n = lookup(b, hash_letter(p->hash, c), &slot);
-    if (!n) {
-        const struct beam_prefix fresh = extended(b, p, c);
-        n = insert(b, &fresh, slot);
+    struct beam_prefix *p = &b->now[parent];
+    const float both = log_add(p->blank, p->letter);
+    /* A letter more can make up for what the word costs so far, but hardly for much else. */
+    const float hope = p->text + fmaxf(p->ahead, b->options.unknown_score) + b->credit;
+    for (uint32_t j = 0; j < count; j++) {
+        const uint16_t c = letters[j];
+        if (c == b->space && !p->word_letters)
+            continue;
+        const float part = (c == p->last ? p->blank : both) + logp[c];
+        const uint32_t same = lookup(b, hash_letter(p->hash, c));
+        if (same < b->now_count) {
+            merge(&b->stays[same], part, b->frame, logp[c]);
+            continue;
+        }
+        if (part == -INFINITY || (c != b->space && part + hope < floor))
+            continue;
+        struct beam_trial *t = &b->trials[b->trials_count];
+        cost(b, p, c, t);
+        t->total = part + t->text + t->ahead;
+        if (t->total < floor)
+            continue;
+        t->part = part;
+        t->parent = parent;
+        t->logp = logp[c];
+        t->letter = c;
+        b->trials_count++;
     }
-    add_letter(n, part, b->frame, logp);
 }
 
-/* A space where no word has begun shows nothing: p keeps its text, as if it were a blank. */
-static void absorb_space(struct beam *b, const struct beam_prefix *p, float both, float logp)
+static float total_of(const struct beam *b, uint32_t i)
 {
-    uint32_t slot;
-    struct beam_prefix *n = lookup(b, p->hash, &slot);
-    n->blank = log_add(n->blank, (p->last == b->space ? p->blank : both) + logp);
+    return i < b->now_count ? b->now[i].total : b->trials[i - b->now_count].total;
 }
 
-static int by_total(const void *a, const void *b)
+/* Fills survivors: those of texts and trials within the margin whose histogram bin is among the
+ * best; the last bin, which is not whole, in order. Returns how many; 0: nothing is possible. */
+static uint32_t select_best(struct beam *b, float top)
 {
-    const struct beam_prefix *x = a, *y = b;
-    if (x->total != y->total)
-        return x->total > y->total ? -1 : 1;
-    return x->hash < y->hash ? -1 : x->hash > y->hash; /* so that results do not depend on order */
-}
-
-/* The best width entries of next within the margin become now, in descending order. */
-static int select_best(struct beam *b)
-{
-    float top = -INFINITY;
-    for (uint32_t i = 0; i < b->next_count; i++) {
-        struct beam_prefix *p = &b->next[i];
-        p->total = log_add(p->blank, p->letter) + p->text;
-        top = p->total > top ? p->total : top;
+    const uint32_t all = b->now_count + b->trials_count;
+    const float scale = (BINS - 1) / MARGIN;
+    uint32_t bins[BINS] = {0}, last = 0, sum = 0, kept = 0;
+    for (uint32_t i = 0; i < all; i++)
+        if (total_of(b, i) >= top - MARGIN)
+            bins[(uint32_t)((top - total_of(b, i)) * scale)]++;
+    while (last < BINS && sum + bins[last] <= b->options.width)
+        sum += bins[last++];
+    uint32_t partly = b->options.width - sum; /* of the bin that does not fit */
+    for (uint32_t i = 0; i < all; i++) {
+        if (!(total_of(b, i) >= top - MARGIN))
+            continue;
+        const uint32_t bin = (uint32_t)((top - total_of(b, i)) * scale);
+        if (bin < last || (bin == last && partly && partly--))
+            b->survivors[kept++] = i;
     }
-    if (top == -INFINITY)
-        return FOLD_OK; /* nothing is possible: the frame is as if it had not been */
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < b->next_count; i++)
-        if (b->next[i].total >= top - MARGIN)
-            b->next[kept++] = b->next[i];
-    qsort(b->next, kept, sizeof *b->next, by_total);
-    b->now_count = kept < b->options.width ? kept : b->options.width;
-    memcpy(b->now, b->next, b->now_count * sizeof *b->now);
+    return kept;
+}
+
+/* Makes room in the trail for a letter of every survivor. */
+static int make_room(struct beam *b)
+{
+    if (!trail_is_full(&b->trail, b->options.width))
+        return FOLD_OK;
+    uint32_t **leaves = malloc(b->now_count * sizeof *leaves);
+    if (!leaves)
+        return FOLD_ERR_MEMORY;
+    for (uint32_t i = 0; i < b->now_count; i++)
+        leaves[i] = &b->now[i].trail;
+    int err = trail_collect(&b->trail, leaves, b->now_count, b->options.width);
+    free(leaves);
+    return err;
+}
+
+/* The survivors become now. */
+static void survive(struct beam *b, uint32_t count)
+{
     /* Acoustic scores only shrink; subtracting the best one keeps them in float's good range. */
     float shift = -INFINITY;
-    for (uint32_t i = 0; i < b->now_count; i++)
-        shift = fmaxf(shift, fmaxf(b->now[i].blank, b->now[i].letter));
-    for (uint32_t i = 0; i < b->now_count; i++) {
-        b->now[i].blank -= shift;
-        b->now[i].letter -= shift;
-    }
-    return FOLD_OK;
-}
-
-/* Gives fresh letters their place in the trail, and tells the trail what is known of old ones. */
-static int settle(struct beam *b)
-{
-    if (trail_is_full(&b->trail, b->now_count)) {
-        uint32_t **leaves = malloc(2 * (size_t)b->now_count * sizeof *leaves);
-        if (!leaves)
-            return FOLD_ERR_MEMORY;
-        size_t count = 0;
-        for (uint32_t i = 0; i < b->now_count; i++)
-            leaves[count++] = b->now[i].fresh ? &b->now[i].parent : &b->now[i].trail;
-        int err = trail_collect(&b->trail, leaves, count, b->options.width);
-        free(leaves);
-        if (err)
-            return err;
-    }
-    for (uint32_t i = 0; i < b->now_count; i++) {
-        struct beam_prefix *p = &b->now[i];
-        if (p->fresh) {
-            p->trail = trail_add(&b->trail, p->parent, p->frame, p->last, p->logp);
-            p->fresh = false;
-        } else if (p->trail != TRAIL_NONE) {
-            b->trail.nodes[p->trail].frame = p->frame;
-            b->trail.nodes[p->trail].logp = p->logp;
+    for (uint32_t k = 0; k < count; k++) {
+        const uint32_t i = b->survivors[k];
+        struct beam_prefix *n = &b->next[k];
+        if (i < b->now_count) {
+            const struct beam_stay *s = &b->stays[i];
+            *n = b->now[i];
+            n->blank = s->blank;
+            n->letter = s->letter;
+            n->frame = s->frame;
+            n->logp = s->logp;
+            if (n->trail != TRAIL_NONE) {
+                b->trail.nodes[n->trail].frame = n->frame;
+                b->trail.nodes[n->trail].logp = n->logp;
+            }
+        } else {
+            grow(b, &b->trials[i - b->now_count], n);
         }
+        shift = fmaxf(shift, fmaxf(n->blank, n->letter));
     }
-    return FOLD_OK;
+    for (uint32_t k = 0; k < count; k++) {
+        b->next[k].blank -= shift;
+        b->next[k].letter -= shift;
+    }
+    struct beam_prefix *last = b->now;
+    b->now = b->next;
+    b->next = last;
+    b->now_count = count;
 }
 
 int beam_push(struct beam *b, const float *given)
 {
-    float logp[BEAM_VOCAB];
+    float logp[BEAM_VOCAB], top = -INFINITY, least = INFINITY;
     uint16_t letters[BEAM_VOCAB];
     uint32_t count = 0;
+    int err = make_room(b);
+    if (err)
+        return err;
     for (uint32_t i = 0; i < b->vocab_size; i++)
         logp[i] = isnan(given[i]) ? -INFINITY : given[i] > 0 ? 0 : given[i];
     for (uint32_t i = 1; i < b->vocab_size; i++)
         if (logp[i] > LETTER_FLOOR)
             letters[count++] = (uint16_t)i;
-    b->next_count = 0;
-    if (++b->stamp == 0) {
-        memset(b->stamps, 0, b->table_size * sizeof *b->stamps);
-        b->stamp = 1;
-    }
     for (uint32_t i = 0; i < b->now_count; i++) {
-        const struct beam_prefix *p = &b->now[i];
-        const float both = log_add(p->blank, p->letter);
-        stay(b, p, both, logp);
-        for (uint32_t j = 0; j < count; j++) {
-            const uint16_t c = letters[j];
-            if (c != b->space || p->word_letters)
-                extend(b, p, both, c, logp[c]);
-            else
-                absorb_space(b, p, both, logp[c]);
-        }
+        struct beam_prefix *p = &b->now[i];
+        b->stays[i] = stay(b, p, logp);
+        const float total = log_add(b->stays[i].blank, b->stays[i].letter) + p->text + p->ahead;
+        top = fmaxf(top, total);
+        least = fminf(least, total);
     }
-    int err = select_best(b);
-    if (!err)
-        err = settle(b);
+    b->trials_count = 0;
+    if (count) {
+        /* What is worse than all of a full beam cannot get in: texts only gain by what merges. */
+        const float floor =
+            fmaxf(top - MARGIN, b->now_count == b->options.width ? least : top - MARGIN);
+        fill_table(b);
+        for (uint32_t i = 0; i < b->now_count; i++)
+            extend(b, i, logp, letters, count, floor);
+    }
+    top = -INFINITY;
+    for (uint32_t i = 0; i < b->now_count; i++) {
+        struct beam_prefix *p = &b->now[i];
+        p->total = log_add(b->stays[i].blank, b->stays[i].letter) + p->text + p->ahead;
+        top = fmaxf(top, p->total);
+    }
+    for (uint32_t i = 0; i < b->trials_count; i++)
+        top = fmaxf(top, b->trials[i].total);
+    if (top != -INFINITY) /* else nothing is possible: the frame is as if it had not been */
+        survive(b, select_best(b, top));
     b->frame++;
-    return err;
+    return FOLD_OK;
 }
 
-const struct beam_prefix *beam_best(const struct beam *b)
+float beam_finished(struct beam *b, struct beam_prefix *p)
 {
-    const struct beam_prefix *best = &b->now[0];
+    return log_add(p->blank, p->letter) + finished(b, p);
+}
+
+struct beam_prefix *beam_best(struct beam *b)
+{
+    struct beam_prefix *best = &b->now[0];
     float top = -INFINITY;
     for (uint32_t i = 0; i < b->now_count; i++) {
-        struct lm_state state;
-        const float total =
-            log_add(b->now[i].blank, b->now[i].letter) + finished(b, &b->now[i], &state);
+        const float total = beam_finished(b, &b->now[i]);
         if (total > top) {
             top = total;
             best = &b->now[i];
         }
     }
     return best;
+}
+
+uint32_t beam_common(const struct beam *b)
+{
+    const struct trail_node *nodes = b->trail.nodes;
+    uint32_t common = b->now[0].trail;
+    for (uint32_t i = 1; i < b->now_count && common != TRAIL_NONE; i++) {
+        uint32_t other = b->now[i].trail;
+        /* Parents have smaller indices, so the greater of two nodes is not an ancestor. */
+        while (common != other && common != TRAIL_NONE && other != TRAIL_NONE) {
+            if (common > other)
+                common = nodes[common].parent;
+            else
+                other = nodes[other].parent;
+        }
+        common = other == TRAIL_NONE ? TRAIL_NONE : common;
+    }
+    return common;
 }

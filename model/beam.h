@@ -17,19 +17,35 @@ struct beam_options {
 struct beam_prefix {
     uint64_t hash;         /* of the text */
     float blank, letter;   /* acoustic: ending in blank, ending in the last letter */
-    float text;            /* language model, look-ahead, bonuses, boost */
-    float total;           /* logadd(blank, letter) + text: what is compared */
-    float last_part;       /* largest single contribution to letter: dates the letter */
+    float text;            /* language model, bonuses, boost: of all but the unfinished word */
+    float ahead;           /* what the unfinished word costs at least */
+    float total;           /* logadd(blank, letter) + text + ahead: what is compared */
+    float finished;        /* text once the unfinished word ends; NAN: not asked yet */
+    struct lm_state state; /* before the unfinished word */
+    struct lm_state after; /* behind it; valid where finished is */
     uint32_t node;         /* trie node of the unfinished word; LM_NONE: outside the lexicon */
     uint32_t hot;          /* boost state */
     uint32_t trail;        /* last letter; TRAIL_NONE: empty text */
-    uint32_t parent;       /* trail to hang a new letter on; used within a frame */
-    struct lm_state state; /* before the unfinished word */
-    uint16_t last;         /* last letter; blank: empty text */
-    uint16_t word_letters; /* of the unfinished word */
     uint32_t frame;        /* at which the last letter was heard best */
     float logp;            /* of the last letter there */
-    bool fresh;            /* the last letter has no trail node yet */
+    uint16_t last;         /* last letter; blank: empty text */
+    uint16_t word_letters; /* of the unfinished word */
+};
+
+/* Acoustic scores of a text after the present frame. */
+struct beam_stay {
+    float blank, letter;
+    float last_part; /* largest single contribution to letter: dates the letter */
+    float logp;      /* as in beam_prefix */
+    uint32_t frame;
+};
+
+/* A text one letter longer than now[parent], on trial within a frame. */
+struct beam_trial {
+    float part, text, ahead, total;
+    uint32_t parent, node;
+    float logp;
+    uint16_t letter;
 };
 
 struct beam {
@@ -40,11 +56,15 @@ struct beam {
     uint16_t space;                /* vocabulary id */
     uint8_t letter_of[BEAM_VOCAB]; /* vocabulary id -> alphabet index, 255: none */
     struct trail trail;
-    struct beam_prefix *now, *next; /* [width], [room] */
-    uint32_t now_count, next_count, room;
-    uint32_t *table, *stamps; /* open addressing: index into next, valid where the stamp is now's */
-    uint32_t table_size, stamp;
+    struct beam_prefix *now, *next; /* [width] each */
+    struct beam_stay *stays;        /* [width], of now */
+    struct beam_trial *trials;      /* [width * vocab_size] */
+    uint32_t *survivors;            /* [width]: below now_count a text of now, else a trial */
+    uint32_t now_count, trials_count;
+    uint32_t *table; /* open addressing over now: index + 1, or 0 */
+    uint32_t table_size;
     uint32_t frame;
+    float credit; /* the most that a letter can earn by hotwords */
 };
 
 int beam_init(struct beam *beam, const struct fold_lm *lm, const struct boost *boost,
@@ -56,6 +76,13 @@ void beam_reset(struct beam *beam);
 int beam_push(struct beam *beam, const float *logp);
 
 /* The prefix that is best once its last word is taken as finished. Never NULL. */
-const struct beam_prefix *beam_best(const struct beam *beam);
+struct beam_prefix *beam_best(struct beam *beam);
+
+/* What is compared then: alignments and text of prefix, its last word taken as finished. */
+float beam_finished(struct beam *beam, struct beam_prefix *prefix);
+
+/* The trail node that all prefixes go through: what lies before it can no longer change.
+ * TRAIL_NONE: nothing is settled. */
+uint32_t beam_common(const struct beam *beam);
 
 #endif

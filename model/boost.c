@@ -121,3 +121,11 @@ uint32_t boost_end_word(const struct boost *b, uint32_t state, uint16_t space, f
     *ret_change = (next ? b->nodes[next].credit : 0) - b->nodes[state].credit;
     return next;
 }
+
+float boost_greatest(const struct boost *b)
+{
+    float greatest = 0;
+    for (uint32_t i = 0; i < b->count; i++)
+        greatest = b->nodes[i].credit > greatest ? b->nodes[i].credit : greatest;
+    return greatest;
+}

@@ -36,5 +36,7 @@ static inline bool boost_is_complete(const struct boost *boost, uint32_t state)
  * begins (inside a phrase, or 0). */
 uint32_t boost_end_word(const struct boost *boost, uint32_t state, uint16_t space,
                         float *ret_change);
+/* The most that one letter can be worth. */
+float boost_greatest(const struct boost *boost);
 
 #endif

@@ -5,12 +5,11 @@
     evaluate.py --run RUN ... --set dev_clean --count 120 --tune
 
 Log-probabilities come from PyTorch and are kept in --cache, by the hash of the weights. --tune
-searches the decoder's weights on the deepest exit; only ever do that on a dev set.
+searches the decoder's weights on the deepest exit, one at a time; only ever do that on a dev set.
 """
 
 import argparse
 import hashlib
-import itertools
 import pathlib
 import random
 import time
@@ -53,14 +52,28 @@ def wer(pairs):
 
 
 def tune(args, rows):
-    best = (9.0,)
-    for lm_weight, bonus in itertools.product((0.6, 0.8, 1.0, 1.2, 1.5, 1.8), (0.0, 1.0, 2.0, 3.0)):
-        beam = decoder.Decoder(args.library, args.lm, args.beam, lm_weight, bonus, args.unknown)
-        score = wer([(ref, beam.decode(exits[-1])) for ref, exits in rows])[0]
+    """One weight at a time from the decoder's defaults, on a few utterances, then all of them."""
+    some = random.Random(1).sample(rows, min(args.tune, len(rows)))
+    grid = {"lm_weight": (0.5, 0.65, 0.8, 0.95, 1.1, 1.3), "word_bonus": (-1.0, 0.0, 1.0, 2.0),
+            "unknown_score": (-14.0, -12.0, -10.0, -8.0, -6.0)}
+
+    def score(weights, among):
+        beam = decoder.Decoder(args.library, args.lm, args.beam, **weights)
+        found = wer([(ref, beam.decode(exits[-1])) for ref, exits in among])[0]
         beam.close()
-        print(f"lm_weight {lm_weight} word_bonus {bonus}: {100 * score:.2f} %", flush=True)
-        best = min(best, (score, lm_weight, bonus))
-    print(f"best: lm_weight {best[1]} word_bonus {best[2]}: {100 * best[0]:.2f} %")
+        return found
+
+    best = {"lm_weight": 0.8, "word_bonus": 0.0, "unknown_score": -10.0}
+    least, moved = score(best, some), True
+    while moved:
+        moved = False
+        for name, values in grid.items():
+            for value in values:
+                weights = {**best, name: value}
+                if value != best[name] and (found := score(weights, some)) < least:
+                    least, best, moved = found, weights, True
+                    print(f"{best}: {100 * least:.2f} %", flush=True)
+    print(f"best: {best}: {100 * score(best, rows):.2f} % of all {len(rows)} utterances")
 
 
 def main():
@@ -80,7 +93,8 @@ def main():
     ap.add_argument("--word-bonus", type=float, default=float("nan"))
     ap.add_argument("--unknown", type=float, default=float("nan"))
     ap.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    ap.add_argument("--tune", action="store_true")
+    ap.add_argument("--tune", type=int, nargs="?", const=120, metavar="COUNT",
+                    help="search the decoder's weights on so many utterances (120)")
     args = ap.parse_args()
     rows = logprobs(args)
     if args.tune:
