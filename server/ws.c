@@ -19,6 +19,7 @@
 
 #include "log.h"
 #include "metrics.h"
+#include "openai.h"
 #include "router.h"
 #include "session.h"
 #include "watch.h"
@@ -35,7 +36,7 @@ struct stream {
     bool paused;
     uint64_t watched;
     atomic_bool gone;
-    lws_usec_t idle_at_us, end_at_us;
+    lws_usec_t begun_us, idle_at_us, end_at_us;
     struct stream *next;
 };
 
@@ -81,6 +82,12 @@ static enum metrics_route route_of(const char *target)
 
 static void refuse(int fd, const struct head *head, const char *id, struct session_refusal *refusal)
 {
+    struct openai_error err;
+    if (!refusal->body) {
+        openai_fail(&err, refusal->status, "server_error", NULL, NULL,
+                    "too many connections, or no memory for one more: try again later");
+        refusal->body = openai_error_body(&err);
+    }
     metrics_request(route_of(head->target), refusal->status);
     router_answer(fd, refusal->status, id, refusal->body, refusal->extra);
     free(refusal->body);
@@ -102,6 +109,7 @@ void ws_adopt(struct ws *ws, int fd, const struct head *head)
         return;
     }
     s->ws = ws;
+    s->begun_us = lws_now_usecs();
     const int bytes = SOCKET_BYTES;
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
     atomic_fetch_add(&ws->count, 1);
@@ -130,7 +138,14 @@ static void drop(struct stream *s, int code)
             *at = s->next;
             break;
         }
-    log_info("stream ended", "id=%s close=%d", s->session->id, code);
+    const struct session *said = s->session;
+    log_info("stream ended",
+             "id=%s dialect=%s close=%d heard_s=%.2f open_s=%.1f partials=%u finals=%u words=%u "
+             "depth=%u",
+             said->id, said->kind->name, code,
+             (double)atomic_load(&said->audio_samples) / UPDATE_RATE_HZ,
+             (double)(lws_now_usecs() - s->begun_us) / 1e6, atomic_load(&said->partials),
+             atomic_load(&said->finals), atomic_load(&said->words), atomic_load(&said->depth));
     metrics_stream(code);
     s->session->kind->close(s->session);
     drop_text(s);
