@@ -152,6 +152,7 @@ static void on_done(void *user, const struct engine_result *result)
         end = ENGINE_FAILED;
     if (end == ENGINE_OK && channel->index == 0) {
         openai_depth_header(&result->transcript->depth, r->depth, sizeof r->depth);
+        metrics_served(METRICS_RECORDING, &result->transcript->depth);
         w->queue_ms = result->queue_ms;
         end = start_others(r, result->channels);
     }

@@ -41,6 +41,7 @@ static void note(const char *id, const struct timespec *received,
              result->transcript->depth.used, result->transcript->depth.reason, result->queue_ms,
              result->compute_ms, total_ms);
     metrics_batch(total_ms, result->queue_ms);
+    metrics_served(METRICS_RECORDING, &result->transcript->depth);
 }
 
 static void explain(struct openai_error *err, const struct engine_result *result, const char *id)

@@ -31,7 +31,13 @@ struct histogram {
 };
 
 static atomic_uint_fast64_t requests[METRICS_ROUTES][CLASSES];
-static struct histogram latency, queueing;
+static struct histogram latency, queueing, partials, finals;
+static const char *const text_names[METRICS_TEXTS] = {
+    [METRICS_PARTIAL] = "partial", [METRICS_FINAL] = "final", [METRICS_RECORDING] = "recording"};
+static const char *const reasons[] = {"asked", "default", "tier", "budget",
+                                      "load",  "partial", "other"};
+#define REASONS (sizeof reasons / sizeof *reasons)
+static atomic_uint_fast64_t served[METRICS_TEXTS][ENGINE_DEPTHS][REASONS];
 static const int codes[] = {1000, 1001, 1003, 1006, 1008, 1009, 1011, 1012, 1013};
 #define CODES (sizeof codes / sizeof *codes)
 static atomic_uint_fast64_t streams[CODES + 1];
@@ -55,6 +61,17 @@ void metrics_batch(double latency_ms, double queue_ms)
 {
     observe(&latency, latency_ms);
     observe(&queueing, queue_ms);
+}
+
+void metrics_served(enum metrics_text_kind kind, const struct update_depth *depth)
+{
+    const uint32_t used = depth->used < ENGINE_DEPTHS ? depth->used : ENGINE_DEPTHS - 1;
+    size_t reason = 0;
+    while (reason < REASONS - 1 && strcmp(reasons[reason], depth->reason) != 0)
+        reason++;
+    atomic_fetch_add(&served[kind][used][reason], 1);
+    if (kind != METRICS_RECORDING && depth->actual_ms > 0)
+        observe(kind == METRICS_PARTIAL ? &partials : &finals, depth->actual_ms);
 }
 
 void metrics_stream(int close_code)
@@ -116,6 +133,22 @@ static void print_requests(FILE *out)
                 (uint64_t)atomic_load(&streams[CODES]));
 }
 
+static void print_served(FILE *out)
+{
+    header(out, "foldscribe_texts_total", "counter", "Texts sent, by depth and what decided it.");
+    for (int kind = 0; kind < METRICS_TEXTS; kind++)
+        for (int depth = 0; depth < ENGINE_DEPTHS; depth++)
+            for (size_t reason = 0; reason < REASONS; reason++) {
+                const uint64_t n = atomic_load(&served[kind][depth][reason]);
+                if (n)
+                    fprintf(
+                        out,
+                        "foldscribe_texts_total{kind=\"%s\",depth=\"%d\",reason=\"%s\"} %" PRIu64
+                        "\n",
+                        text_names[kind], depth, reasons[reason], n);
+            }
+}
+
 static void gauge(FILE *out, const char *name, const char *help, double value)
 {
     header(out, name, "gauge", help);
@@ -173,6 +206,8 @@ static void print_engine(FILE *out, struct engine *engine, uint32_t unfolds)
     counter(out, "foldscribe_audio_seconds_total", "Seconds of audio recognised.", s.audio_seconds);
     counter(out, "foldscribe_compute_seconds_total", "Seconds that workers computed.",
             s.compute_seconds);
+    gauge(out, "foldscribe_real_time_factor", "Seconds computed for a second of audio, so far.",
+          s.audio_seconds > 0 ? s.compute_seconds / s.audio_seconds : 0);
     counter(out, "foldscribe_stem_seconds_total", "Of these, stem and unique blocks.",
             s.stem_seconds);
     counter(out, "foldscribe_unfold_seconds_total", "Of these, unfolding and exits.",
@@ -194,6 +229,7 @@ char *metrics_text(struct engine *engine, const struct fold_info *info, const ch
             "s\"} 1\n",
             FOLDSCRIBE_VERSION, info->name, info->sha256, info->unfolds, blas);
     print_requests(out);
+    print_served(out);
     print_engine(out, engine, info->unfolds);
     struct steward_report report;
     engine_report(engine, &report);
@@ -202,6 +238,10 @@ char *metrics_text(struct engine *engine, const struct fold_info *info, const ch
                     &latency);
     print_histogram(out, "foldscribe_batch_queue_seconds", "Time that uploads waited for a worker.",
                     &queueing);
+    print_histogram(out, "foldscribe_partial_seconds",
+                    "From a partial's last sound received to its text.", &partials);
+    print_histogram(out, "foldscribe_final_seconds",
+                    "From the sound that completed a span to its final text.", &finals);
     gauge(out, "process_resident_memory_bytes", "Resident memory.", (double)resident_bytes());
     if (fclose(out) != 0) {
         free(text);

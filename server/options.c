@@ -122,13 +122,35 @@ static void help(void)
 {
     puts("usage: foldscribed --model SEED.safetensors [--lm LM.flm] [--FLAG VALUE ...]\n\n"
          "  --config FILE\n        file of 'name = value' lines, names as below\n"
-         "  --version, --help");
+         "  --version, --help, --options (all settings as a page)");
     for (size_t i = 0; i < ROWS; i++) {
         printf("  --%s %s\n        %s", rows[i].flag, rows[i].is_text ? "TEXT" : "N", rows[i].doc);
         if (rows[i].is_text)
             printf("%s%s%s\n", *rows[i].text ? " [" : "", rows[i].text, *rows[i].text ? "]" : "");
         else
             printf(" [%ld; %ld to %ld]\n", rows[i].value, rows[i].least, rows[i].most);
+    }
+}
+
+/* deploy/OPTIONS.md: a test keeps them the same. */
+static void page(void)
+{
+    puts("# Settings of foldscribed\n\n"
+         "Made by `foldscribed --options` from `server/options.def`. Each is a flag (`--idle-s "
+         "20`), a line "
+         "of the\nfile that `--config` names (`idle-s = 20`, `#` begins a comment) and an "
+         "environment "
+         "variable\n(`FOLDSCRIBE_IDLE_S=20`). Flags win over the environment, that over the "
+         "file.\n\n"
+         "| setting | default | allowed | what it is |\n|---|---|---|---|");
+    for (size_t i = 0; i < ROWS; i++) {
+        const struct row *row = &rows[i];
+        if (row->is_text)
+            printf("| `%s` | %s%s%s | text | %s |\n", row->flag, *row->text ? "`" : "", row->text,
+                   *row->text ? "`" : "", row->doc);
+        else
+            printf("| `%s` | %ld | %ld to %ld | %s |\n", row->flag, row->value, row->least,
+                   row->most, row->doc);
     }
 }
 
@@ -156,6 +178,10 @@ enum options_outcome options_read(struct options *options, int argc, char **argv
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             help();
+            return OPTIONS_EXIT;
+        }
+        if (strcmp(argv[i], "--options") == 0) {
+            page();
             return OPTIONS_EXIT;
         }
         if (strcmp(argv[i], "--version") == 0) {

@@ -49,6 +49,23 @@ void session_push(struct session *session, struct engine_live *live, const void 
         atomic_store(&session->full, false);
 }
 
+void session_heard(struct session *session, const struct update *update)
+{
+    const struct update_span *span = &update->span;
+    metrics_served(update->final ? METRICS_FINAL : METRICS_PARTIAL, &span->depth);
+    if (!update->final) {
+        atomic_fetch_add(&session->partials, 1);
+        return;
+    }
+    atomic_fetch_add(&session->finals, 1);
+    atomic_fetch_add(&session->words, (unsigned)span->words_count);
+    atomic_store(&session->depth, span->depth.used);
+    int_least64_t samples = atomic_load(&session->audio_samples);
+    while (span->end_samples > samples &&
+           !atomic_compare_exchange_weak(&session->audio_samples, &samples, span->end_samples))
+        ;
+}
+
 void session_ready(struct session *session)
 {
     atomic_store(&session->full, false);

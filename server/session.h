@@ -59,6 +59,9 @@ struct session {
     char id[ID_BYTES];
     struct outbox outbox;
     uint32_t idle_ms;
+    /* For the log's last line about it. */
+    atomic_uint partials, finals, words, depth;
+    atomic_int_least64_t audio_samples;
     bool finished;    /* no more audio is taken; idleness is then ours */
     atomic_bool full; /* more audio waits than the engine wants: do not read on */
 };
@@ -92,6 +95,8 @@ void session_end(struct session *session, int code, const char *reason);
 /* Hands bytes to a stream of the engine and minds whether it wants more. Service thread. */
 void session_push(struct session *session, struct engine_live *live, const void *bytes,
                   size_t count);
+/* For the engine's update(): counts it. Any thread. */
+void session_heard(struct session *session, const struct update *update);
 /* For the engine's ready(): reading may go on. */
 void session_ready(struct session *session);
 

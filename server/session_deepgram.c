@@ -48,6 +48,7 @@ static void on_update(void *user, const struct update *update)
 {
     const struct channel *c = user;
     const struct deepgram_source from = source(c->owner, c->index);
+    session_heard(&c->owner->session, update);
     session_send(&c->owner->session, deepgram_results(update, &from));
 }
 

@@ -285,6 +285,7 @@ static void hear_partial(struct realtime_session *s, const struct update_span *s
 static void on_update(void *user, const struct update *update)
 {
     struct realtime_session *s = user;
+    session_heard(&s->session, update);
     pthread_mutex_lock(&s->lock);
     if (update->final)
         hear_final(s, update);

@@ -72,6 +72,7 @@ static void owe(struct vosk_session *v, enum owed owed)
 static void on_update(void *user, const struct update *update)
 {
     struct vosk_session *v = user;
+    session_heard(&v->session, update);
     pthread_mutex_lock(&v->lock);
     if (vosk_hear(&v->heard, update) != 0)
         session_end(&v->session, 1011, "out of memory");

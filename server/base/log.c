@@ -3,7 +3,9 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static enum log_level threshold = LOG_INFO;
 static bool as_json;
@@ -30,23 +32,86 @@ static void escape(char *to, size_t room, const char *text)
     to[n] = '\0';
 }
 
+/* Is text [length] a number as JSON has it? Then it needs no quotes. */
+static bool is_number(const char *text, size_t length)
+{
+    size_t digits = 0, dots = 0;
+    for (size_t i = text[0] == '-'; i < length; i++) {
+        dots += text[i] == '.';
+        digits += text[i] >= '0' && text[i] <= '9';
+    }
+    const size_t sign = text[0] == '-';
+    return digits && dots <= 1 && digits + dots + sign == length && text[length - 1] != '.' &&
+           text[sign] != '.' && !(text[sign] == '0' && length > sign + 1 && text[sign + 1] != '.');
+}
+
+/* Does a value in quotes end before this? It may hold quotes itself: what follows must be a pair.
+ */
+static bool is_end(const char *at)
+{
+    if (!*at)
+        return true;
+    const size_t key = *at == ' ' ? strspn(at + 1, "abcdefghijklmnopqrstuvwxyz0123456789_") : 0;
+    return key && at[1 + key] == '=';
+}
+
+/* Adds the next of " key=value" or key="value with spaces" as a member; returns what follows it. */
+static const char *add_member(FILE *out, const char *at)
+{
+    char text[1024], escaped[2048];
+    at += strspn(at, " ");
+    const size_t key = strcspn(at, "= ");
+    if (at[key] != '=')
+        return at + strlen(at);
+    const char *value = at + key + 1;
+    const bool quoted = *value == '"';
+    value += quoted;
+    size_t length = quoted ? 0 : strcspn(value, " ");
+    while (quoted && value[length] && !(value[length] == '"' && is_end(value + length + 1)))
+        length++;
+    fprintf(out, ",\"%.*s\":", (int)key, at);
+    snprintf(text, sizeof text, "%.*s", (int)length, value);
+    escape(escaped, sizeof escaped, text);
+    fprintf(out, !quoted && is_number(value, length) ? "%s" : "\"%s\"", escaped);
+    return value + length + (quoted && value[length] == '"');
+}
+
+static void write_json(enum log_level level, const char *event, const char *detail)
+{
+    static const char *const names[] = {[LOG_ERROR] = "error",
+                                        [LOG_WARNING] = "warning",
+                                        [LOG_INFO] = "info",
+                                        [LOG_DEBUG] = "debug"};
+    char *line = NULL, when[32];
+    size_t length = 0;
+    struct timespec now;
+    struct tm utc;
+    FILE *out = open_memstream(&line, &length);
+    if (!out)
+        return;
+    clock_gettime(CLOCK_REALTIME, &now);
+    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", gmtime_r(&now.tv_sec, &utc));
+    fprintf(out, "{\"time\":\"%s.%03ldZ\",\"level\":\"%s\",\"event\":\"%s\"", when,
+            now.tv_nsec / 1000000, names[level], event);
+    while (*detail)
+        detail = add_member(out, detail);
+    fputs("}\n", out);
+    if (fclose(out) == 0)
+        fputs(line, stderr);
+    free(line);
+}
+
 void log_line(enum log_level level, const char *event, const char *format, ...)
 {
     if (level > threshold)
         return;
-    char detail[1024], escaped[2048];
+    char detail[1024];
     va_list args;
     va_start(args, format);
     vsnprintf(detail, sizeof detail, format, args);
     va_end(args);
     if (as_json) {
-        static const char *const names[] = {[LOG_ERROR] = "error",
-                                            [LOG_WARNING] = "warning",
-                                            [LOG_INFO] = "info",
-                                            [LOG_DEBUG] = "debug"};
-        escape(escaped, sizeof escaped, detail);
-        fprintf(stderr, "{\"level\":\"%s\",\"event\":\"%s\",\"detail\":\"%s\"}\n", names[level],
-                event, escaped);
+        write_json(level, event, detail);
         return;
     }
     for (char *c = detail; *c; c++)

@@ -1,5 +1,6 @@
 /* log.h - one line per event on standard error: text "<6>event key=value ..." (journald priority
- * prefix, no timestamps) or a JSON object. Any thread. Never audio; never transcripts. */
+ * prefix, no timestamps) or a JSON object with a member for each pair. Any thread. Never audio;
+ * never transcripts. */
 #ifndef LOG_H
 #define LOG_H
 
