@@ -1,98 +1,219 @@
 /* block.c - x + s0 attention(norm(x)); x + s1 conv(norm(x)); x + s2 ffn(norm(x)).
  *
  * The weights are the same in every unfold; gains, biases and the scales s are unfold r's own
- * rows. Attention is computed for a few rows at a time, so no [T, T] exists. */
+ * rows. That is what lets streams at different unfolds share one product: rows of all streams,
+ * one after the other, are cut into slabs of some dozen rows, and a slab goes through everything
+ * between two exchanges among frames (attention, depthwise convolution) while it is in the cache.
+ * Only what such an exchange needs is kept for all T frames: q, k and v. */
 #include "block.h"
 
-#include <cblas.h>
-#include <math.h>
+#include <string.h>
 
-#include "kernels.h"
+#include "attention.h"
 #include "matmul.h"
+#include "place.h"
 
-#define ROWS 64 /* attention rows at a time */
+#define SLAB_INT8 48  /* rows of a slab; x ffn floats of it fit the second cache */
+#define SLAB_FP32 384 /* OpenBLAS packs the weights anew for every product */
 
-static size_t larger(size_t a, size_t b)
+struct scratch {
+    float *h, *y; /* [slab, d] */
+    float *wide;  /* [slab, greater of ffn and 2d] */
+    struct matmul_rows rows;
+    void *attention;
+};
+
+/* Consecutive rows of one stream, from frame t on, that are rows at .. of a slab. */
+struct piece {
+    const struct block_stream *s;
+    size_t t, rows, at;
+};
+
+struct slab {
+    const struct block_stream *const *streams;
+    size_t streams_left, room, t; /* t: next frame of streams[0] */
+    size_t rows, pieces_count;
+    struct piece pieces[SLAB_FP32];
+};
+
+static size_t slab_room(const struct fold_model *m)
 {
-    return a > b ? a : b;
+    return m->info.precision == FOLD_INT8 ? SLAB_INT8 : SLAB_FP32;
 }
 
-size_t block_scratch(const struct fold_model *m, size_t T)
+static void slab_begin(struct slab *s, const struct fold_model *m,
+                       const struct block_stream *const *streams, size_t count)
 {
-    const size_t d = m->info.d;
-    const size_t attention = 4 * T * d + ROWS * T, conv = 3 * T * d, ffn = T * m->ffn;
-    return 2 * T * d + larger(larger(attention, conv), ffn);
+    s->streams = streams;
+    s->streams_left = count;
+    s->room = slab_room(m);
+    s->t = 0;
 }
 
-static void norm(float *y, const float *x, const struct model_norm *n, uint32_t r, size_t T,
-                 size_t d)
+/* The next rows of the streams; false when there are none. */
+static bool slab_next(struct slab *s)
 {
-    kernels_norm(y, x, n->gain + r * d, n->bias ? n->bias + r * d : NULL, T, d);
-}
-
-/* y [T, d] = attention over all T frames of h [T, d]. */
-static void attention(const struct fold_model *m, const struct model_block *b, float *y,
-                      const float *h, size_t T, const struct block_rope *rope, float *scratch)
-{
-    const size_t d = m->info.d, heads = m->info.heads, width = d / heads;
-    float *q = scratch, *k = q + T * d, *v = k + T * d, *mixed = v + T * d;
-    float *scores = mixed + T * d; /* [ROWS, T] */
-    matmul_rows(q, d, h, d, T, &b->q);
-    matmul_rows(k, d, h, d, T, &b->k);
-    matmul_rows(v, d, h, d, T, &b->v);
-    kernels_rotate(q, rope->cos, rope->sin, T, heads, width, m->rope_dims / 2);
-    kernels_rotate(k, rope->cos, rope->sin, T, heads, width, m->rope_dims / 2);
-    const float factor = 1.0f / sqrtf((float)width);
-    for (size_t head = 0; head < heads; head++) {
-        const size_t at = head * width;
-        for (size_t t = 0; t < T; t += ROWS) {
-            const size_t rows = T - t < ROWS ? T - t : ROWS;
-            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (blasint)rows, (blasint)T,
-                        (blasint)width, 1.0f, q + t * d + at, (blasint)d, k + at, (blasint)d, 0.0f,
-                        scores, (blasint)T);
-            kernels_softmax(scores, factor, rows, T);
-            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)rows, (blasint)width,
-                        (blasint)T, 1.0f, scores, (blasint)T, v + at, (blasint)d, 0.0f,
-                        mixed + t * d + at, (blasint)d);
+    s->rows = s->pieces_count = 0;
+    while (s->streams_left && s->rows < s->room) {
+        const struct block_stream *stream = *s->streams;
+        const size_t left = stream->T - s->t, room = s->room - s->rows;
+        const size_t rows = left < room ? left : room;
+        if (rows)
+            s->pieces[s->pieces_count++] = (struct piece){stream, s->t, rows, s->rows};
+        s->rows += rows;
+        s->t += rows;
+        if (s->t == stream->T) {
+            s->streams++;
+            s->streams_left--;
+            s->t = 0;
         }
     }
-    matmul_rows(y, d, mixed, d, T, &b->o);
+    return s->rows > 0;
 }
 
-/* y [T, d] = pointwise, GLU, depthwise, norm, SiLU, pointwise of h [T, d] (Conformer's module). */
-static void conv_module(const struct fold_model *m, const struct model_block *b, float *y,
-                        const float *h, size_t T, float *scratch)
+static size_t lay_out(struct scratch *s, const struct fold_model *m, size_t T, void *base)
 {
-    const size_t d = m->info.d;
-    float *wide = scratch, *gated = wide + 2 * T * d; /* [T, 2d], [T, d] */
-    matmul_rows(wide, 2 * d, h, d, T, &b->pw1);
-    kernels_glu(gated, wide, b->pw1.b, T, d);
-    kernels_depthwise(wide, gated, b->dw, b->dw_bias, T, d, m->conv_kernel);
-    kernels_norm(gated, wide, b->conv_gain, b->conv_bias, T, d);
-    kernels_silu(gated, T * d);
-    matmul_rows(y, d, gated, d, T, &b->pw2);
-    kernels_bias(y, b->pw2.b, T, d);
+    const size_t d = m->info.d, wide = m->ffn > 2 * d ? m->ffn : 2 * d, rows = slab_room(m);
+    struct place at = {base, 0};
+    s->h = place(&at, rows * d * sizeof(float));
+    s->y = place(&at, rows * d * sizeof(float));
+    s->wide = place(&at, rows * wide * sizeof(float));
+    matmul_place(&s->rows, m, rows, m->ffn > d ? m->ffn : d, &at);
+    s->attention = place(&at, attention_bytes(m, T));
+    return at.used;
 }
 
-void block_run(const struct fold_model *m, const struct model_block *b, uint32_t r, float *x,
-               size_t T, const struct block_rope *rope, float *scratch)
+size_t block_bytes(const struct fold_model *m, size_t T)
+{
+    struct scratch s;
+    return lay_out(&s, m, T, NULL);
+}
+
+/* The slab's rows, normalised as each stream's unfold wants it, made ready for products. */
+static void take_norm(struct scratch *s, const struct fold_model *m, const struct slab *slab,
+                      const struct model_norm *n)
 {
     const size_t d = m->info.d;
-    const float *scale = b->scale ? b->scale + 3 * d * r : NULL; /* [3, d] */
-    float *h = scratch, *y = h + T * d, *rest = y + T * d;
-
-    norm(h, x, &b->norm_attn, r, T, d);
-    attention(m, b, y, h, T, rope, rest);
-    kernels_residual(x, y, scale, T, d);
-    if (b->pw1.w) {
-        norm(h, x, &b->norm_conv, r, T, d);
-        conv_module(m, b, y, h, T, rest);
-        kernels_residual(x, y, scale ? scale + d : NULL, T, d);
+    for (size_t i = 0; i < slab->pieces_count; i++) {
+        const struct piece *p = &slab->pieces[i];
+        m->kernels->norm(s->h + p->at * d, p->s->x + p->t * d, n->gain + p->s->r * d,
+                         n->bias ? n->bias + p->s->r * d : NULL, p->rows, d);
     }
-    norm(h, x, &b->norm_ffn, r, T, d);
-    matmul_rows(rest, m->ffn, h, d, T, &b->fc1);
-    kernels_gelu(rest, b->fc1.b, T, m->ffn);
-    matmul_rows(y, d, rest, m->ffn, T, &b->fc2);
-    kernels_bias(y, b->fc2.b, T, d);
-    kernels_residual(x, y, scale ? scale + 2 * d : NULL, T, d);
+    matmul_take(&s->rows, m, s->h, d, slab->rows, d);
+}
+
+/* x += scale of sub-layer 0, 1 or 2, times y */
+static void add(const struct scratch *s, const struct fold_model *m, const struct model_block *b,
+                const struct slab *slab, size_t sublayer)
+{
+    const size_t d = m->info.d;
+    for (size_t i = 0; i < slab->pieces_count; i++) {
+        const struct piece *p = &slab->pieces[i];
+        m->kernels->residual(p->s->x + p->t * d, s->y + p->at * d,
+                             b->scale ? b->scale + (3 * p->s->r + sublayer) * d : NULL, p->rows, d);
+    }
+}
+
+static void project(struct scratch *s, const struct fold_model *m, const struct model_block *b,
+                    const struct slab *slab)
+{
+    const size_t d = m->info.d, heads = m->info.heads, half = m->rope_dims / 2;
+    const struct model_linear *parts[] = {&b->q, &b->k, &b->v};
+    take_norm(s, m, slab, &b->norm_attn);
+    for (int part = 0; part < 3; part++) {
+        matmul(s->y, d, &s->rows, parts[part], m);
+        for (size_t i = 0; i < slab->pieces_count; i++) {
+            const struct piece *p = &slab->pieces[i];
+            float *to = (part == 0 ? p->s->q : part == 1 ? p->s->k : p->s->v) + p->t * d;
+            memcpy(to, s->y + p->at * d, p->rows * d * sizeof *to);
+            if (part < 2)
+                m->kernels->rotate(to, p->s->cos + p->t * half, p->s->sin + p->t * half, p->rows,
+                                   heads, d / heads, half);
+        }
+    }
+}
+
+/* The result of attention is in q. */
+static void add_attention(struct scratch *s, const struct fold_model *m,
+                          const struct model_block *b, const struct slab *slab)
+{
+    const size_t d = m->info.d;
+    for (size_t i = 0; i < slab->pieces_count; i++) {
+        const struct piece *p = &slab->pieces[i];
+        memcpy(s->h + p->at * d, p->s->q + p->t * d, p->rows * d * sizeof(float));
+    }
+    matmul_take(&s->rows, m, s->h, d, slab->rows, d);
+    matmul(s->y, d, &s->rows, &b->o, m);
+    add(s, m, b, slab, 0);
+}
+
+/* Conformer's module up to its exchange among frames: pointwise and GLU, into k. */
+static void gate(struct scratch *s, const struct fold_model *m, const struct model_block *b,
+                 const struct slab *slab)
+{
+    const size_t d = m->info.d;
+    take_norm(s, m, slab, &b->norm_conv);
+    matmul(s->wide, 2 * d, &s->rows, &b->pw1, m);
+    for (size_t i = 0; i < slab->pieces_count; i++) {
+        const struct piece *p = &slab->pieces[i];
+        m->kernels->glu(p->s->k + p->t * d, s->wide + p->at * 2 * d, p->rows, d);
+    }
+}
+
+/* The rest of it: depthwise, norm, SiLU, pointwise. */
+static void add_conv(struct scratch *s, const struct fold_model *m, const struct model_block *b,
+                     const struct slab *slab)
+{
+    const size_t d = m->info.d;
+    for (size_t i = 0; i < slab->pieces_count; i++) {
+        const struct piece *p = &slab->pieces[i];
+        m->kernels->depthwise(s->y + p->at * d, p->s->k, b->dw, b->dw_bias, p->t, p->rows, p->s->T,
+                              d, m->conv_kernel);
+    }
+    m->kernels->norm(s->h, s->y, b->conv_gain, b->conv_bias, slab->rows, d);
+    m->kernels->silu(s->h, slab->rows * d);
+    matmul_take(&s->rows, m, s->h, d, slab->rows, d);
+    matmul(s->y, d, &s->rows, &b->pw2, m);
+    add(s, m, b, slab, 1);
+}
+
+static void add_ffn(struct scratch *s, const struct fold_model *m, const struct model_block *b,
+                    const struct slab *slab)
+{
+    take_norm(s, m, slab, &b->norm_ffn);
+    matmul(s->wide, m->ffn, &s->rows, &b->fc1, m);
+    m->kernels->gelu(s->wide, slab->rows * m->ffn);
+    matmul_take(&s->rows, m, s->wide, m->ffn, slab->rows, m->ffn);
+    matmul(s->y, m->info.d, &s->rows, &b->fc2, m);
+    add(s, m, b, slab, 2);
+}
+
+void block_run(const struct fold_model *m, const struct model_block *b,
+               const struct block_stream *const *streams, size_t count, void *scratch)
+{
+    struct scratch s;
+    struct slab slab;
+    size_t longest = 0;
+    for (size_t i = 0; i < count; i++)
+        longest = streams[i]->T > longest ? streams[i]->T : longest;
+    lay_out(&s, m, longest, scratch);
+    for (slab_begin(&slab, m, streams, count); slab_next(&slab);)
+        project(&s, m, b, &slab);
+    for (size_t i = 0; i < count; i++)
+        attention_run(m, streams[i]->q, streams[i]->k, streams[i]->v, streams[i]->T, s.attention);
+    if (b->pw1.out) {
+        for (slab_begin(&slab, m, streams, count); slab_next(&slab);) {
+            add_attention(&s, m, b, &slab);
+            gate(&s, m, b, &slab);
+        }
+        for (slab_begin(&slab, m, streams, count); slab_next(&slab);) {
+            add_conv(&s, m, b, &slab);
+            add_ffn(&s, m, b, &slab);
+        }
+    } else {
+        for (slab_begin(&slab, m, streams, count); slab_next(&slab);) {
+            add_attention(&s, m, b, &slab);
+            add_ffn(&s, m, b, &slab);
+        }
+    }
 }

@@ -4,16 +4,22 @@
 
 #include "model.h"
 
-/* Rotary tables, cos and sin [T, rope_dims / 2]. */
-struct block_rope {
-    const float *cos, *sin;
+/* One stream in a block. Streams of different lengths, at different unfolds, go through it
+ * together: their rows share the matrix products, attention and convolution see one stream. */
+struct block_stream {
+    float *x; /* [T, d], what the block works on */
+    size_t T;
+    uint32_t r;             /* unfold, 0-based; 0 in unique blocks */
+    const float *cos, *sin; /* rotary tables [T, rope_dims / 2] */
+    float *q, *k, *v;       /* [T, d] each, scratch */
 };
 
-/* Floats of scratch that block_run needs for T frames. */
-size_t block_scratch(const struct fold_model *model, size_t T);
+/* Bytes of scratch that block_run needs when no stream is longer than T. */
+size_t block_bytes(const struct fold_model *model, size_t T);
 
-/* x [T, d] <- block(x), as in unfold r (0-based) of a shared block; r is 0 for unique ones. */
-void block_run(const struct fold_model *model, const struct model_block *block, uint32_t r,
-               float *x, size_t T, const struct block_rope *rope, float *scratch);
+/* x <- block(x) for every stream. With int8 a stream's result has the same bits whatever its
+ * companions; with fp32 OpenBLAS may round differently in products of other sizes. */
+void block_run(const struct fold_model *model, const struct model_block *block,
+               const struct block_stream *const *streams, size_t count, void *scratch);
 
 #endif

@@ -9,7 +9,42 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cpu.h"
 #include "fold.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+/* Leaf 7.1, EAX bit 4; compilers of 2022 have no name for it. AVX state is saved where avx2 is. */
+static bool has_avxvnni(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & 1u << 4);
+}
+#endif
+
+const struct kernels *cpu_kernels(size_t index)
+{
+    const struct kernels *usable[5] = {NULL};
+    size_t count = 0;
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512vnni"))
+        usable[count++] = &kernels_avx512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+        if (has_avxvnni())
+            usable[count++] = &kernels_avxvnni;
+        usable[count++] = &kernels_avx2;
+    }
+#endif
+    usable[count++] = &kernels_baseline;
+    return index < count ? usable[index] : NULL;
+}
+
+const char *fold_cpu_level(void)
+{
+    return cpu_kernels(0)->name;
+}
 
 const char *fold_cpu_kernel(void)
 {

@@ -56,6 +56,11 @@ struct fold_note {
 
 struct fold_model;
 
+/* How the large matrix products are computed. FOLD_INT8: weights in 8 bits by output channel,
+ * activations in 8 bits by row, sums exact. FOLD_FP32: all in 32-bit floats by OpenBLAS, the
+ * reference. FOLD_FASTEST: whichever is faster on this CPU. */
+enum fold_precision { FOLD_FASTEST, FOLD_INT8, FOLD_FP32 };
+
 struct fold_info {
     const char *name;         /* from the file's configuration */
     const char *const *vocab; /* V pieces, UTF-8; vocab[0] is the blank, " " ends a word */
@@ -64,6 +69,7 @@ struct fold_info {
     uint32_t hop_samples;     /* samples a frame: 384 */
     uint32_t min_samples;     /* least samples that give one frame */
     uint32_t d, heads, vocab_size, prelude, blocks, unfolds;
+    enum fold_precision precision; /* FOLD_INT8 or FOLD_FP32 */
     uint64_t parameters;
     uint64_t file_bytes;
 };
@@ -71,6 +77,9 @@ struct fold_info {
 /* Maps and checks the whole file (safetensors, configuration in __metadata__): every shape,
  * dtype, offset and the content hash. *ret_model is released with fold_model_close. */
 int fold_model_open(struct fold_model **ret_model, const char *path, struct fold_note *note);
+/* The same in a precision of the caller's choice; fold_model_open takes FOLD_FASTEST. */
+int fold_model_open_as(struct fold_model **ret_model, const char *path,
+                       enum fold_precision precision, struct fold_note *note);
 void fold_model_close(struct fold_model *model); /* NULL is fine */
 const struct fold_info *fold_model_info(const struct fold_model *model);
 
@@ -78,7 +87,7 @@ const struct fold_info *fold_model_info(const struct fold_model *model);
 
 struct fold_run;
 
-/* Bytes that fold_run_open allocates for utterances of up to max_samples. */
+/* Bytes that fold_run_open allocates for utterances of up to max_samples, exactly. */
 size_t fold_run_bytes(const struct fold_model *model, size_t max_samples);
 
 /* All scratch for utterances of up to max_samples is allocated here; none of the functions
@@ -90,7 +99,8 @@ void fold_run_close(struct fold_run *run);
 size_t fold_frames(const struct fold_model *model, size_t samples);
 
 /* Stem and prelude over pcm [samples]; depth becomes 0. Returns 0, FOLD_ERR_TOO_LONG, or
- * FOLD_ERR_ARGUMENT when there is not one whole frame. NaN and Inf samples count as 0. */
+ * FOLD_ERR_ARGUMENT when there is not one whole frame. NaN and Inf samples count as 0, samples
+ * beyond -1 and 1 as -1 and 1. */
 int fold_run_begin(struct fold_run *run, const float *pcm, size_t samples);
 
 /* One more pass through the blocks. FOLD_ERR_ARGUMENT before begin or beyond R. */
@@ -103,6 +113,21 @@ int fold_run_exit(struct fold_run *run, float *logp);
 size_t fold_run_frames(const struct fold_run *run);  /* T of the present utterance */
 uint32_t fold_run_depth(const struct fold_run *run); /* unfolds done */
 const float *fold_run_x(const struct fold_run *run); /* x [T, d]: for tests */
+
+/* ---- several at once -------------------------------------------------------------------- */
+
+#define FOLD_BATCH_MAX 256
+
+/* fold_run_begin and fold_run_unfold for runs [count] of one model in one go, each with audio of
+ * its own and at a depth of its own; their rows share the matrix products, so that many short
+ * runs cost less than one after the other. With FOLD_INT8 a run's activations have the same
+ * bits as if it had gone alone; with FOLD_FP32 they agree within 1e-4 of the largest.
+ * FOLD_ERR_ARGUMENT: count is not 1..FOLD_BATCH_MAX, a run is there twice or of another model, or
+ * one of them would fail alone (also FOLD_ERR_TOO_LONG). After a failed begin none is begun, after
+ * a failed unfold none has been unfolded. */
+int fold_batch_begin(struct fold_run *const *runs, const float *const *pcm, const size_t *samples,
+                     size_t count);
+int fold_batch_unfold(struct fold_run *const *runs, size_t count);
 
 /* ---- language model and lexicon --------------------------------------------------------- */
 
@@ -178,6 +203,9 @@ const char *fold_cpu_coretype(void);
 /* Call first in main(): sets OPENBLAS_CORETYPE and OPENBLAS_NUM_THREADS=1 and re-executes the
  * program where that changes anything. Returns when nothing is to be done (or exec fails). */
 void fold_cpu_prepare(char **argv);
+
+/* Name of libfold's own kernels on this CPU ("avx512", "avxvnni", "avx2", "baseline"). */
+const char *fold_cpu_level(void);
 
 /* Name of the kernels OpenBLAS really uses ("SkylakeX", "Haswell", ...), for logs. */
 const char *fold_cpu_kernel(void);

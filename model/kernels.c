@@ -5,8 +5,9 @@
 #include "kernels.h"
 
 #include <math.h>
-#include <stdint.h>
 #include <string.h>
+
+#include "vec.h"
 
 static inline float fast_exp(float x)
 {
@@ -96,8 +97,8 @@ static inline float maximum(const float *x, size_t n)
     return top;
 }
 
-void kernels_norm(float *restrict y, const float *restrict x, const float *gain, const float *bias,
-                  size_t T, size_t d)
+static void norm(float *restrict y, const float *restrict x, const float *gain, const float *bias,
+                 size_t T, size_t d)
 {
     for (size_t t = 0; t < T; t++, x += d, y += d) {
         const float mean = sum(x, d) / (float)d;
@@ -111,8 +112,22 @@ void kernels_norm(float *restrict y, const float *restrict x, const float *gain,
     }
 }
 
-void kernels_residual(float *restrict x, const float *restrict y, const float *scale, size_t T,
-                      size_t d)
+static void moments(const float *x, size_t d, float *ret_sum, float *ret_squares)
+{
+    *ret_sum = sum(x, d);
+    *ret_squares = sum_squares(x, 0, d);
+}
+
+static void standardise(float *restrict x, float mean, float inverse, const float *restrict gain,
+                        const float *restrict bias, size_t T, size_t d)
+{
+    for (size_t t = 0; t < T; t++, x += d)
+        for (size_t i = 0; i < d; i++)
+            x[i] = (x[i] - mean) * inverse * gain[i] + bias[i];
+}
+
+static void residual(float *restrict x, const float *restrict y, const float *scale, size_t T,
+                     size_t d)
 {
     for (size_t t = 0; t < T; t++, x += d, y += d)
         if (scale)
@@ -123,57 +138,47 @@ void kernels_residual(float *restrict x, const float *restrict y, const float *s
                 x[i] += y[i];
 }
 
-void kernels_gelu(float *restrict x, const float *restrict bias, size_t T, size_t d)
+static void gelu(float *x, size_t count)
 {
-    for (size_t t = 0; t < T; t++, x += d)
-        for (size_t i = 0; i < d; i++) {
-            const float v = x[i] + bias[i];
-            x[i] = 0.5f * v * (1.0f + fast_erf(v * 0.70710678f));
-        }
+    for (size_t i = 0; i < count; i++)
+        x[i] = 0.5f * x[i] * (1.0f + fast_erf(x[i] * 0.70710678f));
 }
 
-void kernels_bias(float *restrict x, const float *restrict bias, size_t T, size_t d)
-{
-    for (size_t t = 0; t < T; t++, x += d)
-        for (size_t i = 0; i < d; i++)
-            x[i] += bias[i];
-}
-
-void kernels_exp(float *restrict y, const float *restrict x, size_t count)
+static void exponential(float *restrict y, const float *restrict x, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         y[i] = fast_exp(x[i]);
 }
 
-void kernels_tanh(float *x, size_t count)
+static void hyperbolic_tangent(float *x, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         x[i] = 1.0f - 2.0f / (1.0f + fast_exp(2.0f * x[i]));
 }
 
-void kernels_silu(float *x, size_t count)
+static void silu(float *x, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         x[i] *= fast_sigmoid(x[i]);
 }
 
-void kernels_glu(float *restrict y, const float *restrict x, const float *restrict bias, size_t T,
-                 size_t d)
+static void glu(float *restrict y, const float *restrict x, size_t T, size_t d)
 {
     for (size_t t = 0; t < T; t++, x += 2 * d, y += d)
         for (size_t i = 0; i < d; i++)
-            y[i] = (x[i] + bias[i]) * fast_sigmoid(x[d + i] + bias[d + i]);
+            y[i] = x[i] * fast_sigmoid(x[d + i]);
 }
 
-void kernels_depthwise(float *restrict y, const float *restrict x, const float *restrict w,
-                       const float *restrict bias, size_t T, size_t d, size_t K)
+static void depthwise(float *restrict y, const float *restrict x, const float *restrict w,
+                      const float *restrict bias, size_t first, size_t rows, size_t T, size_t d,
+                      size_t K)
 {
     const size_t left = K / 2;
-    for (size_t t = 0; t < T; t++, y += d) {
+    for (size_t t = first; t < first + rows; t++, y += d) {
         memcpy(y, bias, d * sizeof *y);
-        const size_t first = t < left ? left - t : 0;
-        const size_t last = t + left < T ? K : K - (t + left - T + 1);
-        for (size_t k = first; k < last; k++) {
+        const size_t begin = t < left ? left - t : 0;
+        const size_t end = t + left < T ? K : K - (t + left - T + 1);
+        for (size_t k = begin; k < end; k++) {
             const float *row = x + (t + k - left) * d, *tap = w + k * d;
             for (size_t i = 0; i < d; i++)
                 y[i] += row[i] * tap[i];
@@ -181,19 +186,17 @@ void kernels_depthwise(float *restrict y, const float *restrict x, const float *
     }
 }
 
-void kernels_softmax(float *x, float factor, size_t T, size_t n)
+static float soften(float *p, size_t n, float *top, float *ret_sum)
 {
-    for (size_t t = 0; t < T; t++, x += n) {
-        const float top = maximum(x, n);
-        for (size_t i = 0; i < n; i++)
-            x[i] = fast_exp((x[i] - top) * factor);
-        const float inverse = 1.0f / sum(x, n);
-        for (size_t i = 0; i < n; i++)
-            x[i] *= inverse;
-    }
+    const float here = maximum(p, n), old = *top, now = old > here ? old : here;
+    for (size_t i = 0; i < n; i++)
+        p[i] = fast_exp(p[i] - now);
+    *top = now;
+    *ret_sum = sum(p, n);
+    return old == -INFINITY ? 0.0f : fast_exp(old - now);
 }
 
-void kernels_log_softmax(float *x, size_t T, size_t n)
+static void log_softmax(float *x, size_t T, size_t n)
 {
     for (size_t t = 0; t < T; t++, x += n) {
         const float top = maximum(x, n);
@@ -206,14 +209,74 @@ void kernels_log_softmax(float *x, size_t T, size_t n)
     }
 }
 
-void kernels_rotate(float *x, const float *cos, const float *sin, size_t T, size_t heads, size_t h,
-                    size_t half)
+static void rotate(float *x, const float *cos, const float *sin, size_t T, size_t heads,
+                   size_t width, size_t half)
 {
     for (size_t t = 0; t < T; t++, cos += half, sin += half)
-        for (size_t head = 0; head < heads; head++, x += h)
+        for (size_t head = 0; head < heads; head++, x += width)
             for (size_t i = 0; i < half; i++) {
                 const float a = x[i], b = x[half + i];
                 x[i] = a * cos[i] - b * sin[i];
                 x[half + i] = b * cos[i] + a * sin[i];
             }
 }
+
+/* Half a step above 255 may come of rounding zero. */
+static inline vec_ints to_bytes(vec_floats x, float inverse, float zero)
+{
+    return vec_round(vec_min(x * inverse + zero, vec_all(255)));
+}
+
+static void quantise(struct quant_rows *to, const float *x, size_t ldx, size_t T, size_t n)
+{
+    to->stride = quant_stride(n);
+    for (size_t t = 0; t < T; t++, x += ldx) {
+        uint8_t *q = to->q + t * to->stride;
+        const size_t whole = n / VEC * VEC;
+        float edge[VEC] = {0};
+        memcpy(edge, x + whole, (n - whole) * sizeof *edge);
+        vec_floats low = vec_min(vec_load(edge), vec_all(0));
+        vec_floats high = vec_max(vec_load(edge), vec_all(0));
+        for (size_t i = 0; i < whole; i += VEC) {
+            low = vec_min(low, vec_load(x + i));
+            high = vec_max(high, vec_load(x + i));
+        }
+        const float least = -vec_greatest(-low), range = vec_greatest(high) - least;
+        const float scale = range > 0 ? range / 255 : 1, inverse = 1 / scale;
+        const float zero = rintf(-least * inverse);
+        for (size_t i = 0; i < whole; i += VEC)
+            vec_store_bytes(q + i, to_bytes(vec_load(x + i), inverse, zero));
+        if (whole < to->stride) {
+            uint8_t bytes[VEC];
+            vec_store_bytes(bytes, to_bytes(vec_load(edge), inverse, zero));
+            memset(q + whole, 0, to->stride - whole);
+            memcpy(q + whole, bytes, n - whole);
+        }
+        to->scale[t] = scale;
+        to->zero[t] = (int32_t)zero;
+    }
+}
+
+const struct kernels LEVEL_NAME(kernels) = {
+    .name = LEVEL_TEXT(LEVEL),
+#ifdef __AVX2__
+    .int8_pays = true,
+#endif
+    .norm = norm,
+    .moments = moments,
+    .standardise = standardise,
+    .residual = residual,
+    .gelu = gelu,
+    .exp = exponential,
+    .tanh = hyperbolic_tangent,
+    .silu = silu,
+    .glu = glu,
+    .depthwise = depthwise,
+    .soften = soften,
+    .log_softmax = log_softmax,
+    .rotate = rotate,
+    .quantise = quantise,
+    .gemm = LEVEL_NAME(gemm),
+    .attend = LEVEL_NAME(attend),
+    .attend_bytes = LEVEL_NAME(attend_bytes),
+};

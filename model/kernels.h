@@ -1,45 +1,59 @@
-/* kernels.h - the element-wise work around the GEMMs, in plain C that compilers vectorise.
- * Row-major [T, d]; in place unless said; pointers need no alignment and must not overlap. */
+/* kernels.h - the work around the matrix products and, as gemm and attend, the int8 products
+ * themselves: one table of functions for every level of instructions (vec.h). cpu.h picks.
+ *
+ * Plain C that compilers vectorise; row-major [T, d]; pointers need no alignment and must not
+ * overlap unless it says in place. */
 #ifndef KERNELS_H
 #define KERNELS_H
 
-#include <stddef.h>
+#include <stdbool.h>
 
-/* y [T, d] = layer norm of x [T, d], eps 1e-5, times gain [d], plus bias [d] unless NULL. */
-void kernels_norm(float *y, const float *x, const float *gain, const float *bias, size_t T,
-                  size_t d);
+#include "attend.h"
+#include "gemm.h"
 
-/* x [T, d] += scale [d] * y [T, d]; scale NULL: 1. */
-void kernels_residual(float *x, const float *y, const float *scale, size_t T, size_t d);
+struct kernels {
+    const char *name;
+    bool int8_pays; /* faster in 8 bits than OpenBLAS is in 32 */
 
-/* x [T, d] <- gelu(x + bias [d]), exact form: x/2 (1 + erf(x / sqrt 2)), error below 2e-6. */
-void kernels_gelu(float *x, const float *bias, size_t T, size_t d);
+    /* y [T, d] = layer norm of x [T, d], eps 1e-5, times gain [d], plus bias [d] unless NULL. */
+    void (*norm)(float *y, const float *x, const float *gain, const float *bias, size_t T,
+                 size_t d);
+    /* Sum and sum of squares of x [d]. */
+    void (*moments)(const float *x, size_t d, float *ret_sum, float *ret_squares);
+    /* x [T, d] <- (x - mean) * inverse * gain [d] + bias [d] */
+    void (*standardise)(float *x, float mean, float inverse, const float *gain, const float *bias,
+                        size_t T, size_t d);
+    /* x [T, d] += scale [d] * y [T, d]; scale NULL: 1. */
+    void (*residual)(float *x, const float *y, const float *scale, size_t T, size_t d);
+    /* x <- x/2 (1 + erf(x / sqrt 2)), the exact form; absolute error below 2e-6 * (1 + |x|). */
+    void (*gelu)(float *x, size_t count);
+    /* Relative error below 3e-7 for |x| <= 87; x outside counts as -87 or 88. */
+    void (*exp)(float *y, const float *x, size_t count);
+    void (*tanh)(float *x, size_t count); /* absolute error below 1e-6 */
+    void (*silu)(float *x, size_t count); /* below 2e-6 * (1 + |x|) */
+    /* y [T, d] = a * sigmoid(b), x [T, 2d] = (a | b). */
+    void (*glu)(float *y, const float *x, size_t T, size_t d);
+    /* Rows first .. first + rows of the depthwise convolution of x [T, d] with taps w [K, d], K
+     * odd, zeros outside, + bias [d], to y [rows, d]. */
+    void (*depthwise)(float *y, const float *x, const float *w, const float *bias, size_t first,
+                      size_t rows, size_t T, size_t d, size_t K);
+    /* Softmax in pieces: p [n] <- exp(p - new top), new top the greater of *top and p's greatest;
+     * *top becomes it, *ret_sum the sum of p. Returns exp(old top - new top), by which what was
+     * summed before must be multiplied; 0 where *top was -INFINITY. */
+    float (*soften)(float *p, size_t n, float *top, float *ret_sum);
+    /* Rows of x [T, n] to log-probabilities. */
+    void (*log_softmax)(float *x, size_t T, size_t n);
+    /* Rotary embedding on the halves of the first 2 * half dims of every head of x
+     * [T, heads * width], in place; cos and sin are [T, half]. */
+    void (*rotate)(float *x, const float *cos, const float *sin, size_t T, size_t heads,
+                   size_t width, size_t half);
+    /* to [T, n] = x [T, n], rows ldx apart (they may overlap), by row. */
+    void (*quantise)(struct quant_rows *to, const float *x, size_t ldx, size_t T, size_t n);
+    gemm_function *gemm;
+    attend_function *attend;
+    attend_bytes_function *attend_bytes;
+};
 
-/* x [T, d] += bias [d] */
-void kernels_bias(float *x, const float *bias, size_t T, size_t d);
-
-/* y [count] = e^x, x at most 88; relative error below 3e-7. */
-void kernels_exp(float *y, const float *x, size_t count);
-
-void kernels_tanh(float *x, size_t count);
-void kernels_silu(float *x, size_t count);
-
-/* y [T, d] = a * sigmoid(b), x [T, 2d] = (a | b) + bias [2d]. */
-void kernels_glu(float *y, const float *x, const float *bias, size_t T, size_t d);
-
-/* y [T, d] = depthwise convolution of x [T, d] with taps w [K, d], K odd, zeros outside, + bias
- * [d]. */
-void kernels_depthwise(float *y, const float *x, const float *w, const float *bias, size_t T,
-                       size_t d, size_t K);
-
-/* Rows of x [T, n], each times factor, to probabilities. */
-void kernels_softmax(float *x, float factor, size_t T, size_t n);
-/* Rows of x [T, n] to log-probabilities. */
-void kernels_log_softmax(float *x, size_t T, size_t n);
-
-/* Rotary embedding on the halves of the first 2 * half dims of every head of x [T, heads * h];
- * cos and sin are [T, half]. */
-void kernels_rotate(float *x, const float *cos, const float *sin, size_t T, size_t heads, size_t h,
-                    size_t half);
+extern const struct kernels kernels_baseline, kernels_avx2, kernels_avxvnni, kernels_avx512;
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu.h"
 #include "err.h"
 
 struct loader {
@@ -112,13 +113,13 @@ static void load_config(struct loader *l)
 
 /* ---- tensors ------------------------------------------------------------------------------ */
 
-/* 64-byte aligned floats that live as long as the model. */
-static float *own_floats(struct loader *l, size_t count)
+/* 64-byte aligned, zeroed memory that lives as long as the model. */
+static void *own(struct loader *l, size_t bytes)
 {
     struct fold_model *m = l->model;
     if (m->owned_count == m->owned_room) {
         size_t room = m->owned_room ? 2 * m->owned_room : 64;
-        float **grown = realloc(m->owned, room * sizeof *grown);
+        void **grown = realloc(m->owned, room * sizeof *grown);
         if (!grown) {
             l->err = FOLD_ERR_MEMORY;
             return NULL;
@@ -126,12 +127,14 @@ static float *own_floats(struct loader *l, size_t count)
         m->owned = grown;
         m->owned_room = room;
     }
-    float *floats = aligned_alloc(64, (count * sizeof(float) + 63) / 64 * 64);
-    if (!floats) {
+    bytes = (bytes + 63) / 64 * 64;
+    void *memory = aligned_alloc(64, bytes);
+    if (!memory) {
         l->err = FOLD_ERR_MEMORY;
         return NULL;
     }
-    return m->owned[m->owned_count++] = floats;
+    memset(memory, 0, bytes);
+    return m->owned[m->owned_count++] = memory;
 }
 
 static float half_to_float(uint16_t h)
@@ -147,24 +150,26 @@ static float half_to_float(uint16_t h)
     return f;
 }
 
-static void expand(const struct seedfile_tensor *t, const float *scale, float *to)
+/* to [count] <- the tensor's elements from first on; scale [shape[0]] when it is I8. */
+static void expand(const struct seedfile_tensor *t, const float *scale, size_t first, size_t count,
+                   float *to)
 {
     const size_t row = t->count / t->shape[0];
-    for (size_t i = 0; i < t->count; i++) {
+    for (size_t i = first; i < first + count; i++, to++) {
         uint32_t bits;
         switch (t->dtype) {
         case SEEDFILE_F32:
-            to[i] = ((const float *)t->data)[i];
+            *to = ((const float *)t->data)[i];
             break;
         case SEEDFILE_F16:
-            to[i] = half_to_float(((const uint16_t *)t->data)[i]);
+            *to = half_to_float(((const uint16_t *)t->data)[i]);
             break;
         case SEEDFILE_BF16:
             bits = (uint32_t)((const uint16_t *)t->data)[i] << 16;
-            memcpy(&to[i], &bits, 4);
+            memcpy(to, &bits, 4);
             break;
         case SEEDFILE_I8:
-            to[i] = scale[i / row] * ((const int8_t *)t->data)[i];
+            *to = scale[i / row] * ((const int8_t *)t->data)[i];
             break;
         }
     }
@@ -196,27 +201,49 @@ static struct seedfile_tensor *find(struct loader *l, const char *name, uint32_t
     return t;
 }
 
-/* The tensor as float32, in the map when it is so already and keep_map allows it. */
-static const float *tensor(struct loader *l, const char *name, uint32_t dims, const uint32_t *shape)
+/* A tensor of that shape, checked, and its scales where it is I8. */
+static struct seedfile_tensor *stored(struct loader *l, const char *name, uint32_t dims,
+                                      const uint32_t *shape, const float **ret_scale)
 {
+    struct seedfile_tensor *t = l->err ? NULL : find(l, name, dims, shape);
+    *ret_scale = NULL;
+    if (!t || t->dtype != SEEDFILE_I8)
+        return t;
+    char scale_name[160];
+    snprintf(scale_name, sizeof scale_name, "%s.scale", name);
+    struct seedfile_tensor *s = find(l, scale_name, 1, shape);
+    if (s && s->dtype != SEEDFILE_F32)
+        fail(l, FOLD_ERR_FORMAT, "tensor \"%.80s\" must be F32", scale_name);
     if (l->err)
         return NULL;
-    struct seedfile_tensor *t = find(l, name, dims, shape);
-    if (!t || t->dtype == SEEDFILE_F32)
-        return t ? t->data : NULL;
-    const float *scale = NULL;
-    if (t->dtype == SEEDFILE_I8) {
-        char scale_name[160];
-        snprintf(scale_name, sizeof scale_name, "%s.scale", name);
-        struct seedfile_tensor *s = find(l, scale_name, 1, shape);
-        if (s && s->dtype != SEEDFILE_F32)
-            fail(l, FOLD_ERR_FORMAT, "tensor \"%.80s\" must be F32", scale_name);
-        scale = s ? s->data : NULL;
-    }
-    float *to = l->err ? NULL : own_floats(l, t->count);
-    if (to)
-        expand(t, scale, to);
-    return to;
+    *ret_scale = s->data;
+    return t;
+}
+
+static const float *all_finite(struct loader *l, const char *name, const float *x, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(x[i])) {
+            fail(l, FOLD_ERR_FORMAT, "tensor \"%.80s\" holds a number that is not finite", name);
+            return NULL;
+        }
+    return x;
+}
+
+/* The tensor as float32, in the map when it is so already. */
+static const float *tensor(struct loader *l, const char *name, uint32_t dims, const uint32_t *shape)
+{
+    const float *scale;
+    struct seedfile_tensor *t = stored(l, name, dims, shape, &scale);
+    if (!t)
+        return NULL;
+    if (t->dtype == SEEDFILE_F32)
+        return all_finite(l, name, t->data, t->count);
+    float *to = own(l, t->count * sizeof *to);
+    if (!to)
+        return NULL;
+    expand(t, scale, 0, t->count, to);
+    return all_finite(l, name, to, t->count);
 }
 
 /* name = prefix + suffix; dims 1 to 3, zeros end the shape. */
@@ -228,22 +255,11 @@ static const float *get(struct loader *l, const char *prefix, const char *suffix
     return tensor(l, name, c ? 3 : b ? 2 : 1, (const uint32_t[]){a, b, c});
 }
 
-static struct model_linear linear(struct loader *l, const char *prefix, const char *layer,
-                                  uint32_t out, uint32_t in, bool bias)
-{
-    char name[96];
-    snprintf(name, sizeof name, "%s%s", prefix, layer);
-    struct model_linear lin = {.out = out, .in = in};
-    lin.w = get(l, name, ".weight", out, in, 0);
-    lin.b = bias ? get(l, name, ".bias", out, 0, 0) : NULL;
-    return lin;
-}
-
 /* PyTorch's [out, in, taps] -> [out, taps, in]; out of a [d, 1, taps] depthwise: [taps, d]. */
 static const float *time_major(struct loader *l, const float *w, uint32_t out, uint32_t in,
                                uint32_t taps)
 {
-    float *to = w && !l->err ? own_floats(l, (size_t)out * in * taps) : NULL;
+    float *to = w && !l->err ? own(l, (size_t)out * in * taps * sizeof *to) : NULL;
     for (size_t o = 0; to && o < out; o++)
         for (size_t i = 0; i < in; i++)
             for (size_t t = 0; t < taps; t++)
@@ -251,13 +267,88 @@ static const float *time_major(struct loader *l, const float *w, uint32_t out, u
     return to;
 }
 
-static struct model_linear conv(struct loader *l, const char *name, uint32_t out, uint32_t in,
-                                uint32_t taps, bool bias)
+/* Row n of a stored matrix [out, in, taps] as bytes [taps, in] and a scale: those of the file
+ * where it is I8, else rounded here. room: two rows of floats. */
+static float byte_row(const struct seedfile_tensor *t, const float *scale, size_t n, size_t in,
+                      size_t taps, int8_t *w, float *room)
 {
-    struct model_linear lin = {.out = out, .in = in * taps};
-    lin.w = time_major(l, get(l, name, ".weight", out, in, taps), out, in, taps);
+    const size_t count = in * taps;
+    float *as_stored = room, *row = room + count;
+    if (t->dtype == SEEDFILE_I8) {
+        const int8_t *bytes = (const int8_t *)t->data + n * count;
+        for (size_t i = 0; i < count; i++)
+            w[i % taps * in + i / taps] = bytes[i];
+        return scale[n];
+    }
+    expand(t, NULL, n * count, count, as_stored);
+    for (size_t i = 0; i < count; i++)
+        row[i % taps * in + i / taps] = as_stored[i];
+    return quant_row(w, row, count);
+}
+
+/* The matrix [out, taps * in] packed in bytes, with its bias (may be NULL). */
+static const struct quant_weights *packed(struct loader *l, const char *name, uint32_t dims,
+                                          const uint32_t *shape, const float *bias)
+{
+    const size_t out = shape[0], in = shape[1], taps = dims == 3 ? shape[2] : 1, count = in * taps;
+    const float *scale;
+    struct seedfile_tensor *t = stored(l, name, dims, shape, &scale);
+    struct quant_weights *q = t ? own(l, sizeof *q) : NULL;
+    float *scales = t ? own(l, quant_padded(out) * sizeof *scales) : NULL;
+    float *biases = t ? own(l, quant_padded(out) * sizeof *biases) : NULL;
+    int32_t *sums = t ? own(l, quant_padded(out) * sizeof *sums) : NULL;
+    int8_t *bytes = t ? own(l, quant_packed_bytes(out, count)) : NULL;
+    int8_t *row = malloc(count * (1 + 2 * sizeof(float)));
+    if (!row && !l->err)
+        l->err = FOLD_ERR_MEMORY;
+    for (size_t n = 0; n < out && !l->err; n++) {
+        scales[n] =
+            byte_row(t, scale, n, in, taps, row + 2 * count * sizeof(float), (float *)(void *)row);
+        sums[n] = quant_pack_row(bytes, n, row + 2 * count * sizeof(float), count);
+    }
+    free(row);
+    if (l->err || !all_finite(l, name, scales, out))
+        return NULL;
+    if (bias)
+        memcpy(biases, bias, out * sizeof *biases);
+    *q = (struct quant_weights){bytes, scales, sums, biases, out, count};
+    return q;
+}
+
+/* A matrix [out, in], or a convolution [out, in, taps] kept time-major. */
+static struct model_linear matrix(struct loader *l, const char *name, uint32_t out, uint32_t in,
+                                  uint32_t taps, bool bias)
+{
+    char weight[96];
+    const uint32_t shape[] = {out, in, taps}, dims = taps ? 3 : 2;
+    struct model_linear lin = {.out = out, .in = in * (taps ? taps : 1)};
+    snprintf(weight, sizeof weight, "%s.weight", name);
     lin.b = bias ? get(l, name, ".bias", out, 0, 0) : NULL;
+    if (l->model->info.precision == FOLD_INT8)
+        lin.q = packed(l, weight, dims, shape, lin.b);
+    else if (taps)
+        lin.w = time_major(l, tensor(l, weight, dims, shape), out, in, taps);
+    else
+        lin.w = tensor(l, weight, dims, shape);
     return lin;
+}
+
+static struct model_linear linear(struct loader *l, const char *prefix, const char *layer,
+                                  uint32_t out, uint32_t in, bool bias)
+{
+    char name[80];
+    snprintf(name, sizeof name, "%s%s", prefix, layer);
+    return matrix(l, name, out, in, 0, bias);
+}
+
+/* A matrix that stays fp32 whatever the precision: small, or next to the sound itself. */
+static struct model_linear floats(struct loader *l, const char *name, uint32_t out, uint32_t in,
+                                  bool bias)
+{
+    return (struct model_linear){.w = get(l, name, ".weight", out, in, 0),
+                                 .b = bias ? get(l, name, ".bias", out, 0, 0) : NULL,
+                                 .out = out,
+                                 .in = in};
 }
 
 static struct model_norm norm(struct loader *l, const char *prefix, const char *layer,
@@ -304,11 +395,15 @@ static void load_weights(struct loader *l)
 {
     struct fold_model *m = l->model;
     const uint32_t d = m->info.d;
-    m->conv1 = conv(l, "frontend.conv1", d, 1, MODEL_STEM_KERNEL1, false);
+    m->conv1 = (struct model_linear){
+        .w = get(l, "frontend.conv1", ".weight", d, 1, MODEL_STEM_KERNEL1),
+        .out = d,
+        .in = MODEL_STEM_KERNEL1,
+    };
     m->stem_gain = get(l, "frontend.norm", ".weight", d, 0, 0);
     m->stem_bias = get(l, "frontend.norm", ".bias", d, 0, 0);
-    m->conv2 = conv(l, "frontend.conv2", 2 * d, d, MODEL_STEM_KERNEL2, true);
-    m->conv3 = conv(l, "frontend.conv3", d, 2 * d, MODEL_STEM_KERNEL3, true);
+    m->conv2 = matrix(l, "frontend.conv2", 2 * d, d, MODEL_STEM_KERNEL2, true);
+    m->conv3 = matrix(l, "frontend.conv3", d, 2 * d, MODEL_STEM_KERNEL3, true);
     m->prelude = calloc(m->info.prelude + 1, sizeof *m->prelude);
     m->blocks = calloc(m->info.blocks, sizeof *m->blocks);
     if (!m->prelude || !m->blocks) {
@@ -320,9 +415,9 @@ static void load_weights(struct loader *l)
     for (uint32_t i = 0; i < m->info.blocks; i++)
         load_block(l, &m->blocks[i], "blocks", i, m->info.unfolds);
     m->exit_norm = norm(l, "exit.", "norm", 0);
-    m->head = linear(l, "exit.", "head", m->info.vocab_size, d, true);
+    m->head = floats(l, "exit.head", m->info.vocab_size, d, true);
     if (config_bool(l, "feedback"))
-        m->feedback = linear(l, "", "feedback", d, m->info.vocab_size, false);
+        m->feedback = floats(l, "feedback", d, m->info.vocab_size, false);
     for (size_t i = 0; i < m->file.tensors_count && !l->err; i++) {
         const struct seedfile_tensor *t = &m->file.tensors[i];
         size_t length = strlen(t->name);
@@ -337,12 +432,22 @@ static void load_weights(struct loader *l)
 
 int fold_model_open(struct fold_model **ret_model, const char *path, struct fold_note *note)
 {
+    return fold_model_open_as(ret_model, path, FOLD_FASTEST, note);
+}
+
+int fold_model_open_as(struct fold_model **ret_model, const char *path,
+                       enum fold_precision precision, struct fold_note *note)
+{
     struct fold_model *m = calloc(1, sizeof *m);
     if (!m)
         return FOLD_ERR_MEMORY;
     if (note)
         note->text[0] = '\0';
     struct loader l = {.model = m, .note = note};
+    m->kernels = cpu_kernels(0);
+    m->info.precision = precision != FOLD_FASTEST ? precision
+                        : m->kernels->int8_pays   ? FOLD_INT8
+                                                  : FOLD_FP32;
     l.err = seedfile_open(&m->file, path, note);
     if (!l.err)
         load_config(&l);
@@ -354,6 +459,7 @@ int fold_model_open(struct fold_model **ret_model, const char *path, struct fold
         fold_model_close(m);
         return l.err;
     }
+    seedfile_forget(&m->file);
     m->info.file_bytes = m->file.bytes;
     memcpy(m->info.sha256, m->file.sha256, sizeof m->info.sha256);
     *ret_model = m;

@@ -1,11 +1,14 @@
 /* model.h - the typed weights of a seed: what fold_model_open makes of a seed file.
  *
- * All matrices are float32 [out, in], row-major. F32 tensors stay in the map; others are
- * expanded once at open into the model's own memory. Immutable and shared by all threads.
+ * In fp32 matrices are float32 [out, in], row-major: F32 tensors stay in the map, others are
+ * expanded once at open into the model's own memory. In int8 the matrices of the blocks and of
+ * the stem's second and third convolutions are packed instead (quant.h), and have no floats.
+ * Immutable and shared by all threads.
  */
 #ifndef MODEL_H
 #define MODEL_H
 
+#include "kernels.h"
 #include "seedfile.h"
 
 #define MODEL_STEM_KERNEL1 127 /* samples a window of the first convolution, every 64 */
@@ -15,9 +18,11 @@
 #define MODEL_STEM_KERNEL3 3
 #define MODEL_STEM_STRIDE3 2
 
-/* A matrix [out, in] and its bias [out], which may be NULL. */
+/* A matrix [out, in] and its bias [out], which may be NULL; in int8 q has both. out is 0 where
+ * the seed has no such matrix. */
 struct model_linear {
     const float *w, *b;
+    const struct quant_weights *q; /* NULL: fp32 */
     uint32_t out, in;
 };
 
@@ -29,7 +34,7 @@ struct model_norm {
 struct model_block {
     struct model_norm norm_attn, norm_conv, norm_ffn;
     struct model_linear q, k, v, o;
-    struct model_linear pw1, pw2; /* conv module: w NULL when the block has none */
+    struct model_linear pw1, pw2; /* conv module: out 0 when the block has none */
     const float *dw;      /* depthwise taps, transposed to [K, d] so that rows are contiguous */
     const float *dw_bias; /* [d] */
     const float *conv_gain, *conv_bias; /* the norm inside the conv module, [d] */
@@ -40,6 +45,7 @@ struct model_block {
 struct fold_model {
     struct seedfile file;
     struct fold_info info;
+    const struct kernels *kernels;
     char name[64];
     uint32_t ffn, conv_kernel, rope_dims;
     double rope_base;
@@ -51,9 +57,9 @@ struct fold_model {
     struct model_block *blocks;         /* [info.blocks] */
     struct model_norm exit_norm;        /* one row */
     struct model_linear head;
-    struct model_linear feedback; /* [d, V], w NULL when the seed has none */
+    struct model_linear feedback; /* [d, V] */
     char **vocab;
-    float **owned; /* expanded tensors */
+    void **owned; /* expanded and packed tensors */
     size_t owned_count, owned_room;
 };
 

@@ -12,55 +12,75 @@
  * then begins with x <- x + W p_r, p_r [T, V] the exit's probabilities. Whoever needs them first,
  * exit() or unfold(), computes them, once a depth, so looking at an exit changes nothing.
  *
- * One allocation holds everything, its size known from max_samples before anything is accepted. */
+ * One allocation holds everything, its size known from max_samples before anything is accepted.
+ *
+ * A batch is a list of runs, each at a depth of its own: every unfold is the same K blocks, so
+ * their rows go through the same products (block.c). A run alone is a batch of one. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "block.h"
-#include "kernels.h"
 #include "matmul.h"
-#include "model.h"
+#include "place.h"
 #include "stem.h"
+
+#define EXIT_SLAB 64 /* frames of an exit at a time */
 
 struct fold_run {
     const struct fold_model *model;
-    size_t max_samples, T;
+    size_t max_samples;
     uint32_t depth;
     bool begun, exited; /* exited: logp is that of the present depth */
-    float *pcm;         /* [max_samples] */
-    float *x;           /* [T, d] */
-    float *logp;        /* [T, V] */
-    float *cos, *sin;   /* [T, rope_dims / 2] */
-    float *scratch;
-    float floats[]; /* all of the above */
+    struct block_stream stream;
+    float *logp;      /* [T, V] */
+    float *cos, *sin; /* [T, rope_dims / 2] */
+    void *scratch;    /* of the stem, of the blocks, of an exit: in turn */
 };
 
-struct sizes {
-    size_t pcm, x, logp, rope, scratch;
+/* Of an exit and of feedback: */
+struct exit_scratch {
+    float *h; /* [EXIT_SLAB, d] */
+    float *p; /* [EXIT_SLAB, V] */
 };
 
-static size_t padded(size_t floats)
+static size_t lay_out_exit(struct exit_scratch *s, const struct fold_model *m, void *base)
 {
-    return (floats + 15) / 16 * 16;
+    struct place at = {base, 0};
+    s->h = place(&at, EXIT_SLAB * m->info.d * sizeof(float));
+    s->p = place(&at, EXIT_SLAB * m->info.vocab_size * sizeof(float));
+    return at.used;
 }
 
-static struct sizes sizes(const struct fold_model *m, size_t max_samples)
+/* The run itself is the first part of its own memory. */
+static size_t lay_out(struct fold_run *run, const struct fold_model *m, size_t max_samples,
+                      void *base)
 {
-    const size_t T = stem_frames(max_samples).conv3;
-    const size_t stem = stem_scratch(m, max_samples), block = block_scratch(m, T);
-    const size_t exit = T * m->info.d, feedback = T * (m->info.vocab_size + m->info.d);
-    const size_t last = m->feedback.w ? feedback : exit, scratch = stem > block ? stem : block;
-    return (struct sizes){padded(max_samples), padded(T * m->info.d),
-                          padded(T * m->info.vocab_size), padded(T * m->rope_dims / 2),
-                          padded(scratch > last ? scratch : last)};
+    const size_t T = stem_frames(max_samples).conv3, d = m->info.d, half = m->rope_dims / 2;
+    const size_t stem = stem_bytes(m), block = block_bytes(m, T);
+    struct exit_scratch ignored;
+    size_t scratch = lay_out_exit(&ignored, m, NULL);
+    scratch = scratch > stem ? scratch : stem;
+    scratch = scratch > block ? scratch : block;
+    struct place at = {base, 0};
+    place(&at, sizeof *run);
+    run->logp = place(&at, T * m->info.vocab_size * sizeof(float));
+    run->cos = place(&at, T * half * sizeof(float));
+    run->sin = place(&at, T * half * sizeof(float));
+    run->stream.x = place(&at, T * d * sizeof(float));
+    run->stream.q = place(&at, T * d * sizeof(float));
+    run->stream.k = place(&at, T * d * sizeof(float));
+    run->stream.v = place(&at, T * d * sizeof(float));
+    run->scratch = place(&at, scratch);
+    run->stream.cos = run->cos;
+    run->stream.sin = run->sin;
+    return at.used;
 }
 
 size_t fold_run_bytes(const struct fold_model *model, size_t max_samples)
 {
-    const struct sizes s = sizes(model, max_samples);
-    return sizeof(struct fold_run) + 64 +
-           (s.pcm + s.x + s.logp + 2 * s.rope + s.scratch) * sizeof(float);
+    struct fold_run run;
+    return lay_out(&run, model, max_samples, NULL);
 }
 
 /* Angles are position times base^(-2i / rope_dims), in double: positions may be large. */
@@ -80,18 +100,11 @@ int fold_run_open(struct fold_run **ret_run, const struct fold_model *model, siz
 {
     if (max_samples < model->info.min_samples || max_samples > (size_t)1 << 28)
         return FOLD_ERR_ARGUMENT;
-    const struct sizes s = sizes(model, max_samples);
-    const size_t bytes = (fold_run_bytes(model, max_samples) + 63) / 64 * 64;
-    struct fold_run *run = aligned_alloc(64, bytes);
+    struct fold_run *run = aligned_alloc(64, fold_run_bytes(model, max_samples));
     if (!run)
         return FOLD_ERR_MEMORY;
     *run = (struct fold_run){.model = model, .max_samples = max_samples};
-    run->pcm = (float *)(((uintptr_t)run->floats + 63) / 64 * 64);
-    run->x = run->pcm + s.pcm;
-    run->logp = run->x + s.x;
-    run->cos = run->logp + s.logp;
-    run->sin = run->cos + s.rope;
-    run->scratch = run->sin + s.rope;
+    lay_out(run, model, max_samples, run);
     fill_rope(run, stem_frames(max_samples).conv3);
     *ret_run = run;
     return FOLD_OK;
@@ -108,36 +121,83 @@ size_t fold_frames(const struct fold_model *model, size_t samples)
     return stem_frames(samples).conv3;
 }
 
+/* The stem: x [T, d], depth 0. */
+static void hear(struct fold_run *run, const float *pcm, size_t samples)
+{
+    run->exited = false;
+    run->depth = run->stream.r = 0;
+    run->stream.T = stem_frames(samples).conv3;
+    stem_run(run->model, run->stream.x, pcm, samples, run->scratch);
+}
+
+/* Runs the blocks [blocks_count] over all runs, each at its stream's r. */
+static void pass(struct fold_run *const *runs, size_t count, const struct model_block *blocks,
+                 size_t blocks_count)
+{
+    const struct block_stream *streams[FOLD_BATCH_MAX];
+    const struct fold_run *longest = runs[0]; /* its scratch is room enough for all */
+    for (size_t i = 0; i < count; i++) {
+        streams[i] = &runs[i]->stream;
+        longest = runs[i]->stream.T > longest->stream.T ? runs[i] : longest;
+    }
+    for (size_t i = 0; i < blocks_count; i++)
+        block_run(longest->model, &blocks[i], streams, count, longest->scratch);
+}
+
+/* One model, no run twice. */
+static bool is_batch(struct fold_run *const *runs, size_t count)
+{
+    bool good = count >= 1 && count <= FOLD_BATCH_MAX;
+    for (size_t i = 0; good && i < count; i++) {
+        good = runs[i]->model == runs[0]->model;
+        for (size_t j = 0; good && j < i; j++)
+            good = runs[i] != runs[j];
+    }
+    return good;
+}
+
+int fold_batch_begin(struct fold_run *const *runs, const float *const *pcm, const size_t *samples,
+                     size_t count)
+{
+    if (!is_batch(runs, count))
+        return FOLD_ERR_ARGUMENT;
+    for (size_t i = 0; i < count; i++)
+        runs[i]->begun = false;
+    for (size_t i = 0; i < count; i++) {
+        if (samples[i] > runs[i]->max_samples)
+            return FOLD_ERR_TOO_LONG;
+        if (!stem_frames(samples[i]).conv3)
+            return FOLD_ERR_ARGUMENT;
+    }
+    for (size_t i = 0; i < count; i++)
+        hear(runs[i], pcm[i], samples[i]);
+    const struct fold_model *m = runs[0]->model;
+    pass(runs, count, m->prelude, m->info.prelude);
+    for (size_t i = 0; i < count; i++)
+        runs[i]->begun = true;
+    return FOLD_OK;
+}
+
 int fold_run_begin(struct fold_run *run, const float *pcm, size_t samples)
 {
-    const struct fold_model *m = run->model;
-    if (samples > run->max_samples)
-        return FOLD_ERR_TOO_LONG;
-    run->begun = run->exited = false;
-    run->depth = 0;
-    run->T = stem_frames(samples).conv3;
-    if (!run->T)
-        return FOLD_ERR_ARGUMENT;
-    for (size_t i = 0; i < samples; i++)
-        run->pcm[i] = isfinite(pcm[i]) ? pcm[i] : 0.0f;
-    stem_run(m, run->x, run->pcm, samples, run->scratch);
-    const struct block_rope rope = {run->cos, run->sin};
-    for (uint32_t i = 0; i < m->info.prelude; i++)
-        block_run(m, &m->prelude[i], 0, run->x, run->T, &rope, run->scratch);
-    run->begun = true;
-    return FOLD_OK;
+    return fold_batch_begin(&run, &pcm, &samples, 1);
 }
 
 /* Final norm, head and log-softmax into run->logp, unless it is there already. */
 static void compute_exit(struct fold_run *run)
 {
     const struct fold_model *m = run->model;
+    const size_t d = m->info.d, V = m->info.vocab_size, T = run->stream.T;
+    struct exit_scratch s;
     if (run->exited)
         return;
-    kernels_norm(run->scratch, run->x, m->exit_norm.gain, NULL, run->T, m->info.d);
-    matmul_rows(run->logp, m->info.vocab_size, run->scratch, m->info.d, run->T, &m->head);
-    kernels_bias(run->logp, m->head.b, run->T, m->info.vocab_size);
-    kernels_log_softmax(run->logp, run->T, m->info.vocab_size);
+    lay_out_exit(&s, m, run->scratch);
+    for (size_t t = 0; t < T; t += EXIT_SLAB) {
+        const size_t rows = T - t < EXIT_SLAB ? T - t : EXIT_SLAB;
+        m->kernels->norm(s.h, run->stream.x + t * d, m->exit_norm.gain, NULL, rows, d);
+        matmul_float(run->logp + t * V, V, s.h, d, rows, &m->head);
+        m->kernels->log_softmax(run->logp + t * V, rows, V);
+    }
     run->exited = true;
 }
 
@@ -145,42 +205,55 @@ static void compute_exit(struct fold_run *run)
 static void feed_back(struct fold_run *run)
 {
     const struct fold_model *m = run->model;
-    const size_t V = m->info.vocab_size, d = m->info.d;
-    float *p = run->scratch, *y = p + run->T * V; /* [T, V], [T, d] */
+    const size_t d = m->info.d, V = m->info.vocab_size, T = run->stream.T;
+    struct exit_scratch s;
     compute_exit(run);
-    kernels_exp(p, run->logp, run->T * V);
-    matmul_rows(y, d, p, V, run->T, &m->feedback);
-    kernels_residual(run->x, y, NULL, run->T, d);
+    lay_out_exit(&s, m, run->scratch);
+    for (size_t t = 0; t < T; t += EXIT_SLAB) {
+        const size_t rows = T - t < EXIT_SLAB ? T - t : EXIT_SLAB;
+        m->kernels->exp(s.p, run->logp + t * V, rows * V);
+        matmul_float(s.h, d, s.p, V, rows, &m->feedback);
+        m->kernels->residual(run->stream.x + t * d, s.h, NULL, rows, d);
+    }
+}
+
+int fold_batch_unfold(struct fold_run *const *runs, size_t count)
+{
+    if (!is_batch(runs, count))
+        return FOLD_ERR_ARGUMENT;
+    const struct fold_model *m = runs[0]->model;
+    for (size_t i = 0; i < count; i++)
+        if (!runs[i]->begun || runs[i]->depth == m->info.unfolds)
+            return FOLD_ERR_ARGUMENT;
+    for (size_t i = 0; i < count; i++) {
+        if (runs[i]->depth && m->feedback.out)
+            feed_back(runs[i]);
+        runs[i]->exited = false;
+        runs[i]->stream.r = runs[i]->depth;
+    }
+    pass(runs, count, m->blocks, m->info.blocks);
+    for (size_t i = 0; i < count; i++)
+        runs[i]->depth++;
+    return FOLD_OK;
 }
 
 int fold_run_unfold(struct fold_run *run)
 {
-    const struct fold_model *m = run->model;
-    if (!run->begun || run->depth == m->info.unfolds)
-        return FOLD_ERR_ARGUMENT;
-    const struct block_rope rope = {run->cos, run->sin};
-    if (run->depth && m->feedback.w)
-        feed_back(run);
-    run->exited = false;
-    for (uint32_t i = 0; i < m->info.blocks; i++)
-        block_run(m, &m->blocks[i], run->depth, run->x, run->T, &rope, run->scratch);
-    run->depth++;
-    return FOLD_OK;
+    return fold_batch_unfold(&run, 1);
 }
 
 int fold_run_exit(struct fold_run *run, float *logp)
 {
-    const struct fold_model *m = run->model;
     if (!run->begun || run->depth == 0)
         return FOLD_ERR_ARGUMENT;
     compute_exit(run);
-    memcpy(logp, run->logp, run->T * m->info.vocab_size * sizeof *logp);
+    memcpy(logp, run->logp, run->stream.T * run->model->info.vocab_size * sizeof *logp);
     return FOLD_OK;
 }
 
 size_t fold_run_frames(const struct fold_run *run)
 {
-    return run->T;
+    return run->stream.T;
 }
 
 uint32_t fold_run_depth(const struct fold_run *run)
@@ -190,5 +263,5 @@ uint32_t fold_run_depth(const struct fold_run *run)
 
 const float *fold_run_x(const struct fold_run *run)
 {
-    return run->x;
+    return run->stream.x;
 }

@@ -246,6 +246,12 @@ void seedfile_close(struct seedfile *file)
     file->mapped = false;
 }
 
+void seedfile_forget(const struct seedfile *file)
+{
+    if (file->mapped)
+        madvise((void *)file->map, file->bytes, MADV_DONTNEED);
+}
+
 struct seedfile_tensor *seedfile_find(struct seedfile *file, const char *name)
 {
     struct seedfile_tensor key = {.name = name};

@@ -48,6 +48,9 @@ int seedfile_open(struct seedfile *file, const char *path, struct fold_note *not
 int seedfile_parse(struct seedfile *file, const void *bytes, size_t count, struct fold_note *note);
 void seedfile_close(struct seedfile *file); /* a zeroed struct is fine */
 
+/* Lets go of the file's pages: what is still used comes back from the file when it is touched. */
+void seedfile_forget(const struct seedfile *file);
+
 /* NULL when there is none. */
 struct seedfile_tensor *seedfile_find(struct seedfile *file, const char *name);
 

@@ -1,15 +1,22 @@
 /* stem.c - conv k127 s64, tanh, group norm, conv k7 s3, gelu, conv k3 s2, gelu (Moonshine's stem).
  *
  * Frames are kept time-major, [T, d], so the inputs of one output frame lie next to each other:
- * a convolution is a GEMM whose input rows overlap (row stride = hop * width), and nothing is
- * ever copied into windows. The group norm has one group: mean and variance are over all frames
- * and channels of the utterance. */
+ * a convolution is a product whose input rows overlap (row stride = hop * width).
+ *
+ * The group norm has one group: its mean and variance are over all frames and channels of the
+ * utterance, and nothing after it can begin before they are known. The first convolution makes six
+ * times as many frames as the last and costs a twentieth, so it is run twice, once for the mean and
+ * once for the rest, and no more than a slab of frames is ever kept. */
 #include "stem.h"
 
 #include <math.h>
 
-#include "kernels.h"
 #include "matmul.h"
+#include "place.h"
+
+/* Frames of the last convolution at a time. */
+#define SLAB_INT8 32
+#define SLAB_FP32 256
 
 struct stem_frames stem_frames(size_t samples)
 {
@@ -26,45 +33,112 @@ struct stem_frames stem_frames(size_t samples)
     return f;
 }
 
-size_t stem_scratch(const struct fold_model *model, size_t samples)
+struct scratch {
+    float *pcm; /* [samples1(frames1(slab))] */
+    float *h1;  /* [frames1(slab), d] */
+    float *h2;  /* [frames2(slab), 2d] */
+    struct matmul_rows rows;
+};
+
+/* Frames of the second convolution that so many of the third are made of, and of the first. */
+static size_t frames2(size_t frames3)
 {
-    const struct stem_frames f = stem_frames(samples);
-    return (f.conv1 + 2 * f.conv2) * model->info.d;
+    return MODEL_STEM_STRIDE3 * (frames3 - 1) + MODEL_STEM_KERNEL3;
 }
 
-/* x [T, d] normalised over all its elements, then gain and bias per channel. */
-static void group_norm(float *x, const float *gain, const float *bias, size_t T, size_t d)
+static size_t frames1(size_t frames3)
 {
-    double total = 0, squares = 0;
-    for (size_t t = 0; t < T; t++) {
-        float row = 0, row_squares = 0;
-        for (size_t i = 0; i < d; i++) {
-            row += x[t * d + i];
-            row_squares += x[t * d + i] * x[t * d + i];
-        }
-        total += row;
-        squares += row_squares;
+    return MODEL_STEM_STRIDE2 * (frames2(frames3) - 1) + MODEL_STEM_KERNEL2;
+}
+
+/* Samples that so many frames of the first convolution are made of. */
+static size_t samples1(size_t frames)
+{
+    return MODEL_STEM_STRIDE1 * (frames - 1) + MODEL_STEM_KERNEL1;
+}
+
+static size_t slab_frames(const struct fold_model *m)
+{
+    return m->info.precision == FOLD_INT8 ? SLAB_INT8 : SLAB_FP32;
+}
+
+static size_t lay_out(struct scratch *s, const struct fold_model *m, void *base)
+{
+    const size_t d = m->info.d, slab = slab_frames(m), rows = frames2(slab);
+    const size_t widest = m->conv2.in > m->conv3.in ? m->conv2.in : m->conv3.in;
+    struct place at = {base, 0};
+    s->pcm = place(&at, samples1(frames1(slab)) * sizeof(float));
+    s->h1 = place(&at, frames1(slab) * d * sizeof(float));
+    s->h2 = place(&at, rows * 2 * d * sizeof(float));
+    matmul_place(&s->rows, m, rows, widest, &at);
+    return at.used;
+}
+
+size_t stem_bytes(const struct fold_model *m)
+{
+    struct scratch s;
+    return lay_out(&s, m, NULL);
+}
+
+/* h1 [frames, d] of the first convolution, from frame t on. */
+static void first_conv(const struct fold_model *m, const struct scratch *s, const float *pcm,
+                       size_t t, size_t frames)
+{
+    const size_t samples = samples1(frames);
+    pcm += t * MODEL_STEM_STRIDE1;
+    for (size_t i = 0; i < samples; i++) {
+        const float clipped = pcm[i] < -1 ? -1 : pcm[i] > 1 ? 1 : pcm[i];
+        s->pcm[i] = isfinite(pcm[i]) ? clipped : 0;
     }
-    const double n = (double)T * (double)d, mean = total / n;
-    const double variance = fmax(squares / n - mean * mean, 0);
-    const float shift = (float)mean, inverse = (float)(1 / sqrt(variance + 1e-5));
-    for (size_t t = 0; t < T; t++, x += d)
-        for (size_t i = 0; i < d; i++)
-            x[i] = (x[i] - shift) * inverse * gain[i] + bias[i];
+    matmul_float(s->h1, m->info.d, s->pcm, MODEL_STEM_STRIDE1, frames, &m->conv1);
+    m->kernels->tanh(s->h1, frames * m->info.d);
 }
 
-void stem_run(const struct fold_model *m, float *x, const float *pcm, size_t samples,
-              float *scratch)
+/* y [frames, out] = gelu of a later convolution of x, width floats a frame, stride frames apart. */
+static void later_conv(const struct fold_model *m, struct scratch *s, float *y, const float *x,
+                       size_t frames, size_t stride, size_t width, const struct model_linear *lin)
+{
+    matmul_take(&s->rows, m, x, stride * width, frames, lin->in);
+    matmul(y, lin->out, &s->rows, lin, m);
+    m->kernels->gelu(y, frames * lin->out);
+}
+
+/* Mean and 1 / standard deviation of the first convolution over the utterance. */
+static void measure(const struct fold_model *m, const struct scratch *s, const float *pcm,
+                    size_t frames, float *ret_mean, float *ret_inverse)
+{
+    const size_t d = m->info.d, room = frames1(slab_frames(m));
+    double total = 0, squares = 0;
+    for (size_t t = 0; t < frames; t += room) {
+        const size_t rows = frames - t < room ? frames - t : room;
+        first_conv(m, s, pcm, t, rows);
+        for (size_t i = 0; i < rows; i++) {
+            float row = 0, row_squares = 0;
+            m->kernels->moments(s->h1 + i * d, d, &row, &row_squares);
+            total += (double)row;
+            squares += (double)row_squares;
+        }
+    }
+    const double n = (double)frames * (double)d, mean = total / n;
+    const double variance = fmax(squares / n - mean * mean, 0);
+    *ret_mean = (float)mean;
+    *ret_inverse = (float)(1 / sqrt(variance + 1e-5));
+}
+
+void stem_run(const struct fold_model *m, float *x, const float *pcm, size_t samples, void *scratch)
 {
     const struct stem_frames f = stem_frames(samples);
-    const size_t d = m->info.d;
-    float *h1 = scratch;          /* [T1, d] */
-    float *h2 = h1 + f.conv1 * d; /* [T2, 2d] */
-    matmul_rows(h1, d, pcm, MODEL_STEM_STRIDE1, f.conv1, &m->conv1);
-    kernels_tanh(h1, f.conv1 * d);
-    group_norm(h1, m->stem_gain, m->stem_bias, f.conv1, d);
-    matmul_rows(h2, 2 * d, h1, MODEL_STEM_STRIDE2 * d, f.conv2, &m->conv2);
-    kernels_gelu(h2, m->conv2.b, f.conv2, 2 * d);
-    matmul_rows(x, d, h2, MODEL_STEM_STRIDE3 * 2 * d, f.conv3, &m->conv3);
-    kernels_gelu(x, m->conv3.b, f.conv3, d);
+    const size_t d = m->info.d, slab = slab_frames(m);
+    struct scratch s;
+    float mean, inverse;
+    lay_out(&s, m, scratch);
+    measure(m, &s, pcm, f.conv1, &mean, &inverse);
+    for (size_t t = 0; t < f.conv3; t += slab) {
+        const size_t frames = f.conv3 - t < slab ? f.conv3 - t : slab;
+        first_conv(m, &s, pcm, t * MODEL_STEM_STRIDE3 * MODEL_STEM_STRIDE2, frames1(frames));
+        m->kernels->standardise(s.h1, mean, inverse, m->stem_gain, m->stem_bias, frames1(frames),
+                                d);
+        later_conv(m, &s, s.h2, s.h1, frames2(frames), MODEL_STEM_STRIDE2, d, &m->conv2);
+        later_conv(m, &s, x + t * d, s.h2, frames, MODEL_STEM_STRIDE3, 2 * d, &m->conv3);
+    }
 }

@@ -10,11 +10,12 @@ struct stem_frames {
 };
 struct stem_frames stem_frames(size_t samples);
 
-/* Floats of scratch that stem_run needs. */
-size_t stem_scratch(const struct fold_model *model, size_t samples);
+/* Bytes of scratch that stem_run needs, however long the recording. */
+size_t stem_bytes(const struct fold_model *model);
 
-/* x [T, d] from pcm [samples], T = stem_frames(samples).conv3 > 0. */
+/* x [T, d] from pcm [samples], T = stem_frames(samples).conv3 > 0. Samples count as fold_run_begin
+ * says. */
 void stem_run(const struct fold_model *model, float *x, const float *pcm, size_t samples,
-              float *scratch);
+              void *scratch);
 
 #endif

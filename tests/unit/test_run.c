@@ -7,6 +7,7 @@
 
 #define SAMPLES 16000
 static const char *model_variable; /* the environment's name for the model under test */
+static enum fold_precision precision;
 static struct fold_model *model;
 static const struct fold_info *info;
 static float pcm[SAMPLES];
@@ -16,7 +17,7 @@ static int open_model(void **state)
 {
     struct fold_note note = {{0}};
     (void)state;
-    if (fold_model_open(&model, getenv(model_variable), &note) != FOLD_OK)
+    if (fold_model_open_as(&model, getenv(model_variable), precision, &note) != FOLD_OK)
         fail_msg("%s", note.text);
     info = fold_model_info(model);
     srand(3);
@@ -132,11 +133,113 @@ static void broken_samples_count_as_silence(void **state)
     fold_run_close(run);
 }
 
+/* Audio that a microphone should not give, but some client does. */
+static void odd_sound_gives_log_probabilities(void **state)
+{
+    struct fold_run *run = open_run(SAMPLES);
+    static float odd[SAMPLES], loud[SAMPLES];
+    (void)state;
+    for (int kind = 0; kind < 6; kind++) {
+        for (size_t i = 0; i < SAMPLES; i++) {
+            const float values[] = {0, 1, NAN, i % 2 ? 1 : -1, i % 7 ? 3.4e38f : -3.4e38f, 1e-40f};
+            odd[i] = values[kind];
+            loud[i] = 9 * pcm[i];
+        }
+        assert_int_equal(fold_run_begin(run, odd, SAMPLES), FOLD_OK);
+        for (uint32_t r = 1; r <= info->unfolds; r++) {
+            assert_int_equal(fold_run_unfold(run), FOLD_OK);
+            assert_int_equal(fold_run_exit(run, logp), FOLD_OK);
+            for (size_t i = 0; i < fold_run_frames(run) * info->vocab_size; i++)
+                assert_true(isfinite(logp[i]) && logp[i] <= 1e-5f);
+        }
+    }
+    /* What is louder than full scale counts as full scale. */
+    for (size_t i = 0; i < SAMPLES; i++)
+        odd[i] = loud[i] > 1 ? 1 : loud[i] < -1 ? -1 : loud[i];
+    assert_int_equal(fold_run_begin(run, loud, SAMPLES), FOLD_OK);
+    assert_int_equal(fold_run_unfold(run), FOLD_OK);
+    assert_int_equal(fold_run_exit(run, logp), FOLD_OK);
+    assert_int_equal(fold_run_begin(run, odd, SAMPLES), FOLD_OK);
+    assert_int_equal(fold_run_unfold(run), FOLD_OK);
+    assert_int_equal(fold_run_exit(run, other), FOLD_OK);
+    assert_memory_equal(logp, other, fold_run_frames(run) * info->vocab_size * sizeof(float));
+    fold_run_close(run);
+}
+
+/* The same bits with int8; with fp32 BLAS may sum in another order. */
+static void assert_same_x(const struct fold_run *a, const struct fold_run *b)
+{
+    const size_t count = fold_run_frames(a) * info->d;
+    assert_int_equal(fold_run_frames(a), fold_run_frames(b));
+    if (precision == FOLD_INT8)
+        assert_memory_equal(fold_run_x(a), fold_run_x(b), count * sizeof(float));
+    for (size_t i = 0; i < count; i++)
+        assert_true(fabsf(fold_run_x(a)[i] - fold_run_x(b)[i]) < 1e-4f);
+}
+
+static void companions_do_not_change_a_run(void **state)
+{
+    enum { RUNS = 5 };
+    /* One frame, and lengths that cut slabs anywhere. */
+    const size_t samples[RUNS] = {SAMPLES, info->min_samples, 9000, SAMPLES - 400, 5000};
+    const float *starts[RUNS];
+    struct fold_run *together[RUNS], *alone[RUNS];
+    (void)state;
+    for (size_t i = 0; i < RUNS; i++) {
+        together[i] = open_run(i % 2 ? SAMPLES : samples[i]);
+        alone[i] = open_run(SAMPLES);
+        starts[i] = pcm + (SAMPLES - samples[i]) / 2;
+        assert_int_equal(fold_run_begin(alone[i], starts[i], samples[i]), FOLD_OK);
+    }
+    assert_int_equal(fold_batch_begin(together, starts, samples, RUNS), FOLD_OK);
+    for (size_t i = 0; i < RUNS; i++)
+        assert_same_x(together[i], alone[i]);
+    /* Run i goes ahead by i % R unfolds alone, so that all depths are in one step. */
+    for (size_t i = 0; i < RUNS; i++)
+        for (size_t r = 0; r < i % info->unfolds; r++) {
+            assert_int_equal(fold_run_unfold(together[i]), FOLD_OK);
+            assert_int_equal(fold_run_unfold(alone[i]), FOLD_OK);
+        }
+    assert_int_equal(fold_batch_unfold(together, RUNS), FOLD_OK);
+    for (size_t i = 0; i < RUNS; i++) {
+        assert_int_equal(fold_run_unfold(alone[i]), FOLD_OK);
+        assert_int_equal(fold_run_depth(together[i]), i % info->unfolds + 1);
+        assert_same_x(together[i], alone[i]);
+        fold_run_close(together[i]);
+        fold_run_close(alone[i]);
+    }
+}
+
+static void a_batch_that_cannot_go_on_is_refused_whole(void **state)
+{
+    struct fold_run *runs[] = {open_run(SAMPLES), open_run(SAMPLES)};
+    struct fold_run *const twice[] = {runs[0], runs[0]};
+    const float *const starts[] = {pcm, pcm};
+    const size_t good[] = {SAMPLES, 9000}, too_long[] = {9000, SAMPLES + 1},
+                 too_short[] = {9000, 1};
+    (void)state;
+    assert_int_equal(fold_batch_begin(runs, starts, good, 0), FOLD_ERR_ARGUMENT);
+    assert_int_equal(fold_batch_begin(runs, starts, good, FOLD_BATCH_MAX + 1), FOLD_ERR_ARGUMENT);
+    assert_int_equal(fold_batch_begin(twice, starts, good, 2), FOLD_ERR_ARGUMENT);
+    assert_int_equal(fold_batch_begin(runs, starts, too_long, 2), FOLD_ERR_TOO_LONG);
+    assert_int_equal(fold_batch_begin(runs, starts, too_short, 2), FOLD_ERR_ARGUMENT);
+    assert_int_equal(fold_batch_unfold(runs, 2), FOLD_ERR_ARGUMENT); /* not begun */
+    assert_int_equal(fold_batch_begin(runs, starts, good, 2), FOLD_OK);
+    for (uint32_t r = 0; r < info->unfolds; r++)
+        assert_int_equal(fold_run_unfold(runs[1]), FOLD_OK);
+    assert_int_equal(fold_batch_unfold(runs, 2), FOLD_ERR_ARGUMENT); /* the second is through */
+    assert_int_equal(fold_run_depth(runs[0]), 0);
+    assert_int_equal(fold_batch_unfold(twice, 2), FOLD_ERR_ARGUMENT);
+    fold_run_close(runs[0]);
+    fold_run_close(runs[1]);
+}
+
 static void a_models_particulars_are_told(void **state)
 {
     (void)state;
     assert_int_equal(info->rate_hz, 16000);
     assert_int_equal(info->hop_samples, 384);
+    assert_int_equal(info->precision, precision);
     assert_int_equal(info->unfolds, 3);
     assert_int_equal(info->vocab_size, 29);
     assert_string_equal(info->vocab[1], " ");
@@ -153,12 +256,25 @@ int main(void)
         cmocka_unit_test(calls_out_of_order_are_errors),
         cmocka_unit_test(the_least_audio_gives_one_frame),
         cmocka_unit_test(broken_samples_count_as_silence),
+        cmocka_unit_test(odd_sound_gives_log_probabilities),
+        cmocka_unit_test(companions_do_not_change_a_run),
+        cmocka_unit_test(a_batch_that_cannot_go_on_is_refused_whole),
         cmocka_unit_test(a_models_particulars_are_told),
     };
+    static const struct {
+        const char *name, *variable;
+        enum fold_precision precision;
+    } groups[] = {
+        {"conv int8", "FOLDSCRIBE_TEST_MODEL", FOLD_INT8},
+        {"conv fp32", "FOLDSCRIBE_TEST_MODEL", FOLD_FP32},
+        {"feedback int8", "FOLDSCRIBE_TEST_FEEDBACK_MODEL", FOLD_INT8},
+        {"feedback fp32", "FOLDSCRIBE_TEST_FEEDBACK_MODEL", FOLD_FP32},
+    };
     int failed = 0;
-    model_variable = "FOLDSCRIBE_TEST_MODEL";
-    failed += cmocka_run_group_tests_name("conv", tests, open_model, close_model);
-    model_variable = "FOLDSCRIBE_TEST_FEEDBACK_MODEL";
-    failed += cmocka_run_group_tests_name("feedback", tests, open_model, close_model);
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
+        model_variable = groups[i].variable;
+        precision = groups[i].precision;
+        failed += cmocka_run_group_tests_name(groups[i].name, tests, open_model, close_model);
+    }
     return failed;
 }

@@ -1,0 +1,273 @@
+/* attend.c - attention in 8 bits, a head at a time, in pieces: no [T, T] exists.
+ *
+ * A head's keys are quantised by key and packed as the weights of a product that gives scores;
+ * its values are quantised by dimension, KEYS keys at a time, and packed as the weights of a
+ * product that takes probabilities. QUERIES queries then meet KEYS keys after KEYS keys:
+ *
+ *     s [QUERIES, KEYS]  = q k'                         int8 product
+ *     p                  = 255 exp(s - top)  as u8      top: the greatest score so far
+ *     y, total           = y keep + p v, total keep + sum p        keep = exp(old top - top)
+ *
+ * and y / total is the result: the softmax one pass over the keys at a time (as in FlashAttention).
+ * The sum is that of the rounded p, so that the weights of the mean sum to one. */
+#include "attend.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "gemm.h"
+#include "place.h"
+#include "vec.h"
+
+#define QUERIES 24
+#define KEYS    256
+
+struct scratch {
+    struct quant_weights keys;    /* [T, width] */
+    struct quant_weights *values; /* [tiles]: [width, KEYS] each */
+    struct quant_rows q, p;       /* [QUERIES, width], [QUERIES, KEYS] */
+    float *scores;                /* [QUERIES, KEYS] */
+    float *mixed, *y;             /* [QUERIES, padded width] */
+    float *row;                   /* [padded width] */
+};
+
+static size_t lay_out(struct scratch *s, size_t T, size_t width, void *base)
+{
+    const size_t padded = quant_padded(width), tiles = (T + KEYS - 1) / KEYS;
+    const size_t most = padded > KEYS ? padded : KEYS;
+    struct place at = {base, 0};
+    float *zeros = place(&at, most * sizeof *zeros); /* no bias, no sums */
+    if (zeros)
+        memset(zeros, 0, most * sizeof *zeros);
+    s->keys = (struct quant_weights){
+        .w = place(&at, tiles * quant_packed_bytes(KEYS, width)),
+        .scale = place(&at, tiles * KEYS * sizeof(float)),
+        .sums = place(&at, tiles * KEYS * sizeof(int32_t)),
+        .bias = zeros,
+        .out = KEYS,
+        .in = width,
+    };
+    s->values = place(&at, tiles * sizeof *s->values);
+    for (size_t i = 0; i < tiles; i++) {
+        const struct quant_weights v = {
+            .w = place(&at, quant_packed_bytes(width, KEYS)),
+            .scale = place(&at, padded * sizeof(float)),
+            .sums = (const int32_t *)(void *)zeros, /* probabilities have no zero point */
+            .bias = zeros,
+            .out = padded,
+            .in = KEYS,
+        };
+        if (s->values)
+            s->values[i] = v;
+    }
+    struct quant_rows *rows[] = {&s->q, &s->p};
+    for (size_t i = 0; i < 2; i++) {
+        rows[i]->stride = i ? KEYS : padded;
+        rows[i]->q = place(&at, QUERIES * rows[i]->stride);
+        rows[i]->scale = place(&at, QUERIES * sizeof(float));
+        rows[i]->zero = place(&at, QUERIES * sizeof(int32_t));
+    }
+    s->scores = place(&at, QUERIES * KEYS * sizeof(float));
+    s->mixed = place(&at, QUERIES * padded * sizeof(float));
+    s->y = place(&at, QUERIES * padded * sizeof(float));
+    s->row = place(&at, padded * sizeof(float));
+    return at.used;
+}
+size_t LEVEL_NAME(attend_bytes)(size_t T, size_t width)
+{
+    struct scratch s;
+    return lay_out(&s, T, width, NULL);
+}
+
+/* row [padded width] <- x [width], zeros at the end; returns its largest size. */
+static inline float copy_row(float *restrict row, const float *restrict x, size_t width,
+                             size_t padded)
+{
+    vec_floats largest = {0};
+    size_t i = 0;
+    for (; i + VEC <= width; i += VEC) {
+        const vec_floats v = vec_load(x + i);
+        vec_store(row + i, v);
+        largest = vec_max(largest, vec_size(v));
+    }
+    if (i < padded) {
+        memset(row + i, 0, (padded - i) * sizeof *row);
+        for (size_t j = i; j < width; j++)
+            row[j] = x[j];
+        largest = vec_max(largest, vec_size(vec_load(row + i)));
+    }
+    return vec_greatest(largest);
+}
+
+/* Packs k [n, width], rows ld apart, as tile weights [n, width]. */
+static void pack_keys(const struct scratch *s, struct quant_weights tile, const float *k, size_t n,
+                      size_t width, size_t ld)
+{
+    int8_t *to = (int8_t *)tile.w;
+    float *scale = (float *)tile.scale;
+    int32_t *sums = (int32_t *)tile.sums;
+    const size_t stride = quant_stride(width), padded = (width + VEC - 1) / VEC * VEC;
+    for (size_t t = 0; t < n; t++) {
+        int8_t *place = to + t / QUANT_PANEL * QUANT_PANEL * stride + t % QUANT_PANEL * 4;
+        const float largest = copy_row(s->row, k + t * ld, width, padded);
+        const float inverse = largest > 0 ? 127 / largest : 0;
+        vec_ints sum = {0};
+        for (size_t i = 0; i < padded; i += VEC) {
+            int8_t bytes[VEC];
+            const vec_ints rounded = vec_round(vec_load(s->row + i) * inverse);
+            vec_store_bytes(bytes, rounded);
+            sum += rounded;
+            for (size_t j = 0; j < VEC && i + j < stride; j += 4)
+                memcpy(place + (i + j) * QUANT_PANEL, bytes + j, 4);
+        }
+        scale[t] = largest / 127;
+        sums[t] = vec_sum(sum);
+    }
+}
+
+/* QUANT_PANEL floats of row: the row itself where so many can be read, else a copy of count. */
+static inline const float *panel_of(const float *row, size_t count, size_t readable,
+                                    float edge[QUANT_PANEL])
+{
+    if (readable >= QUANT_PANEL)
+        return row;
+    memset(edge, 0, QUANT_PANEL * sizeof *edge);
+    memcpy(edge, row, (count < QUANT_PANEL ? count : QUANT_PANEL) * sizeof *edge);
+    return edge;
+}
+
+/* Packs v [n, width], rows ld apart, transposed, as weights [width, n]. readable floats follow v:
+ * rows are read a whole panel at a time, and what lies beyond width becomes columns that nobody
+ * looks at. */
+static void pack_values(struct quant_weights tile, const float *v, size_t n, size_t width,
+                        size_t ld, size_t readable)
+{
+    enum { PARTS = QUANT_PANEL / VEC };
+    int8_t *to = (int8_t *)tile.w;
+    float *scale = (float *)tile.scale, edge[QUANT_PANEL];
+    const size_t stride = quant_stride(n);
+    for (size_t c = 0; c < quant_padded(width); c += QUANT_PANEL) {
+        vec_floats largest[PARTS] = {{0}}, inverse[PARTS];
+        for (size_t t = 0; t < n; t++) {
+            const size_t at = t * ld + c;
+            const float *row = panel_of(v + at, width - c, readable - at, edge);
+            for (int i = 0; i < PARTS; i++)
+                largest[i] = vec_max(largest[i], vec_size(vec_load(row + VEC * i)));
+        }
+        for (int i = 0; i < PARTS; i++) {
+            largest[i] = vec_max(largest[i], vec_all(1e-30f));
+            inverse[i] = 127 / largest[i];
+            vec_store(scale + c + (size_t)(VEC * i), largest[i] / 127);
+        }
+        for (size_t t = 0; t < stride; t += 4) {
+            vec_ints four[PARTS] = {{0}};
+            for (size_t j = 0; j < 4 && t + j < n; j++) {
+                const size_t at = (t + j) * ld + c;
+                const float *row = panel_of(v + at, width - c, readable - at, edge);
+                for (int i = 0; i < PARTS; i++)
+                    four[i] |= (vec_round(vec_load(row + VEC * i) * inverse[i]) & 255)
+                               << (int)(8 * j);
+            }
+            memcpy(to + c * stride + t * QUANT_PANEL, four, sizeof four);
+        }
+    }
+}
+
+/* q of struct quant_rows from x [rows, width], rows ld apart, times factor: u8 around 128. */
+static void take_queries(const struct scratch *s, struct quant_rows *to, const float *x,
+                         size_t rows, size_t width, size_t ld, float factor)
+{
+    const size_t padded = (width + VEC - 1) / VEC * VEC;
+    to->stride = padded;
+    for (size_t t = 0; t < rows; t++) {
+        const float largest = copy_row(s->row, x + t * ld, width, padded);
+        const float inverse = largest > 0 ? 127 / largest : 0;
+        for (size_t i = 0; i < padded; i += VEC)
+            vec_store_bytes(to->q + t * padded + i,
+                            vec_round(vec_load(s->row + i) * inverse) + 128);
+        to->scale[t] = largest / 127 * factor;
+        to->zero[t] = 128;
+    }
+}
+
+/* p <- 255 exp(s [n] - top), see soften of kernels.h. p and s have room for a multiple of VEC,
+ * which is filled up with 0. */
+static float soften(uint8_t *p, float *s, size_t n, float *top, float *total)
+{
+    const size_t padded = (n + VEC - 1) / VEC * VEC;
+    vec_floats greatest = vec_all(*top);
+    vec_ints sum = {0};
+    for (size_t i = n; i < padded; i++)
+        s[i] = -1e30f;
+    for (size_t i = 0; i < padded; i += VEC)
+        greatest = vec_max(greatest, vec_load(s + i));
+    const float old = *top, now = vec_greatest(greatest);
+    for (size_t i = 0; i < padded; i += VEC) {
+        const vec_ints byte = vec_round(255 * vec_short_exp(vec_load(s + i) - now));
+        vec_store_bytes(p + i, byte);
+        sum += byte;
+    }
+    const float keep = old == -INFINITY ? 0.0f : vec_short_exp(vec_all(old - now))[0];
+    *top = now;
+    *total = *total * keep + (float)vec_sum(sum);
+    return keep;
+}
+
+/* qy [rows, width], rows ld apart, in place: queries to results, over all keys. */
+static void some_queries(struct scratch *s, float *qy, size_t rows, size_t T, size_t width,
+                         size_t ld)
+{
+    const size_t padded = quant_padded(width);
+    float top[QUERIES], total[QUERIES] = {0};
+    take_queries(s, &s->q, qy, rows, width, ld, 1.0f / sqrtf((float)width));
+    for (size_t i = 0; i < rows; i++)
+        top[i] = -INFINITY;
+    memset(s->mixed, 0, rows * padded * sizeof(float));
+    for (size_t t = 0; t < T; t += KEYS) {
+        const size_t n = T - t < KEYS ? T - t : KEYS;
+        struct quant_weights keys = s->keys;
+        keys.w += t * quant_stride(width);
+        keys.scale += t;
+        keys.sums += t;
+        keys.out = n;
+        LEVEL_NAME(gemm)(s->scores, KEYS, &s->q, rows, &keys);
+        s->p.stride = (n + VEC - 1) / VEC * VEC;
+        for (size_t i = 0; i < rows; i++) {
+            const float keep =
+                soften(s->p.q + i * s->p.stride, s->scores + i * KEYS, n, &top[i], &total[i]);
+            for (size_t c = 0; t && c < padded; c++)
+                s->mixed[i * padded + c] *= keep;
+            s->p.scale[i] = 1;
+            s->p.zero[i] = 0;
+        }
+        LEVEL_NAME(gemm)(s->y, padded, &s->p, rows, &s->values[t / KEYS]);
+        for (size_t i = 0; i < rows * padded; i++)
+            s->mixed[i] += s->y[i];
+    }
+    for (size_t i = 0; i < rows; i++)
+        for (size_t c = 0; c < width; c++)
+            qy[i * ld + c] = s->mixed[i * padded + c] / total[i];
+}
+
+void LEVEL_NAME(attend)(float *qy, const float *k, const float *v, size_t T, size_t heads,
+                        size_t width, void *scratch)
+{
+    const size_t ld = heads * width;
+    struct scratch s;
+    lay_out(&s, T, width, scratch);
+    for (size_t head = 0; head < heads; head++, qy += width, k += width, v += width) {
+        for (size_t t = 0; t < T; t += KEYS) {
+            const size_t n = T - t < KEYS ? T - t : KEYS;
+            struct quant_weights keys = s.keys;
+            keys.w += t * quant_stride(width);
+            keys.scale += t;
+            keys.sums += t;
+            pack_keys(&s, keys, k + t * ld, n, width, ld);
+            s.values[t / KEYS].in = n;
+            pack_values(s.values[t / KEYS], v + t * ld, n, width, ld, (T - t) * ld - head * width);
+        }
+        for (size_t t = 0; t < T; t += QUERIES)
+            some_queries(&s, qy + t * ld, T - t < QUERIES ? T - t : QUERIES, T, width, ld);
+    }
+}

@@ -1,0 +1,172 @@
+/* gemm.c - the product of quant.h: y [rows, out] = x [rows, in] times w' [in, out], in bytes.
+ *
+ * The inner loop keeps a tile of ROWS x COLUMNS sums in registers and walks down k, four bytes
+ * at a time: per step it loads the tile's columns of a panel once, broadcasts four bytes of every
+ * row, and adds ROWS x COLUMNS dot products of four. AVX-512 and AVX-VNNI have that as one
+ * instruction (vpdpbusd: u8 times s8, exact). AVX2 has it not: its vpmaddubsw saturates at 16
+ * bits, so even and odd bytes are widened to 16 bits and multiplied apart, exact as well.
+ *
+ * A panel of weights (32 x in bytes) stays in the first cache while BLOCK rows are driven over
+ * it; those rows stay in the second while the panels go by.
+ *
+ * The dot product is inline assembly because gcc 12 spills the sums around its own intrinsic, at
+ * half the speed. */
+#include "gemm.h"
+
+#include <string.h>
+
+#include "vec.h"
+
+#if defined(__AVX512VNNI__)
+#define ROWS    12
+#define COLUMNS 32
+#elif defined(__AVXVNNI__)
+#define ROWS    6
+#define COLUMNS 16
+#elif defined(__AVX2__)
+#define ROWS    3
+#define COLUMNS 16
+#else
+#define ROWS    4
+#define COLUMNS 8
+#endif
+#define BLOCK 96
+
+static inline int32_t four_bytes(const uint8_t *from)
+{
+    int32_t v;
+    memcpy(&v, from, 4);
+    return v;
+}
+
+/* sum[i] += dot product of four, for the bytes of every row. Weights w: COLUMNS * 4 bytes. */
+#if defined(__AVX512VNNI__) || defined(__AVXVNNI__)
+#ifdef __AVX512VNNI__
+#define DOT       "vpdpbusd %2, %1, %0"
+#define SPREAD(v) (vec_ints) _mm512_set1_epi32(v)
+#else
+#define DOT       "%{vex%} vpdpbusd %2, %1, %0"
+#define SPREAD(v) (vec_ints) _mm256_set1_epi32(v)
+#endif
+static inline __attribute__((always_inline)) void
+step(vec_ints sums[ROWS][2], int rows, const uint8_t *q, size_t stride, const int8_t *w)
+{
+    const vec_ints w0 = vec_load_ints(w), w1 = vec_load_ints(w + 4 * VEC);
+#pragma GCC unroll 12
+    for (int i = 0; i < rows; i++) {
+        const vec_ints four = SPREAD(four_bytes(q + (size_t)i * stride));
+        __asm__(DOT : "+v"(sums[i][0]) : "v"(four), "v"(w0));
+        __asm__(DOT : "+v"(sums[i][1]) : "v"(four), "v"(w1));
+    }
+}
+#elif defined(__AVX2__)
+static inline __attribute__((always_inline)) void
+step(vec_ints sums[ROWS][2], int rows, const uint8_t *q, size_t stride, const int8_t *w)
+{
+    __m256i even[2], odd[2];
+    for (int j = 0; j < 2; j++) {
+        const __m256i bytes = (__m256i)vec_load_ints(w + 4 * VEC * j);
+        even[j] = _mm256_srai_epi16(_mm256_slli_epi16(bytes, 8), 8);
+        odd[j] = _mm256_srai_epi16(bytes, 8);
+    }
+#pragma GCC unroll 12
+    for (int i = 0; i < rows; i++) {
+        const __m256i four = _mm256_set1_epi32(four_bytes(q + (size_t)i * stride));
+        const __m256i q_even = _mm256_and_si256(four, _mm256_set1_epi16(255));
+        const __m256i q_odd = _mm256_srli_epi16(four, 8);
+        for (int j = 0; j < 2; j++)
+            sums[i][j] += (vec_ints)_mm256_madd_epi16(q_even, even[j]) +
+                          (vec_ints)_mm256_madd_epi16(q_odd, odd[j]);
+    }
+}
+#else
+static inline __attribute__((always_inline)) void
+step(vec_ints sums[ROWS][2], int rows, const uint8_t *q, size_t stride, const int8_t *w)
+{
+    for (int i = 0; i < rows; i++)
+        for (int c = 0; c < COLUMNS; c++) {
+            const uint8_t *four = q + (size_t)i * stride;
+            sums[i][c / VEC][c % VEC] += four[0] * w[4 * c] + four[1] * w[4 * c + 1] +
+                                         four[2] * w[4 * c + 2] + four[3] * w[4 * c + 3];
+        }
+}
+#endif
+
+/* y [rows, COLUMNS] of columns n .., rows a constant once inlined. */
+static inline __attribute__((always_inline)) void tile(int rows, float *y, size_t ldy,
+                                                       const struct quant_rows *x, size_t t,
+                                                       const struct quant_weights *w, size_t n)
+{
+    const size_t steps = quant_stride(w->in) / 4;
+    const uint8_t *q = x->q + t * x->stride;
+    const int8_t *panel = w->w + n / QUANT_PANEL * QUANT_PANEL * steps * 4 + n % QUANT_PANEL * 4;
+    vec_ints sums[ROWS][2] = {{{0}}};
+    for (size_t k = 0; k < steps; k++)
+        step(sums, rows, q + 4 * k, x->stride, panel + k * QUANT_PANEL * 4);
+#pragma GCC unroll 2
+    for (int j = 0; j < 2; j++) {
+        const vec_ints column_sums = vec_load_ints(w->sums + n + (size_t)(j * VEC));
+        const vec_floats scale = vec_load(w->scale + n + (size_t)(j * VEC));
+        const vec_floats bias = vec_load(w->bias + n + (size_t)(j * VEC));
+#pragma GCC unroll 12
+        for (int i = 0; i < rows; i++) {
+            const vec_ints exact = sums[i][j] - column_sums * x->zero[t + (size_t)i];
+            const vec_floats value =
+                __builtin_convertvector(exact, vec_floats) * (scale * x->scale[t + (size_t)i]) +
+                bias;
+            memcpy(y + (size_t)i * ldy + j * VEC, &value, sizeof value);
+        }
+    }
+}
+
+static void some_rows(size_t rows, float *y, size_t ldy, const struct quant_rows *x, size_t t,
+                      const struct quant_weights *w, size_t n)
+{
+#define CASE(count)                                                                                \
+    case count:                                                                                    \
+        tile(count, y, ldy, x, t, w, n);                                                           \
+        break;
+    switch (rows) {
+        CASE(1)
+        CASE(2)
+        CASE(3)
+#if ROWS > 3
+        CASE(4)
+#endif
+#if ROWS > 4
+        CASE(5)
+        CASE(6)
+#endif
+#if ROWS > 6
+        CASE(7)
+        CASE(8)
+        CASE(9)
+        CASE(10)
+        CASE(11)
+        CASE(12)
+#endif
+    }
+#undef CASE
+}
+
+void LEVEL_NAME(gemm)(float *y, size_t ldy, const struct quant_rows *x, size_t T,
+                      const struct quant_weights *w)
+{
+    float edge[ROWS * COLUMNS];
+    for (size_t block = 0; block < T; block += BLOCK) {
+        const size_t end = T - block < BLOCK ? T : block + BLOCK;
+        for (size_t n = 0; n < w->out; n += COLUMNS)
+            for (size_t t = block, rows; t < end; t += rows) {
+                /* Split what is left evenly: 13 rows are 7 and 6, not 12 and 1. */
+                const size_t tiles = (end - t + ROWS - 1) / ROWS;
+                rows = (end - t + tiles - 1) / tiles;
+                if (w->out - n >= COLUMNS) {
+                    some_rows(rows, y + t * ldy + n, ldy, x, t, w, n);
+                    continue;
+                }
+                some_rows(rows, edge, COLUMNS, x, t, w, n);
+                for (size_t i = 0; i < rows; i++)
+                    memcpy(y + (t + i) * ldy + n, edge + i * COLUMNS, (w->out - n) * sizeof(float));
+            }
+    }
+}

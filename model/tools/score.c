@@ -1,0 +1,176 @@
+/* score - word error rates of the engine itself:  score MODEL SET LM|- PRECISION [COUNT]
+ *
+ * SET.i16 and SET.tsv are a packed set as model/train makes them (fold/data.py): samples of all
+ * utterances, and lines of offset, samples, id, speaker, text in normal form. PRECISION is int8 or
+ * fp32. COUNT utterances (all without it), spread evenly over the set, are decoded at every depth,
+ * greedily or, with a language model, by the beam. Prints one line a depth, and the time that
+ * network and decoder took. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "fold.h"
+
+#define WORDS 1024
+
+static _Noreturn void die(const char *what)
+{
+    fprintf(stderr, "score: %s\n", what);
+    exit(1);
+}
+
+static double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+struct utterance {
+    long offset, samples;
+    char *text;
+};
+
+static size_t read_index(const char *path, struct utterance **ret_all)
+{
+    FILE *f = fopen(path, "r");
+    char line[8192];
+    size_t count = 0, room = 0;
+    if (!f)
+        die("SET.tsv cannot be read");
+    while (fgets(line, sizeof line, f)) {
+        struct utterance u;
+        line[strcspn(line, "\n")] = '\0';
+        char *tab = strrchr(line, '\t');
+        if (!tab || sscanf(line, "%ld\t%ld", &u.offset, &u.samples) != 2 || u.samples < 1)
+            die("SET.tsv has a line that is not an utterance");
+        if (count == room) {
+            room = room ? 2 * room : 256;
+            *ret_all = realloc(*ret_all, room * sizeof **ret_all);
+        }
+        u.text = strdup(tab + 1);
+        if (!*ret_all || !u.text)
+            die("out of memory");
+        (*ret_all)[count++] = u;
+    }
+    fclose(f);
+    return count;
+}
+
+static size_t split(char *text, const char **words)
+{
+    size_t count = 0;
+    for (char *word = strtok(text, " "); word && count < WORDS; word = strtok(NULL, " "))
+        words[count++] = word;
+    return count;
+}
+
+/* Levenshtein distance over words; want is taken apart. */
+static size_t word_errors(char *want, const struct fold_result *got, size_t *ret_words)
+{
+    static const char *words[WORDS];
+    static size_t row[WORDS + 1];
+    const size_t count = split(want, words);
+    const size_t heard = got->words_count < WORDS ? got->words_count : WORDS;
+    *ret_words = count;
+    for (size_t j = 0; j <= heard; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= count; i++) {
+        size_t diagonal = row[0]++;
+        for (size_t j = 1; j <= heard; j++) {
+            const size_t same = strcmp(words[i - 1], got->words[j - 1].text) == 0;
+            size_t least = diagonal + !same;
+            least = row[j] + 1 < least ? row[j] + 1 : least;
+            least = row[j - 1] + 1 < least ? row[j - 1] + 1 : least;
+            diagonal = row[j];
+            row[j] = least;
+        }
+    }
+    return row[heard];
+}
+
+int main(int argc, char **argv)
+{
+    struct fold_note note;
+    struct fold_model *model;
+    struct fold_lm *lm = NULL;
+    struct fold_run *run;
+    struct fold_decoder *decoder;
+    struct utterance *all = NULL;
+    char path[1024];
+    fold_cpu_prepare(argv);
+    if (argc < 5 || argc > 6 || (strcmp(argv[4], "int8") != 0 && strcmp(argv[4], "fp32") != 0))
+        die("usage: score MODEL SET LM|- int8|fp32 [COUNT]");
+    const enum fold_precision precision = argv[4][0] == 'i' ? FOLD_INT8 : FOLD_FP32;
+    if (fold_model_open_as(&model, argv[1], precision, &note) ||
+        (strcmp(argv[3], "-") != 0 && fold_lm_open(&lm, argv[3], &note)))
+        die(note.text);
+    const struct fold_info *info = fold_model_info(model);
+    snprintf(path, sizeof path, "%s.tsv", argv[2]);
+    const size_t count = read_index(path, &all);
+    const size_t wanted = argc > 5 ? strtoul(argv[5], NULL, 10) : 0;
+    const size_t step = wanted && wanted < count ? count / wanted : 1;
+    long longest = (long)info->min_samples;
+    for (size_t i = 0; i < count; i += step)
+        longest = all[i].samples > longest ? all[i].samples : longest;
+    snprintf(path, sizeof path, "%s.i16", argv[2]);
+    FILE *sound = fopen(path, "rb");
+    unsigned char *bytes = malloc((size_t)longest * 2);
+    float *pcm = malloc((size_t)longest * sizeof *pcm);
+    float *logp = malloc(fold_frames(model, (size_t)longest) * info->vocab_size * sizeof *logp);
+    if (!sound || !bytes || !pcm || !logp || fold_run_open(&run, model, (size_t)longest) ||
+        fold_decoder_open(&decoder, model, lm, NULL))
+        die("SET.i16 cannot be read, or out of memory");
+    size_t errors[16] = {0}, words = 0, utterances = 0;
+    double network_s[16] = {0}, decoder_s[16] = {0}, audio_s = 0;
+    for (size_t i = 0; i < count; i += step) {
+        const size_t samples = (size_t)all[i].samples;
+        size_t reference = 0;
+        if (fseek(sound, all[i].offset * 2, SEEK_SET) || fread(bytes, 2, samples, sound) != samples)
+            die("SET.i16 is shorter than SET.tsv says");
+        for (size_t s = 0; s < samples; s++)
+            pcm[s] = (float)(int16_t)(bytes[2 * s] | bytes[2 * s + 1] << 8) / 32768.0f;
+        double began = now_s();
+        if (fold_run_begin(run, pcm, samples))
+            continue; /* not one frame */
+        double network = now_s() - began;
+        for (uint32_t r = 0; r < info->unfolds; r++) {
+            struct fold_result result;
+            char *want = strdup(all[i].text);
+            began = now_s();
+            fold_run_unfold(run);
+            fold_run_exit(run, logp);
+            network += now_s() - began;
+            network_s[r] += network;
+            began = now_s();
+            fold_decoder_reset(decoder);
+            if (!want || fold_decoder_push(decoder, logp, fold_run_frames(run)) ||
+                fold_decoder_result(decoder, &result))
+                die("out of memory");
+            decoder_s[r] += now_s() - began;
+            errors[r] += word_errors(want, &result, &reference);
+            free(want);
+        }
+        words += reference;
+        audio_s += (double)samples / info->rate_hz;
+        utterances++;
+    }
+    printf("%s, %s, %s: %zu utterances, %.0f s, %zu words\n", info->name, argv[4],
+           lm ? "beam" : "greedy", utterances, audio_s, words);
+    for (uint32_t r = 0; r < info->unfolds && words; r++)
+        printf("x%u  WER %6.2f %%  network RTF %.5f  decoder RTF %.5f\n", r + 1,
+               100 * (double)errors[r] / (double)words, network_s[r] / audio_s,
+               decoder_s[r] / audio_s);
+    for (size_t i = 0; i < count; i++)
+        free(all[i].text);
+    free(all);
+    free(bytes);
+    free(pcm);
+    free(logp);
+    fclose(sound);
+    fold_decoder_close(decoder);
+    fold_run_close(run);
+    fold_lm_close(lm);
+    fold_model_close(model);
+}

@@ -1,0 +1,196 @@
+/* vec.h - for files that are compiled once for every level of instructions that a CPU may have.
+ *
+ * LEVEL is baseline, avx2, avxvnni or avx512 (model/meson.build), and LEVEL_NAME(gemm) is
+ * gemm_avx512. What such a file defines is reached through the tables of kernels.h; cpu.c picks.
+ *
+ * VEC is how many floats a register of the level holds. Where plain loops do not compile to what
+ * they could (reductions, narrowing to bytes), they are written over such registers, with the
+ * operators of gcc's vector extension, which clang has as well. */
+#ifndef VEC_H
+#define VEC_H
+
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
+
+#if defined(__AVX512F__)
+#define VEC 16
+#elif defined(__AVX2__)
+#define VEC 8
+#else
+#define VEC 4
+#endif
+
+#ifndef LEVEL
+#define LEVEL baseline
+#endif
+#define LEVEL_JOIN_(stem, level) stem##_##level
+#define LEVEL_JOIN(stem, level)  LEVEL_JOIN_(stem, level)
+#define LEVEL_NAME(stem)         LEVEL_JOIN(stem, LEVEL)
+#define LEVEL_TEXT_(level)       #level
+#define LEVEL_TEXT(level)        LEVEL_TEXT_(level)
+
+typedef float vec_floats __attribute__((vector_size(4 * VEC)));
+typedef int32_t vec_ints __attribute__((vector_size(4 * VEC)));
+
+static inline vec_floats vec_load(const float *from)
+{
+    vec_floats v;
+    memcpy(&v, from, sizeof v);
+    return v;
+}
+
+static inline vec_ints vec_load_ints(const void *from)
+{
+    vec_ints v;
+    memcpy(&v, from, sizeof v);
+    return v;
+}
+
+static inline void vec_store(float *to, vec_floats v)
+{
+    memcpy(to, &v, sizeof v);
+}
+
+static inline vec_floats vec_all(float x)
+{
+    return x - (vec_floats){0};
+}
+
+/* The nearest integers, which must fit 22 bits: adding 1.5 * 2^23 leaves no bits for a fraction. */
+static inline vec_ints vec_round(vec_floats v)
+{
+    const vec_floats shifted = v + 12582912.0f;
+    vec_ints bits;
+    memcpy(&bits, &shifted, sizeof bits);
+    return bits - 0x4b400000;
+}
+
+#if defined(__AVX512F__)
+
+static inline vec_floats vec_max(vec_floats a, vec_floats b)
+{
+    return (vec_floats)_mm512_max_ps((__m512)a, (__m512)b);
+}
+
+static inline vec_floats vec_min(vec_floats a, vec_floats b)
+{
+    return (vec_floats)_mm512_min_ps((__m512)a, (__m512)b);
+}
+
+static inline float vec_greatest(vec_floats v)
+{
+    return _mm512_reduce_max_ps((__m512)v);
+}
+
+static inline int32_t vec_sum(vec_ints v)
+{
+    return _mm512_reduce_add_epi32((__m512i)v);
+}
+
+/* Stores the low byte of every element. */
+static inline void vec_store_bytes(void *to, vec_ints v)
+{
+    _mm_storeu_si128(to, _mm512_cvtepi32_epi8((__m512i)v));
+}
+
+#elif defined(__AVX2__)
+
+static inline vec_floats vec_max(vec_floats a, vec_floats b)
+{
+    return (vec_floats)_mm256_max_ps((__m256)a, (__m256)b);
+}
+
+static inline vec_floats vec_min(vec_floats a, vec_floats b)
+{
+    return (vec_floats)_mm256_min_ps((__m256)a, (__m256)b);
+}
+
+static inline float vec_greatest(vec_floats v)
+{
+    __m128 m = _mm_max_ps(_mm256_castps256_ps128((__m256)v), _mm256_extractf128_ps((__m256)v, 1));
+    m = _mm_max_ps(m, _mm_movehl_ps(m, m));
+    return _mm_cvtss_f32(_mm_max_ss(m, _mm_shuffle_ps(m, m, 1)));
+}
+
+static inline int32_t vec_sum(vec_ints v)
+{
+    __m128i s =
+        _mm_add_epi32(_mm256_castsi256_si128((__m256i)v), _mm256_extracti128_si256((__m256i)v, 1));
+    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
+    return _mm_cvtsi128_si32(_mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1)));
+}
+
+static inline void vec_store_bytes(void *to, vec_ints v)
+{
+    const __m256i low = _mm256_shuffle_epi8(
+        (__m256i)v, _mm256_set1_epi64x((int64_t)0x0c0804000c080400)); /* 4 bytes a half */
+    const int32_t halves[2] = {_mm256_extract_epi32(low, 0), _mm256_extract_epi32(low, 4)};
+    memcpy(to, halves, sizeof halves);
+}
+
+#else
+
+static inline vec_floats vec_max(vec_floats a, vec_floats b)
+{
+    for (int i = 0; i < VEC; i++)
+        a[i] = a[i] > b[i] ? a[i] : b[i];
+    return a;
+}
+
+static inline vec_floats vec_min(vec_floats a, vec_floats b)
+{
+    for (int i = 0; i < VEC; i++)
+        a[i] = a[i] < b[i] ? a[i] : b[i];
+    return a;
+}
+
+static inline float vec_greatest(vec_floats v)
+{
+    float most = v[0];
+    for (int i = 1; i < VEC; i++)
+        most = most > v[i] ? most : v[i];
+    return most;
+}
+
+static inline int32_t vec_sum(vec_ints v)
+{
+    int32_t sum = 0;
+    for (int i = 0; i < VEC; i++)
+        sum += v[i];
+    return sum;
+}
+
+static inline void vec_store_bytes(void *to, vec_ints v)
+{
+    uint8_t bytes[VEC];
+    for (int i = 0; i < VEC; i++)
+        bytes[i] = (uint8_t)v[i];
+    memcpy(to, bytes, sizeof bytes);
+}
+
+#endif
+
+static inline vec_floats vec_size(vec_floats v)
+{
+    return vec_max(v, -v);
+}
+
+/* e^v for v <= 0 with relative error below 2e-4, for results of eight bits. */
+static inline vec_floats vec_short_exp(vec_floats v)
+{
+    const vec_floats x = vec_max(v * 1.44269504f, vec_all(-116.0f));
+    const vec_floats shifted = x + 12582912.0f, r = x - (shifted - 12582912.0f);
+    const vec_floats p = ((0.0555041f * r + 0.2402265f) * r + 0.6931472f) * r + 1.0f;
+    vec_ints bits;
+    vec_floats power;
+    memcpy(&bits, &shifted, sizeof bits);
+    bits = (bits + 127) << 23;
+    memcpy(&power, &bits, sizeof power);
+    return p * power;
+}
+
+#endif
