@@ -1,23 +1,34 @@
-/* bench_run - what depth costs on one core:  bench_run MODEL
+/* bench_run - what depth costs on one core, by precision:  bench_run MODEL [SECONDS [int8|fp32]]
  *
- * 10 s of noise through stem, prelude and every unfold, one BLAS thread. Prints real-time factors
- * and the SGEMM peak measured in the same run, so that machines can be compared. */
+ * Noise of 10 s (or SECONDS) through stem, prelude, every unfold and its exit, one thread. Prints
+ * real-time factors, where the time goes, and how near the products come to the peak that the
+ * same kernels (and OpenBLAS) reach in this run on square matrices in the cache, so that machines
+ * can be compared. The best of some rounds counts: what else runs here only makes things slower. */
 #include <cblas.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "fold.h"
+#include "model.h"
+#include "stem.h"
 
-#define SECONDS 10
-#define ROUNDS  5
-#define PEAK    512
+#define ROUNDS 7
+#define PEAK   768
 
 static double now_s(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void keep_least(double *best, double began)
+{
+    const double took = now_s() - began;
+    *best = took < *best ? took : *best;
 }
 
 static double sgemm_peak(void)
@@ -29,57 +40,133 @@ static double sgemm_peak(void)
         return 0;
     for (size_t i = 0; i < 3 * n; i++)
         a[i] = (float)(i % 7) - 3;
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 10; i++) {
         const double began = now_s();
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, PEAK, PEAK, PEAK, 1, a, PEAK, a + n,
                     PEAK, 0, a + 2 * n, PEAK);
-        const double took = now_s() - began;
-        best = took < best ? took : best;
+        keep_least(&best, began);
     }
     free(a);
     return 2.0 * PEAK * PEAK * PEAK / best / 1e9;
 }
 
-int main(int argc, char **argv)
+static double int8_peak(const struct kernels *kernels)
+{
+    const size_t n = (size_t)PEAK * PEAK;
+    unsigned char *bytes = calloc(2, n);
+    float *y = malloc(n * sizeof *y), *zeros = calloc(PEAK, sizeof *zeros);
+    double best = 1e9;
+    if (!bytes || !y || !zeros)
+        return 0;
+    const struct quant_rows rows = {bytes, zeros, (int32_t *)(void *)zeros, PEAK};
+    const struct quant_weights w = {
+        (int8_t *)bytes + n, zeros, (int32_t *)(void *)zeros, zeros, PEAK, PEAK};
+    for (int i = 0; i < 10; i++) {
+        const double began = now_s();
+        kernels->gemm(y, PEAK, &rows, PEAK, &w);
+        keep_least(&best, began);
+    }
+    free(bytes);
+    free(y);
+    free(zeros);
+    return 2.0 * PEAK * PEAK * PEAK / best / 1e9;
+}
+
+/* Multiplications of one recording in matrix products with weights, by stage. */
+struct work {
+    double stem, prelude, unfold;
+};
+
+static struct work count_work(const struct fold_model *m, size_t samples)
+{
+    const struct stem_frames f = stem_frames(samples);
+    const double d = m->info.d, ffn = m->ffn, T = (double)f.conv3;
+    const double plain = T * (4 * d * d + 2 * d * ffn);
+    return (struct work){
+        (double)f.conv1 * m->conv1.in * d + (double)f.conv2 * m->conv2.in * 2 * d +
+            T * m->conv3.in * d,
+        m->info.prelude * plain,
+        m->info.blocks * (plain + (m->conv_kernel ? T * 3 * d * d : 0)),
+    };
+}
+
+static int bench(const char *path, enum fold_precision precision, size_t seconds)
 {
     struct fold_note note;
-    struct fold_model *model;
+    struct fold_model *m;
     struct fold_run *run;
-    fold_cpu_prepare(argv);
-    if (argc != 2 || fold_model_open(&model, argv[1], &note) != FOLD_OK) {
-        fprintf(stderr, "bench_run: %s\n", argc == 2 ? note.text : "usage: bench_run MODEL");
+    if (fold_model_open_as(&m, path, precision, &note) != FOLD_OK) {
+        fprintf(stderr, "bench_run: %s\n", note.text);
         return 1;
     }
-    const struct fold_info *info = fold_model_info(model);
-    const size_t samples = (size_t)SECONDS * info->rate_hz;
+    const struct fold_info *info = fold_model_info(m);
+    const size_t samples = seconds * info->rate_hz, frames = fold_frames(m, samples);
     float *pcm = malloc(samples * sizeof *pcm);
-    float *logp = malloc(fold_frames(model, samples) * info->vocab_size * sizeof *logp);
-    if (!pcm || !logp || fold_run_open(&run, model, samples) != FOLD_OK)
+    float *logp = malloc(frames * info->vocab_size * sizeof *logp);
+    float *x = malloc(frames * info->d * sizeof *x);
+    void *scratch = aligned_alloc(64, stem_bytes(m));
+    if (!pcm || !logp || !x || !scratch || fold_run_open(&run, m, samples) != FOLD_OK)
         return 1;
     for (size_t i = 0; i < samples; i++)
         pcm[i] = (float)rand() / (float)RAND_MAX * 0.2f - 0.1f;
-    double best[32];
-    for (uint32_t r = 0; r <= info->unfolds; r++)
-        best[r] = 1e9;
+    double stem = 1e9, begin = 1e9, unfold[16], exit_s = 1e9;
+    for (uint32_t r = 0; r < info->unfolds; r++)
+        unfold[r] = 1e9;
     for (int round = 0; round < ROUNDS; round++) {
-        const double began = now_s();
+        double began = now_s();
+        stem_run(m, x, pcm, samples, scratch);
+        keep_least(&stem, began);
+        began = now_s();
         fold_run_begin(run, pcm, samples);
-        for (uint32_t r = 0; r <= info->unfolds; r++) {
-            if (r)
-                fold_run_unfold(run);
-            if (r)
-                fold_run_exit(run, logp);
-            const double took = now_s() - began;
-            best[r] = took < best[r] ? took : best[r];
+        keep_least(&begin, began);
+        for (uint32_t r = 0; r < info->unfolds; r++) {
+            began = now_s();
+            fold_run_unfold(run);
+            keep_least(&unfold[r], began);
+            began = now_s();
+            fold_run_exit(run, logp);
+            keep_least(&exit_s, began);
         }
     }
-    printf("%s, %s kernels, SGEMM peak %.0f GFLOP/s, a run holds %.1f MiB\n", info->name,
-           fold_cpu_kernel(), sgemm_peak(), (double)fold_run_bytes(model, samples) / 1048576);
-    printf("stem and prelude  RTF %.4f\n", best[0] / SECONDS);
-    for (uint32_t r = 1; r <= info->unfolds; r++)
-        printf("x%u                RTF %.4f\n", r, best[r] / SECONDS);
+    const bool int8 = info->precision == FOLD_INT8;
+    const double peak = int8 ? int8_peak(m->kernels) : sgemm_peak();
+    const struct work work = count_work(m, samples);
+    const double s = (double)seconds;
+    printf("%s  %s kernels, peak %.0f Gop/s, a run for %zu s holds %.2f MiB\n",
+           int8 ? "int8" : "fp32", int8 ? m->kernels->name : fold_cpu_kernel(), peak, seconds,
+           (double)fold_run_bytes(m, samples) / 1048576);
+    printf("      stem %.5f  prelude %.5f  unfold %.5f  exit %.5f   of real time\n", stem / s,
+           (begin - stem) / s, unfold[0] / s, exit_s / s);
+    double total = begin, products = work.stem + work.prelude;
+    for (uint32_t r = 0; r < info->unfolds; r++) {
+        total += unfold[r];
+        products += work.unfold;
+        printf("x%u    RTF %.5f   %.0f Gop/s in products with weights, %.0f %% of the peak\n",
+               r + 1, (total + exit_s) / s, 2 * products / total / 1e9,
+               200 * products / total / 1e9 / peak);
+    }
     fold_run_close(run);
-    fold_model_close(model);
+    fold_model_close(m);
     free(pcm);
     free(logp);
+    free(x);
+    free(scratch);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    fold_cpu_prepare(argv);
+    const long seconds = argc > 2 ? strtol(argv[2], NULL, 10) : 10;
+    const char *only = argc > 3 ? argv[3] : NULL;
+    if (argc < 2 || argc > 4 || seconds < 1 || seconds > 3600) {
+        fprintf(stderr, "usage: bench_run MODEL [SECONDS [int8|fp32]]\n");
+        return 2;
+    }
+    int failed = 0;
+    if (!only || strcmp(only, "int8") == 0)
+        failed = bench(argv[1], FOLD_INT8, (size_t)seconds);
+    if (!failed && (!only || strcmp(only, "fp32") == 0))
+        failed = bench(argv[1], FOLD_FP32, (size_t)seconds);
+    return failed;
 }
