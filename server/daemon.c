@@ -57,8 +57,17 @@ static int load(struct parts *p, const struct options *o)
     char what[OPTIONS_TEXT + 32];
     if (!*o->model)
         return complain("--model is required: a .safetensors seed file", "");
+    static const char *const precisions[] = {
+        [FOLD_FASTEST] = "fastest", [FOLD_INT8] = "int8", [FOLD_FP32] = "fp32"};
+    int precision = FOLD_FP32;
+    while (precision >= 0 && strcmp(precisions[precision], o->precision) != 0)
+        precision--;
+    if (precision < 0) {
+        snprintf(what, sizeof what, "--precision %s", o->precision);
+        return complain(what, "must be fastest, int8 or fp32");
+    }
     snprintf(what, sizeof what, "--model %s", o->model);
-    if (fold_model_open(&p->model, o->model, &note) != FOLD_OK)
+    if (fold_model_open_as(&p->model, o->model, (enum fold_precision)precision, &note) != FOLD_OK)
         return complain(what, note.text);
     snprintf(what, sizeof what, "--lm %s", o->lm);
     if (*o->lm && fold_lm_open(&p->lm, o->lm, &note) != FOLD_OK)
@@ -129,11 +138,12 @@ static int start(struct parts *p, const struct options *o)
     if (router_start(p->router) != 0)
         return complain("no thread for the router", "");
     log_info("foldscribed",
-             "version=%s model=%s sha256=%.12s parameters=%.1fM depths=1..%u lm=%s blas=%s "
+             "version=%s model=%s sha256=%.12s parameters=%.1fM depths=1..%u precision=%s "
+             "kernels=%s blas=%s lm=%s "
              "listen=%s port=%u",
              FOLDSCRIBE_VERSION, info->name, info->sha256, (double)info->parameters / 1e6,
-             info->unfolds, p->lm ? "yes" : "no", fold_cpu_kernel(), o->listen,
-             router_port(p->router));
+             info->unfolds, info->precision == FOLD_INT8 ? "int8" : "fp32", fold_cpu_level(),
+             fold_cpu_kernel(), p->lm ? "yes" : "no", o->listen, router_port(p->router));
     return 0;
 }
 
