@@ -124,6 +124,10 @@ static void pack_keys(const struct scratch *s, struct quant_weights tile, const 
         scale[t] = largest / 127;
         sums[t] = vec_sum(sum);
     }
+    for (size_t t = n; t < quant_padded(n); t++) {
+        scale[t] = 0;
+        sums[t] = 0;
+    }
 }
 
 /* QUANT_PANEL floats of row: the row itself where so many can be read, else a copy of count. */

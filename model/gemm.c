@@ -32,12 +32,14 @@
 #endif
 #define BLOCK 96
 
+#ifdef __AVX2__
 static inline int32_t four_bytes(const uint8_t *from)
 {
     int32_t v;
     memcpy(&v, from, 4);
     return v;
 }
+#endif
 
 /* sum[i] += dot product of four, for the bytes of every row. Weights w: COLUMNS * 4 bytes. */
 #if defined(__AVX512VNNI__) || defined(__AVXVNNI__)
