@@ -1,6 +1,8 @@
 /* http_pages.c - see http_pages.h. */
 #include "http_pages.h"
 
+#include "captions_page.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +53,13 @@ static void model(struct http_request *r, const char *path)
         http_request_set_error(r, &err);
 }
 
+/* clients/captions */
+static void captions(struct http_request *r, const char *path)
+{
+    (void)path;
+    http_request_set(r, 200, "text/html; charset=utf-8", strdup(captions_page));
+}
+
 /* As Deepgram's own servers say how they are. */
 static void status(struct http_request *r, const char *path)
 {
@@ -89,10 +98,15 @@ static const struct {
     enum metrics_route route;
     void (*get)(struct http_request *r, const char *path);
 } pages[] = {
-    {"/healthz", METRICS_OPS, health},       {"/health", METRICS_OPS, health},
-    {"/readyz", METRICS_OPS, readiness},     {"/metrics", METRICS_OPS, metrics},
-    {"/v1/status", METRICS_OPS, status},     {"/v1/status/engine", METRICS_OPS, engine_status},
-    {"/v1/capacity", METRICS_OPS, capacity}, {"/v1/models", METRICS_MODELS, models},
+    {"/", METRICS_OPS, captions},
+    {"/healthz", METRICS_OPS, health},
+    {"/health", METRICS_OPS, health},
+    {"/readyz", METRICS_OPS, readiness},
+    {"/metrics", METRICS_OPS, metrics},
+    {"/v1/status", METRICS_OPS, status},
+    {"/v1/status/engine", METRICS_OPS, engine_status},
+    {"/v1/capacity", METRICS_OPS, capacity},
+    {"/v1/models", METRICS_MODELS, models},
     {"/v1/models/", METRICS_MODELS, model},
 };
 #define PAGES (sizeof pages / sizeof *pages)
@@ -101,7 +115,7 @@ static size_t find_page(const char *path)
 {
     for (size_t i = 0; i < PAGES; i++) {
         const size_t length = strlen(pages[i].path);
-        const bool below = pages[i].path[length - 1] == '/';
+        const bool below = length > 1 && pages[i].path[length - 1] == '/';
         if (below ? strncmp(path, pages[i].path, length) == 0 : strcmp(path, pages[i].path) == 0)
             return i;
     }

@@ -21,24 +21,13 @@
 #include "realtime_say.h"
 #include "secrets.h"
 #include "session.h"
+#include "turns.h"
 #include "words.h"
 
 #define MARKS           12 /* commits and clears that wait; the engine takes a few more */
-#define RECENT          32 /* items that can be retrieved */
 #define BOOST           4.0f
 #define PAUSE_OFF_MS    60000
 #define LEAST_COMMIT_MS 100
-
-struct turn {
-    struct turn *next;
-    char id[REALTIME_ID];
-    bool is_committed;
-    int64_t start_samples, end_samples; /* of the session */
-    double seconds;                     /* committed by the client: of sound; else 0 */
-    char *text;                         /* so far; NULL: none */
-    struct update_word *words;          /* [words_count], texts owned: for logprobs */
-    size_t words_count;
-};
 
 enum mark { MARK_COMMIT, MARK_CLEAR };
 
@@ -52,32 +41,13 @@ struct realtime_session {
     double pending_s; /* of sound since the last commit or clear */
 
     pthread_mutex_t lock;
-    struct turn *first, **last;  /* {lock} */
-    struct turn *speaking;       /* {lock} of first..last: a voice began it */
+    struct turns turns;          /* {lock} */
     uint8_t marks[MARKS];        /* {lock} [marks_count] enum mark */
     size_t marks_count;          /* {lock} */
     int64_t base_samples;        /* {lock} of the engine's stream, in the session */
     bool has_ended;              /* {lock} the stream that was told to finish */
     char last_item[REALTIME_ID]; /* {lock} */
-    struct {
-        char id[REALTIME_ID];
-        char *text;
-    } recent[RECENT]; /* {lock} */
-    size_t recent_at; /* {lock} */
 };
-
-/* A name like OpenAI's: a prefix and 24 digits. */
-static void make_name(char to[REALTIME_ID], const char *prefix)
-{
-    char id[ID_BYTES];
-    size_t n = strlen(prefix);
-    id_make(id);
-    memcpy(to, prefix, n);
-    for (const char *c = id; *c && n < strlen(prefix) + 24; c++)
-        if (*c != '-')
-            to[n++] = *c;
-    to[n] = '\0';
-}
 
 struct named {
     char event_id[REALTIME_ID];
@@ -87,7 +57,7 @@ struct named {
 /* For one event; item may be NULL. */
 static const struct realtime_name *name_event(struct named *named, const char *item)
 {
-    make_name(named->event_id, "event_");
+    turns_name(named->event_id, "event_");
     named->name = (struct realtime_name){.event_id = named->event_id, .item_id = item};
     return &named->name;
 }
@@ -109,46 +79,12 @@ static void complain(struct realtime_session *s, const char *event_id, const cha
 
 /* ---- turns: {s->lock} ------------------------------------------------------------------------ */
 
-static struct turn *add_turn(struct realtime_session *s)
+/* A turn, or the end of the session. */
+static struct turn *must(struct realtime_session *s, struct turn *t)
 {
-    struct turn *t = calloc(1, sizeof *t);
-    if (!t) {
+    if (!t)
         session_end(&s->session, 1011, "out of memory");
-        return NULL;
-    }
-    make_name(t->id, "item_");
-    *s->last = t;
-    s->last = &t->next;
     return t;
-}
-
-static void free_turn(struct turn *t)
-{
-    for (size_t i = 0; i < t->words_count; i++)
-        free((void *)(uintptr_t)t->words[i].text);
-    free(t->words);
-    free(t->text);
-    free(t);
-}
-
-static void drop_first(struct realtime_session *s)
-{
-    struct turn *t = s->first;
-    s->first = t->next;
-    if (!s->first)
-        s->last = &s->first;
-    if (s->speaking == t)
-        s->speaking = NULL;
-    free_turn(t);
-}
-
-/* The last turn, when it is not committed; else a new one. */
-static struct turn *open_turn(struct realtime_session *s)
-{
-    struct turn *t = s->first;
-    while (t && t->next)
-        t = t->next;
-    return t && !t->is_committed ? t : add_turn(s);
 }
 
 static void commit_turn(struct realtime_session *s, struct turn *t)
@@ -159,75 +95,40 @@ static void commit_turn(struct realtime_session *s, struct turn *t)
     t->is_committed = true;
     session_send(&s->session, realtime_say_committed(name));
     if (s->config.beta) {
-        make_name(named.event_id, "event_");
+        turns_name(named.event_id, "event_");
         session_send(&s->session, realtime_say_item("conversation.item.created", NULL, name));
     } else {
-        make_name(named.event_id, "event_");
+        turns_name(named.event_id, "event_");
         session_send(&s->session, realtime_say_item("conversation.item.added", NULL, name));
-        make_name(named.event_id, "event_");
+        turns_name(named.event_id, "event_");
         session_send(&s->session, realtime_say_item("conversation.item.done", NULL, name));
     }
     memcpy(s->last_item, t->id, sizeof s->last_item);
 }
 
-static void remember(struct realtime_session *s, struct turn *t)
-{
-    char **text = &s->recent[s->recent_at].text;
-    memcpy(s->recent[s->recent_at].id, t->id, sizeof t->id);
-    free(*text);
-    *text = t->text;
-    t->text = NULL;
-    s->recent_at = (s->recent_at + 1) % RECENT;
-}
-
 /* The first turn has all its text. */
 static void complete_first(struct realtime_session *s, const struct update_depth *depth)
 {
-    struct turn *t = s->first;
+    const struct turn *t = s->turns.first;
     struct named named;
     const double seconds =
         t->seconds > 0 ? t->seconds : (double)(t->end_samples - t->start_samples) / UPDATE_RATE_HZ;
     session_send(&s->session, realtime_say_completed(t->text ? t->text : "", seconds, depth,
                                                      s->config.logprobs ? t->words : NULL,
                                                      t->words_count, name_event(&named, t->id)));
-    remember(s, t);
-    drop_first(s);
-}
-
-static void keep_words(struct turn *t, const struct update_span *span)
-{
-    struct update_word *words =
-        realloc(t->words, (t->words_count + span->words_count + 1) * sizeof *words);
-    if (!words)
-        return;
-    t->words = words;
-    for (size_t i = 0; i < span->words_count; i++) {
-        char *text = strdup(span->words[i].text);
-        if (!text)
-            return;
-        words[t->words_count] = span->words[i];
-        words[t->words_count++].text = text;
-    }
+    turns_retire_first(&s->turns);
 }
 
 /* Adds a final's words and tells them. */
 static void add_text(struct realtime_session *s, struct turn *t, const struct update_span *span)
 {
     struct named named;
-    char *words = words_join(span->words, span->words_count), *delta = NULL, *text = NULL;
-    if (words && *words && asprintf(&delta, "%s%s", t->text ? " " : "", words) < 0)
-        delta = NULL;
-    if (delta && asprintf(&text, "%s%s", t->text ? t->text : "", delta) < 0)
-        text = NULL;
-    if (text) {
+    char *delta = turns_say(t, span);
+    if (delta)
         session_send(&s->session, realtime_say_delta(delta, name_event(&named, t->id)));
-        free(t->text);
-        t->text = text;
-    }
     if (s->config.logprobs)
-        keep_words(t, span);
+        turns_keep(t, span);
     free(delta);
-    free(words);
 }
 
 /* ---- from the engine: worker threads -------------------------------------------------------- */
@@ -253,9 +154,9 @@ static void hear_final(struct realtime_session *s, const struct update *update)
             pop_mark(s);
         return;
     }
-    struct turn *t = s->first;
+    struct turn *t = s->turns.first;
     if (!t && (answers_mark || span->words_count))
-        t = add_turn(s);
+        t = must(s, turns_add(&s->turns));
     if (!t)
         return;
     if (!t->end_samples)
@@ -274,7 +175,7 @@ static void hear_final(struct realtime_session *s, const struct update *update)
 static void hear_partial(struct realtime_session *s, const struct update_span *span)
 {
     struct named named;
-    struct turn *t = is_muted(s) ? NULL : open_turn(s);
+    const struct turn *t = is_muted(s) ? NULL : must(s, turns_open(&s->turns));
     char *text = t ? words_join(span->words, span->words_count) : NULL;
     if (text)
         session_send(&s->session,
@@ -301,13 +202,13 @@ static void on_voice(void *user, bool begins, int64_t at_samples)
     pthread_mutex_lock(&s->lock);
     const int64_t at = s->base_samples + at_samples;
     const int64_t at_ms = at / (UPDATE_RATE_HZ / 1000);
-    if (begins && !is_muted(s) && (s->speaking = open_turn(s))) {
-        s->speaking->start_samples = s->speaking->end_samples = at;
-        session_send(&s->session,
-                     realtime_say_speech_started(at_ms, name_event(&named, s->speaking->id)));
-    } else if (!begins && s->speaking) {
-        struct turn *t = s->speaking;
-        s->speaking = NULL;
+    struct turn *t = s->turns.speaking;
+    if (begins && !is_muted(s) && (t = must(s, turns_open(&s->turns)))) {
+        s->turns.speaking = t;
+        t->start_samples = t->end_samples = at;
+        session_send(&s->session, realtime_say_speech_started(at_ms, name_event(&named, t->id)));
+    } else if (!begins && t) {
+        s->turns.speaking = NULL;
         t->end_samples = at;
         session_send(&s->session, realtime_say_speech_stopped(at_ms, name_event(&named, t->id)));
         commit_turn(s, t);
@@ -433,7 +334,7 @@ static void commit(struct realtime_session *s, const struct realtime_event *even
     }
     pthread_mutex_lock(&s->lock);
     const bool fits = s->marks_count < MARKS;
-    struct turn *t = fits && !s->live_vad ? open_turn(s) : NULL;
+    struct turn *t = fits && !s->live_vad ? must(s, turns_open(&s->turns)) : NULL;
     if (t) {
         t->seconds = seconds;
         commit_turn(s, t);
@@ -453,17 +354,7 @@ static void clear(struct realtime_session *s, const struct realtime_event *event
     struct named named;
     if (s->pending_s > 0 && has_live(s)) {
         pthread_mutex_lock(&s->lock);
-        /* The turn in hand goes: it is the last, and not committed. */
-        struct turn **at = &s->first;
-        while (*at && (*at)->is_committed)
-            at = &(*at)->next;
-        if (*at) {
-            if (s->speaking == *at)
-                s->speaking = NULL;
-            free_turn(*at);
-            *at = NULL;
-            s->last = at;
-        }
+        turns_drop_open(&s->turns);
         pthread_mutex_unlock(&s->lock);
         if (!mark(s, MARK_CLEAR)) {
             complain(s, event->event_id, "rate_limit_exceeded", "too many marks wait");
@@ -478,23 +369,17 @@ static void item(struct realtime_session *s, const struct realtime_event *event)
 {
     struct named named;
     const struct realtime_name *name = name_event(&named, event->item_id);
-    size_t i = 0;
     pthread_mutex_lock(&s->lock);
-    while (i < RECENT && strcmp(s->recent[i].id, event->item_id) != 0)
-        i++;
-    if (i == RECENT) {
-        pthread_mutex_unlock(&s->lock);
+    const char *transcript = turns_recall(&s->turns, event->item_id);
+    if (!transcript) {
         complain(s, event->event_id, "item_not_found",
                  "there is no such item any more, or not yet");
-        return;
-    }
-    if (event->kind == REALTIME_RETRIEVE) {
+    } else if (event->kind == REALTIME_RETRIEVE) {
         session_send(&s->session,
-                     realtime_say_item("conversation.item.retrieved",
-                                       s->recent[i].text ? s->recent[i].text : "", name));
+                     realtime_say_item("conversation.item.retrieved", transcript, name));
     } else {
         session_send(&s->session, realtime_say_deleted(name));
-        s->recent[i].id[0] = '\0';
+        turns_forget(&s->turns, event->item_id);
     }
     pthread_mutex_unlock(&s->lock);
 }
@@ -587,10 +472,7 @@ static void close_session(struct session *session)
     struct realtime_session *s = (struct realtime_session *)session;
     if (s->live)
         engine_live_close(s->live);
-    while (s->first)
-        drop_first(s);
-    for (size_t i = 0; i < RECENT; i++)
-        free(s->recent[i].text);
+    turns_finish(&s->turns);
     realtime_config_finish(&s->config);
     pthread_mutex_destroy(&s->lock);
     session_finish(session);
@@ -665,8 +547,8 @@ struct session *session_realtime_open(const struct session_host *host, const str
     }
     session_init(&s->session, &kind, host, id);
     realtime_config_init(&s->config);
-    s->last = &s->first;
-    make_name(s->name, "sess_");
+    turns_init(&s->turns);
+    turns_name(s->name, "sess_");
     if (judge(s, head, query, &err) != 0) {
         *ret_refusal =
             (struct session_refusal){.status = err.status, .body = openai_error_body(&err)};

@@ -1,0 +1,62 @@
+#include <string.h>
+#include <time.h>
+
+#include "secrets.h"
+#include "test.h"
+
+static void a_secret_is_found_with_its_settings_while_it_lives(void **state)
+{
+    struct realtime_config config, found;
+    char value[SECRETS_VALUE], other[SECRETS_VALUE];
+    int64_t expires_at_s;
+
+    realtime_config_init(&config);
+    strcpy(config.model, "mine");
+    config.keywords[config.keywords_count++] = strdup("word");
+    assert_int_equal(secrets_issue(&config, 60, value, &expires_at_s), 0);
+    assert_in_range(expires_at_s, time(NULL) + 50, time(NULL) + 61);
+    assert_true(secrets_is_one(value));
+    assert_int_equal(secrets_issue(&config, 60, other, &expires_at_s), 0);
+    assert_string_not_equal(value, other);
+    realtime_config_finish(&config);
+    assert_true(secrets_find(value, &found));
+    assert_string_equal(found.model, "mine");
+    assert_string_equal(found.keywords[0], "word");
+    realtime_config_finish(&found);
+    assert_false(secrets_find("ek_nonsense", &found));
+    assert_false(secrets_is_one("sk-anything"));
+}
+
+static void an_expired_secret_is_nobody(void **state)
+{
+    struct realtime_config config, found;
+    char value[SECRETS_VALUE];
+    int64_t expires_at_s;
+
+    realtime_config_init(&config);
+    assert_int_equal(secrets_issue(&config, 0, value, &expires_at_s), 0);
+    assert_false(secrets_find(value, &found));
+}
+
+static void there_may_be_only_so_many(void **state)
+{
+    struct realtime_config config;
+    char value[SECRETS_VALUE];
+    int64_t expires_at_s;
+    int issued = 0;
+
+    realtime_config_init(&config);
+    while (issued < 2000 && secrets_issue(&config, 60, value, &expires_at_s) == 0)
+        issued++;
+    assert_in_range(issued, 900, 1000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_secret_is_found_with_its_settings_while_it_lives),
+        cmocka_unit_test(an_expired_secret_is_nobody),
+        cmocka_unit_test(there_may_be_only_so_many),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
