@@ -132,6 +132,12 @@ int deepgram_query(struct deepgram_config *config, const char *key, const char *
         return whole(&config->channels, key, value, 1, DEEPGRAM_CHANNELS, err);
     if (strcmp(key, "interim_results") == 0)
         return truth(&config->interim_results, key, value, err);
+    if (strcmp(key, "latency_ms") == 0)
+        return whole(&config->latency_ms, key, value, 1, 3600000, err);
+    if (strcmp(key, "tier") == 0) {
+        snprintf(config->tier, sizeof config->tier, "%s", value);
+        return 0;
+    }
     if (strcmp(key, "depth") == 0) {
         const bool fits = strlen(value) < sizeof config->depth_text;
         strcpy(config->depth_text, fits ? value : "(long)");

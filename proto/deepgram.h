@@ -36,6 +36,8 @@ struct deepgram_config {
     bool has_depth;
     char depth_text[16];               /* as sent, compared with the model's depths by check */
     uint32_t depth;                    /* asked, known after check; 0: not */
+    uint32_t latency_ms;               /* budget asked; 0: not */
+    char tier[64];                     /* asked; empty: not */
     char *keyterms[DEEPGRAM_KEYTERMS]; /* owned */
     float boosts[DEEPGRAM_KEYTERMS];
     size_t keyterms_count;

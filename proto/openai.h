@@ -31,6 +31,8 @@ struct openai_request {
     bool has_depth;
     char depth_text[16];         /* the form field, compared with the model's depths by check */
     uint32_t depth;              /* asked for, known after check; 0: not */
+    uint32_t latency_ms;         /* budget asked for; 0: not */
+    char tier[64];               /* asked for; empty: not */
     char *boosts[OPENAI_BOOSTS]; /* hotwords, keywords and words of the prompt, owned */
     float weights[OPENAI_BOOSTS];
     size_t boosts_count;
@@ -58,7 +60,7 @@ int openai_request_check(struct openai_request *request, const struct openai_cat
 /* The body of a 200 answer, to be freed, and its content type (static). NULL when out of memory. */
 char *openai_response(const struct openai_request *request,
                       const struct update_transcript *transcript, const char **ret_type);
-/* Value of the x-depth header: "used=3 asked=- reason=default". */
+/* Value of the x-depth header: "used=3 asked=- reason=tier". */
 void openai_depth_header(const struct update_depth *depth, char *ret_text, size_t room);
 
 /* To be freed; NULL when out of memory. err as openai_fail made it. */

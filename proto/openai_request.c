@@ -159,6 +159,18 @@ static int set_format(struct openai_request *request, const char *text, struct o
         "response_format '%.40s' is not supported: use json, text, verbose_json, srt or vtt", text);
 }
 
+static int set_latency(struct openai_request *request, const char *text, struct openai_error *err)
+{
+    char *end;
+    errno = 0;
+    const unsigned long ms = strtoul(text, &end, 10);
+    if (!isdigit((unsigned char)*text) || *end || errno || ms < 1 || ms > 3600000)
+        return openai_fail(err, 400, INVALID, "invalid_value", "latency_ms",
+                           "latency_ms must be a whole number of ms from 1 to 3600000");
+    request->latency_ms = (uint32_t)ms;
+    return 0;
+}
+
 static int set_field(struct openai_request *request, const char *name, const char *text,
                      struct openai_error *err)
 {
@@ -172,6 +184,12 @@ static int set_field(struct openai_request *request, const char *name, const cha
     }
     if (strcmp(name, "response_format") == 0)
         return set_format(request, text, err);
+    if (strcmp(name, "latency_ms") == 0)
+        return set_latency(request, text, err);
+    if (strcmp(name, "tier") == 0) {
+        snprintf(request->tier, sizeof request->tier, "%s", text);
+        return 0;
+    }
     if (strcmp(name, "depth") == 0) {
         const bool fits = strlen(text) < sizeof request->depth_text;
         strcpy(request->depth_text, fits ? text : "(long)");

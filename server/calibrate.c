@@ -186,7 +186,9 @@ bool calibrate_path(char *ret_path, size_t room, const struct fold_info *info,
     if (lm)
         snprintf(words, sizeof words, "%u %llu", fold_lm_info(lm).words,
                  (unsigned long long)fold_lm_info(lm).ngrams);
-    const uint64_t h = hash(hash(hash(14695981039346656037u, cpu), fold_cpu_kernel()), words);
+    uint64_t h = hash(hash(14695981039346656037u, cpu), words);
+    h = hash(hash(h, fold_cpu_kernel()), fold_cpu_level());
+    h = hash(h, info->precision == FOLD_INT8 ? "int8" : "fp32");
     if (cache && *cache == '/')
         length = snprintf(ret_path, room, "%s/foldscribe/cost-%.16s-%016llx.json", cache,
                           info->sha256, (unsigned long long)h);

@@ -15,8 +15,8 @@
 int calibrate_measure(struct cost *ret_cost, const struct fold_model *model,
                       const struct fold_lm *lm, double limit_ms);
 
-/* Where the table of this CPU, these kernels, this seed and this language model is kept: in
- * foldscribe/ of the user's cache folder. False when there is no such folder. */
+/* Where the table of this CPU, these kernels, this seed in its precision and this language model is
+ * kept: in foldscribe/ of the user's cache folder. False when there is no such folder. */
 bool calibrate_path(char *ret_path, size_t room, const struct fold_info *info,
                     const struct fold_lm *lm);
 /* False when there is none, or it is not one of ours: whatever it holds, no harm is done. */

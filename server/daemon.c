@@ -17,6 +17,7 @@
 #include "calibrate.h"
 #include "engine.h"
 #include "http.h"
+#include "keys.h"
 #include "log.h"
 #include "router.h"
 #include "version.h"
@@ -28,6 +29,8 @@ struct parts {
     struct fold_model *model;
     struct fold_lm *lm;
     struct cost cost;
+    bool cost_known; /* from the cache */
+    struct keys *keys;
     struct engine *engine;
     struct http *http;
     struct ws *ws;
@@ -75,6 +78,22 @@ static int load(struct parts *p, const struct options *o)
     return 0;
 }
 
+/* Nobody but this machine can reach the address. */
+static bool is_loopback(const char *listen)
+{
+    return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "[::1]:", 6) == 0;
+}
+
+static int read_keys(struct parts *p, const struct options *o)
+{
+    char problem[300], what[OPTIONS_TEXT + 32];
+    snprintf(what, sizeof what, "--keys %s", o->keys);
+    if (keys_open(&p->keys, o->keys, fold_model_info(p->model)->unfolds, problem, sizeof problem) !=
+        0)
+        return complain(what, problem);
+    return 0;
+}
+
 /* What spans cost here: from the cache, or measured now. */
 static int calibrate(struct parts *p)
 {
@@ -86,9 +105,7 @@ static int calibrate(struct parts *p)
         return complain("costs cannot be measured", "out of memory");
     if (!known && kept && !calibrate_save(&p->cost, path))
         log_warning("costs cannot be kept", "path=%s", path);
-    log_info("costs", "from=%s x1_ms_per_s=%.1f x%u_ms_per_s=%.1f", known ? "cache" : "measured",
-             cost_ms(&p->cost, 1, 10000) / 10, info->unfolds,
-             cost_ms(&p->cost, info->unfolds, 10000) / 10);
+    p->cost_known = known;
     return 0;
 }
 
@@ -106,11 +123,12 @@ static int start(struct parts *p, const struct options *o)
                                           .cost = &p->cost};
     if (engine.adaptive && strcmp(o->depth_policy, "adaptive") != 0)
         return complain("--depth-policy must be adaptive or fixed, not", o->depth_policy);
-    if (calibrate(p) != 0)
+    if (read_keys(p, o) != 0 || calibrate(p) != 0)
         return -1;
     if (engine_open(&p->engine, &engine) != 0)
         return complain("the engine cannot start", "out of memory or threads");
     const struct http_options http = {.engine = p->engine,
+                                      .keys = p->keys,
                                       .info = info,
                                       .catalog = {info->name, info->unfolds, (int64_t)time(NULL)},
                                       .spool = o->spool,
@@ -120,6 +138,7 @@ static int start(struct parts *p, const struct options *o)
     if (http_open(&p->http, &http) != 0)
         return complain("libmicrohttpd cannot start", "");
     const struct ws_options ws = {.engine = p->engine,
+                                  .keys = p->keys,
                                   .info = info,
                                   .idle_ms = o->idle_s * 1000,
                                   .quiet_ms = o->quiet_s * 1000,
@@ -135,6 +154,12 @@ static int start(struct parts *p, const struct options *o)
     char problem[400];
     if (router_open(&p->router, &router, problem, sizeof problem) != 0)
         return complain(problem, "");
+    if (!keys_are_required(p->keys) && !o->open && !is_loopback(o->listen)) {
+        snprintf(problem, sizeof problem, "--listen %.200s", o->listen);
+        return complain(problem,
+                        "other machines can reach this and nobody would need a key: name a file "
+                        "with --keys, or serve everybody with --open 1");
+    }
     if (router_start(p->router) != 0)
         return complain("no thread for the router", "");
     log_info("foldscribed",
@@ -144,6 +169,10 @@ static int start(struct parts *p, const struct options *o)
              FOLDSCRIBE_VERSION, info->name, info->sha256, (double)info->parameters / 1e6,
              info->unfolds, info->precision == FOLD_INT8 ? "int8" : "fp32", fold_cpu_level(),
              fold_cpu_kernel(), p->lm ? "yes" : "no", o->listen, router_port(p->router));
+    log_info("costs", "from=%s x1_ms_per_s=%.1f x%u_ms_per_s=%.1f keys=%s",
+             p->cost_known ? "cache" : "measured", cost_ms(&p->cost, 1, 10000) / 10, info->unfolds,
+             cost_ms(&p->cost, info->unfolds, 10000) / 10,
+             keys_are_required(p->keys) ? "required" : "none");
     return 0;
 }
 
@@ -158,9 +187,11 @@ static void wait_up_to(unsigned ms, const sigset_t *signals, bool (*over)(struct
                        struct parts *p)
 {
     const struct timespec step = {0, 20000000};
-    for (unsigned waited = 0; waited < ms && !(over && over(p)); waited += 20)
-        if (sigtimedwait(signals, NULL, &step) > 0)
+    for (unsigned waited = 0; waited < ms && !(over && over(p)); waited += 20) {
+        const int got = sigtimedwait(signals, NULL, &step);
+        if (got > 0 && got != SIGHUP)
             return;
+    }
 }
 
 static bool is_idle(struct parts *p)
@@ -191,6 +222,7 @@ static void take_down(struct parts *p)
     if (p->engine)
         engine_close(p->engine);
     http_close(p->http);
+    keys_close(p->keys);
     fold_lm_close(p->lm);
     fold_model_close(p->model);
 }
@@ -202,6 +234,7 @@ int daemon_run(const struct options *options)
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     struct rlimit files;
@@ -212,7 +245,8 @@ int daemon_run(const struct options *options)
     int code = 1;
     if (load(&p, options) == 0 && start(&p, options) == 0) {
         int got;
-        sigwait(&signals, &got);
+        while (sigwait(&signals, &got) == 0 && got == SIGHUP)
+            keys_reload(p.keys);
         drain(&p, options, &signals);
         code = 0;
     }

@@ -30,6 +30,18 @@ static void gone(void *context, void *user)
     r->service->cancel(r);
 }
 
+/* Who may not come in is told so when the body has been read and dropped: a client that still sends
+ * would see a reset and no answer. */
+static void nothing(struct http_request *r)
+{
+    (void)r;
+}
+static const struct http_service denied = {.feed = http_pages_feed,
+                                           .end = http_request_answer,
+                                           .resumed = http_request_answer,
+                                           .cancel = nothing,
+                                           .finish = nothing};
+
 static enum MHD_Result begin(struct http_request *r, const char *path, const char *method)
 {
     if (strcmp(method, "POST") != 0)
@@ -39,7 +51,10 @@ static enum MHD_Result begin(struct http_request *r, const char *path, const cha
             r->service = services[i];
             r->route = services[i]->route;
             atomic_fetch_add(&r->http->busy, 1);
-            return r->service->begin(r);
+            if (http_request_admit(r))
+                return r->service->begin(r);
+            r->service = &denied;
+            return MHD_YES;
         }
     return MHD_YES;
 }

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "engine.h"
+#include "keys.h"
 #include "openai.h"
 
 struct http;
@@ -12,6 +13,7 @@ struct http;
 struct http_options {
     struct engine *engine;
     const struct fold_info *info;
+    struct keys *keys;
     struct openai_catalog catalog;
     const char *spool;
     uint64_t max_upload_bytes;

@@ -22,6 +22,7 @@ struct work {
     struct deepgram_error err; /* the first one; status 0: none */
     int fd;                    /* spool file; -1 */
     EVP_MD_CTX *digest;
+    struct engine_wish wish;
     char sha256[65], created[32];
 
     pthread_mutex_t lock;
@@ -80,7 +81,7 @@ static enum engine_end start_channel(struct http_request *r, struct channel *cha
     struct engine_batch *job;
     for (size_t i = 0; i < c->keyterms_count; i++)
         hotwords[i] = (struct fold_hotword){c->keyterms[i], c->boosts[i]};
-    const struct engine_batch_options options = {.wish.depth = c->depth,
+    const struct engine_batch_options options = {.wish = w->wish,
                                                  .channel = number,
                                                  .hotwords = hotwords,
                                                  .hotwords_count = c->keyterms_count,
@@ -266,6 +267,8 @@ static enum MHD_Result end(struct http_request *r)
         set_refusal(r);
         return http_request_answer(r);
     }
+    if (!http_request_wish(r, w->config.depth, w->config.latency_ms, w->config.tier, &w->wish))
+        return http_request_answer(r);
     end_digest(w);
     w->channels[0] = (struct channel){r, 0};
     w->open = 1;

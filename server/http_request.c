@@ -1,8 +1,12 @@
 /* http_request.c - see http_request.h. */
 #include "http_request.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "deepgram.h"
+#include "queue.h"
 
 #define PATIENCE_MS      20000 /* a body this old must have come at the rate below */
 #define LEAST_BYTES_A_S  500
@@ -69,8 +73,63 @@ void http_request_add_common(struct MHD_Response *response, const struct http_re
         MHD_add_response_header(response, "dg-request-id", r->id);
     if (r->dg_error[0])
         MHD_add_response_header(response, "dg-error", r->dg_error);
-    if (r->status == 429 || r->status == 503)
-        MHD_add_response_header(response, "Retry-After", "1");
+    if (r->status == 429 || r->status == 503) {
+        char seconds[16];
+        snprintf(seconds, sizeof seconds, "%u", r->status == 503 ? 1 : r->retry_s);
+        if (r->status == 503 || r->retry_s)
+            MHD_add_response_header(response, "Retry-After", seconds);
+    }
+}
+
+static void set_denied(struct http_request *r, const struct keys_refusal *denied)
+{
+    struct openai_error err;
+    if (r->route == METRICS_LISTEN) {
+        struct deepgram_error said = {.status = denied->status};
+        snprintf(said.message, sizeof said.message, "%s", denied->message);
+        snprintf(r->dg_error, sizeof r->dg_error, "%s", denied->message);
+        http_request_set(r, said.status, "application/json", deepgram_error_body(&said, r->id));
+    } else {
+        openai_fail(&err, denied->status,
+                    denied->status == 429 ? "rate_limit_error" : "invalid_request_error",
+                    denied->status == 401   ? "invalid_api_key"
+                    : denied->status == 429 ? "rate_limit_exceeded"
+                                            : "invalid_value",
+                    denied->status == 400 ? "tier" : NULL, "%s", denied->message);
+        http_request_set_error(r, &err);
+    }
+    r->retry_s = denied->retry_s;
+}
+
+bool http_request_admit(struct http_request *r)
+{
+    const char *sent = http_request_header(r, "Authorization");
+    struct keys_refusal denied;
+    char key[256] = "";
+    if (sent) {
+        const char *space = strchr(sent, ' ');
+        snprintf(key, sizeof key, "%s", space ? space + strspn(space, " ") : sent);
+    }
+    if (keys_admit(r->http->options.keys, key, NULL, false, queue_now_ms(), &r->grant, &denied))
+        return true;
+    set_denied(r, &denied);
+    return false;
+}
+
+bool http_request_wish(struct http_request *r, uint32_t depth, uint32_t latency_ms,
+                       const char *tier, struct engine_wish *ret_wish)
+{
+    struct keys_refusal denied;
+    if (!keys_exchange(r->http->options.keys, &r->grant, tier, &denied)) {
+        set_denied(r, &denied);
+        return false;
+    }
+    *ret_wish = (struct engine_wish){.depth = depth,
+                                     .tier = &r->grant.tier,
+                                     .key = r->grant.key,
+                                     .latency_ms = latency_ms,
+                                     .ret_retry_s = &r->retry_s};
+    return true;
 }
 
 enum MHD_Result http_request_answer(struct http_request *r)

@@ -63,7 +63,9 @@ struct http_request {
     char *body;
     const char *type;
     char depth[96];
-    char dg_error[256]; /* header of Deepgram's refusals; empty: none */
+    uint32_t retry_s;        /* header of a 429 or 503; 0: not known */
+    struct keys_grant grant; /* of who asks */
+    char dg_error[256];      /* header of Deepgram's refusals; empty: none */
 };
 
 struct http_request *http_request_open(struct http *http, struct MHD_Connection *connection);
@@ -75,6 +77,11 @@ const char *http_request_header(const struct http_request *r, const char *name);
 /* body: from malloc, taken; NULL is an allocation that failed. type: static. */
 void http_request_set(struct http_request *r, int status, const char *type, char *body);
 void http_request_set_error(struct http_request *r, const struct openai_error *err);
+/* Is the key good, and has it requests left? Else sets the answer in the path's own dialect. */
+bool http_request_admit(struct http_request *r);
+/* For the engine: what the caller may have of what it asks for. False with an answer set. */
+bool http_request_wish(struct http_request *r, uint32_t depth, uint32_t latency_ms,
+                       const char *tier, struct engine_wish *ret_wish);
 /* Sends what was set. */
 enum MHD_Result http_request_answer(struct http_request *r);
 /* Headers that every answer has. */

@@ -143,10 +143,13 @@ static enum MHD_Result start(struct http_request *r)
         http_request_set_error(r, &u->error);
         return http_request_answer(r);
     }
+    struct engine_wish wish;
+    if (!http_request_wish(r, asked->depth, asked->latency_ms, asked->tier, &wish))
+        return http_request_answer(r);
     struct fold_hotword hotwords[OPENAI_BOOSTS];
     for (size_t i = 0; i < asked->boosts_count; i++)
         hotwords[i] = (struct fold_hotword){asked->boosts[i], asked->weights[i]};
-    const struct engine_batch_options options = {.wish.depth = asked->depth,
+    const struct engine_batch_options options = {.wish = wish,
                                                  .endpointing_ms = asked->pause_ms,
                                                  .hotwords = hotwords,
                                                  .hotwords_count = asked->boosts_count,

@@ -14,6 +14,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
     char value[SECRETS_VALUE];
     int64_t expires_at_s; /* 0: free */
+    uint64_t owner;
     struct realtime_config config;
 } secrets[MOST]; /* {lock} */
 
@@ -27,7 +28,7 @@ static void expire(int64_t now_s)
         }
 }
 
-int secrets_issue(const struct realtime_config *config, uint32_t seconds,
+int secrets_issue(const struct realtime_config *config, uint64_t owner, uint32_t seconds,
                   char ret_value[SECRETS_VALUE], int64_t *ret_expires_at_s)
 {
     const int64_t now_s = (int64_t)time(NULL);
@@ -46,6 +47,7 @@ int secrets_issue(const struct realtime_config *config, uint32_t seconds,
             if (realtime_config_copy(&secrets[i].config, config) != 0)
                 break;
             strcpy(secrets[i].value, ret_value);
+            secrets[i].owner = owner;
             secrets[i].expires_at_s = *ret_expires_at_s = now_s + seconds;
             result = 0;
         }
@@ -66,6 +68,20 @@ bool secrets_find(const char *value, struct realtime_config *ret_config)
     for (size_t i = 0; i < MOST && !found; i++)
         found = secrets[i].expires_at_s && strcmp(secrets[i].value, value) == 0 &&
                 realtime_config_copy(ret_config, &secrets[i].config) == 0;
+    pthread_mutex_unlock(&lock);
+    return found;
+}
+
+bool secrets_owner(const char *value, uint64_t *ret_owner)
+{
+    bool found = false;
+    pthread_mutex_lock(&lock);
+    expire((int64_t)time(NULL));
+    for (size_t i = 0; i < MOST && !found; i++)
+        if (secrets[i].expires_at_s && strcmp(secrets[i].value, value) == 0) {
+            *ret_owner = secrets[i].owner;
+            found = true;
+        }
     pthread_mutex_unlock(&lock);
     return found;
 }

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "openai.h"
+#include "queue.h"
+#include "secrets.h"
 
 #define OUTBOX_BYTES (4u << 20)
 
@@ -20,8 +22,84 @@ void session_init(struct session *session, const struct session_kind *kind,
     outbox_init(&session->outbox, OUTBOX_BYTES);
 }
 
+/* The key in an Authorization header or in a list of subprotocols. */
+static const char *find_key(const struct head *head)
+{
+    static const char *const schemes[] = {"Bearer ", "Token "};
+    static const char realtime[] = "openai-insecure-api-key.";
+    const char *list = head->protocol, *at;
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+        if (strncasecmp(head->authorization, schemes[i], strlen(schemes[i])) == 0)
+            return head->authorization + strlen(schemes[i]);
+    if ((at = strstr(list, realtime)))
+        return at + strlen(realtime);
+    if (strncmp(list, "token,", 6) == 0 || strncmp(list, "bearer,", 7) == 0)
+        return strchr(list, ',') + 1;
+    return NULL;
+}
+
+static bool read_latency(uint32_t *ret_ms, const char *text, struct keys_refusal *refusal)
+{
+    char *end;
+    const long ms = strtol(text, &end, 10);
+    if (*text >= '0' && *text <= '9' && !*end && ms >= 1 && ms <= TIER_BUDGET_MS) {
+        *ret_ms = (uint32_t)ms;
+        return true;
+    }
+    *refusal = (struct keys_refusal){.status = 400};
+    snprintf(refusal->message, sizeof refusal->message,
+             "latency_ms=%.40s: must be a whole number of ms from 1 to %d", text, TIER_BUDGET_MS);
+    return false;
+}
+
+bool session_admit(struct session *session, const struct head *head, const char *query,
+                   struct keys_refusal *ret_refusal)
+{
+    char name[64], value[256], key[256] = "", tier[TIER_NAME_BYTES + 1] = "";
+    const char *sent = find_key(head);
+    while (head_query_next(&query, name, sizeof name, value, sizeof value)) {
+        if (strcmp(name, "latency_ms") == 0 &&
+            !read_latency(&session->latency_ms, value, ret_refusal))
+            return false;
+        if (strcmp(name, "tier") == 0)
+            snprintf(tier, sizeof tier, "%.*s", TIER_NAME_BYTES, value);
+        if (strcmp(name, "token") == 0 && !sent)
+            snprintf(key, sizeof key, "%s", value);
+    }
+    if (sent) {
+        sent += strspn(sent, " \t");
+        snprintf(key, sizeof key, "%.*s", (int)strcspn(sent, ", \t"), sent);
+    }
+    struct keys *keys = session->host->keys;
+    uint64_t owner;
+    session->is_admitted =
+        secrets_is_one(key) && secrets_owner(key, &owner)
+            ? keys_admit_owner(keys, owner, tier, queue_now_ms(), &session->grant, ret_refusal)
+            : keys_admit(keys, key, tier, true, queue_now_ms(), &session->grant, ret_refusal);
+    return session->is_admitted;
+}
+
+struct engine_wish session_wish(struct session *session, uint32_t depth)
+{
+    return (struct engine_wish){.depth = depth,
+                                .tier = &session->grant.tier,
+                                .key = session->grant.key,
+                                .latency_ms = session->latency_ms,
+                                .ret_retry_s = &session->retry_s};
+}
+
+void session_refusal_retry(struct session_refusal *refusal, uint32_t retry_s)
+{
+    const size_t used = strlen(refusal->extra);
+    if (retry_s)
+        snprintf(refusal->extra + used, sizeof refusal->extra - used, "Retry-After: %u\r\n",
+                 retry_s);
+}
+
 void session_finish(struct session *session)
 {
+    if (session->is_admitted)
+        keys_release(session->host->keys, &session->grant);
     outbox_finish(&session->outbox);
 }
 
@@ -72,14 +150,47 @@ void session_ready(struct session *session)
     session->host->wake(session->host->user);
 }
 
+struct place {
+    const char *path;
+    struct session *(*open)(const struct session_host *, const struct head *, const char *,
+                            const char *, struct session_refusal *);
+};
+
+void session_denied(struct openai_error *err, const struct keys_refusal *denied)
+{
+    openai_fail(err, denied->status,
+                denied->status == 429 ? "rate_limit_error" : "invalid_request_error",
+                denied->status == 401 ? "invalid_api_key" : NULL, NULL, "%s", denied->message);
+}
+
+/* No dialect of its own opinion: OpenAI's shape. */
+static void refuse(struct session_refusal *ret_refusal, const struct keys_refusal *denied)
+{
+    struct openai_error err;
+    session_denied(&err, denied);
+    *ret_refusal =
+        (struct session_refusal){.status = denied->status, .body = openai_error_body(&err)};
+    session_refusal_retry(ret_refusal, denied->retry_s);
+}
+
+/* Whatever an opener forgets: nobody comes in without having been admitted. */
+static struct session *open_admitted(const struct place *place, const struct session_host *host,
+                                     const struct head *head, const char *query, const char *id,
+                                     struct session_refusal *ret_refusal)
+{
+    struct keys_refusal denied;
+    struct session *session = place->open(host, head, query, id, ret_refusal);
+    if (!session || session->is_admitted || session_admit(session, head, query, &denied))
+        return session;
+    session->kind->close(session);
+    refuse(ret_refusal, &denied);
+    return NULL;
+}
+
 struct session *session_open(const struct session_host *host, const struct head *head,
                              const char *id, struct session_refusal *ret_refusal)
 {
-    static const struct {
-        const char *path;
-        struct session *(*open)(const struct session_host *, const struct head *, const char *,
-                                const char *, struct session_refusal *);
-    } places[] = {
+    static const struct place places[] = {
         {"/v1/listen", session_deepgram_open},
         {"/v1/realtime", session_realtime_open},
         {"/", session_vosk_open},
@@ -88,7 +199,7 @@ struct session *session_open(const struct session_host *host, const struct head 
     const size_t length = strcspn(head->target, "?");
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         if (strlen(places[i].path) == length && strncmp(head->target, places[i].path, length) == 0)
-            return places[i].open(host, head, head->target + length, id, ret_refusal);
+            return open_admitted(&places[i], host, head, head->target + length, id, ret_refusal);
     struct openai_error err;
     openai_fail(&err, 404, "invalid_request_error", "unknown_url", NULL,
                 "there is no live endpoint at %.*s: use /v1/listen (Deepgram), /v1/realtime "

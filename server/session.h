@@ -15,6 +15,7 @@
 #include "engine.h"
 #include "head.h"
 #include "id.h"
+#include "keys.h"
 #include "metrics.h"
 #include "outbox.h"
 
@@ -22,6 +23,7 @@
 struct session_host {
     struct engine *engine;
     const struct fold_info *info;
+    struct keys *keys;
     char model_id[ID_BYTES];  /* UUID-shaped, of the weights */
     uint32_t idle_ms;         /* Deepgram: without a message */
     uint32_t quiet_ms;        /* the other dialects */
@@ -37,6 +39,7 @@ struct session_refusal {
 };
 
 struct session;
+struct openai_error;
 
 struct session_kind {
     const char *name; /* static, for logs */
@@ -64,6 +67,10 @@ struct session {
     atomic_int_least64_t audio_samples;
     bool finished;    /* no more audio is taken; idleness is then ours */
     atomic_bool full; /* more audio waits than the engine wants: do not read on */
+    bool is_admitted; /* by session_admit, and then: */
+    struct keys_grant grant;
+    uint32_t latency_ms; /* asked for; 0: not */
+    uint32_t retry_s;    /* as the engine said with ENGINE_BUSY */
 };
 
 /* One opener a dialect: judges the upgrade request and opens what it asks for. NULL with a
@@ -88,6 +95,18 @@ struct session *session_open(const struct session_host *host, const struct head 
 void session_init(struct session *session, const struct session_kind *kind,
                   const struct session_host *host, const char *id);
 void session_finish(struct session *session);
+/* Is the caller's key good, and may it have what the query says of tier and latency_ms? After
+ * session_init. The key: Authorization (Bearer, Token), a subprotocol's second word, or the query's
+ * token. False with why not; an opener then refuses in its dialect's shape. session_finish gives
+ * back what was granted. */
+bool session_admit(struct session *session, const struct head *head, const char *query,
+                   struct keys_refusal *ret_refusal);
+/* A refusal in OpenAI's words. */
+void session_denied(struct openai_error *err, const struct keys_refusal *denied);
+/* For the engine: what the session may have. Points into the session. */
+struct engine_wish session_wish(struct session *session, uint32_t depth);
+/* Adds Retry-After where it is known. */
+void session_refusal_retry(struct session_refusal *refusal, uint32_t retry_s);
 /* json: from malloc, taken; NULL is an allocation that failed. Any thread. */
 void session_send(struct session *session, char *json);
 /* Closes behind what is waiting; reason is copied, 123 bytes at most. Any thread. */

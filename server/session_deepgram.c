@@ -200,7 +200,7 @@ static const struct session_kind kind = {.name = "deepgram",
 /* ---- opening -------------------------------------------------------------------------------- */
 
 static void refuse(struct session_refusal *ret_refusal, const struct deepgram_error *err,
-                   const char *id)
+                   const char *id, uint32_t retry_s)
 {
     /* The message repeats bytes of the query: none of them may end the header line. */
     char *extra = ret_refusal->extra;
@@ -210,6 +210,7 @@ static void refuse(struct session_refusal *ret_refusal, const struct deepgram_er
         if ((unsigned char)*c >= 32 && (unsigned char)*c < 127)
             extra[n++] = *c;
     snprintf(extra + n, room - n, "\r\n");
+    session_refusal_retry(ret_refusal, retry_s);
     ret_refusal->status = err->status;
     ret_refusal->body = deepgram_error_body(err, id);
 }
@@ -226,6 +227,18 @@ static int check_protocol(const char *protocol, struct deepgram_error *err)
     else
         return 0;
     return -1;
+}
+
+static bool admit(struct deepgram_session *d, const struct head *head, const char *query,
+                  struct deepgram_error *err)
+{
+    struct keys_refusal denied;
+    if (session_admit(&d->session, head, query, &denied))
+        return true;
+    err->status = denied.status;
+    snprintf(err->message, sizeof err->message, "%s", denied.message);
+    d->session.retry_s = denied.retry_s;
+    return false;
 }
 
 static int read_query(struct deepgram_session *d, const char *query, struct deepgram_error *err)
@@ -251,7 +264,7 @@ static int open_channels(struct deepgram_session *d, struct deepgram_error *err)
         .encoding = encodings[c->encoding],
         .rate_hz = c->rate_hz,
         .channels = c->channels,
-        .wish.depth = c->depth,
+        .wish = session_wish(&d->session, c->depth),
         .partials = c->interim_results,
         .endpointing_ms = c->endpointing_ms,
         .gap_ms = c->utterance_end_ms,
@@ -293,7 +306,7 @@ struct session *session_deepgram_open(const struct session_host *host, const str
     struct deepgram_error err = {503, "out of memory"};
     struct deepgram_session *d = calloc(1, sizeof *d);
     if (!d) {
-        refuse(ret_refusal, &err, id);
+        refuse(ret_refusal, &err, id, 0);
         return NULL;
     }
     session_init(&d->session, &kind, host, id);
@@ -302,10 +315,10 @@ struct session *session_deepgram_open(const struct session_host *host, const str
     const time_t now = time(NULL);
     struct tm utc;
     strftime(d->created, sizeof d->created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    if (check_protocol(head->protocol, &err) == 0 && read_query(d, query, &err) == 0 &&
-        open_channels(d, &err) == 0)
+    if (check_protocol(head->protocol, &err) == 0 && admit(d, head, query, &err) &&
+        read_query(d, query, &err) == 0 && open_channels(d, &err) == 0)
         return &d->session;
-    refuse(ret_refusal, &err, id);
+    refuse(ret_refusal, &err, id, d->session.retry_s);
     close_session(&d->session);
     return NULL;
 }

@@ -266,7 +266,7 @@ static bool open_live(struct realtime_session *s)
     const struct engine_live_options options = {.encoding = encodings[c->audio],
                                                 .rate_hz = c->rate_hz,
                                                 .channels = 1,
-                                                .wish.depth = c->depth,
+                                                .wish = session_wish(&s->session, c->depth),
                                                 .partials = true,
                                                 .endpointing_ms = pause_ms(c),
                                                 .hotwords = hotwords,
@@ -533,6 +533,17 @@ static int judge(struct realtime_session *s, const struct head *head, const char
     return 0;
 }
 
+static bool admit(struct realtime_session *s, const struct head *head, const char *query,
+                  struct openai_error *err)
+{
+    struct keys_refusal denied;
+    if (session_admit(&s->session, head, query, &denied))
+        return true;
+    session_denied(err, &denied);
+    s->session.retry_s = denied.retry_s;
+    return false;
+}
+
 struct session *session_realtime_open(const struct session_host *host, const struct head *head,
                                       const char *query, const char *id,
                                       struct session_refusal *ret_refusal)
@@ -549,9 +560,10 @@ struct session *session_realtime_open(const struct session_host *host, const str
     realtime_config_init(&s->config);
     turns_init(&s->turns);
     turns_name(s->name, "sess_");
-    if (judge(s, head, query, &err) != 0) {
+    if (judge(s, head, query, &err) != 0 || !admit(s, head, query, &err)) {
         *ret_refusal =
             (struct session_refusal){.status = err.status, .body = openai_error_body(&err)};
+        session_refusal_retry(ret_refusal, s->session.retry_s);
         close_session(&s->session);
         return NULL;
     }

@@ -116,7 +116,7 @@ static bool open_live(struct vosk_session *v)
     const struct engine_live_options options = {.encoding = ENGINE_LINEAR16,
                                                 .rate_hz = c->rate_hz,
                                                 .channels = 1,
-                                                .wish.depth = c->depth,
+                                                .wish = session_wish(&v->session, c->depth),
                                                 .partials = true,
                                                 .high_ms = AHEAD_MS,
                                                 .hotwords = hotwords,

@@ -426,6 +426,7 @@ int ws_open(struct ws **ret_ws, const struct ws_options *options)
     if (!ws)
         return -1;
     ws->host = (struct session_host){.engine = options->engine,
+                                     .keys = options->keys,
                                      .info = options->info,
                                      .idle_ms = options->idle_ms,
                                      .quiet_ms = options->quiet_ms,

@@ -4,12 +4,14 @@
 
 #include "engine.h"
 #include "head.h"
+#include "keys.h"
 
 struct ws;
 
 struct ws_options {
     struct engine *engine;
     const struct fold_info *info;
+    struct keys *keys;
     uint32_t idle_ms;    /* no message for so long ends a stream of Deepgram's dialect */
     uint32_t quiet_ms;   /* ... of the other dialects */
     uint32_t longest_ms; /* no stream is longer */
