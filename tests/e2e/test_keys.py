@@ -175,3 +175,19 @@ def test_what_fits_is_said(daemon, deepest):
     costs = [d["compute_ms_per_audio_second"] for d in said["depths"]]
     assert costs == sorted(costs) and costs[0] > 0
     assert said["load"]["policy"] == "fixed" and said["load"]["level"] == 0
+
+
+def test_realtime_sessions_need_a_key_and_an_ephemeral_one_stands_for_its_owner(guarded):
+    async def first(key):
+        async with websockets.connect(f"{guarded.ws}/v1/realtime?intent=transcription", compression=None,
+                                      subprotocols=["realtime", f"openai-insecure-api-key.{key}"]) as socket:
+            return json.loads(await socket.recv())["type"]
+    for wrong in ("sk_wrong", "ek_0123456789abcdef0123456789abcdef"):
+        with pytest.raises(websockets.InvalidStatus) as caught:
+            asyncio.run(first(wrong))
+        assert caught.value.response.status_code == 401
+    assert asyncio.run(first("sk_gold")) == "session.created"
+    secret = client(guarded, "sk_gold").realtime.client_secrets.create(session={"type": "transcription"}).value
+    assert secret.startswith("ek_") and asyncio.run(first(secret)) == "session.created"
+    with pytest.raises(openai.AuthenticationError):
+        client(guarded, "sk_wrong").realtime.client_secrets.create(session={"type": "transcription"})
