@@ -13,10 +13,14 @@ static void a_secret_is_found_with_its_settings_while_it_lives(void **state)
     realtime_config_init(&config);
     strcpy(config.model, "mine");
     config.keywords[config.keywords_count++] = strdup("word");
-    assert_int_equal(secrets_issue(&config, 60, value, &expires_at_s), 0);
+    assert_int_equal(secrets_issue(&config, 7, 60, value, &expires_at_s), 0);
     assert_in_range(expires_at_s, time(NULL) + 50, time(NULL) + 61);
     assert_true(secrets_is_one(value));
-    assert_int_equal(secrets_issue(&config, 60, other, &expires_at_s), 0);
+    uint64_t owner = 0;
+    assert_true(secrets_owner(value, &owner));
+    assert_int_equal(owner, 7);
+    assert_false(secrets_owner("ek_nonsense", &owner));
+    assert_int_equal(secrets_issue(&config, 7, 60, other, &expires_at_s), 0);
     assert_string_not_equal(value, other);
     realtime_config_finish(&config);
     assert_true(secrets_find(value, &found));
@@ -34,7 +38,7 @@ static void an_expired_secret_is_nobody(void **state)
     int64_t expires_at_s;
 
     realtime_config_init(&config);
-    assert_int_equal(secrets_issue(&config, 0, value, &expires_at_s), 0);
+    assert_int_equal(secrets_issue(&config, 7, 0, value, &expires_at_s), 0);
     assert_false(secrets_find(value, &found));
 }
 
@@ -46,7 +50,7 @@ static void there_may_be_only_so_many(void **state)
     int issued = 0;
 
     realtime_config_init(&config);
-    while (issued < 2000 && secrets_issue(&config, 60, value, &expires_at_s) == 0)
+    while (issued < 2000 && secrets_issue(&config, 7, 60, value, &expires_at_s) == 0)
         issued++;
     assert_in_range(issued, 900, 1000);
 }
