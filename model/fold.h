@@ -193,6 +193,41 @@ int fold_decoder_result(struct fold_decoder *decoder, struct fold_result *ret_re
 /* Forgets everything pushed: as fresh from open. */
 void fold_decoder_reset(struct fold_decoder *decoder);
 
+/* ---- readable text ------------------------------------------------------------------------- */
+
+/* Case and marks for words as they were heard: a linear model over the words around each gap, the
+ * sentence so far, and the pause. A few microseconds a word, no allocation. */
+struct fold_prose;
+
+/* Maps and checks a file made by model/tools/build_prose. Immutable, shared by threads. */
+int fold_prose_open(struct fold_prose **ret_prose, const char *path, struct fold_note *note);
+void fold_prose_close(struct fold_prose *prose); /* NULL is fine */
+
+enum fold_case { FOLD_LOWER, FOLD_TITLE, FOLD_UPPER, FOLD_MIXED };
+
+struct fold_prose_word {
+    const char *text; /* given: letters and apostrophes, any case */
+    float pause_s;    /* given: silence behind it, in seconds; NAN: not known */
+    enum fold_case cased;
+    char mark; /* behind it: ',' '.' '?' or 0 */
+};
+
+/* The sentence between two calls. Zero at the start of a text. */
+struct fold_prose_state {
+    uint32_t before2, before, first, second;
+    uint8_t since_mark, since_end, case_before;
+};
+
+/* Fills cased and mark; state goes behind the last word. at_pause: the speaker stopped behind it,
+ * so a sentence may end there; else the last word is left without a mark. */
+void fold_prose_mark(const struct fold_prose *prose, struct fold_prose_state *state,
+                     struct fold_prose_word *words, size_t count, bool at_pause);
+
+/* Writes the word in its case, with its mark. to has room for strlen(text) + 2 and may be
+ * text itself. Returns its length. */
+size_t fold_prose_write(const struct fold_prose *prose, const struct fold_prose_word *word,
+                        char *to);
+
 /* ---- this machine ------------------------------------------------------------------------ */
 
 /* The OPENBLAS_CORETYPE that OpenBLAS should run with here, or NULL when its own choice is
