@@ -166,6 +166,10 @@ int deepgram_query(struct deepgram_config *config, const char *key, const char *
         return truth(&config->utterances, key, value, err);
     if (strcmp(key, "paragraphs") == 0)
         return truth(&config->paragraphs, key, value, err);
+    if (strcmp(key, "punctuate") == 0)
+        return truth(&config->punctuate, key, value, err);
+    if (strcmp(key, "smart_format") == 0)
+        return truth(&config->smart_format, key, value, err);
     if (strcmp(key, "utterance_end_ms") == 0)
         return strcmp(value, "false") == 0
                    ? 0
@@ -205,6 +209,11 @@ int deepgram_check_recording(struct deepgram_config *config, uint32_t unfolds,
                              struct deepgram_error *err)
 {
     return check(config, unfolds, err);
+}
+
+bool deepgram_is_readable(const struct deepgram_config *config)
+{
+    return config->punctuate || config->smart_format || config->paragraphs;
 }
 
 enum deepgram_message deepgram_recv(const char *text, size_t length, int *ret_channel)

@@ -30,6 +30,7 @@ struct deepgram_config {
     uint32_t endpointing_ms;     /* 0: not given */
     uint32_t utterance_end_ms;   /* 0: no UtteranceEnd */
     bool utterances, paragraphs; /* of a recording */
+    bool punctuate, smart_format;
     double utt_split_s;
     bool has_callback;
     char tag[64]; /* empty: none */
@@ -68,6 +69,9 @@ int deepgram_check_live(struct deepgram_config *config, uint32_t unfolds,
                         struct deepgram_error *err);
 int deepgram_check_recording(struct deepgram_config *config, uint32_t unfolds,
                              struct deepgram_error *err);
+
+/* Is readable text wanted? Else words in lower case, without marks. */
+bool deepgram_is_readable(const struct deepgram_config *config);
 
 enum deepgram_message {
     DEEPGRAM_KEEP_ALIVE,

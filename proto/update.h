@@ -36,6 +36,7 @@ struct update_span {
     float mean_logp;   /* mean log-probability of the best path a frame */
     float blank_share; /* mean probability of blank, 0..1 */
     struct update_depth depth;
+    bool cut; /* at the greatest length of a span, not at a pause */
 };
 
 /* One message of a live stream. */

@@ -38,6 +38,7 @@ struct engine_batch {
     double budget_ms;
     struct scheduler_terms terms;
     struct hotwords *hotwords;
+    const struct fold_prose *prose; /* NULL: plain */
     atomic_bool cancelled;
     double started_ms;
 
@@ -56,9 +57,10 @@ struct engine_batch {
     struct recording_note note;  /* {lock} its detail */
     struct update_span *spans;   /* {lock} [spans_count], in order; room for spans_room */
     size_t spans_count, spans_room;
-    double predicted_ms; /* {lock} latency of the whole, as the first span saw it */
-    size_t told;         /* {lock} of them, to tell() */
-    bool telling;        /* {lock} by some worker */
+    double predicted_ms;              /* {lock} latency of the whole, as the first span saw it */
+    size_t told;                      /* {lock} of them, to tell() */
+    bool telling;                     /* {lock} by some worker */
+    struct fold_prose_state sentence; /* behind the spans told; the telling worker's */
 };
 
 static void batch_free(struct engine_batch *batch)
@@ -257,17 +259,20 @@ static long batch_reserve(struct engine_batch *batch)
     return index;
 }
 
-/* Those that are recognised and whose turn it is. One worker at a time; it takes with it what
- * others finish meanwhile. */
+/* Writes and tells those that are recognised and whose turn it is: a sentence may go on from one
+ * to the next. One worker at a time; it takes with it what others finish meanwhile. */
 static void tell_spans(struct engine_batch *batch)
 {
     pthread_mutex_lock(&batch->lock);
-    const bool mine = batch->tell && !batch->telling;
+    const bool mine = !batch->telling;
     batch->telling |= mine;
     while (mine && batch->told < batch->spans_count && batch->spans[batch->told].depth.reason) {
-        const struct update_span span = batch->spans[batch->told++];
+        struct update_span span = batch->spans[batch->told++];
         pthread_mutex_unlock(&batch->lock);
-        batch->tell(batch->user, &span);
+        if (batch->prose && transcript_prose(&span, batch->prose, &batch->sentence, true) < 0)
+            batch_fail(batch, ENGINE_FAILED, "out of memory");
+        if (batch->tell)
+            batch->tell(batch->user, &span);
         pthread_mutex_lock(&batch->lock);
     }
     if (mine)
@@ -387,6 +392,7 @@ enum engine_end engine_batch_start(struct engine *engine, int fd,
         .due_ms = batch->budget_ms > 0 ? batch->started_ms + batch->budget_ms : INFINITY,
         .key = options->wish.key,
         .priority = batch->tier.priority};
+    batch->prose = options->plain ? NULL : engine->options.prose;
     batch->hotwords = hotwords_copy(options->hotwords, options->hotwords_count);
     if (!batch->hotwords) {
         batch_free(batch);

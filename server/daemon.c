@@ -28,6 +28,7 @@
 struct parts {
     struct fold_model *model;
     struct fold_lm *lm;
+    struct fold_prose *prose; /* NULL: plain text */
     struct cost cost;
     bool cost_known; /* from the cache */
     struct keys *keys;
@@ -75,6 +76,12 @@ static int load(struct parts *p, const struct options *o)
     snprintf(what, sizeof what, "--lm %s", o->lm);
     if (*o->lm && fold_lm_open(&p->lm, o->lm, &note) != FOLD_OK)
         return complain(what, note.text);
+    const bool plain = strcmp(o->text, "plain") == 0;
+    if (!plain && strcmp(o->text, "readable") != 0)
+        return complain("--text must be readable or plain, not", o->text);
+    snprintf(what, sizeof what, "--prose %s", o->prose);
+    if (*o->prose && !plain && fold_prose_open(&p->prose, o->prose, &note) != FOLD_OK)
+        return complain(what, note.text);
     return 0;
 }
 
@@ -114,6 +121,7 @@ static int start(struct parts *p, const struct options *o)
     const struct fold_info *info = fold_model_info(p->model);
     const struct engine_options engine = {.model = p->model,
                                           .lm = p->lm,
+                                          .prose = p->prose,
                                           .workers = o->workers,
                                           .max_live = o->max_live,
                                           .max_batch = o->max_batch,
@@ -164,11 +172,12 @@ static int start(struct parts *p, const struct options *o)
         return complain("no thread for the router", "");
     log_info("foldscribed",
              "version=%s model=%s sha256=%.12s parameters=%.1fM depths=1..%u precision=%s "
-             "kernels=%s blas=%s lm=%s "
+             "kernels=%s blas=%s lm=%s text=%s "
              "listen=%s port=%u",
              FOLDSCRIBE_VERSION, info->name, info->sha256, (double)info->parameters / 1e6,
              info->unfolds, info->precision == FOLD_INT8 ? "int8" : "fp32", fold_cpu_level(),
-             fold_cpu_kernel(), p->lm ? "yes" : "no", o->listen, router_port(p->router));
+             fold_cpu_kernel(), p->lm ? "yes" : "no", p->prose ? "readable" : "plain", o->listen,
+             router_port(p->router));
     log_info("costs", "from=%s x1_ms_per_s=%.1f x%u_ms_per_s=%.1f keys=%s",
              p->cost_known ? "cache" : "measured", cost_ms(&p->cost, 1, 10000) / 10, info->unfolds,
              cost_ms(&p->cost, info->unfolds, 10000) / 10,
@@ -223,6 +232,7 @@ static void take_down(struct parts *p)
         engine_close(p->engine);
     http_close(p->http);
     keys_close(p->keys);
+    fold_prose_close(p->prose);
     fold_lm_close(p->lm);
     fold_model_close(p->model);
 }

@@ -26,6 +26,7 @@ struct steward_report;
 struct engine_options {
     const struct fold_model *model; /* outlive the engine */
     const struct fold_lm *lm;       /* NULL: greedy decoding */
+    const struct fold_prose *prose; /* NULL: lower case, no marks */
     uint32_t workers;               /* threads that compute; 0: one per CPU */
     uint32_t max_live;              /* live streams at once */
     uint32_t max_batch;             /* batch jobs queued or running at once */
@@ -91,6 +92,7 @@ struct engine_batch_options {
     uint32_t endpointing_ms;             /* silence that ends a span; 0: default */
     const struct fold_hotword *hotwords; /* copied */
     size_t hotwords_count;
+    bool plain; /* lower case and no marks, whatever the engine can write */
     /* NULL or: every span in order, as soon as it and all before it are recognised. */
     void (*span)(void *user, const struct update_span *span);
     void (*done)(void *user, const struct engine_result *result); /* exactly once */
@@ -133,6 +135,7 @@ struct engine_live_options {
     uint32_t high_ms;                    /* audio that may wait; 0: default */
     const struct fold_hotword *hotwords; /* copied */
     size_t hotwords_count;
+    bool plain;      /* lower case and no marks, whatever the engine can write */
     uint32_t gap_ms; /* silence after a word that gap() tells; 0: none */
     void (*update)(void *user, const struct update *update);
     /* NULL or: a voice begins; it ends (a final follows, perhaps without words). */

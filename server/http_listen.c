@@ -85,6 +85,7 @@ static enum engine_end start_channel(struct http_request *r, struct channel *cha
                                                  .channel = number,
                                                  .hotwords = hotwords,
                                                  .hotwords_count = c->keyterms_count,
+                                                 .plain = !deepgram_is_readable(c),
                                                  .done = on_done,
                                                  .user = channel};
     const int fd = spool_again(w->fd);

@@ -44,6 +44,8 @@ struct engine_live {
     double budget_ms;                   /* 0: none */
     uint64_t key;
     struct hotwords *hotwords;
+    const struct fold_prose *prose;   /* NULL: plain */
+    struct fold_prose_state sentence; /* behind the last final */
     size_t high_bytes, slice_bytes;
     atomic_bool cancelled;
 
@@ -227,8 +229,13 @@ static enum worker_end recognise(struct engine_live *live, struct worker *worker
                                       .audio_ms = worker_audio_ms(worker),
                                       .elapsed_ms = queue_now_ms() - since_ms,
                                       .budget_ms = live->budget_ms};
-    const enum worker_end end = engine_recognise(live->engine, worker, &question, live->hotwords,
-                                                 &live->cancelled, ret_span);
+    enum worker_end end = engine_recognise(live->engine, worker, &question, live->hotwords,
+                                           &live->cancelled, ret_span);
+    if (end == WORKER_DONE && live->prose &&
+        transcript_prose(ret_span, live->prose, &live->sentence, kind == DEPTH_FINAL) < 0) {
+        transcript_release(ret_span);
+        end = WORKER_FAILED;
+    }
     if (end == WORKER_DONE)
         ret_span->depth.actual_ms = queue_now_ms() - since_ms;
     else if (end == WORKER_FAILED)
@@ -571,6 +578,7 @@ enum engine_end engine_live_open(struct engine *engine, const struct engine_live
     live->refs = 1;
     live->work.run = live_run;
     set_options(live, options);
+    live->prose = options->plain ? NULL : engine->options.prose;
     live->hotwords = hotwords_copy(options->hotwords, options->hotwords_count);
     if (!live->hotwords || set_sound(live) < 0) {
         live_free(live);

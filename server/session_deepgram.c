@@ -270,6 +270,7 @@ static int open_channels(struct deepgram_session *d, struct deepgram_error *err)
         .gap_ms = c->utterance_end_ms,
         .hotwords = hotwords,
         .hotwords_count = c->keyterms_count,
+        .plain = !deepgram_is_readable(c),
         .update = on_update,
         .voice = c->vad_events ? on_voice : NULL,
         .gap = on_gap,

@@ -121,6 +121,7 @@ static bool open_live(struct vosk_session *v)
                                                 .high_ms = AHEAD_MS,
                                                 .hotwords = hotwords,
                                                 .hotwords_count = c->phrases_count,
+                                                .plain = true,
                                                 .update = on_update,
                                                 .ready = on_ready,
                                                 .end = on_end,

@@ -1,6 +1,7 @@
 /* transcript.h - what a decoder heard, as a span that can be shown: text and stream time.
  *
- * The seed writes upper case letters and no marks; they are shown in lower case.
+ * The seed writes upper case letters and no marks; they are shown in lower case, or as prose where
+ * there is a model for it.
  */
 #ifndef TRANSCRIPT_H
 #define TRANSCRIPT_H
@@ -14,12 +15,19 @@ struct transcript_clock {
     int64_t start_samples, end_samples; /* the span; words are kept within */
     uint32_t hop_samples;
     uint32_t frame_samples; /* sound that one frame sees; its middle is the frame's time */
+    bool cut;               /* no pause ends the span */
 };
 
 /* Copies words and texts of result into *ret_span, whose memory is released with
  * transcript_release. 0, or -1 without memory. depth is passed on. */
 int transcript_span(struct update_span *ret_span, const struct fold_result *result,
                     const struct transcript_clock *clock, struct update_depth depth);
+
+/* Puts case and marks on the words of a span, in place. state: of the spans before it in the
+ * stream. final: no more words will come, so the span may end in a mark, and state goes behind it.
+ * 0, or -1 without memory. */
+int transcript_prose(struct update_span *span, const struct fold_prose *prose,
+                     struct fold_prose_state *state, bool final);
 void transcript_release(struct update_span *span);
 
 #endif

@@ -73,6 +73,7 @@ void worker_load(struct worker *worker, const struct endpoint_span *span)
     worker->loaded_samples = LEAD_SAMPLES + count + TAIL_SAMPLES;
     worker->first_samples = span->start_samples - LEAD_SAMPLES;
     worker->start_samples = span->start_samples;
+    worker->cut = span->why == ENDPOINT_FULL;
     worker->end_samples = span->start_samples + (int64_t)count;
 }
 
@@ -178,6 +179,7 @@ enum worker_end worker_recognise(struct worker *worker, struct update_depth dept
                                            .start_samples = worker->start_samples,
                                            .end_samples = worker->end_samples,
                                            .hop_samples = info->hop_samples,
-                                           .frame_samples = info->min_samples};
+                                           .frame_samples = info->min_samples,
+                                           .cut = worker->cut};
     return transcript_span(ret_span, &result, &clock, depth) < 0 ? WORKER_FAILED : WORKER_DONE;
 }

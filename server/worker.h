@@ -41,6 +41,7 @@ struct worker {
     size_t loaded_samples;              /* in pcm */
     int64_t first_samples;              /* stream time of pcm[0] */
     int64_t start_samples, end_samples; /* of the span */
+    bool cut;                           /* it ends without a pause */
 };
 
 /* The worker takes work from queue until it is stopped. max_span_ms: longest span it will be

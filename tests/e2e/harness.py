@@ -51,6 +51,10 @@ def lm():
     return _shipped("FOLDSCRIBE_LM", "*.flm")
 
 
+def prose():
+    return _shipped("FOLDSCRIBE_PROSE", "*.prose")
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -76,7 +80,7 @@ class Daemon:
         self.url = f"http://127.0.0.1:{self.port}"
         self.ws = f"ws://127.0.0.1:{self.port}"
         self.command = [str(binary()), "--listen", f"127.0.0.1:{self.port}", "--model", str(seed()),
-                        "--lm", str(lm()), "--drain-grace-ms", "200", "--depth-policy", "fixed",
+                        "--lm", str(lm()), "--prose", str(prose()), "--drain-grace-ms", "200", "--depth-policy", "fixed",
                         *map(str, options)]
         self.log = tempfile.TemporaryFile("w+", errors="replace")
         self.process = None

@@ -63,6 +63,14 @@ def test_a_damaged_language_model_is_one_line_and_exit_code_1(tmp_path, damage):
     assert "broken.flm" in start(lm=broken)
 
 
+@pytest.mark.parametrize("damage", ["empty", "cut in the data", "not tensors at all"])
+def test_a_damaged_text_model_is_one_line_and_exit_code_1(tmp_path, damage):
+    broken = tmp_path / "broken.prose"
+    broken.write_bytes(DAMAGE[damage](harness.prose().read_bytes()))
+    assert "broken.prose" in refused(1, "--model", harness.seed(), "--prose", broken)
+    assert "--text" in refused(1, "--model", harness.seed(), "--text", "pretty")
+
+
 def test_a_taken_port_is_one_line_and_exit_code_1(daemon):
     assert str(daemon.port) in start(listen=f"127.0.0.1:{daemon.port}")
     assert daemon.status("/readyz") == 200

@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "test.h"
@@ -60,12 +61,44 @@ static void a_span_without_words_is_a_span(void **state)
     transcript_release(&span);
 }
 
+static void a_span_is_written_as_prose_in_place(void **state)
+{
+    struct fold_word words[] = {
+        {"DO", 0, 1, 1}, {"YOU", 2, 3, 1}, {"KNOW", 4, 5, 1}, {"ANNA", 6, 7, 1}};
+    const struct fold_result result = {.words = words, .words_count = 4};
+    struct fold_prose_state sentence = {0};
+    struct fold_prose *prose;
+    struct update_span span;
+
+    assert_int_equal(fold_prose_open(&prose, getenv("FOLDSCRIBE_TEST_PROSE"), NULL), FOLD_OK);
+    assert_int_equal(transcript_span(&span, &result, &span_clock, depth), 0);
+    assert_int_equal(transcript_prose(&span, prose, &sentence, false), 0);
+    assert_string_equal(span.words[0].text, "Do");
+    assert_string_equal(span.words[3].text, "Anna"); /* more may come */
+    transcript_release(&span);
+    assert_int_equal(sentence.since_end, 0); /* a partial leaves no trace */
+    struct transcript_clock cut = span_clock;
+    cut.cut = true;
+    assert_int_equal(transcript_span(&span, &result, &cut, depth), 0);
+    assert_int_equal(transcript_prose(&span, prose, &sentence, true), 0);
+    assert_string_equal(span.words[3].text, "Anna"); /* the sentence goes on in the next span */
+    transcript_release(&span);
+    sentence = (struct fold_prose_state){0};
+    assert_int_equal(transcript_span(&span, &result, &span_clock, depth), 0);
+    assert_int_equal(transcript_prose(&span, prose, &sentence, true), 0);
+    assert_string_equal(span.words[3].text, "Anna?");
+    assert_string_equal(span.words[1].text, "you");
+    transcript_release(&span);
+    fold_prose_close(prose);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_are_shown_in_lower_case_at_stream_time),
         cmocka_unit_test(words_stay_within_their_span),
         cmocka_unit_test(a_span_without_words_is_a_span),
+        cmocka_unit_test(a_span_is_written_as_prose_in_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
