@@ -328,6 +328,15 @@ char *deepgram_metadata(int64_t duration_samples, uint32_t channels, const char 
                           info));
 }
 
+void deepgram_error_header(const struct deepgram_error *err, char *ret_text, size_t room)
+{
+    size_t n = 0;
+    for (const char *c = err->message; *c && n + 1 < room; c++)
+        if ((unsigned char)*c >= 32 && (unsigned char)*c < 127)
+            ret_text[n++] = *c;
+    ret_text[n] = '\0';
+}
+
 char *deepgram_error_body(const struct deepgram_error *err, const char *request_id)
 {
     struct deepgram_error fit = *err;

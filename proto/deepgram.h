@@ -92,6 +92,8 @@ char *deepgram_metadata(int64_t duration_samples, uint32_t channels, const char 
 /* What live results and answers to recordings have in common; a new reference. */
 struct json_t *deepgram_alternative(const struct update_word *words, size_t count);
 
+/* err's message as a header's value: without what may not stand in one. Always terminates. */
+void deepgram_error_header(const struct deepgram_error *err, char *ret_text, size_t room);
 char *deepgram_error_body(const struct deepgram_error *err, const char *request_id);
 
 #endif

@@ -10,6 +10,7 @@
 #include <zlib.h>
 
 #include "depthjson.h"
+#include "logprobs.h"
 #include "subtitles.h"
 #include "utf8.h"
 
@@ -107,20 +108,11 @@ static json_t *segments_json(const struct update_transcript *t)
     return segments;
 }
 
-/* CTC has no tokens as OpenAI means them: words stand for them. */
-static json_t *logprobs_json(const struct update_transcript *t)
+static json_t *logprobs(const struct update_transcript *t)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < t->spans_count; i++)
-        for (size_t j = 0; j < t->spans[i].words_count; j++) {
-            const struct update_word *w = &t->spans[i].words[j];
-            json_t *bytes = json_array();
-            for (const char *c = w->text; *c; c++)
-                json_array_append_new(bytes, json_integer((unsigned char)*c));
-            const double p = w->confidence > 1e-6f ? (double)w->confidence : 1e-6;
-            json_array_append_new(list, json_pack("{s:s, s:f, s:o}", "token", w->text, "logprob",
-                                                  round(log(p) * 1e4) / 1e4, "bytes", bytes));
-        }
+        logprobs_add(list, t->spans[i].words, t->spans[i].words_count);
     return list;
 }
 
@@ -134,7 +126,7 @@ static char *json_response(const struct openai_request *request, const struct up
                   seconds(t->duration_samples), "depth", depthjson_make(&t->depth));
     free(text);
     if (body && request->logprobs && request->format == OPENAI_JSON)
-        json_object_set_new(body, "logprobs", logprobs_json(t));
+        json_object_set_new(body, "logprobs", logprobs(t));
     if (body && request->format == OPENAI_VERBOSE_JSON) {
         json_object_set_new(body, "task", json_string("transcribe"));
         json_object_set_new(body, "language", json_string("english"));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "depthjson.h"
+#include "logprobs.h"
 
 #define TRANSCRIPTION "conversation.item.input_audio_transcription."
 
@@ -191,20 +192,6 @@ char *realtime_say_delta(const char *delta, const struct realtime_name *name)
                           delta));
 }
 
-static json_t *logprobs(const struct update_word *words, size_t count)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < count; i++) {
-        json_t *bytes = json_array();
-        for (const char *c = words[i].text; *c; c++)
-            json_array_append_new(bytes, json_integer((unsigned char)*c));
-        const double p = words[i].confidence > 1e-6f ? (double)words[i].confidence : 1e-6;
-        json_array_append_new(list, json_pack("{s:s, s:f, s:o}", "token", words[i].text, "logprob",
-                                              round(log(p) * 1e4) / 1e4, "bytes", bytes));
-    }
-    return list;
-}
-
 char *realtime_say_completed(const char *transcript, double seconds,
                              const struct update_depth *depth, const struct update_word *words,
                              size_t count, const struct realtime_name *name)
@@ -214,8 +201,11 @@ char *realtime_say_completed(const char *transcript, double seconds,
                   "event_id", name->event_id, "item_id", name->item_id, "content_index", 0,
                   "transcript", transcript, "usage", "type", "duration", "seconds",
                   round(seconds * 1000) / 1000, "depth", depthjson_make(depth));
-    if (body && words)
-        json_object_set_new(body, "logprobs", logprobs(words, count));
+    if (body && words) {
+        json_t *list = json_array();
+        logprobs_add(list, words, count);
+        json_object_set_new(body, "logprobs", list);
+    }
     return dump(body);
 }
 

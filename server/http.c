@@ -99,9 +99,7 @@ int http_open(struct http **ret_http, const struct http_options *options)
     if (!http)
         return -1;
     http->options = *options;
-    const char *h = options->info->sha256;
-    snprintf(http->model_id, sizeof http->model_id, "%.8s-%.4s-%.4s-%.4s-%.12s", h, h + 8, h + 12,
-             h + 16, h + 20);
+    id_of_hash(http->model_id, options->info->sha256);
     if (watch_open(&http->watch, gone, http) == 0)
         http->mhd =
             MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |

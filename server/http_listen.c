@@ -58,12 +58,7 @@ static void fail(struct work *w, int status, const char *message)
 static void set_refusal(struct http_request *r)
 {
     const struct work *w = r->work;
-    size_t n = 0;
-    /* The message repeats what was sent: none of it may end the header line. */
-    for (const char *c = w->err.message; *c && n + 1 < sizeof r->dg_error; c++)
-        if ((unsigned char)*c >= 32 && (unsigned char)*c < 127)
-            r->dg_error[n++] = *c;
-    r->dg_error[n] = '\0';
+    deepgram_error_header(&w->err, r->dg_error, sizeof r->dg_error);
     http_request_set(r, w->err.status, "application/json", deepgram_error_body(&w->err, r->id));
 }
 

@@ -202,14 +202,10 @@ static const struct session_kind kind = {.name = "deepgram",
 static void refuse(struct session_refusal *ret_refusal, const struct deepgram_error *err,
                    const char *id, uint32_t retry_s)
 {
-    /* The message repeats bytes of the query: none of them may end the header line. */
-    char *extra = ret_refusal->extra;
-    const size_t room = sizeof ret_refusal->extra;
-    size_t n = (size_t)snprintf(extra, room, "dg-request-id: %s\r\ndg-error: ", id);
-    for (const char *c = err->message; *c && n + 4 < room; c++)
-        if ((unsigned char)*c >= 32 && (unsigned char)*c < 127)
-            extra[n++] = *c;
-    snprintf(extra + n, room - n, "\r\n");
+    char message[sizeof err->message];
+    deepgram_error_header(err, message, sizeof message);
+    snprintf(ret_refusal->extra, sizeof ret_refusal->extra, "dg-request-id: %s\r\ndg-error: %s\r\n",
+             id, message);
     session_refusal_retry(ret_refusal, retry_s);
     ret_refusal->status = err->status;
     ret_refusal->body = deepgram_error_body(err, id);

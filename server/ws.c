@@ -434,10 +434,7 @@ int ws_open(struct ws **ret_ws, const struct ws_options *options)
                                      .user = ws};
     ws->longest_ms = options->longest_ms;
     ws->max_connections = options->max_connections;
-    /* A stable, UUID-shaped name of the weights. */
-    const char *h = options->info->sha256;
-    snprintf(ws->host.model_id, sizeof ws->host.model_id, "%.8s-%.4s-%.4s-%.4s-%.12s", h, h + 8,
-             h + 12, h + 16, h + 20);
+    id_of_hash(ws->host.model_id, options->info->sha256);
     pthread_mutex_init(&ws->lock, NULL);
     if (open_context(ws) != 0 || watch_open(&ws->watch, gone, ws) != 0 ||
         pthread_create(&ws->thread, NULL, serve, ws) != 0) {

@@ -23,3 +23,9 @@ void id_make(char ret_text[ID_BYTES])
              b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
              b[15]);
 }
+
+void id_of_hash(char ret_text[ID_BYTES], const char *hash)
+{
+    snprintf(ret_text, ID_BYTES, "%.8s-%.4s-%.4s-%.4s-%.12s", hash, hash + 8, hash + 12, hash + 16,
+             hash + 20);
+}

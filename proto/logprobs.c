@@ -1,0 +1,18 @@
+#include "logprobs.h"
+
+#include <math.h>
+
+#define LEAST 1e-6
+
+void logprobs_add(json_t *list, const struct update_word *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct update_word *w = &words[i];
+        const double p = (double)w->confidence > LEAST ? (double)w->confidence : LEAST;
+        json_t *bytes = json_array();
+        for (const char *c = w->text; *c; c++)
+            json_array_append_new(bytes, json_integer((unsigned char)*c));
+        json_array_append_new(list, json_pack("{s:s, s:f, s:o}", "token", w->text, "logprob",
+                                              round(log(p) * 1e4) / 1e4, "bytes", bytes));
+    }
+}

@@ -1,0 +1,13 @@
+/* logprobs.h - how sure a text is, as OpenAI's clients read it. */
+#ifndef LOGPROBS_H
+#define LOGPROBS_H
+
+#include <jansson.h>
+
+#include "update.h"
+
+/* Adds {token, logprob, bytes} for each of words [count] to list. CTC has no tokens as OpenAI means
+ * them: words stand for them. */
+void logprobs_add(json_t *list, const struct update_word *words, size_t count);
+
+#endif
