@@ -407,23 +407,41 @@ int beam_push(struct beam *b, const float *given)
     return FOLD_OK;
 }
 
-float beam_finished(struct beam *b, struct beam_prefix *p)
+/* Do two tips spell the same? */
+static bool same_text(const struct trail_node *nodes, uint32_t a, uint32_t b)
 {
-    return log_add(p->blank, p->letter) + finished(b, p);
+    while (a != b) {
+        if (a == TRAIL_NONE || b == TRAIL_NONE || nodes[a].letter != nodes[b].letter)
+            return false;
+        a = nodes[a].parent;
+        b = nodes[b].parent;
+    }
+    return true;
 }
 
-struct beam_prefix *beam_best(struct beam *b)
+uint32_t beam_texts(struct beam *b, struct beam_text *texts, uint32_t most)
 {
-    struct beam_prefix *best = &b->now[0];
-    float top = -INFINITY;
+    const struct trail_node *nodes = b->trail.nodes;
+    uint32_t count = 0;
     for (uint32_t i = 0; i < b->now_count; i++) {
-        const float total = beam_finished(b, &b->now[i]);
-        if (total > top) {
-            top = total;
-            best = &b->now[i];
-        }
+        struct beam_text t = {b->now[i].trail,
+                              log_add(b->now[i].blank, b->now[i].letter) + finished(b, &b->now[i])};
+        if (t.tip != TRAIL_NONE && nodes[t.tip].letter == b->space)
+            t.tip = nodes[t.tip].parent;
+        uint32_t at = count, same = 0;
+        while (at && texts[at - 1].total < t.total)
+            at--;
+        while (same < count && !same_text(nodes, texts[same].tip, t.tip))
+            same++;
+        if (same < at || at == most)
+            continue; /* known, and better; or too far down */
+        if (same == count)
+            count += count < most;
+        const uint32_t end = same < count - 1 ? same : count - 1;
+        memmove(&texts[at + 1], &texts[at], (end - at) * sizeof *texts);
+        texts[at] = t;
     }
-    return best;
+    return count;
 }
 
 uint32_t beam_common(const struct beam *b)

@@ -75,11 +75,12 @@ void beam_reset(struct beam *beam);
 /* One frame, logp [V]. Not a number counts as impossible. */
 int beam_push(struct beam *beam, const float *logp);
 
-/* The prefix that is best once its last word is taken as finished. Never NULL. */
-struct beam_prefix *beam_best(struct beam *beam);
-
-/* What is compared then: alignments and text of prefix, its last word taken as finished. */
-float beam_finished(struct beam *beam, struct beam_prefix *prefix);
+struct beam_text {
+    uint32_t tip; /* trail node of the last letter, a space at the end left out */
+    float total;
+};
+/* The most different texts, best first: texts [most]. Returns how many there are. */
+uint32_t beam_texts(struct beam *beam, struct beam_text *ret_texts, uint32_t most);
 
 /* The trail node that all prefixes go through: what lies before it can no longer change.
  * TRAIL_NONE: nothing is settled. */

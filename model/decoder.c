@@ -150,11 +150,14 @@ static int read_path(struct fold_decoder *d, const struct trail *trail, uint32_t
     return FOLD_OK;
 }
 
-int fold_decoder_result(struct fold_decoder *d, struct fold_result *ret_result)
+/* The text that ends in tip, as words. */
+static int result_of(struct fold_decoder *d, uint32_t tip, float score,
+                     struct fold_result *ret_result)
 {
     const struct trail *trail = d->is_greedy ? &d->greedy.trail : &d->beam.trail;
-    const uint32_t tip = d->is_greedy ? d->greedy.tip : beam_best(&d->beam)->trail;
-    size_t count, words = 0;
+    /* A word is settled when the space behind it is; greedy letters change until the next comes. */
+    const uint32_t common = d->is_greedy ? tip : beam_common(&d->beam);
+    size_t count, words = 0, stable = 0;
     int err = read_path(d, trail, tip, &count);
     if (err)
         return err;
@@ -171,6 +174,8 @@ int fold_decoder_result(struct fold_decoder *d, struct fold_result *ret_result)
         const char *piece = d->vocab[n->letter];
         if (strcmp(piece, " ") == 0) {
             word = NULL;
+            if (common != TRAIL_NONE && d->path[i] <= common)
+                stable = words;
             continue;
         }
         if (!word) {
@@ -196,6 +201,25 @@ int fold_decoder_result(struct fold_decoder *d, struct fold_result *ret_result)
         .words_count = words,
         .mean_logp = d->frames ? (float)(d->best_logp / (double)d->frames) : 0,
         .blank_share = d->frames ? (float)(d->blank / (double)d->frames) : 1,
+        .stable_words = stable,
+        .score = score,
     };
     return FOLD_OK;
+}
+
+int fold_decoder_result(struct fold_decoder *d, struct fold_result *ret_result)
+{
+    return fold_decoder_alternative(d, 0, ret_result);
+}
+
+int fold_decoder_alternative(struct fold_decoder *d, uint32_t rank, struct fold_result *ret_result)
+{
+    struct beam_text texts[FOLD_ALTERNATIVES];
+    if (rank >= (d->is_greedy ? 1 : FOLD_ALTERNATIVES))
+        return FOLD_ERR_ARGUMENT;
+    if (d->is_greedy)
+        return result_of(d, d->greedy.tip, (float)d->best_logp, ret_result);
+    if (rank >= beam_texts(&d->beam, texts, rank + 1))
+        return FOLD_ERR_ARGUMENT;
+    return result_of(d, texts[rank].tip, texts[rank].total, ret_result);
 }

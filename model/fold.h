@@ -172,9 +172,14 @@ struct fold_result {
     const struct fold_word *words; /* [words_count]; all owned by the decoder, valid until the
                                       next push, reset or close */
     size_t words_count;
-    float mean_logp;   /* mean best-path log-probability a frame (natural log, <= 0) */
-    float blank_share; /* mean probability of blank, 0..1 */
+    float mean_logp;     /* mean best-path log-probability a frame (natural log, <= 0) */
+    float blank_share;   /* mean probability of blank, 0..1 */
+    size_t stable_words; /* leading words that no push can change any more, nor their times: all
+                            that the search still holds possible begins with them */
+    float score;         /* natural log of sound and text: of use between alternatives only */
 };
+
+#define FOLD_ALTERNATIVES 100
 
 struct fold_decoder;
 
@@ -189,6 +194,11 @@ int fold_decoder_push(struct fold_decoder *decoder, const float *logp, size_t T)
 
 /* Best words so far, the unfinished last one included. Does not change the state. */
 int fold_decoder_result(struct fold_decoder *decoder, struct fold_result *ret_result);
+
+/* The text that is rank-th likely, 0 as fold_decoder_result. FOLD_ERR_ARGUMENT from
+ * FOLD_ALTERNATIVES on, or where there are not so many different texts. Greedy decoding has one. */
+int fold_decoder_alternative(struct fold_decoder *decoder, uint32_t rank,
+                             struct fold_result *ret_result);
 
 /* Forgets everything pushed: as fresh from open. */
 void fold_decoder_reset(struct fold_decoder *decoder);

@@ -304,6 +304,74 @@ static void impossible_and_broken_frames_do_no_harm(void **state)
     }
 }
 
+static void stable_words_never_change(void **state)
+{
+    enum { T = 1500 };
+    static float logp[T * V];
+    static char settled[4096], text[4096];
+    size_t most = 0;
+    (void)state;
+    for (int with_lm = 0; with_lm < 2; with_lm++) {
+        struct fold_decoder *d = open_decoder(with_lm ? lm : NULL, NULL);
+        struct fold_result r;
+        random_frames(logp, T, 9);
+        for (size_t t = 0; t < T; t += 97) /* words that nobody doubts */
+            for (int k = 0; k < 6 && t + 6 < T; k++)
+                peak(logp + (t + (size_t)k) * V, (int[]){0, 2, 0, 3, 0, 1}[k]);
+        *settled = '\0';
+        for (size_t t = 0; t < T; t++) {
+            assert_int_equal(fold_decoder_push(d, logp + t * V, 1), FOLD_OK);
+            assert_int_equal(fold_decoder_result(d, &r), FOLD_OK);
+            assert_true(r.stable_words <= r.words_count);
+            *text = '\0';
+            for (size_t i = 0; i < r.stable_words; i++)
+                sprintf(text + strlen(text), "%s@%u-%u ", r.words[i].text, r.words[i].start_frame,
+                        r.words[i].end_frame);
+            if (strncmp(text, settled, strlen(settled)) != 0)
+                fail_msg("at frame %zu: \"%s\" had been settled as \"%s\"", t, text, settled);
+            strcpy(settled, text);
+            most = r.stable_words > most ? r.stable_words : most;
+        }
+        assert_true(most > 10);
+        fold_decoder_close(d);
+    }
+}
+
+static void alternatives_are_different_texts_in_order(void **state)
+{
+    float logp[12 * V];
+    char texts[FOLD_ALTERNATIVES][64];
+    struct fold_result r;
+    (void)state;
+    random_frames(logp, 12, 3);
+    struct fold_decoder *d = open_decoder(lm, NULL);
+    assert_int_equal(fold_decoder_push(d, logp, 12), FOLD_OK);
+    float before = INFINITY;
+    uint32_t n = 0;
+    while (fold_decoder_alternative(d, n, &r) == FOLD_OK) {
+        assert_true(r.score <= before);
+        before = r.score;
+        *texts[n] = '\0';
+        for (size_t i = 0; i < r.words_count; i++)
+            strcat(strcat(texts[n], i ? " " : ""), r.words[i].text);
+        for (uint32_t k = 0; k < n; k++)
+            assert_string_not_equal(texts[n], texts[k]);
+        n++;
+    }
+    assert_int_equal(n, FOLD_ALTERNATIVES);
+    char best[64];
+    text_of(d, best);
+    assert_string_equal(best, texts[0]);
+    fold_decoder_reset(d);
+    assert_int_equal(fold_decoder_alternative(d, 0, &r), FOLD_OK);
+    assert_int_equal(r.words_count, 0);
+    assert_int_equal(fold_decoder_alternative(d, 1, &r), FOLD_ERR_ARGUMENT);
+    fold_decoder_close(d);
+    d = open_decoder(NULL, NULL);
+    assert_int_equal(fold_decoder_alternative(d, 1, &r), FOLD_ERR_ARGUMENT);
+    fold_decoder_close(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,6 +381,8 @@ int main(void)
         cmocka_unit_test(words_have_the_frames_of_their_letters),
         cmocka_unit_test(unknown_words_are_spelled_where_the_sound_is_clear),
         cmocka_unit_test(a_hotword_tips_the_balance_and_an_unfinished_one_does_not),
+        cmocka_unit_test(stable_words_never_change),
+        cmocka_unit_test(alternatives_are_different_texts_in_order),
         cmocka_unit_test(impossible_and_broken_frames_do_no_harm),
     };
     return cmocka_run_group_tests(tests, open_lm, close_lm);

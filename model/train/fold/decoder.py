@@ -24,7 +24,7 @@ class _Word(ctypes.Structure):
 
 class _Result(ctypes.Structure):
     _fields_ = [("words", ctypes.POINTER(_Word)), ("words_count", ctypes.c_size_t), ("mean_logp", ctypes.c_float),
-                ("blank_share", ctypes.c_float)]
+                ("blank_share", ctypes.c_float), ("stable_words", ctypes.c_size_t), ("score", ctypes.c_float)]
 
 
 class Decoder:
