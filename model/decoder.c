@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "beam.h"
+#include "confidence.h"
 #include "greedy.h"
 
 struct fold_decoder {
@@ -219,7 +220,12 @@ int fold_decoder_alternative(struct fold_decoder *d, uint32_t rank, struct fold_
         return FOLD_ERR_ARGUMENT;
     if (d->is_greedy)
         return result_of(d, d->greedy.tip, (float)d->best_logp, ret_result);
-    if (rank >= beam_texts(&d->beam, texts, rank + 1))
+    const uint32_t most = rank < CONFIDENCE_TEXTS ? CONFIDENCE_TEXTS : rank + 1;
+    const uint32_t count = beam_texts(&d->beam, texts, most);
+    if (rank >= count)
         return FOLD_ERR_ARGUMENT;
-    return result_of(d, texts[rank].tip, texts[rank].total, ret_result);
+    int err = result_of(d, texts[rank].tip, texts[rank].total, ret_result);
+    if (!err)
+        confidence_weigh(d->words, ret_result->words_count, &d->beam, d->vocab, texts, count);
+    return err;
 }

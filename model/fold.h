@@ -165,7 +165,7 @@ struct fold_decoder_options fold_decoder_defaults(void);
 struct fold_word {
     const char *text;                /* upper case as the vocabulary; owned by the decoder */
     uint32_t start_frame, end_frame; /* half open: first letter's frame .. one past the last's */
-    float confidence;                /* 0..1 */
+    float confidence; /* 0..1: how likely it is right; greedy: how clear its letters */
 };
 
 struct fold_result {

@@ -337,6 +337,25 @@ static void stable_words_never_change(void **state)
     }
 }
 
+static void a_word_that_rivals_do_not_have_is_trusted_less(void **state)
+{
+    const int ids[] = {2, 0, 3, 0, 1, 0, 3, 0};
+    float logp[8 * V];
+    struct fold_result r;
+    (void)state;
+    for (int t = 0; t < 8; t++)
+        peak(logp + t * V, ids[t]);
+    for (int i = 0; i < V; i++) /* the last word: B, or just as well A */
+        logp[6 * V + i] = logf(i >= 2 ? 0.4999f : 0.0001f);
+    struct fold_decoder *d = open_decoder(lm, NULL);
+    assert_int_equal(fold_decoder_push(d, logp, 8), FOLD_OK);
+    assert_int_equal(fold_decoder_result(d, &r), FOLD_OK);
+    assert_int_equal(r.words_count, 2);
+    assert_true(r.words[0].confidence > 0.9f && r.words[0].confidence <= 1);
+    assert_true(r.words[1].confidence > 0.2f && r.words[1].confidence < 0.8f);
+    fold_decoder_close(d);
+}
+
 static void alternatives_are_different_texts_in_order(void **state)
 {
     float logp[12 * V];
@@ -382,6 +401,7 @@ int main(void)
         cmocka_unit_test(unknown_words_are_spelled_where_the_sound_is_clear),
         cmocka_unit_test(a_hotword_tips_the_balance_and_an_unfinished_one_does_not),
         cmocka_unit_test(stable_words_never_change),
+        cmocka_unit_test(a_word_that_rivals_do_not_have_is_trusted_less),
         cmocka_unit_test(alternatives_are_different_texts_in_order),
         cmocka_unit_test(impossible_and_broken_frames_do_no_harm),
     };
