@@ -8,7 +8,8 @@
  * A span's measured time is compared with what the table said, and the lines involved are scaled by
  * an exponentially weighted share of the ratio. The weight is by seconds of audio, so the table
  * follows a busy machine within seconds and an idle one does not forget. A single absurd
- * measurement (the process was stopped, the laptop slept) counts as four times wrong at most.
+ * measurement (the process was stopped, the laptop slept) counts as four times wrong at most. Only
+ * tails may be further off at first: what calibrate.c decodes is no speech.
  */
 #include "cost.h"
 
@@ -17,6 +18,8 @@
 
 #define MEMORY_S   60.0 /* of audio; the weight of what is older has fallen to 1/e */
 #define RATIO_MOST 4.0
+#define TAIL_MOST  32.0 /* until a minute of speech has been heard */
+#define FRESH_S    10.0
 #define LEAST_MS   1e-3
 
 static double line_ms(const struct cost_line *line, double audio_ms)
@@ -54,7 +57,7 @@ static void scale(struct cost_line *line, double ratio, double weight)
 /* What was spent against what was predicted; a line that says nothing yet is set. Returns the
  * ratio that other lines may learn from, 1 when there is none. */
 static double learn(struct cost_line *line, double times, double audio_ms, double spent_ms,
-                    double weight)
+                    double weight, double most)
 {
     const double predicted_ms = times * line_ms(line, audio_ms);
 
@@ -62,7 +65,7 @@ static double learn(struct cost_line *line, double times, double audio_ms, doubl
         line->ms_per_s = spent_ms / times / (audio_ms / 1e3);
         return 1;
     }
-    const double ratio = fmin(fmax(spent_ms / predicted_ms, 1 / RATIO_MOST), RATIO_MOST);
+    const double ratio = fmin(fmax(spent_ms / predicted_ms, 1 / most), most);
     scale(line, ratio, weight);
     return ratio;
 }
@@ -74,18 +77,21 @@ void cost_learn(struct cost *cost, const struct cost_spent *spent)
     const double seconds = spent->audio_ms / 1e3, weight = 1 - exp(-seconds / MEMORY_S);
 
     if (spent->front_ms > 0)
-        learn(&cost->front, 1, spent->audio_ms, spent->front_ms, weight);
+        learn(&cost->front, 1, spent->audio_ms, spent->front_ms, weight, RATIO_MOST);
     if (spent->unfold_ms > 0)
-        learn(&cost->unfold, spent->depth, spent->audio_ms, spent->unfold_ms, weight);
+        learn(&cost->unfold, spent->depth, spent->audio_ms, spent->unfold_ms, weight, RATIO_MOST);
     if (spent->tail_ms > 0) {
-        const double ratio =
-            learn(&cost->tail[spent->depth], 1, spent->audio_ms, spent->tail_ms, weight);
+        /* The first speech says more about searching for words than all noise did. */
+        const double fresh_s = FRESH_S + cost->learned_s;
+        const double eager = 1 - exp(-seconds / fmin(fresh_s, MEMORY_S));
+        const double ratio = learn(&cost->tail[spent->depth], 1, spent->audio_ms, spent->tail_ms,
+                                   eager, cost->learned_s < MEMORY_S ? TAIL_MOST : RATIO_MOST);
         /* Half of it may be the machine or the speaker, and holds for every depth. */
         for (uint32_t r = 1; r <= cost->unfolds; r++)
             if (cost->tail[r].fixed_ms + cost->tail[r].ms_per_s <= 0)
                 cost->tail[r] = cost->tail[spent->depth];
             else if (r != spent->depth)
-                scale(&cost->tail[r], ratio, weight / 2);
+                scale(&cost->tail[r], ratio, eager / 2);
     }
     cost->learned_s += seconds;
 }

@@ -43,6 +43,10 @@ static void one_absurd_measurement_does_not_wreck_the_table(void **state)
 {
     struct cost cost = table;
 
+    for (int i = 0; i < 20; i++)
+        cost_learn(&cost, &(struct cost_spent){3, 5000, cost_front_ms(&table, 5000),
+                                               3 * cost_unfold_ms(&table, 5000),
+                                               cost_tail_ms(&table, 3, 5000)});
     cost_learn(&cost, &(struct cost_spent){3, 5000, 1e9, 1e9, 1e9});
     assert_true(cost_ms(&cost, 3, 5000) < 1.5 * cost_ms(&table, 3, 5000));
     cost_learn(&cost, &(struct cost_spent){3, 5000, 1e-9, 1e-9, 1e-9});
@@ -78,6 +82,18 @@ static void tables_with_impossible_numbers_are_unsound(void **state)
     assert_false(cost_is_sound(&cost));
 }
 
+static void searching_speech_may_cost_far_more_than_searching_noise(void **state)
+{
+    struct cost cost = table;
+
+    for (int i = 0; i < 6; i++)
+        cost_learn(&cost, &(struct cost_spent){2, 5000, cost_front_ms(&table, 5000),
+                                               2 * cost_unfold_ms(&table, 5000),
+                                               20 * cost_tail_ms(&table, 2, 5000)});
+    assert_true(cost_tail_ms(&cost, 2, 5000) > 16 * cost_tail_ms(&table, 2, 5000));
+    assert_true(cost_tail_ms(&cost, 3, 5000) > 5 * cost_tail_ms(&table, 3, 5000));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -85,6 +101,7 @@ int main(void)
         cmocka_unit_test(an_empty_table_is_filled_by_the_first_span),
         cmocka_unit_test(a_machine_that_slows_down_is_followed_at_every_depth),
         cmocka_unit_test(one_absurd_measurement_does_not_wreck_the_table),
+        cmocka_unit_test(searching_speech_may_cost_far_more_than_searching_noise),
         cmocka_unit_test(measurements_of_nothing_teach_nothing),
         cmocka_unit_test(tables_with_impossible_numbers_are_unsound),
     };
