@@ -13,14 +13,17 @@
 
 #define SCALE 0.5f  /* of the scores */
 #define SOUND 0.15f /* what the sound decides */
-#define SLACK 2     /* frames by which the same word may lie elsewhere */
+/* Frames by which the same word may lie elsewhere: half a second, for a letter's loudest frame may
+ * be that of another alignment. A walk goes on for longer before it gives a word up. */
+#define SLACK 12
+#define WALK  60
 
 /* Is the word in the text that ends in tip, about where it is? */
 static bool has(const struct beam *b, const char *const *vocab, uint32_t tip,
                 const struct fold_word *word)
 {
     const struct trail_node *nodes = b->trail.nodes;
-    for (uint32_t at = tip; at != TRAIL_NONE && nodes[at].frame + SLACK >= word->start_frame;) {
+    for (uint32_t at = tip; at != TRAIL_NONE && nodes[at].frame + WALK >= word->start_frame;) {
         if (nodes[at].letter == b->space) {
             at = nodes[at].parent;
             continue;
