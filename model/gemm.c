@@ -85,12 +85,14 @@ step(vec_ints sums[ROWS][2], int rows, const uint8_t *q, size_t stride, const in
 static inline __attribute__((always_inline)) void
 step(vec_ints sums[ROWS][2], int rows, const uint8_t *q, size_t stride, const int8_t *w)
 {
-    for (int i = 0; i < rows; i++)
-        for (int c = 0; c < COLUMNS; c++) {
-            const uint8_t *four = q + (size_t)i * stride;
-            sums[i][c / VEC][c % VEC] += four[0] * w[4 * c] + four[1] * w[4 * c + 1] +
-                                         four[2] * w[4 * c + 2] + four[3] * w[4 * c + 3];
+    for (int j = 0; j < 2; j++) {
+        const vec_ints bytes = vec_load_ints(w + 4 * VEC * j);
+        for (int k = 0; k < 4; k++) {
+            const vec_ints one = (bytes << (24 - 8 * k)) >> 24; /* byte k of every column */
+            for (int i = 0; i < rows; i++)
+                sums[i][j] += one * (int32_t)q[(size_t)i * stride + (size_t)k];
         }
+    }
 }
 #endif
 

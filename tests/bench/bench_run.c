@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cpu.h"
 #include "fold.h"
 #include "model.h"
 #include "stem.h"
@@ -164,6 +165,10 @@ int main(int argc, char **argv)
         return 2;
     }
     int failed = 0;
+    printf("peaks: sgemm %s %.0f", fold_cpu_kernel(), sgemm_peak());
+    for (size_t i = 0; cpu_kernels(i); i++)
+        printf("  int8 %s %.0f", cpu_kernels(i)->name, int8_peak(cpu_kernels(i)));
+    printf(" Gop/s\n");
     if (!only || strcmp(only, "int8") == 0)
         failed = bench(argv[1], FOLD_INT8, (size_t)seconds);
     if (!failed && (!only || strcmp(only, "fp32") == 0))
