@@ -1,17 +1,13 @@
 /* lm.c - map, check and look up; see lm.h for the layout. */
 #include "lm.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "err.h"
+#include "mapping.h"
 
 enum { BOOK_UNI_P, BOOK_UNI_B, BOOK_BI_P, BOOK_BI_B, BOOK_TRI_P, BOOKS };
 
@@ -171,29 +167,21 @@ void lm_release(struct fold_lm *lm)
     free(lm->node_word);
     lm->node_word = NULL;
     if (lm->mapped)
-        munmap((void *)lm->map, lm->bytes);
+        mapping_close(lm->map, lm->bytes);
     lm->mapped = false;
 }
 
 int fold_lm_open(struct fold_lm **ret_lm, const char *path, struct fold_note *note)
 {
-    struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0) {
-        int err = err_note(FOLD_ERR_IO, note, "%.180s: %s", path,
-                           fd < 0 ? strerror(errno) : "not a file, or empty");
-        if (fd >= 0)
-            close(fd);
+    const unsigned char *map;
+    size_t count;
+    int err = mapping_open(&map, &count, path, note);
+    if (err)
         return err;
-    }
-    void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
-    close(fd);
-    if (map == MAP_FAILED)
-        return err_note(FOLD_ERR_IO, note, "%.180s: %s", path, strerror(errno));
     struct fold_lm *lm = calloc(1, sizeof *lm);
-    int err = lm ? lm_parse(lm, map, (size_t)st.st_size, true, note) : FOLD_ERR_MEMORY;
+    err = lm ? lm_parse(lm, map, count, true, note) : FOLD_ERR_MEMORY;
     if (err) {
-        munmap(map, (size_t)st.st_size);
+        mapping_close(map, count);
         free(lm);
         return err;
     }

@@ -10,18 +10,14 @@
 #include "prose.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "err.h"
+#include "mapping.h"
 
 static const char marks[PROSE_CLASSES] = {0, ',', '.', '?'};
 
@@ -257,23 +253,15 @@ int prose_parse(struct fold_prose *p, const void *bytes, size_t count, bool chec
 
 int fold_prose_open(struct fold_prose **ret_prose, const char *path, struct fold_note *note)
 {
-    struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0) {
-        int err = err_note(FOLD_ERR_IO, note, "%.180s: %s", path,
-                           fd < 0 ? strerror(errno) : "not a file, or empty");
-        if (fd >= 0)
-            close(fd);
+    const unsigned char *map;
+    size_t count;
+    int err = mapping_open(&map, &count, path, note);
+    if (err)
         return err;
-    }
-    void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
-    close(fd);
-    if (map == MAP_FAILED)
-        return err_note(FOLD_ERR_IO, note, "%.180s: %s", path, strerror(errno));
     struct fold_prose *p = calloc(1, sizeof *p);
-    int err = p ? prose_parse(p, map, (size_t)st.st_size, true, note) : FOLD_ERR_MEMORY;
+    err = p ? prose_parse(p, map, count, true, note) : FOLD_ERR_MEMORY;
     if (err) {
-        munmap(map, (size_t)st.st_size);
+        mapping_close(map, count);
         free(p);
         return err;
     }
@@ -285,7 +273,7 @@ int fold_prose_open(struct fold_prose **ret_prose, const char *path, struct fold
 void fold_prose_close(struct fold_prose *p)
 {
     if (p && p->mapped)
-        munmap((void *)(uintptr_t)p->map, p->bytes);
+        mapping_close(p->map, p->bytes);
     free(p);
 }
 

@@ -2,16 +2,13 @@
  * length, an offset or a shape may be anything. */
 #include "seedfile.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "err.h"
+#include "mapping.h"
 
 #define HEADER_MAX (4u << 20)
 
@@ -213,26 +210,14 @@ int seedfile_parse(struct seedfile *file, const void *bytes, size_t count, struc
 
 int seedfile_open(struct seedfile *file, const char *path, struct fold_note *note)
 {
-    struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) != 0) {
-        int err = err_note(FOLD_ERR_IO, note, "%.180s: %s", path, strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return err;
-    }
-    if (!S_ISREG(st.st_mode) || st.st_size == 0) {
-        close(fd);
-        return err_note(FOLD_ERR_FORMAT, note, "%.180s: not a file, or empty", path);
-    }
-    size_t bytes = (size_t)st.st_size;
-    void *map = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, fd, 0);
-    close(fd);
-    if (map == MAP_FAILED)
-        return err_note(FOLD_ERR_IO, note, "%.180s: %s", path, strerror(errno));
-    int err = seedfile_parse(file, map, bytes, note);
+    const unsigned char *map;
+    size_t bytes;
+    int err = mapping_open(&map, &bytes, path, note);
     if (err)
-        munmap(map, bytes);
+        return err;
+    err = seedfile_parse(file, map, bytes, note);
+    if (err)
+        mapping_close(map, bytes);
     else
         file->mapped = true;
     return err;
@@ -242,7 +227,7 @@ void seedfile_close(struct seedfile *file)
 {
     release_json(file);
     if (file->mapped)
-        munmap((void *)file->map, file->bytes);
+        mapping_close(file->map, file->bytes);
     file->mapped = false;
 }
 

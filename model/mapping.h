@@ -1,0 +1,15 @@
+/* mapping.h - a whole file, read-only in memory. */
+#ifndef MAPPING_H
+#define MAPPING_H
+
+#include <stddef.h>
+
+#include "fold.h"
+
+/* *ret_bytes [*ret_count], page-aligned, until mapping_close. Anything but a regular file with
+ * something in it is FOLD_ERR_FORMAT; what the system refuses is FOLD_ERR_IO. */
+int mapping_open(const unsigned char **ret_bytes, size_t *ret_count, const char *path,
+                 struct fold_note *note);
+void mapping_close(const unsigned char *bytes, size_t count);
+
+#endif
