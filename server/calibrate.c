@@ -200,6 +200,18 @@ bool calibrate_path(char *ret_path, size_t room, const struct fold_info *info,
     return length > 0 && (size_t)length < room;
 }
 
+/* Which build of the program this is: another one, or one with a sanitizer, costs something else.
+ */
+static void program(char *ret_text, size_t room)
+{
+    struct stat st;
+
+    if (stat("/proc/self/exe", &st) != 0)
+        memset(&st, 0, sizeof st);
+    snprintf(ret_text, room, "%lld bytes of %lld.%09ld", (long long)st.st_size,
+             (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+}
+
 static bool read_line(struct cost_line *ret_line, const json_t *pair)
 {
     const json_t *fixed = json_array_get(pair, 0), *slope = json_array_get(pair, 1);
@@ -210,18 +222,20 @@ static bool read_line(struct cost_line *ret_line, const json_t *pair)
 
 bool calibrate_load(struct cost *ret_cost, const char *path, uint32_t unfolds)
 {
-    char text[FILE_MOST];
+    char text[FILE_MOST], build[80];
     FILE *file = fopen(path, "re");
     if (!file)
         return false;
+    program(build, sizeof build);
     const size_t length = fread(text, 1, sizeof text, file);
     fclose(file);
     json_t *json = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
     const json_t *tails = json_object_get(json, "tail");
+    const char *measured_by = json_string_value(json_object_get(json, "program"));
     struct cost cost = {.unfolds = unfolds};
-    bool sound = json_integer_value(json_object_get(json, "format")) == FORMAT &&
-                 json_array_size(tails) == unfolds && unfolds <= COST_DEPTHS &&
-                 read_line(&cost.front, json_object_get(json, "front")) &&
+    bool sound = json_integer_value(json_object_get(json, "format")) == FORMAT && measured_by &&
+                 strcmp(measured_by, build) == 0 && json_array_size(tails) == unfolds &&
+                 unfolds <= COST_DEPTHS && read_line(&cost.front, json_object_get(json, "front")) &&
                  read_line(&cost.unfold, json_object_get(json, "unfold"));
     for (uint32_t r = 1; r <= unfolds && sound; r++)
         sound = read_line(&cost.tail[r], json_array_get(tails, r - 1));
@@ -239,13 +253,14 @@ static json_t *line_json(const struct cost_line *l)
 
 bool calibrate_save(const struct cost *cost, const char *path)
 {
-    char folder[512], scratch[560];
+    char folder[512], scratch[560], build[80];
     json_t *tails = json_array();
 
     for (uint32_t r = 1; r <= cost->unfolds; r++)
         json_array_append_new(tails, line_json(&cost->tail[r]));
+    program(build, sizeof build);
     json_t *json =
-        json_pack("{s:i, s:s, s:o, s:o, s:o}", "format", FORMAT, "unit",
+        json_pack("{s:i, s:s, s:s, s:o, s:o, s:o}", "format", FORMAT, "program", build, "unit",
                   "[ms, ms per second of audio] of one worker", "front", line_json(&cost->front),
                   "unfold", line_json(&cost->unfold), "tail", tails);
     snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);

@@ -19,7 +19,8 @@ int calibrate_measure(struct cost *ret_cost, const struct fold_model *model,
  * kept: in foldscribe/ of the user's cache folder. False when there is no such folder. */
 bool calibrate_path(char *ret_path, size_t room, const struct fold_info *info,
                     const struct fold_lm *lm);
-/* False when there is none, or it is not one of ours: whatever it holds, no harm is done. */
+/* False when there is none, another build of this program measured it, or it is not one of ours:
+ * whatever it holds, no harm is done. */
 bool calibrate_load(struct cost *ret_cost, const char *path, uint32_t unfolds);
 /* As a whole or not at all. False when it could not be written. */
 bool calibrate_save(const struct cost *cost, const char *path);

@@ -1,3 +1,4 @@
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -54,26 +55,45 @@ static void write_text(const char *text)
     fclose(file);
 }
 
+/* The rest of a table's text, behind the name of the build that measured it. */
+static void write_for(const char *build, const char *rest)
+{
+    char text[1024];
+
+    snprintf(text, sizeof text, "{\"program\":\"%s\",%s", build, rest);
+    write_text(text);
+}
+
 static void a_damaged_table_is_as_good_as_none(void **state)
 {
     static const char *const texts[] = {
         "",
         "{",
         "[]",
-        "{\"format\":2,\"front\":[1,1],\"unfold\":[1,1],\"tail\":[[1,1]]}",
-        "{\"format\":1,\"front\":[1,1],\"unfold\":[1,1],\"tail\":[]}",
-        "{\"format\":1,\"front\":[1,1],\"unfold\":[1,-1],\"tail\":[[1,1]]}",
-        "{\"format\":1,\"front\":[1,\"1\"],\"unfold\":[1,1],\"tail\":[[1,1]]}",
-        "{\"format\":1,\"front\":[1,1e300],\"unfold\":[1,1],\"tail\":[[1,1]]}",
+        "\"format\":2,\"front\":[1,1],\"unfold\":[1,1],\"tail\":[[1,1]]}",
+        "\"format\":1,\"front\":[1,1],\"unfold\":[1,1],\"tail\":[]}",
+        "\"format\":1,\"front\":[1,1],\"unfold\":[1,-1],\"tail\":[[1,1]]}",
+        "\"format\":1,\"front\":[1,\"1\"],\"unfold\":[1,1],\"tail\":[[1,1]]}",
+        "\"format\":1,\"front\":[1,1e300],\"unfold\":[1,1],\"tail\":[[1,1]]}",
     };
-    struct cost loaded;
+    static const char sound[] = "\"format\":1,\"front\":[1,1],\"unfold\":[1,1],\"tail\":[[1,1]]}";
+    struct cost loaded = {.unfolds = 1, .front = {1, 1}, .unfold = {1, 1}, .tail = {{0}, {1, 1}}};
+    char build[80];
 
+    assert_true(calibrate_save(&loaded, path));
+    json_t *saved = json_load_file(path, 0, NULL);
+    snprintf(build, sizeof build, "%s", json_string_value(json_object_get(saved, "program")));
+    json_decref(saved);
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         write_text(texts[i]);
         assert_false(calibrate_load(&loaded, path, 1));
+        write_for(build, texts[i]);
+        assert_false(calibrate_load(&loaded, path, 1));
     }
-    write_text("{\"format\":1,\"front\":[1,1],\"unfold\":[1,1],\"tail\":[[1,1]]}");
+    write_for(build, sound);
     assert_true(calibrate_load(&loaded, path, 1));
+    write_for("of another day", sound);
+    assert_false(calibrate_load(&loaded, path, 1));
     assert_false(calibrate_load(&loaded, "/nonexistent/cost.json", 1));
     assert_false(calibrate_save(&loaded, "/proc/nowhere/cost.json"));
 }
