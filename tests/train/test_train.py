@@ -42,7 +42,7 @@ def compare(seed, folder, clip):
     """Activations of a recording at every stage and depth, PyTorch against libfold; prints the errors."""
     golden = folder / "activations.golden"
     command("golden.py", "--seed", seed, "--clip", clip, "--out", golden)
-    done = subprocess.run([GOLDEN, seed, golden], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([GOLDEN, seed, golden, "fp32"], capture_output=True, text=True, timeout=300)
     print(f"\n{pathlib.Path(seed).name}, {clip.name}:\n{done.stdout}")
     assert done.returncode == 0, done.stdout + done.stderr
 

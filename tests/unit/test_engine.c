@@ -90,10 +90,12 @@ static void closing_the_engine_ends_everything_and_tells(void **state)
         assert_int_equal(engine_live_open(engine, &live_opts, &lives[i]), ENGINE_OK);
         engine_live_push(lives[i], sound.pcm, i * 320000);
     }
-    hearing_nap(50);
+    hearing_nap(5);
     engine_close(engine);
     for (size_t i = 0; i < 3; i++) {
-        assert_true(files[i].over && files[i].end == ENGINE_DRAINING);
+        /* A file may have been through before; a stream that nobody finished cannot. */
+        assert_true(files[i].over);
+        assert_true(files[i].end == ENGINE_DRAINING || files[i].end == ENGINE_OK);
         assert_true(streams[i].over && streams[i].end == ENGINE_DRAINING);
         engine_live_push(lives[i], sound.pcm, 320); /* too late, but harmless */
         engine_live_close(lives[i]);
