@@ -10,13 +10,11 @@ that changed between the last interim result of a span and its final. Standard l
 
 import argparse
 import asyncio
-import io
 import json
 import pathlib
 import sys
 import urllib.request
 import uuid
-import wave
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 import harness  # noqa: E402
@@ -35,19 +33,13 @@ def utterances(folder, name, count):
 
 
 def upload(daemon, pcm, depth):
-    out = io.BytesIO()
-    with wave.open(out, "wb") as w:
-        w.setnchannels(1)
-        w.setsampwidth(2)
-        w.setframerate(harness.RATE)
-        w.writeframes(pcm)
     border = uuid.uuid4().hex
     fields = "".join(f'--{border}\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n'
                      for k, v in {"model": f"foldscribe@{depth}", "chunking_strategy[type]": "server_vad",
                                   "chunking_strategy[silence_duration_ms]": live.QUERY["endpointing"]}.items())
     body = (fields + f'--{border}\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n').encode()
     request = urllib.request.Request(daemon.url + "/v1/audio/transcriptions",
-                                     body + out.getvalue() + f"\r\n--{border}--\r\n".encode(),
+                                     body + harness.wav(pcm) + f"\r\n--{border}--\r\n".encode(),
                                      {"Content-Type": f"multipart/form-data; boundary={border}"})
     with urllib.request.urlopen(request) as answer:
         return json.load(answer)["text"]

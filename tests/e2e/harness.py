@@ -12,6 +12,7 @@ What runs is said by the environment, or what ships with the tree:
 import csv
 import dataclasses
 import http.client
+import io
 import os
 import pathlib
 import signal
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import wave
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data"
@@ -158,6 +160,17 @@ def clips():
 def sox(*arguments, stdin=None):
     """What sox writes to standard output."""
     return subprocess.run(["sox", "-V1", *map(str, arguments)], check=True, capture_output=True, input=stdin).stdout
+
+
+def wav(pcm, rate=RATE):
+    """A WAV file of 16-bit mono samples."""
+    out = io.BytesIO()
+    with wave.open(out, "wb") as w:
+        w.setnchannels(1)
+        w.setsampwidth(2)
+        w.setframerate(rate)
+        w.writeframes(pcm)
+    return out.getvalue()
 
 
 def word_error_rate(pairs):

@@ -1,7 +1,6 @@
 """Batch transcription by the official Python client of OpenAI."""
 
 import io
-import wave
 
 import openai
 import pytest
@@ -22,13 +21,7 @@ def transcribe(client, file, model="foldscribe", **options):
 
 
 def wav(pcm, rate=harness.RATE):
-    out = io.BytesIO()
-    with wave.open(out, "wb") as w:
-        w.setnchannels(1)
-        w.setsampwidth(2)
-        w.setframerate(rate)
-        w.writeframes(pcm)
-    return ("clip.wav", out.getvalue())
+    return ("clip.wav", harness.wav(pcm, rate))
 
 
 def test_json_holds_the_text_and_the_depth_that_made_it(client, clip, deepest):

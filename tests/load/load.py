@@ -10,8 +10,8 @@ moment of its own. Two delays are measured, both from when the sound was sent to
     partial   from the last sound that an interim result covers
     final     from the last sound that a final result covers (it has the pause that ends an utterance in it)
 
-and the words: those of each stream are compared with what the same sound gives to one stream alone. It
-stops by itself, soon after the seconds given. Standard library and websockets only.
+and with --reference DEPTH the words: those of each stream are compared with what the same sound gives to one
+stream alone at that depth. It stops by itself, soon after the seconds given. Standard library and websockets only.
 """
 
 import argparse
