@@ -1,8 +1,10 @@
 /* daemon.c - start: model, engine, HTTP, WebSocket, router. End: the other way round, after a
  * drain:
  *
- *   SIGTERM -> /readyz says 503, everything else goes on (the balancer notices) for drain-grace-ms
- *           -> the listener closes, work in hand is finished, for drain-s at most
+ *   SIGTERM -> /readyz says 503, everything else goes on (the balancer notices) for drain-grace-ms,
+ *              busy or not: the balancer does not know either
+ *   SIGINT  -> no such grace: somebody at a terminal waits
+ *   both    -> the listener closes, work in hand is finished, for drain-s at most
  *           -> what is left: 1001 for streams, 503 for uploads */
 #include "daemon.h"
 
@@ -203,20 +205,23 @@ static void wait_up_to(unsigned ms, const sigset_t *signals, bool (*over)(struct
     }
 }
 
+/* In the order in which a connection moves on, so that none slips by between two questions. */
 static bool is_idle(struct parts *p)
 {
-    return engine_is_idle(p->engine) && ws_streams(p->ws) == 0 && http_busy(p->http) == 0;
+    return router_is_done(p->router) && ws_streams(p->ws) == 0 && http_busy(p->http) == 0 &&
+           engine_is_idle(p->engine);
 }
 
-static void drain(struct parts *p, const struct options *o, const sigset_t *signals)
+static void drain(struct parts *p, const struct options *o, const sigset_t *signals, bool grace)
 {
     atomic_store(&p->ready, false);
     log_info("draining", "streams=%u uploads=%u", ws_streams(p->ws), http_busy(p->http));
-    if (!is_idle(p))
+    if (grace)
         wait_up_to(o->drain_grace_ms, signals, NULL, p);
+    router_stop_listening(p->router);
+    wait_up_to(o->drain_s * 1000, signals, is_idle, p);
     router_close(p->router);
     p->router = NULL;
-    wait_up_to(o->drain_s * 1000, signals, is_idle, p);
     engine_drain(p->engine);
     ws_go_away(p->ws);
     for (int i = 0; i < 50 && ws_streams(p->ws); i++)
@@ -254,10 +259,10 @@ int daemon_run(const struct options *options)
     }
     int code = 1;
     if (load(&p, options) == 0 && start(&p, options) == 0) {
-        int got;
+        int got = SIGTERM;
         while (sigwait(&signals, &got) == 0 && got == SIGHUP)
             keys_reload(p.keys);
-        drain(&p, options, &signals);
+        drain(&p, options, &signals, got == SIGTERM);
         code = 0;
     }
     take_down(&p);

@@ -15,8 +15,10 @@
 
 #include "http_pages.h"
 #include "http_request.h"
+#include "router.h"
 
-#define IDLE_S 30
+#define IDLE_S            30
+#define SPARE_CONNECTIONS 16 /* closed, but libmicrohttpd has not forgotten them yet */
 
 static const struct http_service *const services[] = {&http_transcribe_service,
                                                       &http_listen_service, &http_secrets_service,
@@ -41,6 +43,37 @@ static const struct http_service denied = {.feed = http_pages_feed,
                                            .resumed = http_request_answer,
                                            .cancel = nothing,
                                            .finish = nothing};
+
+/* A connection is busy until its first request is begun, so that a drain does not overlook it. */
+struct arrival {
+    bool is_new;
+};
+
+static void come(struct http *http, struct arrival *arrival)
+{
+    if (arrival && arrival->is_new)
+        atomic_fetch_sub(&http->busy, 1);
+    if (arrival)
+        arrival->is_new = false;
+}
+
+static void notify(void *user, struct MHD_Connection *connection, void **context,
+                   enum MHD_ConnectionNotificationCode code)
+{
+    struct http *http = user;
+    (void)connection;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        struct arrival *arrival = *context = malloc(sizeof *arrival);
+        if (arrival)
+            arrival->is_new = true;
+        else
+            atomic_fetch_sub(&http->busy, 1);
+        return;
+    }
+    come(http, *context);
+    free(*context);
+    atomic_fetch_sub(&http->connections, 1);
+}
 
 static enum MHD_Result begin(struct http_request *r, const char *path, const char *method)
 {
@@ -68,7 +101,12 @@ static enum MHD_Result handle(void *user, struct MHD_Connection *connection, con
     (void)version;
     if (!r) {
         *state = r = http_request_open(user, connection);
-        return r ? begin(r, path, method) : MHD_NO;
+        const enum MHD_Result begun = r ? begin(r, path, method) : MHD_NO;
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+        if (info)
+            come(user, info->socket_context);
+        return begun;
     }
     *count = 0;
     if (!r->service)
@@ -101,13 +139,14 @@ int http_open(struct http **ret_http, const struct http_options *options)
     http->options = *options;
     id_of_hash(http->model_id, options->info->sha256);
     if (watch_open(&http->watch, gone, http) == 0)
-        http->mhd =
-            MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
-                                 MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC,
-                             0, NULL, NULL, handle, http, MHD_OPTION_NOTIFY_COMPLETED, completed,
-                             http, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
-                             MHD_OPTION_CONNECTION_LIMIT, (unsigned)options->max_connections,
-                             MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)131072, MHD_OPTION_END);
+        http->mhd = MHD_start_daemon(
+            MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
+                MHD_USE_ITC,
+            0, NULL, NULL, handle, http, MHD_OPTION_NOTIFY_COMPLETED, completed, http,
+            MHD_OPTION_NOTIFY_CONNECTION, notify, http, MHD_OPTION_CONNECTION_TIMEOUT,
+            (unsigned)IDLE_S, MHD_OPTION_CONNECTION_LIMIT,
+            (unsigned)options->max_connections + SPARE_CONNECTIONS,
+            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)131072, MHD_OPTION_END);
     if (!http->mhd) {
         http_close(http);
         return -1;
@@ -124,8 +163,17 @@ void http_adopt(struct http *http, int fd)
         close(fd);
         return;
     }
+    if (atomic_fetch_add(&http->connections, 1) >= http->options.max_connections) {
+        atomic_fetch_sub(&http->connections, 1);
+        router_refuse(fd, 503, "server_error", "too many connections", "Retry-After: 1\r\n");
+        return;
+    }
+    atomic_fetch_add(&http->busy, 1);
     /* On failure libmicrohttpd has closed the socket. */
-    MHD_add_connection(http->mhd, fd, (struct sockaddr *)&address, length);
+    if (MHD_add_connection(http->mhd, fd, (struct sockaddr *)&address, length) != MHD_YES) {
+        atomic_fetch_sub(&http->busy, 1);
+        atomic_fetch_sub(&http->connections, 1);
+    }
 }
 
 unsigned http_busy(struct http *http)

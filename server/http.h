@@ -23,9 +23,9 @@ struct http_options {
 
 /* 0 or -1. Starts libmicrohttpd's thread. options is copied; what it points to outlives http. */
 int http_open(struct http **ret_http, const struct http_options *options);
-/* Takes a connected socket; any thread. */
+/* Takes a connected socket; any thread. Beyond max_connections it is answered 503. */
 void http_adopt(struct http *http, int fd);
-/* Uploads being received or answered. */
+/* Uploads being received or answered, and connections whose first request is not known yet. */
 unsigned http_busy(struct http *http);
 /* All jobs must have ended (engine_close). */
 void http_close(struct http *http);

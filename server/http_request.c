@@ -65,6 +65,8 @@ void http_request_add_common(struct MHD_Response *response, const struct http_re
 {
     MHD_add_response_header(response, "x-request-id", r->id);
     MHD_add_response_header(response, "Access-Control-Allow-Origin", "*");
+    if (!atomic_load(r->http->options.ready))
+        MHD_add_response_header(response, "Connection", "close"); /* draining: come no more */
     MHD_add_response_header(response, "Access-Control-Expose-Headers",
                             "x-request-id, x-depth, retry-after, dg-request-id, dg-error");
     if (r->depth[0])

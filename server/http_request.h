@@ -18,7 +18,7 @@ struct http {
     char model_id[ID_BYTES]; /* UUID-shaped, of the weights */
     struct MHD_Daemon *mhd;
     struct watch *watch;
-    atomic_uint busy;
+    atomic_uint busy, connections;
 };
 
 struct http_request;

@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,8 @@
 #include "log.h"
 #include "openai.h"
 
-#define HEAD_MS 10000
+#define HEAD_MS      10000
+#define LAST_HEAD_MS 1000 /* when the listener has closed */
 
 struct waiting {
     int fd;
@@ -32,12 +34,13 @@ struct waiting {
 
 struct router {
     struct router_options options;
-    int listener, epoll, stop;
+    int listener, epoll, told; /* told: an eventfd, written when a flag below has changed */
     unsigned port;
     struct waiting *waiting; /* [options.max_connections] */
     uint32_t waiting_count;
     pthread_t thread;
     bool started;
+    atomic_bool stopping, closing, done;
 };
 
 static int64_t now_ms(void)
@@ -93,8 +96,7 @@ void router_answer(int fd, int status, const char *id, const char *body, const c
     close(fd);
 }
 
-/* No dialect is known yet: OpenAI's shape. */
-static void refuse(int fd, int status, const char *type, const char *message, const char *extra)
+void router_refuse(int fd, int status, const char *type, const char *message, const char *extra)
 {
     struct openai_error err;
     char id[ID_BYTES];
@@ -167,14 +169,14 @@ int router_open(struct router **ret_router, const struct router_options *options
     r->waiting = waiting;
     r->listener = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     r->epoll = epoll_create1(EPOLL_CLOEXEC);
-    r->stop = eventfd(0, EFD_CLOEXEC);
+    r->told = eventfd(0, EFD_CLOEXEC);
     const int one = 1;
-    if (r->listener < 0 || r->epoll < 0 || r->stop < 0 ||
+    if (r->listener < 0 || r->epoll < 0 || r->told < 0 ||
         setsockopt(r->listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
         bind(r->listener, (struct sockaddr *)&address, length) != 0 ||
         listen(r->listener, 512) != 0 ||
         getsockname(r->listener, (struct sockaddr *)&address, &length) != 0 ||
-        watch(r, r->listener, EPOLLIN) != 0 || watch(r, r->stop, EPOLLIN) != 0) {
+        watch(r, r->listener, EPOLLIN) != 0 || watch(r, r->told, EPOLLIN) != 0) {
         snprintf(ret_problem, room, "cannot listen on %.200s: %s", options->listen,
                  strerror(errno));
         router_close(r);
@@ -225,7 +227,7 @@ static void look(struct router *r, uint32_t index)
         return;
     case HEAD_BAD:
         forget(r, index);
-        refuse(fd, head.status, "invalid_request_error", head.problem, empty);
+        router_refuse(fd, head.status, "invalid_request_error", head.problem, empty);
         return;
     }
 }
@@ -244,7 +246,7 @@ static void accept_all(struct router *r)
         const int one = 1;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
         if (r->waiting_count == r->options.max_connections) {
-            refuse(fd, 503, "server_error", "too many connections", "Retry-After: 1\r\n");
+            router_refuse(fd, 503, "server_error", "too many connections", "Retry-After: 1\r\n");
             continue;
         }
         r->waiting[r->waiting_count++] = (struct waiting){fd, now_ms() + HEAD_MS};
@@ -262,21 +264,44 @@ static void expire(struct router *r)
         if (r->waiting[i].deadline_ms <= now) {
             const int fd = r->waiting[i].fd;
             forget(r, i);
-            refuse(fd, 408, "invalid_request_error", "the request head did not come within 10 s",
-                   "");
+            if (r->listener < 0)
+                router_refuse(fd, 503, "server_error", "this server is going away",
+                              "Retry-After: 1\r\n");
+            else
+                router_refuse(fd, 408, "invalid_request_error",
+                              "the request head did not come within 10 s", "");
         }
+}
+
+/* Closing a listener resets connections that nobody has accepted: they are accepted first. */
+static void close_listener(struct router *r)
+{
+    const int64_t last = now_ms() + LAST_HEAD_MS;
+    accept_all(r);
+    close(r->listener);
+    r->listener = -1;
+    for (uint32_t i = 0; i < r->waiting_count; i++)
+        if (r->waiting[i].deadline_ms > last)
+            r->waiting[i].deadline_ms = last;
 }
 
 static void *run(void *user)
 {
     struct router *r = user;
     struct epoll_event events[64];
-    for (;;) {
+    while (r->listener >= 0 || r->waiting_count) {
         const int count = epoll_wait(r->epoll, events, 64, r->waiting_count ? 500 : -1);
+        if (atomic_load(&r->closing))
+            break;
+        if (atomic_exchange(&r->stopping, false))
+            close_listener(r);
         for (int i = 0; i < count; i++) {
             const int fd = events[i].data.fd;
-            if (fd == r->stop)
-                return NULL;
+            if (fd == r->told) {
+                uint64_t times;
+                (void)!read(fd, &times, sizeof times);
+                continue;
+            }
             if (fd == r->listener) {
                 accept_all(r);
                 continue;
@@ -289,6 +314,8 @@ static void *run(void *user)
         }
         expire(r);
     }
+    atomic_store(&r->done, true);
+    return NULL;
 }
 
 int router_start(struct router *router)
@@ -297,13 +324,29 @@ int router_start(struct router *router)
     return router->started ? 0 : -1;
 }
 
+static void tell(struct router *r, atomic_bool *what)
+{
+    const uint64_t one = 1;
+    atomic_store(what, true);
+    (void)!write(r->told, &one, sizeof one);
+}
+
+void router_stop_listening(struct router *router)
+{
+    tell(router, &router->stopping);
+}
+
+bool router_is_done(const struct router *router)
+{
+    return atomic_load(&router->done);
+}
+
 void router_close(struct router *r)
 {
     if (!r)
         return;
     if (r->started) {
-        const uint64_t one = 1;
-        (void)!write(r->stop, &one, sizeof one);
+        tell(r, &r->closing);
         pthread_join(r->thread, NULL);
     }
     for (uint32_t i = 0; i < r->waiting_count; i++)
@@ -312,8 +355,8 @@ void router_close(struct router *r)
         close(r->listener);
     if (r->epoll >= 0)
         close(r->epoll);
-    if (r->stop >= 0)
-        close(r->stop);
+    if (r->told >= 0)
+        close(r->told);
     free(r->waiting);
     free(r);
 }

@@ -100,7 +100,7 @@ class Daemon:
 
     def __exit__(self, kind, *_):
         if self.process.poll() is None:
-            self.terminate()
+            self.process.send_signal(signal.SIGINT)  # as SIGTERM, without the grace for balancers
         code = self.wait()
         if kind is None:
             assert code == 0, f"the daemon ended with {code}:\n{self.said()}"

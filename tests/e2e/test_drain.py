@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import json
+import socket
 import threading
 import time
 
@@ -42,36 +43,47 @@ def upload(daemon, clip, meanwhile=lambda: None):
     return answer
 
 
+def until(daemon, wanted):
+    """Asks /readyz until it answers wanted (None: nobody listens) -> the different answers, in order."""
+    seen = []
+    deadline = time.monotonic() + 50
+    while (not seen or seen[-1] != wanted) and time.monotonic() < deadline:
+        status = daemon.status("/readyz")
+        if not seen or status != seen[-1]:
+            seen.append(status)
+    return seen
+
+
 def test_an_upload_that_has_begun_is_transcribed(clip):
-    # A long grace: a machine busy with other things may take its time between these steps.
-    with harness.Daemon("--drain-grace-ms", 8000) as daemon:
+    with harness.Daemon("--drain-grace-ms", 60000) as daemon:
         plain = upload(daemon, clip)
-        readiness = []
+        seen = []
 
         def drain():
             daemon.terminate()
-            time.sleep(0.1)
-            readiness.append(daemon.status("/readyz"))
-            time.sleep(0.5)
+            seen.append(until(daemon, 503)[-1])
+            daemon.terminate()  # a second signal ends the grace
+            seen.append(until(daemon, None)[-1])
 
         drained = upload(daemon, clip, drain)
         assert plain[0] == drained[0] == 200
         assert drained[1]["text"] == plain[1]["text"] != ""
-        assert readiness == [503], "still answering, and saying that it goes"
+        assert seen == [503, None], "it says that it goes, then the listener closes"
         assert daemon.wait() == 0
 
 
 def test_uploads_that_wait_their_turn_are_transcribed(clips):
     with harness.Daemon("--workers", 1) as daemon:
         answers = {}
+        begun = threading.Barrier(5)
 
         def one(clip):
-            answers[clip] = upload(daemon, clip)
+            answers[clip] = upload(daemon, clip, begun.wait)
 
         threads = [threading.Thread(target=one, args=(c,)) for c in clips[:4]]
         for t in threads:
             t.start()
-        time.sleep(0.4)
+        begun.wait()
         daemon.terminate()
         for t in threads:
             t.join()
@@ -111,11 +123,56 @@ def test_nobody_new_is_let_in_after_the_listener_closed(clip):
             async with live.connect(daemon) as socket:
                 await live.speak(socket, clip.pcm()[:32000])
                 daemon.terminate()
-                await asyncio.sleep(1.5)
-                assert daemon.status("/readyz") is None
+                assert until(daemon, None)[-1] is None
                 assert daemon.process.poll() is None
                 await live.say(socket, "CloseStream")
                 await live.listen(socket, live.Heard())
 
         asyncio.run(talk())
+        assert daemon.wait() == 0
+
+
+def test_an_idle_daemon_says_that_it_goes_before_it_goes():
+    with harness.Daemon("--drain-grace-ms", 60000) as daemon:
+        daemon.terminate()
+        assert [s for s in until(daemon, 503) if s != 200] == [503], "a balancer does not know that it is idle"
+        daemon.terminate()
+        assert daemon.wait() == 0
+
+
+def test_whoever_has_connected_before_the_listener_closes_is_served(clip):
+    """A flood of uploads whose sockets stand in the backlog, in the router, at a library: all of them are in hand."""
+    kind, head, audio, tail = parts(clip)
+    body = head + audio + tail
+    request = (f"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: a\r\nContent-Type: {kind}\r\n"
+               f"Content-Length: {len(body)}\r\n\r\n").encode()
+    with harness.Daemon("--drain-grace-ms", 0) as daemon:
+        sockets = [socket.create_connection(("127.0.0.1", daemon.port), timeout=60) for _ in range(30)]
+        for s in sockets:
+            s.sendall(request)
+        daemon.terminate()
+        for s in sockets:
+            s.sendall(body)
+        answers = []
+        for s in sockets:
+            answer = http.client.HTTPResponse(s)
+            answer.begin()
+            answers.append((answer.status, json.loads(answer.read())["text"]))
+            s.close()
+        assert set(answers) == {(200, answers[0][1])} and answers[0][1]
+        assert daemon.wait() == 0
+
+
+def test_a_connection_that_is_kept_is_given_up_when_draining(clip):
+    with harness.Daemon("--drain-grace-ms", 60000) as daemon:
+        kept = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=20)
+        kept.request("GET", "/healthz")
+        assert kept.getresponse().read() == b"ok\n" and kept.sock
+        daemon.terminate()
+        until(daemon, 503)
+        kept.request("GET", "/healthz")
+        answer = kept.getresponse()
+        assert answer.status == 200 and answer.getheader("Connection") == "close"
+        kept.close()
+        daemon.terminate()
         assert daemon.wait() == 0
