@@ -140,7 +140,7 @@ def test_finalize_may_name_a_channel(daemon, clips):
             listening = asyncio.create_task(live.listen(socket, heard))
             await socket.send(two_channels(clips[3].pcm(), clips[5].pcm()))
             await socket.send(json.dumps({"type": "Finalize", "channel": 1}))
-            for _ in range(400):
+            for _ in range(1000):
                 await asyncio.sleep(0.05)
                 if any(m["from_finalize"] for m in heard.results()):
                     break

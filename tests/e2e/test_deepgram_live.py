@@ -74,7 +74,7 @@ def test_finalize_gives_at_once_what_was_said_so_far(daemon, clip):
             half = len(pcm) // 4 * 2
             await live.speak(socket, pcm[:half], pace=8)
             await live.say(socket, "Finalize")
-            for _ in range(200):
+            for _ in range(1000):
                 await asyncio.sleep(0.05)
                 if any(m.get("from_finalize") for m in heard.results()):
                     break

@@ -109,7 +109,7 @@ def test_a_keys_streams_are_counted_while_they_last(guarded):
     assert status == 429 and "1 live streams" in body["err_msg"]
 
     async def again():
-        for _ in range(100):
+        for _ in range(1000):
             try:
                 async with connect(guarded, {"Authorization": "Token sk_free"}):
                     return True
@@ -142,7 +142,7 @@ def test_the_file_is_read_again_and_a_broken_one_is_not(tmp_path, clip):
     with harness.Daemon("--keys", path) as running:
         write_keys(path, sk_two="free")
         running.process.send_signal(signal.SIGHUP)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while "keys=1" not in running.said().split("keys file read")[-1] and time.monotonic() < deadline:
             time.sleep(0.05)
         assert transcribe(running, "sk_two", clip).text

@@ -154,7 +154,7 @@ def test_pings_are_answered_while_audio_floods_in(daemon, clips):
     asyncio.run(talk())
 
 
-def stopped(daemon, seconds=20):
+def stopped(daemon, seconds=60):
     """Waits until no stream is open and no piece of work is queued."""
     import urllib.request
     until = time.monotonic() + seconds
