@@ -10,6 +10,7 @@ import torch
 
 from fold import seedfile
 from fold.encoder import Config, Foldable
+from fold.pieces import Pieces
 
 
 def from_run(run):
@@ -19,6 +20,8 @@ def from_run(run):
     fields = {f.name for f in dataclasses.fields(Config)}
     model = Foldable(Config(**{k: v for k, v in saved.items() if k in fields}))
     model.load_state_dict(torch.load(run / "last.pt", map_location="cpu")["model"])
+    if model.config.decoder:
+        model.pieces = Pieces.of_plain(json.loads((run / "pieces.json").read_text()))
     return model.eval()
 
 
@@ -27,7 +30,7 @@ if __name__ == "__main__":
     ap.add_argument("--run", required=True)
     ap.add_argument("--out", required=True)
     ap.add_argument("--dtype", default="i8", choices=["i8", "f16", "f32"], help="of the GEMM weights")
-    ap.add_argument("--name", default="foldscribe-base", help="the model's name, shown to clients")
+    ap.add_argument("--name", default="foldscribe-tiny", help="the model's name, shown to clients")
     args = ap.parse_args()
     size = seedfile.save(args.out, from_run(args.run), args.name, args.dtype)
     print(f"{args.out}: {size / 1e6:.1f} MB")

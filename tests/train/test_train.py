@@ -23,8 +23,11 @@ LIBRARY = BUILD / "model" / "libfold.so"
 SEED = os.environ.get("FOLDSCRIBE_SEED") or next(iter((ROOT / "model/seeds").glob("*.safetensors")), None)
 sys.path.insert(0, str(TRAINER))
 
-from fold import moonshine, seedfile  # noqa: E402
+import distil  # noqa: E402
+from fold import moonshine, seedfile, text  # noqa: E402
+from fold.aed import AttentionDecoder  # noqa: E402
 from fold.encoder import Config, Foldable  # noqa: E402
+from fold.pieces import SPACE, Pieces  # noqa: E402
 from fold.text import VOCAB  # noqa: E402
 
 RATE = 16000
@@ -158,6 +161,68 @@ def test_evaluation_scores_every_depth_with_the_decoder_that_serves(folder, pack
     assert lines[0].startswith("dev_clean: 4 utterances")
     assert [line.split()[0] for line in lines[1:]] == ["x1", "x2", "x3"]
     assert all("greedy" in line and "beam" in line for line in lines[1:])
+
+
+def random_foundation(monkeypatch):
+    """In place of Moonshine: random weights of a small shape, and a tokenizer that knows letters."""
+    monkeypatch.setitem(moonshine.SHAPES, "tiny", dict(d=48, heads=1, ffn=64, layers=4))
+    torch.manual_seed(2)
+    whole = Foldable(Config(d=48, heads=1, ffn=64, prelude=3, blocks=1, unfolds=1, conv_kernel=0)).state_dict()
+    state = {}
+    for name, value in whole.items():
+        if name.startswith("prelude."):
+            state["layers." + name[len("prelude."):]] = value
+        elif name.startswith("blocks.0.") and not name.endswith((".scale", "norm_attn.bias", "norm_ffn.bias")):
+            state["layers.3." + name[len("blocks.0."):]] = value[0] if ".norm_" in name else value
+        elif name.startswith("frontend.") or name == "exit.norm.gain":
+            state[name] = value
+    listed = ["<unk>", "<s>", "</s>"] + [f"<0x{b:02X}>" for b in range(256)]
+    listed += ["th", "the", SPACE] + [chr(c) for c in range(32, 127)]
+    decoder = AttentionDecoder(48, 1, 64, 4, len(listed)).state_dict()
+    monkeypatch.setattr(moonshine, "load", lambda size, cache: state)
+    monkeypatch.setattr(moonshine, "load_decoder", lambda size, cache: dict(decoder))
+    monkeypatch.setattr(moonshine, "pieces", lambda cache: Pieces.of_llama(listed, len(listed)))
+
+
+def test_a_recogniser_is_folded_resumed_and_exported(folder, packed, monkeypatch):
+    random_foundation(monkeypatch)
+    texts = folder / "texts"
+    texts.write_text("\n".join(SENTENCES))
+    monkeypatch.setattr(sys, "argv", ["distil.py", *map(str, (
+        "--data", packed, "--text", texts, "--out", folder / "folded", "--sets", "train_tones", "--device", "cpu",
+        "--processes", 1, "--layers", 1, 3, 4, "--prelude", 1, "--batch-seconds", 3, "--minutes", 600,
+        "--features-only", 0, "--stop-after", 0.04, "--count", 2))])
+    distil.main()
+    first = torch.load(folder / "folded" / "last.pt")
+    distil.main()
+    second = torch.load(folder / "folded" / "last.pt")
+    assert second["step"] > first["step"] >= 1 and all(v.isfinite().all() for v in second["model"].values())
+    moved = {k.split(".")[0] for k in first["model"] if not torch.equal(first["model"][k], second["model"][k])}
+    assert moved == {"prelude", "blocks", "exit", "decoder"}, "the stem stays as it was pretrained"
+    file = folder / "folded.safetensors"
+    command("export.py", "--run", folder / "folded", "--out", file)
+    read = seedfile.load(file)
+    assert read.pieces.decode(read.pieces.encode("One thé.")) == "One thé."
+    assert read.decoder.embed.num_embeddings == read.pieces.kept
+
+
+def test_pruned_pieces_spell_what_all_of_them_do():
+    listed = ["<unk>", "<s>", "</s>"] + [f"<0x{b:02X}>" for b in range(256)]
+    listed += ["he", "th", SPACE + "the", "the", "re", SPACE + "t", "there", SPACE] + [chr(c) for c in range(33, 127)]
+    whole = Pieces.of_llama(listed, len(listed))
+    said = [whole.strings[i] for i in whole.encode("there the é")]
+    the = (SPACE + "the").encode()
+    # The lowest rank merges first: "the" takes the letters that "there" would need.
+    assert said == [the, b"re", the, SPACE.encode(), b"\xc3", b"\xa9"]
+    few, kept = whole.prune(["the"], 0)
+    assert few.kept == len(kept) < len(few.strings) + 1
+    for line in ("there the é", "A line, with 12 marks!"):
+        assert few.decode(few.encode(line)) == line and max(few.encode(line)) < few.kept
+
+
+def test_numbers_are_scored_as_they_are_read():
+    assert text.normalise(text.spell("In 1984, 3 of the 21st paid $1,200")) == (
+        "IN NINETEEN EIGHTY FOUR THREE OF THE TWENTY FIRST PAID ONE THOUSAND TWO HUNDRED DOLLARS")
 
 
 @pytest.mark.skipif(not SEED, reason="no seed ships yet, and FOLDSCRIBE_SEED names none")

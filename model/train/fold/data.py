@@ -48,12 +48,17 @@ class Speech:
     def __init__(self, folder, names, device="cpu"):
         self.device, self.parts = device, []
         self.items = []  # (part, offset, samples, id, text)
+        self.proses = []
         for part, name in enumerate(names):
             wave = np.memmap(pathlib.Path(folder) / f"{name}.i16", dtype=np.int16, mode="c")
             self.parts.append(torch.from_numpy(wave).to(device))
             for line in open(pathlib.Path(folder) / f"{name}.tsv"):
                 offset, samples, uid, _, words = line.rstrip("\n").split("\t")
                 self.items.append((part, int(offset), int(samples), uid, words))
+            cased = pathlib.Path(folder) / f"{name}.cased"
+            if cased.exists():
+                self.proses += cased.read_text().splitlines()
+            self.proses += [item[4] for item in self.items[len(self.proses):]]
 
     def wave(self, i):
         """float32 [samples] in [-1, 1]"""
@@ -65,6 +70,11 @@ class Speech:
 
     def text(self, i):
         return self.items[i][4]
+
+    def prose(self, i):
+        """The text, cased and punctuated: as the set has it, or a line of NAME.cased beside it."""
+        line = self.proses[i]
+        return line if line[-1:] in ".?!" else line.rstrip(",;: ") + "."
 
     def trainable(self, longest_s):
         """Indices of utterances fit for CTC: clear text, neither too short for it nor too long."""

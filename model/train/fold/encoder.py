@@ -23,6 +23,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .aed import AttentionDecoder
+
 
 @dataclasses.dataclass
 class Config:
@@ -36,6 +38,7 @@ class Config:
     rope_dims: int = 32
     rope_base: float = 10000.0
     feedback: bool = False      # an exit's probabilities flow into the next unfold
+    decoder: dict | None = None  # of the attention decoder: layers, ffn, pieces; None: CTC alone
     vocab: int = 29
     grow: float = 0.3           # residual scale at which unfolds 2.. start
 
@@ -200,22 +203,26 @@ class Foldable(nn.Module):
         if c.feedback:
             self.feedback = nn.Linear(c.vocab, c.d, bias=False)
             nn.init.zeros_(self.feedback.weight)
+        if c.decoder:
+            self.decoder = AttentionDecoder(c.d, c.heads, **c.decoder, rope_dims=c.rope_dims, rope_base=c.rope_base)
 
-    def load_pretrained(self, state):
-        """state from moonshine.load: layers 0..P-1 -> prelude, P.. -> shared blocks (unfold 1)."""
+    def load_pretrained(self, state, layers=None):
+        """state from moonshine.load. layers: which of its layers (from 0) the prelude and then the shared blocks
+        start as; default: the lowest, in order."""
         c, mine = self.config, {}
+        layers = layers or range(c.prelude + c.blocks)
         for name, value in state.items():
             if name.startswith("layers."):
                 _, i, rest = name.split(".", 2)
-                i = int(i)
-                if i >= c.prelude + c.blocks:
+                if int(i) not in layers:
                     continue
+                i = layers.index(int(i))
                 name = f"prelude.{i}.{rest}" if i < c.prelude else f"blocks.{i - c.prelude}.{rest}"
                 if i >= c.prelude and rest.startswith("norm_"):
                     value = value.expand(c.unfolds, -1).clone()
             mine[name] = value
         missing, unexpected = self.load_state_dict(mine, strict=False)
-        new = (".scale", ".bias", "conv.", "norm_conv.", "exit.head.", "feedback.")
+        new = (".scale", ".bias", "conv.", "norm_conv.", "exit.head.", "feedback.", "decoder.")
         assert not unexpected and all(any(n in m for n in new) for m in missing), (missing, unexpected)
 
     def features(self, wave, samples):
@@ -233,16 +240,20 @@ class Foldable(nn.Module):
         mask = None if bool(keep.all()) else keep[:, None, None, :]
         return rope_table(T, c.rope_dims, c.rope_base, x.device), mask, keep[..., None]
 
-    def unfold(self, x, context, depth):
-        """x [B, T, d] -> list of log-probabilities [B, T, V], one per exit 1..depth."""
-        exits = []
+    def unfolds(self, x, context, depth):
+        """x [B, T, d] -> list of x after unfold 1..depth."""
+        out = []
         for r in range(depth):
             if r and self.config.feedback:
-                x = x + self.feedback(exits[-1].exp().to(x.dtype))
+                x = x + self.feedback(self.exit(x).exp().to(x.dtype))
             for block in self.blocks:
                 x = block(x, *context, r)
-            exits.append(self.exit(x))
-        return exits
+            out.append(x)
+        return out
+
+    def unfold(self, x, context, depth):
+        """x [B, T, d] -> list of log-probabilities [B, T, V], one per exit 1..depth."""
+        return [self.exit(x) for x in self.unfolds(x, context, depth)]
 
     def forward(self, wave, samples, depth=None):
         x, frames, context = self.features(wave, samples)

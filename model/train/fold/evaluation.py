@@ -42,6 +42,31 @@ def transcripts(model, chosen, device="cpu", depth=None):
     return out
 
 
+@torch.no_grad()
+def readings(model, chosen, device="cpu", batch_seconds=60, ctc=True):
+    """Of a seed with an attention decoder: -> (by depth, lists of (reference, its text)), the like of greedy CTC."""
+    speech, ids = chosen
+    read = [[] for _ in range(model.config.unfolds)]
+    heard = [[] for _ in range(model.config.unfolds if ctc else 0)]
+    batch = []
+    for n, i in enumerate(ids):
+        batch.append(i)
+        if n + 1 < len(ids) and speech.seconds(ids[n + 1]) * (len(batch) + 1) <= batch_seconds:
+            continue
+        wave, samples, _, _ = data.collate(speech, batch)
+        x, frames, context = model.features(wave.to(device), samples.to(device))
+        references = [text.normalise(speech.text(k)) for k in batch]
+        for r, x in enumerate(model.unfolds(x, context, model.config.unfolds)):
+            for reference, pieces in zip(references, model.decoder.greedy(model.exit.norm(x), context[1])):
+                read[r].append((reference, text.normalise(text.spell(model.pieces.decode(pieces)))))
+            if ctc:
+                best = model.exit(x).argmax(-1)
+                heard[r] += [(reference, text.decode_greedy(row[:n].tolist()))
+                             for reference, row, n in zip(references, best, frames.tolist())]
+        batch = []
+    return read, heard
+
+
 def greedy_wer(pairs):
     counts = [text.word_errors(*p) for p in pairs]
     return sum(e for e, _ in counts) / max(1, sum(n for _, n in counts))

@@ -13,10 +13,11 @@ import numpy as np
 import torch
 
 from . import text
+from .pieces import Pieces
 from .encoder import Config, Foldable
 
 ALIGN = 64
-DTYPES = {"F32": np.float32, "F16": np.float16, "I8": np.int8}
+DTYPES = {"F32": np.float32, "F16": np.float16, "I8": np.int8, "U8": np.uint8, "I32": np.int32}
 RATE = 16000
 
 
@@ -37,9 +38,21 @@ def _quantise(value, dtype):
     return {"": q.reshape(value.shape), ".scale": scale}
 
 
+def _pieces_arrays(pieces):
+    """The tokenizer's table as tensors: the bytes of all strings, where each begins, and ranks (pieces.py)."""
+    offsets = np.cumsum([0] + [len(s) for s in pieces.strings])
+    return {"pieces.bytes": np.frombuffer(b"".join(pieces.strings), np.uint8),
+            "pieces.offsets": offsets.astype(np.int32), "pieces.rank": np.array(pieces.ranks, np.int32)}
+
+
+def _read_pieces(raw, kept):
+    text, at = raw["pieces.bytes"].tobytes(), raw["pieces.offsets"].tolist()
+    return Pieces([text[a:b] for a, b in zip(at, at[1:])], raw["pieces.rank"].tolist(), kept)
+
+
 def save(path, model, name, dtype="i8"):
     """Write a Foldable; dtype i8, f16 or f32 is that of the GEMM weights. -> bytes written."""
-    arrays = {}
+    arrays = _pieces_arrays(model.pieces) if model.config.decoder else {}
     for key, value in model.state_dict().items():
         value = value.detach().float().cpu().numpy()
         parts = _quantise(value, dtype) if _is_matrix(key, value) else {"": value}
@@ -54,7 +67,7 @@ def save(path, model, name, dtype="i8"):
         at += len(raw)
         chunks.append(raw)
     data = b"".join(chunks)
-    config = {k: v for k, v in dataclasses.asdict(model.config).items() if k not in ("vocab", "grow")}
+    config = {k: v for k, v in dataclasses.asdict(model.config).items() if k not in ("vocab", "grow") and v is not None}
     config.update(name=name, rate=RATE, vocab=text.VOCAB)
     header["__metadata__"] = {"format": "foldscribe-seed", "version": "1", "config": json.dumps(config),
                               "sha256": hashlib.sha256(data).hexdigest()}
@@ -78,7 +91,7 @@ def load(path):
            for key, e in header.items()}
     state = {}
     for key, value in raw.items():
-        if key.endswith(".scale") and key[:-len(".scale")] in raw:
+        if key.startswith("pieces.") or key.endswith(".scale") and key[:-len(".scale")] in raw:
             continue
         value = value.astype(np.float32)
         if header[key]["dtype"] == "I8":
@@ -89,4 +102,6 @@ def load(path):
     fields = {f.name for f in dataclasses.fields(Config)}
     model = Foldable(Config(**{k: v for k, v in config.items() if k in fields - {"vocab"}}, vocab=len(config["vocab"])))
     model.load_state_dict(state)
+    if model.config.decoder:
+        model.pieces = _read_pieces(raw, model.config.decoder["pieces"])
     return model.eval()

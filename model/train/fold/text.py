@@ -26,6 +26,47 @@ def normalise(text):
     return " ".join(text.split())
 
 
+_ONES = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+         "seventeen eighteen nineteen").split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_ORDINAL = {"one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth",
+            "twelve": "twelfth"}
+
+
+def number(n):
+    """0 .. 999,999,999 in words."""
+    if n < 20:
+        return _ONES[n]
+    if n < 100:
+        return _TENS[n // 10 - 2] + (" " + _ONES[n % 10] if n % 10 else "")
+    for unit, name in ((10 ** 6, "million"), (1000, "thousand"), (100, "hundred")):
+        if n >= unit:
+            rest = n % unit
+            return number(n // unit) + " " + name + (" " + number(rest) if rest else "")
+
+
+def ordinal(n):
+    words = number(n).split()
+    last = words[-1]
+    words[-1] = _ORDINAL.get(last) or (last[:-1] + "ieth" if last.endswith("y") else last + "th")
+    return " ".join(words)
+
+
+def _year(n):
+    """1100 .. 1999 as years are read."""
+    low = n % 100
+    return number(n // 100) + " " + ("hundred" if not low else "oh " + number(low) if low < 10 else number(low))
+
+
+def spell(text):
+    """Numbers in digits -> words, as they are mostly read; for scoring against references that are spelled out."""
+    text = re.sub(r"\$(\d[\d,]*)", r"\1 dollars", text).replace("%", " percent").replace("&", " and ")
+    text = re.sub(r"\d{1,3}(,\d{3}){1,2}\b", lambda m: number(int(m[0].replace(",", ""))), text)
+    text = re.sub(r"\b(\d{1,9})(st|nd|rd|th)\b", lambda m: ordinal(int(m[1])), text)
+    text = re.sub(r"\b(1[1-9]\d\d)(s?)\b", lambda m: _year(int(m[1])) + m[2], text)
+    return re.sub(r"\d{1,9}", lambda m: " " + number(int(m[0])) + " ", text)
+
+
 def trainable(text):
     """False for sentences whose spoken form is not clear from the letters."""
     return not re.search(r"[0-9$%=/*&@#+]", text) and bool(normalise(text))

@@ -1,0 +1,273 @@
+#!/usr/bin/env python3
+"""Fold a whole recogniser: Moonshine's encoder into a seed, its attention decoder taught to read every exit.
+
+    distil.py --data DATA --text TEXT ... --out RUN --minutes 90      # CPU or CUDA, resumes by itself
+
+The seed is a few of Moonshine's layers: the prelude (unique) and the shared blocks; unfolded x1..xR they
+are to give what all of Moonshine's layers give. Every step runs all exits:
+
+    feature   sum_r |norm(x_r) - norm(x_teacher)|^2 / |norm(x_teacher)|^2, all depths
+    piece     cross entropy of the attention decoder on the label, and KL from Moonshine's, at depth R and one other
+    deepest   KL(sg[p_R] || p_r) of that other depth (arXiv 2505.21237)
+    ctc       letters at all exits, for drafts and word times
+
+The budget is the schedule, as in train.py. --text: texts that choose which pieces of the tokenizer stay.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import pathlib
+import signal
+import sys
+import time
+
+import torch
+import torch.nn.functional as F
+
+import train
+from fold import data, evaluation, losses, moonshine, seedfile
+from fold.aed import BEGIN, END, AttentionDecoder
+from fold.encoder import Config, Foldable
+from fold.optimiser import Optimiser
+from fold.pieces import Pieces
+from fold.team import Team
+
+
+def arguments():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--data", required=True, help="folder made by pack.py")
+    ap.add_argument("--out", required=True, help="run folder: last.pt, config.json, log.tsv")
+    ap.add_argument("--text", nargs="*", default=[], help="text files, a sentence a line")
+    ap.add_argument("--sets", nargs="*", default=train.TRAIN)
+    ap.add_argument("--foundation", default="tiny", choices=["base", "tiny"])
+    ap.add_argument("--layers", type=int, nargs="*", default=[1, 2, 5, 6],
+                    help="layers of the foundation (from 1) that the seed begins as")
+    ap.add_argument("--prelude", type=int, default=2, help="so many of them are unique, the others shared")
+    ap.add_argument("--unfolds", type=int, default=3)
+    ap.add_argument("--grow", type=float, default=0.3, help="residual scale at which unfolds 2.. start")
+    ap.add_argument("--conv-kernel", type=int, default=15)
+    ap.add_argument("--pieces", type=int, default=16384)
+    ap.add_argument("--minutes", type=float, default=90, help="wall-clock budget of the whole run")
+    ap.add_argument("--stop-after", type=float, default=0, help="leave after so many minutes of this call")
+    ap.add_argument("--features-only", type=float, default=0.15, help="share of the budget without the decoder")
+    ap.add_argument("--batch-seconds", type=float, default=24)
+    ap.add_argument("--longest", type=float, default=16.5)
+    ap.add_argument("--lr", type=float, default=4e-4, help="peak for shared blocks; the decoder gets a quarter")
+    ap.add_argument("--mask", type=float, default=0.03, help="share of stem frames masked, for the seed only")
+    ap.add_argument("--weights", default="1,1,0.3,0.3,0.2", help="of feature, label, teacher, deepest, ctc")
+    ap.add_argument("--save-minutes", type=float, default=10)
+    ap.add_argument("--count", type=int, default=60, help="dev_clean utterances that are watched")
+    ap.add_argument("--seed", type=int, default=1)
+    ap.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    ap.add_argument("--processes", type=int, default=0, help="default: one a core on a CPU, else one")
+    args = ap.parse_args()
+    args.processes = args.processes or (len(os.sched_getaffinity(0)) if args.device == "cpu" else 1)
+    return args
+
+
+class Teacher:
+    """All of Moonshine, frozen; its stem is the seed's too."""
+
+    def __init__(self, size, cache, kept, device):
+        shape = dict(moonshine.SHAPES[size])
+        layers = shape.pop("layers")
+        self.encoder = Foldable(Config(**shape, prelude=layers - 1, blocks=1, unfolds=1, conv_kernel=0))
+        self.encoder.load_pretrained(moonshine.load(size, cache))
+        self.decoder = AttentionDecoder(shape["d"], shape["heads"], shape["ffn"], layers, len(kept))
+        self.decoder.load_state_dict(decoder_state(size, cache, kept))
+        for part in (self.encoder, self.decoder):
+            part.requires_grad_(False).to(device).eval()
+
+    @torch.no_grad()
+    def memory(self, x, context):
+        """What the stem gives -> norm(x) after all layers."""
+        for block in self.encoder.prelude:
+            x = block(x, *context)
+        return self.encoder.exit.norm(self.encoder.blocks[0](x, *context, 0))
+
+
+def decoder_state(size, cache, kept):
+    state = moonshine.load_decoder(size, cache)
+    state["embed.weight"] = state["embed.weight"][kept].clone()
+    return state
+
+
+def start(args, out):
+    """-> model, what a run that is resumed has behind it, old ids of the pieces that were kept."""
+    cache = out.parent / "foundation"
+    shape = dict(moonshine.SHAPES[args.foundation])
+    count = shape.pop("layers")
+    pieces, kept = chosen_pieces(args, out, cache)
+    config = Config(**shape, prelude=args.prelude, blocks=len(args.layers) - args.prelude, unfolds=args.unfolds,
+                    conv_kernel=args.conv_kernel, grow=args.grow, vocab=len(data.text.VOCAB),
+                    decoder={"layers": count, "ffn": shape["ffn"], "pieces": len(kept)})
+    model = Foldable(config)
+    model.load_pretrained(moonshine.load(args.foundation, cache), [i - 1 for i in args.layers])
+    model.decoder.load_state_dict(decoder_state(args.foundation, cache, kept))
+    spent = {"minutes": 0.0, "hours": 0.0, "step": 0}
+    if (out / "last.pt").exists():
+        state = torch.load(out / "last.pt", map_location="cpu")
+        model.load_state_dict(state["model"])
+        spent = {k: state[k] for k in spent}
+    model.pieces = pieces
+    (out / "config.json").write_text(json.dumps({**dataclasses.asdict(config), "args": vars(args)}, indent=1))
+    return model.to(args.device), spent, kept
+
+
+def chosen_pieces(args, out, cache):
+    """-> Pieces with embeddings for the chosen, their ids in Moonshine's vocabulary; made once a run."""
+    path = out / "pieces.json"
+    if not path.exists():
+        lines = (line.rstrip("\n") for name in args.text for line in open(name))
+        pieces, kept = moonshine.pieces(cache).prune(lines, args.pieces)
+        path.write_text(json.dumps({**pieces.plain(), "of": kept}))
+    saved = json.loads(path.read_text())
+    return Pieces.of_plain(saved), saved["of"]
+
+
+def targets(speech, ids, pieces, device):
+    """-> pieces [B, U] that go in (BEGIN first), and that are to come out (END last, -100 beyond)."""
+    rows = [pieces.encode(speech.prose(i)) for i in ids]
+    width = max(map(len, rows)) + 1
+    into = torch.full((len(rows), width), END)
+    out = torch.full((len(rows), width), -100)
+    for row, (a, b) in zip(rows, zip(into, out)):
+        a[0], a[1:len(row) + 1] = BEGIN, torch.tensor(row, dtype=torch.long)
+        b[:len(row)], b[len(row)] = torch.tensor(row, dtype=torch.long), END
+    return into.to(device), out.to(device)
+
+
+def kl(teacher, student, inside):
+    """KL(teacher || student) of logits [B, U, V], a piece; no gradient to the teacher."""
+    p, q = F.log_softmax(teacher.detach().float(), -1), F.log_softmax(student.float(), -1)
+    return ((p.exp() * (p - q)).sum(-1) * inside).sum() / inside.sum()
+
+
+def feature_loss(memory, teacher, inside):
+    """Relative squared error of memory [B, T, d] over frames inside [B, T, 1]."""
+    memory, teacher = memory.float(), teacher.float()
+    return ((memory - teacher).square() * inside).sum() / (teacher.square() * inside).sum()
+
+
+def main():
+    args = arguments()
+    torch.manual_seed(args.seed)
+    out = pathlib.Path(args.out)
+    out.mkdir(parents=True, exist_ok=True)
+    if args.processes > 1:
+        torch.set_num_threads(1)
+    model, spent, kept = start(args, out)
+    team = Team(model, args.processes, spent["minutes"])
+    if args.processes > 1:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        torch.multiprocessing.spawn(member, (args, out, model, team, spent, kept), args.processes, daemon=True)
+    else:
+        member(0, args, out, model, team, spent, kept)
+
+
+def member(rank, args, out, model, team, spent, kept):
+    """One process of the team, from the first step to the last."""
+    if args.processes > 1:
+        torch.set_num_threads(1)
+    R = model.config.unfolds
+    optimiser = Optimiser(model, args.lr, True, rank, args.processes)
+    team.join(rank, model)
+    for part in out.glob("optimiser.*.pt") if spent["step"] else ():
+        optimiser.load(torch.load(part, map_location="cpu"))
+    teacher = Teacher(args.foundation, out.parent / "foundation", kept, args.device)
+    speech = data.Speech(args.data, args.sets, args.device)
+    ids = speech.trainable(args.longest)
+    lead = rank == 0
+    if lead:
+        count = sum(p.numel() for p in model.parameters()) / 1e6
+        print(f"{sum(speech.seconds(i) for i in ids) / 3600:.1f} h in {len(ids)} utterances, {count:.2f} M parameters, "
+              f"{sum(p.numel() for p in model.decoder.parameters()) / 1e6:.2f} M of them the decoder's, "
+              f"{args.device} x {args.processes}", flush=True)
+        dev = evaluation.subset(data.Speech(args.data, ["dev_clean"], args.device), args.count)
+    step, seen = spent["step"], spent["hours"]
+    began, start_minutes = time.time(), spent["minutes"]
+    minutes = lambda: start_minutes + (time.time() - began) / 60
+    stream = data.endless(speech, ids, args.batch_seconds, args.seed + step, lambda: args.longest, rank, args.processes)
+    generator = torch.Generator().manual_seed(args.seed + step + 1000003 * rank)
+    w = dict(zip(("feature", "label", "teacher", "deepest", "ctc"), map(float, args.weights.split(","))))
+    saved, shown, smooth = minutes(), time.time(), {}
+    model.train()
+
+    def keep():
+        torch.save(optimiser.state(), out / f"optimiser.{rank}.pt.tmp")
+        (out / f"optimiser.{rank}.pt.tmp").replace(out / f"optimiser.{rank}.pt")
+        if lead:
+            train.save(out / "last.pt", model, minutes(), seen, step)
+            report(out, model, dev, args.device, minutes(), seen, step)
+        team.wait()
+
+    if lead and not spent["step"] and args.count:
+        report(out, model, dev, args.device, minutes(), seen, step)
+    for batch in stream:
+        now = team.told()
+        done = now / args.minutes
+        if done >= 1 or args.stop_after and now - start_minutes >= args.stop_after:
+            break
+        reading = done >= args.features_only
+        wave, samples, letters, lengths = data.collate(speech, batch, generator)
+        parts = {}
+        with torch.autocast(args.device, dtype=torch.bfloat16):
+            with torch.no_grad():
+                x, frames = model.frontend(wave, samples)
+                context = model.context(x, frames)
+                wanted = teacher.memory(x, context)
+                x = train.mask_frames(x, args.mask, generator)
+            with torch.set_grad_enabled(reading):
+                for block in model.prelude:
+                    x = block(x, *context)
+            exits = model.unfolds(x, context, R)
+            memories = [model.exit.norm(x.float()) for x in exits]
+            parts["feature"] = sum(feature_loss(m, wanted, context[2]) for m in memories) / R
+            if reading:
+                other = int(torch.randint(R - 1, (1,), generator=generator)) if R > 1 else 0
+                into, follow = targets(speech, batch, model.pieces, args.device)
+                inside = follow >= 0
+                with torch.no_grad():
+                    taught = teacher.decoder(into, wanted, context[1])
+                deep = model.decoder(into, memories[-1], context[1])
+                shallow = model.decoder(into, memories[other], context[1])
+                both = (deep, shallow)
+                parts["label"] = sum(F.cross_entropy(p.flatten(0, 1).float(), follow.flatten()) for p in both) / 2
+                parts["teacher"] = sum(kl(taught, p, inside) for p in both) / 2
+                parts["deepest"] = kl(deep, shallow, inside)
+        logp = [F.log_softmax(model.exit.head(m), -1) for m in memories]
+        parts["ctc"], _ = losses.joint(logp, frames, letters, lengths, 0)
+        loss = sum(w[name] * value for name, value in parts.items())
+        team.clear()
+        loss.backward()
+        team.step(optimiser, train.learning_rate(done),
+                  lambda name: reading or not name.startswith(("prelude.", "decoder.")), minutes())
+        step, seen = step + 1, seen + args.processes * float(samples.sum()) / data.RATE / 3600
+        for name, value in parts.items():
+            value = float(value.detach())
+            smooth[name] = value if name not in smooth else 0.97 * smooth[name] + 0.03 * value
+        if lead and time.time() - shown > 30:
+            shown = time.time()
+            print(f"{minutes():6.1f} min step {step} {seen:.2f} h seen, "
+                  + ", ".join(f"{name} {value:.3f}" for name, value in smooth.items()), flush=True)
+        if team.told() - saved >= args.save_minutes:
+            saved = team.told()
+            keep()
+    keep()
+
+
+def report(out, model, dev, device, minutes, seen, step):
+    model.eval()
+    pairs = evaluation.readings(model, dev, device)
+    model.train()
+    line = f"{minutes:.1f}\t{seen:.2f}\t{step}\t" + "\t".join(
+        f"{100 * evaluation.greedy_wer(p):.2f}" for kind in pairs for p in kind)
+    with open(out / "log.tsv", "a") as log:
+        log.write(line + "\n")
+    print("   WER of the attention decoder, then of greedy CTC, by depth: " + line.replace("\t", " "), flush=True)
+
+
+if __name__ == "__main__":
+    main()
