@@ -36,7 +36,8 @@
     X(FOLD_ERR_IO, -2, "file cannot be read")                                                      \
     X(FOLD_ERR_FORMAT, -3, "not a valid model file")                                               \
     X(FOLD_ERR_ARGUMENT, -4, "argument out of range")                                              \
-    X(FOLD_ERR_TOO_LONG, -5, "longer than was made room for")
+    X(FOLD_ERR_TOO_LONG, -5, "longer than was made room for")                                      \
+    X(FOLD_ERR_STOPPED, -6, "stopped by the caller")
 
 enum fold_err {
     FOLD_OK = 0,
@@ -105,6 +106,11 @@ int fold_run_begin(struct fold_run *run, const float *pcm, size_t samples);
 
 /* One more pass through the blocks. FOLD_ERR_ARGUMENT before begin or beyond R. */
 int fold_run_unfold(struct fold_run *run);
+
+/* From now on begin and unfold ask every few milliseconds whether they shall stop; they then return
+ * FOLD_ERR_STOPPED, and the run must begin anew. NULL: never. Of a batch, its first run is asked.
+ */
+void fold_run_heed(struct fold_run *run, bool (*stop)(const void *user), const void *user);
 
 /* Final norm, head and log-softmax of the present depth: logp [T, V]. x is left as it was, so
  * unfolding may go on. FOLD_ERR_ARGUMENT at depth 0. */

@@ -36,6 +36,8 @@ struct fold_run {
     float *logp;      /* [T, V] */
     float *cos, *sin; /* [T, rope_dims / 2] */
     void *scratch;    /* of the stem, of the blocks, of an exit: in turn */
+    bool (*stop)(const void *user);
+    const void *stop_user;
 };
 
 /* Of an exit and of feedback: */
@@ -121,17 +123,25 @@ size_t fold_frames(const struct fold_model *model, size_t samples)
     return stem_frames(samples).conv3;
 }
 
-/* The stem: x [T, d], depth 0. */
-static void hear(struct fold_run *run, const float *pcm, size_t samples)
+void fold_run_heed(struct fold_run *run, bool (*stop)(const void *user), const void *user)
+{
+    run->stop = stop;
+    run->stop_user = user;
+}
+
+/* The stem: x [T, d], depth 0. False when asked to stop. */
+static bool hear(struct fold_run *run, const float *pcm, size_t samples)
 {
     run->exited = false;
     run->depth = run->stream.r = 0;
     run->stream.T = stem_frames(samples).conv3;
-    stem_run(run->model, run->stream.x, pcm, samples, run->scratch);
+    return stem_run(run->model, run->stream.x, pcm, samples, run->stop, run->stop_user,
+                    run->scratch);
 }
 
-/* Runs the blocks [blocks_count] over all runs, each at its stream's r. */
-static void pass(struct fold_run *const *runs, size_t count, const struct model_block *blocks,
+/* Runs the blocks [blocks_count] over all runs, each at its stream's r. False when asked to stop.
+ */
+static bool pass(struct fold_run *const *runs, size_t count, const struct model_block *blocks,
                  size_t blocks_count)
 {
     const struct block_stream *streams[FOLD_BATCH_MAX];
@@ -140,8 +150,12 @@ static void pass(struct fold_run *const *runs, size_t count, const struct model_
         streams[i] = &runs[i]->stream;
         longest = runs[i]->stream.T > longest->stream.T ? runs[i] : longest;
     }
-    for (size_t i = 0; i < blocks_count; i++)
+    for (size_t i = 0; i < blocks_count; i++) {
+        if (runs[0]->stop && runs[0]->stop(runs[0]->stop_user))
+            return false;
         block_run(longest->model, &blocks[i], streams, count, longest->scratch);
+    }
+    return true;
 }
 
 /* One model, no run twice. */
@@ -170,9 +184,11 @@ int fold_batch_begin(struct fold_run *const *runs, const float *const *pcm, cons
             return FOLD_ERR_ARGUMENT;
     }
     for (size_t i = 0; i < count; i++)
-        hear(runs[i], pcm[i], samples[i]);
+        if (!hear(runs[i], pcm[i], samples[i]))
+            return FOLD_ERR_STOPPED;
     const struct fold_model *m = runs[0]->model;
-    pass(runs, count, m->prelude, m->info.prelude);
+    if (!pass(runs, count, m->prelude, m->info.prelude))
+        return FOLD_ERR_STOPPED;
     for (size_t i = 0; i < count; i++)
         runs[i]->begun = true;
     return FOLD_OK;
@@ -230,10 +246,14 @@ int fold_batch_unfold(struct fold_run *const *runs, size_t count)
             feed_back(runs[i]);
         runs[i]->exited = false;
         runs[i]->stream.r = runs[i]->depth;
+        runs[i]->begun = false;
     }
-    pass(runs, count, m->blocks, m->info.blocks);
-    for (size_t i = 0; i < count; i++)
+    if (!pass(runs, count, m->blocks, m->info.blocks))
+        return FOLD_ERR_STOPPED;
+    for (size_t i = 0; i < count; i++) {
+        runs[i]->begun = true;
         runs[i]->depth++;
+    }
     return FOLD_OK;
 }
 

@@ -125,7 +125,8 @@ static void measure(const struct fold_model *m, const struct scratch *s, const f
     *ret_inverse = (float)(1 / sqrt(variance + 1e-5));
 }
 
-void stem_run(const struct fold_model *m, float *x, const float *pcm, size_t samples, void *scratch)
+bool stem_run(const struct fold_model *m, float *x, const float *pcm, size_t samples,
+              bool (*stop)(const void *user), const void *user, void *scratch)
 {
     const struct stem_frames f = stem_frames(samples);
     const size_t d = m->info.d, slab = slab_frames(m);
@@ -135,10 +136,13 @@ void stem_run(const struct fold_model *m, float *x, const float *pcm, size_t sam
     measure(m, &s, pcm, f.conv1, &mean, &inverse);
     for (size_t t = 0; t < f.conv3; t += slab) {
         const size_t frames = f.conv3 - t < slab ? f.conv3 - t : slab;
+        if (stop && stop(user))
+            return false;
         first_conv(m, &s, pcm, t * MODEL_STEM_STRIDE3 * MODEL_STEM_STRIDE2, frames1(frames));
         m->kernels->standardise(s.h1, mean, inverse, m->stem_gain, m->stem_bias, frames1(frames),
                                 d);
         later_conv(m, &s, s.h2, s.h1, frames2(frames), MODEL_STEM_STRIDE2, d, &m->conv2);
         later_conv(m, &s, x + t * d, s.h2, frames, MODEL_STEM_STRIDE3, 2 * d, &m->conv3);
     }
+    return true;
 }

@@ -14,8 +14,8 @@ struct stem_frames stem_frames(size_t samples);
 size_t stem_bytes(const struct fold_model *model);
 
 /* x [T, d] from pcm [samples], T = stem_frames(samples).conv3 > 0. Samples count as fold_run_begin
- * says. */
-void stem_run(const struct fold_model *model, float *x, const float *pcm, size_t samples,
-              void *scratch);
+ * says. False when stop (NULL: never) said so; x is then unfinished. */
+bool stem_run(const struct fold_model *model, float *x, const float *pcm, size_t samples,
+              bool (*stop)(const void *user), const void *user, void *scratch);
 
 #endif

@@ -115,7 +115,7 @@ static int bench(const char *path, enum fold_precision precision, size_t seconds
         unfold[r] = 1e9;
     for (int round = 0; round < ROUNDS; round++) {
         double began = now_s();
-        stem_run(m, x, pcm, samples, scratch);
+        stem_run(m, x, pcm, samples, NULL, NULL, scratch);
         keep_least(&stem, began);
         began = now_s();
         fold_run_begin(run, pcm, samples);

@@ -105,6 +105,43 @@ static void calls_out_of_order_are_errors(void **state)
     fold_run_close(run);
 }
 
+static int questions_left;
+
+static bool ask(const void *user)
+{
+    assert_ptr_equal(user, &questions_left);
+    return questions_left-- == 0;
+}
+
+static void a_run_stops_when_it_is_told_to_and_can_begin_anew(void **state)
+{
+    struct fold_run *run = open_run(SAMPLES);
+    const size_t bytes = fold_frames(model, SAMPLES) * info->vocab_size * sizeof(float);
+    int error = FOLD_ERR_STOPPED, patience = 0;
+    (void)state;
+    to_depth(run, SAMPLES, 1, other);
+    fold_run_heed(run, ask, &questions_left);
+    for (; error == FOLD_ERR_STOPPED; patience++) {
+        questions_left = patience;
+        error = fold_run_begin(run, pcm, SAMPLES);
+        if (!error)
+            error = fold_run_unfold(run);
+        if (error)
+            assert_int_equal(fold_run_exit(run, logp), FOLD_ERR_ARGUMENT);
+    }
+    assert_int_equal(error, FOLD_OK);
+    /* A second of sound is two slabs of the stem at least, and there are the blocks. */
+    assert_true(patience > 1 + (int)info->prelude + (int)info->blocks);
+    assert_int_equal(fold_run_exit(run, logp), FOLD_OK);
+    assert_memory_equal(logp, other, bytes);
+    questions_left = 0;
+    assert_int_equal(fold_run_begin(run, pcm, SAMPLES), FOLD_ERR_STOPPED);
+    fold_run_heed(run, NULL, NULL);
+    to_depth(run, SAMPLES, 1, logp);
+    assert_memory_equal(logp, other, bytes);
+    fold_run_close(run);
+}
+
 static void the_least_audio_gives_one_frame(void **state)
 {
     struct fold_run *run = open_run(info->min_samples);
@@ -254,6 +291,7 @@ int main(void)
         cmocka_unit_test(the_room_of_a_run_does_not_change_its_answer),
         cmocka_unit_test(exits_are_log_probabilities),
         cmocka_unit_test(calls_out_of_order_are_errors),
+        cmocka_unit_test(a_run_stops_when_it_is_told_to_and_can_begin_anew),
         cmocka_unit_test(the_least_audio_gives_one_frame),
         cmocka_unit_test(broken_samples_count_as_silence),
         cmocka_unit_test(odd_sound_gives_log_probabilities),
