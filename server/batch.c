@@ -40,6 +40,7 @@ struct engine_batch {
     struct hotwords *hotwords;
     const struct fold_prose *prose; /* NULL: plain */
     atomic_bool cancelled;
+    double cancelled_ms; /* {engine->lock} when; 0: not */
     double started_ms;
 
     /* The token's holder only. */
@@ -144,7 +145,10 @@ static void batch_finish(struct engine_batch *batch)
             *b = batch->next;
             break;
         }
+    const double cancelled_ms = batch->cancelled_ms;
     pthread_mutex_unlock(&engine->lock);
+    if (batch->end == ENGINE_CANCELLED)
+        engine_count_cancel(engine, cancelled_ms);
     steward_end_upload(&engine->steward, now_ms); /* before done(): its client may start another */
 
     batch->done(batch->user, &result);
@@ -424,6 +428,8 @@ static void batch_cancel_locked(struct engine_batch *batch)
 {
     struct queue *queue = &batch->engine->queue;
 
+    if (!batch->cancelled_ms)
+        batch->cancelled_ms = queue_now_ms();
     atomic_store(&batch->cancelled, true);
     if (queue_remove(queue, &batch->work))
         queue_push_first(queue, &batch->work);

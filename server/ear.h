@@ -5,9 +5,13 @@
 #define EAR_H
 
 #include "endpoint.h"
+#include "engine.h"
 #include "stream.h"
 
 struct ear;
+
+/* What the client sends, as the decoder wants to know it. */
+struct stream_format ear_format(const struct engine_live_options *options);
 
 /* 0, or a negative recording_error with a note. */
 int ear_open(struct ear **ret_ear, const struct stream_format *format, uint32_t pause_ms,

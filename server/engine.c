@@ -185,6 +185,18 @@ static void count(struct engine *engine, const struct worker_cost *cost,
     pthread_mutex_unlock(&engine->lock);
 }
 
+void engine_count_cancel(struct engine *engine, double since_ms)
+{
+    struct engine_stats *stats = &engine->stats;
+    const double seconds = (queue_now_ms() - since_ms) / 1e3;
+
+    pthread_mutex_lock(&engine->lock);
+    stats->cancels++;
+    stats->cancel_seconds += seconds;
+    stats->cancel_worst_seconds = fmax(stats->cancel_worst_seconds, seconds);
+    pthread_mutex_unlock(&engine->lock);
+}
+
 enum worker_end engine_recognise(struct engine *engine, struct worker *worker,
                                  struct depth_question *question, const struct hotwords *hotwords,
                                  const atomic_bool *cancelled, struct update_span *ret_span)

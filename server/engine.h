@@ -178,6 +178,9 @@ struct engine_stats {
     uint64_t spans_by_depth[ENGINE_DEPTHS]; /* final spans, index = depth */
     uint64_t spans_lowered;                 /* of these, by load or budget */
     uint64_t partials_by_depth[ENGINE_DEPTHS];
+    /* Work that was queued or running when its client had gone; how long it then went on. */
+    uint64_t cancels;
+    double cancel_seconds, cancel_worst_seconds;
     double audio_seconds, compute_seconds;
     double stem_seconds, unfold_seconds, decode_seconds;
 };

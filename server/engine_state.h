@@ -47,6 +47,9 @@ enum worker_end engine_recognise(struct engine *engine, struct worker *worker,
                                  struct depth_question *question, const struct hotwords *hotwords,
                                  const atomic_bool *cancelled, struct update_span *ret_span);
 
+/* Work has stopped whose client was gone since then. Holds no lock of a job or stream. */
+void engine_count_cancel(struct engine *engine, double since_ms);
+
 /* Looks at the load when it is time to. Any thread; holds no lock of the engine's. */
 void engine_tick(struct engine *engine);
 

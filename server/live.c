@@ -58,6 +58,7 @@ struct engine_live {
     size_t flushes_count;      /* {lock} */
     struct arrivals arrivals;  /* {lock} of bytes not taken yet */
     double marked_ms;          /* {lock} last flush or finish */
+    double closed_ms;          /* {lock} */
     bool finishing;            /* {lock} */
     enum engine_end end;       /* {lock} not OK: stop with this */
     bool scheduled;            /* {lock} queued or with a worker */
@@ -491,32 +492,15 @@ static void live_run(struct queue_work *work, struct worker *worker)
     if (live->bytes.count || live->flushes_count || live->finishing || live->end != ENGINE_OK ||
         ear_is_busy(live->ear))
         schedule(live);
+    if (live->closed && !live->ended) {
+        pthread_mutex_unlock(&live->lock);
+        engine_count_cancel(live->engine, live->closed_ms);
+        pthread_mutex_lock(&live->lock);
+    }
     live_unref_unlock(live);
 }
 
 /* ---- the owner's side ----------------------------------------------------------------------- */
-
-static struct stream_format format_of(const struct engine_live_options *options)
-{
-    static const struct {
-        enum stream_kind kind;
-        enum raw_encoding encoding;
-    } forms[] = {
-        [ENGINE_LINEAR16] = {STREAM_RAW, RAW_LINEAR16},
-        [ENGINE_LINEAR32] = {STREAM_RAW, RAW_LINEAR32},
-        [ENGINE_FLOAT32] = {STREAM_RAW, RAW_FLOAT32},
-        [ENGINE_MULAW] = {STREAM_RAW, RAW_MULAW},
-        [ENGINE_ALAW] = {STREAM_RAW, RAW_ALAW},
-        [ENGINE_OPUS] = {STREAM_PACKETS, 0},
-        [ENGINE_CONTAINER] = {STREAM_CONTAINER, 0},
-    };
-
-    return (struct stream_format){.kind = forms[options->encoding].kind,
-                                  .encoding = forms[options->encoding].encoding,
-                                  .rate_hz = options->rate_hz,
-                                  .channels = options->channels,
-                                  .channel = options->channel};
-}
 
 static void set_options(struct engine_live *live, const struct engine_live_options *options)
 {
@@ -543,7 +527,7 @@ static void set_options(struct engine_live *live, const struct engine_live_optio
 static int set_sound(struct engine_live *live)
 {
     const struct engine_live_options *options = &live->options;
-    const struct stream_format format = format_of(options);
+    const struct stream_format format = ear_format(options);
 
     if (ear_open(&live->ear, &format, options->endpointing_ms, live->engine->options.max_span_ms,
                  &live->note) < 0)
@@ -675,11 +659,15 @@ void engine_live_close(struct engine_live *live)
     unlist(live);
     pthread_mutex_lock(&live->lock);
     live->closed = true;
+    live->closed_ms = queue_now_ms();
     while (live->in_callback)
         pthread_cond_wait(&live->idle, &live->lock);
     if (!live->ended && live->scheduled && queue_remove(&live->engine->queue, &live->work)) {
         live->scheduled = false;
         live->refs--;
+        pthread_mutex_unlock(&live->lock);
+        engine_count_cancel(live->engine, live->closed_ms);
+        pthread_mutex_lock(&live->lock);
     }
     live_unref_unlock(live);
 }

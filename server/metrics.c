@@ -203,6 +203,12 @@ static void print_engine(FILE *out, struct engine *engine, uint32_t unfolds)
                 r, s.spans_by_depth[r], r, s.partials_by_depth[r]);
     counter(out, "foldscribe_spans_lowered_total", "Final pieces made shallower by load or budget.",
             (double)s.spans_lowered);
+    counter(out, "foldscribe_cancels_total", "Work dropped because its client had gone.",
+            (double)s.cancels);
+    counter(out, "foldscribe_cancel_seconds_total", "How long such work went on nevertheless.",
+            s.cancel_seconds);
+    gauge(out, "foldscribe_cancel_worst_seconds", "The longest that any did.",
+          s.cancel_worst_seconds);
     counter(out, "foldscribe_audio_seconds_total", "Seconds of audio recognised.", s.audio_seconds);
     counter(out, "foldscribe_compute_seconds_total", "Seconds that workers computed.",
             s.compute_seconds);

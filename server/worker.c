@@ -110,27 +110,32 @@ static double lap(double *clock_ms)
     return (*clock_ms - before) / 1e3;
 }
 
+static bool is_set(const void *cancelled)
+{
+    return atomic_load((const atomic_bool *)cancelled);
+}
+
 static enum worker_end unfold(struct worker *worker, struct update_depth *depth,
                               const struct worker_limit *limit, const atomic_bool *cancelled,
                               struct worker_cost *cost)
 {
     double clock_ms = queue_now_ms();
 
-    const int error = fold_run_begin(worker->run, worker->pcm, worker->loaded_samples);
+    fold_run_heed(worker->run, is_set, cancelled);
+    int error = fold_run_begin(worker->run, worker->pcm, worker->loaded_samples);
     cost->stem_seconds += lap(&clock_ms);
     if (error)
-        return WORKER_FAILED;
+        return error == FOLD_ERR_STOPPED ? WORKER_CANCELLED : WORKER_FAILED;
     while (fold_run_depth(worker->run) < depth->used) {
-        if (atomic_load(cancelled))
-            return WORKER_CANCELLED;
         if (fold_run_depth(worker->run) >= limit->floor &&
             queue_now_ms() + limit->unfold_ms + limit->tail_ms > limit->due_ms) {
             depth->used = fold_run_depth(worker->run);
             depth->reason = "budget";
             break;
         }
-        if (fold_run_unfold(worker->run) < 0)
-            return WORKER_FAILED;
+        error = fold_run_unfold(worker->run);
+        if (error)
+            return error == FOLD_ERR_STOPPED ? WORKER_CANCELLED : WORKER_FAILED;
     }
     cost->unfold_seconds += lap(&clock_ms);
     const int exit_error = fold_run_exit(worker->run, worker->logp);

@@ -1,4 +1,4 @@
-"""The load tool of tests/load does its work: a short run with two streams."""
+"""The load tools of tests/load do their work: short runs."""
 
 import json
 import subprocess
@@ -17,3 +17,12 @@ def test_two_streams_are_measured(daemon):
     assert result["partial_ms"]["count"] and result["final_ms"]["p50"] is not None
     assert result["words"] and result["words_changed"] == 0
     assert set(result["finals_by_depth"]) == {"1"}
+
+
+def test_work_for_clients_who_have_left_stops(daemon):
+    done = subprocess.run([sys.executable, harness.ROOT / "tests/load/leave.py", "--rounds", "2", "--url", daemon.ws],
+                          capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["cancels"] == result["left"] == 4 and result["worst_ms"] >= result["mean_ms"] > 0
+    assert result["audio_computed_s"] < result["audio_sent_s"] / 2

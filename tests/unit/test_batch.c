@@ -179,6 +179,12 @@ static void a_cancelled_job_is_told_so_once(void **state)
     engine_batch_cancel(engine, &heard[0]); /* no error */
     assert_true(hearing_wait_over(&heard[1]));
     assert_int_equal(heard[1].end, ENGINE_OK);
+    engine_stats(engine, &stats);
+    assert_int_equal(stats.cancels, 2);
+    assert_true(stats.cancel_worst_seconds > 0 &&
+                stats.cancel_worst_seconds <= stats.cancel_seconds);
+    /* heard[1] alone, and what heard[0] got before it was cancelled */
+    assert_true(stats.spans_by_depth[stats_depth] < 2 * (uint64_t)heard[1].finals_count);
     for (size_t i = 0; i < 3; i++)
         hearing_finish(&heard[i]);
     free(sound.pcm);

@@ -238,6 +238,40 @@ static void after_close_no_callback_comes(void **state)
     engine_close(engine);
 }
 
+static void work_for_whoever_has_gone_is_dropped(void **state)
+{
+    struct engine *engine = hearing_engine(1, 1, 1);
+    struct sound sound = hearing_join(0, 12, 1000);
+    const uint32_t deepest = fold_model_info(hearing_model)->unfolds;
+    struct engine_live *live;
+    struct engine_stats stats;
+    struct heard heard;
+
+    hearing_init(&heard);
+    const struct engine_live_options options = hearing_live_options(&heard);
+    assert_int_equal(engine_live_open(engine, &options, &live), ENGINE_OK);
+    for (int i = 0; i < 4; i++)
+        engine_live_push(live, sound.pcm, sound.count * 2);
+    assert_true(hearing_wait(&heard, &heard.finals_count, 1));
+    engine_live_close(live);
+    do {
+        hearing_nap(1);
+        engine_stats(engine, &stats);
+    } while (stats.cancels == 0);
+    assert_int_equal(stats.cancels, 1);
+    assert_int_equal(stats.live_streams, 0);
+    assert_int_equal(stats.queued_spans, 0);
+    assert_true(stats.cancel_worst_seconds >= 0);
+    const uint64_t done = stats.spans_by_depth[deepest];
+    assert_in_range(done, 1, 4 * 12 - 1);
+    hearing_nap(20);
+    engine_stats(engine, &stats);
+    assert_int_equal(stats.spans_by_depth[deepest], done);
+    hearing_finish(&heard);
+    free(sound.pcm);
+    engine_close(engine);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +283,7 @@ int main(void)
         cmocka_unit_test(a_stream_without_speech_just_ends),
         cmocka_unit_test(a_full_stream_says_when_it_is_ready_again),
         cmocka_unit_test(after_close_no_callback_comes),
+        cmocka_unit_test(work_for_whoever_has_gone_is_dropped),
     };
     return cmocka_run_group_tests(tests, hearing_setup, hearing_teardown);
 }
