@@ -23,61 +23,82 @@
 #define QUERIES 24
 #define KEYS    256
 
-struct scratch {
+/* One head's keys and values. */
+struct packed {
     struct quant_weights keys;    /* [T, width] */
     struct quant_weights *values; /* [tiles]: [width, KEYS] each */
-    struct quant_rows q, p;       /* [QUERIES, width], [QUERIES, KEYS] */
-    float *scores;                /* [QUERIES, KEYS] */
-    float *mixed, *y;             /* [QUERIES, padded width] */
-    float *row;                   /* [padded width] */
+    float *zeros;                 /* no bias, no sums */
 };
 
-static size_t lay_out(struct scratch *s, size_t T, size_t width, void *base)
+struct scratch {
+    struct quant_rows q, p; /* [QUERIES, width], [QUERIES, KEYS] */
+    float *scores;          /* [QUERIES, KEYS] */
+    float *mixed, *y;       /* [QUERIES, padded width] */
+    float *row;             /* [padded width] */
+};
+
+static size_t tiles_of(size_t T)
 {
-    const size_t padded = quant_padded(width), tiles = (T + KEYS - 1) / KEYS;
-    const size_t most = padded > KEYS ? padded : KEYS;
-    struct place at = {base, 0};
-    float *zeros = place(&at, most * sizeof *zeros); /* no bias, no sums */
-    if (zeros)
-        memset(zeros, 0, most * sizeof *zeros);
-    s->keys = (struct quant_weights){
-        .w = place(&at, tiles * quant_packed_bytes(KEYS, width)),
-        .scale = place(&at, tiles * KEYS * sizeof(float)),
-        .sums = place(&at, tiles * KEYS * sizeof(int32_t)),
-        .bias = zeros,
+    return (T + KEYS - 1) / KEYS;
+}
+
+static size_t zeros_of(size_t width)
+{
+    const size_t padded = quant_padded(width);
+    return padded > KEYS ? padded : KEYS;
+}
+
+static void lay_out_packed(struct packed *p, size_t T, size_t width, struct place *at)
+{
+    const size_t padded = quant_padded(width), tiles = tiles_of(T);
+    p->zeros = place(at, zeros_of(width) * sizeof(float));
+    p->keys = (struct quant_weights){
+        .w = place(at, tiles * quant_packed_bytes(KEYS, width)),
+        .scale = place(at, tiles * KEYS * sizeof(float)),
+        .sums = place(at, tiles * KEYS * sizeof(int32_t)),
+        .bias = p->zeros,
         .out = KEYS,
         .in = width,
     };
-    s->values = place(&at, tiles * sizeof *s->values);
+    p->values = place(at, tiles * sizeof *p->values);
     for (size_t i = 0; i < tiles; i++) {
         const struct quant_weights v = {
-            .w = place(&at, quant_packed_bytes(width, KEYS)),
-            .scale = place(&at, padded * sizeof(float)),
-            .sums = (const int32_t *)(void *)zeros, /* probabilities have no zero point */
-            .bias = zeros,
+            .w = place(at, quant_packed_bytes(width, KEYS)),
+            .scale = place(at, padded * sizeof(float)),
+            .sums = (const int32_t *)(void *)p->zeros, /* probabilities have no zero point */
+            .bias = p->zeros,
             .out = padded,
-            .in = KEYS,
+            .in = T - i * KEYS < KEYS ? T - i * KEYS : KEYS,
         };
-        if (s->values)
-            s->values[i] = v;
+        if (p->values)
+            p->values[i] = v;
     }
+}
+
+static void lay_out_scratch(struct scratch *s, size_t width, struct place *at)
+{
+    const size_t padded = quant_padded(width);
     struct quant_rows *rows[] = {&s->q, &s->p};
     for (size_t i = 0; i < 2; i++) {
         rows[i]->stride = i ? KEYS : padded;
-        rows[i]->q = place(&at, QUERIES * rows[i]->stride);
-        rows[i]->scale = place(&at, QUERIES * sizeof(float));
-        rows[i]->zero = place(&at, QUERIES * sizeof(int32_t));
+        rows[i]->q = place(at, QUERIES * rows[i]->stride);
+        rows[i]->scale = place(at, QUERIES * sizeof(float));
+        rows[i]->zero = place(at, QUERIES * sizeof(int32_t));
     }
-    s->scores = place(&at, QUERIES * KEYS * sizeof(float));
-    s->mixed = place(&at, QUERIES * padded * sizeof(float));
-    s->y = place(&at, QUERIES * padded * sizeof(float));
-    s->row = place(&at, padded * sizeof(float));
-    return at.used;
+    s->scores = place(at, QUERIES * KEYS * sizeof(float));
+    s->mixed = place(at, QUERIES * padded * sizeof(float));
+    s->y = place(at, QUERIES * padded * sizeof(float));
+    s->row = place(at, padded * sizeof(float));
 }
+
 size_t LEVEL_NAME(attend_bytes)(size_t T, size_t width)
 {
+    struct place at = {NULL, 0};
+    struct packed p;
     struct scratch s;
-    return lay_out(&s, T, width, NULL);
+    lay_out_packed(&p, T, width, &at);
+    lay_out_scratch(&s, width, &at);
+    return at.used;
 }
 
 /* row [padded width] <- x [width], zeros at the end; returns its largest size. */
@@ -218,9 +239,25 @@ static float soften(uint8_t *p, float *s, size_t n, float *top, float *total)
     return keep;
 }
 
+/* k, v [T, width] of one head, rows ld apart, into p; readable floats follow v. */
+static void pack_head(struct packed *p, const struct scratch *s, const float *k, const float *v,
+                      size_t T, size_t width, size_t ld, size_t readable)
+{
+    memset(p->zeros, 0, zeros_of(width) * sizeof(float));
+    for (size_t t = 0; t < T; t += KEYS) {
+        const size_t n = T - t < KEYS ? T - t : KEYS;
+        struct quant_weights keys = p->keys;
+        keys.w += t * quant_stride(width);
+        keys.scale += t;
+        keys.sums += t;
+        pack_keys(s, keys, k + t * ld, n, width, ld);
+        pack_values(p->values[t / KEYS], v + t * ld, n, width, ld, readable - t * ld);
+    }
+}
+
 /* qy [rows, width], rows ld apart, in place: queries to results, over all keys. */
-static void some_queries(struct scratch *s, float *qy, size_t rows, size_t T, size_t width,
-                         size_t ld)
+static void some_queries(struct scratch *s, const struct packed *packed, float *qy, size_t rows,
+                         size_t T, size_t width, size_t ld)
 {
     const size_t padded = quant_padded(width);
     float top[QUERIES], total[QUERIES] = {0};
@@ -230,7 +267,7 @@ static void some_queries(struct scratch *s, float *qy, size_t rows, size_t T, si
     memset(s->mixed, 0, rows * padded * sizeof(float));
     for (size_t t = 0; t < T; t += KEYS) {
         const size_t n = T - t < KEYS ? T - t : KEYS;
-        struct quant_weights keys = s->keys;
+        struct quant_weights keys = packed->keys;
         keys.w += t * quant_stride(width);
         keys.scale += t;
         keys.sums += t;
@@ -245,7 +282,7 @@ static void some_queries(struct scratch *s, float *qy, size_t rows, size_t T, si
             s->p.scale[i] = 1;
             s->p.zero[i] = 0;
         }
-        LEVEL_NAME(gemm)(s->y, padded, &s->p, rows, &s->values[t / KEYS]);
+        LEVEL_NAME(gemm)(s->y, padded, &s->p, rows, &packed->values[t / KEYS]);
         for (size_t i = 0; i < rows * padded; i++)
             s->mixed[i] += s->y[i];
     }
@@ -254,24 +291,68 @@ static void some_queries(struct scratch *s, float *qy, size_t rows, size_t T, si
             qy[i * ld + c] = s->mixed[i * padded + c] / total[i];
 }
 
+/* All rows of one head, QUERIES at a time. */
+static void all_queries(struct scratch *s, const struct packed *packed, float *qy, size_t rows,
+                        size_t T, size_t width, size_t ld)
+{
+    for (size_t t = 0; t < rows; t += QUERIES)
+        some_queries(s, packed, qy + t * ld, rows - t < QUERIES ? rows - t : QUERIES, T, width, ld);
+}
+
 void LEVEL_NAME(attend)(float *qy, const float *k, const float *v, size_t T, size_t heads,
                         size_t width, void *scratch)
 {
     const size_t ld = heads * width;
+    struct place at = {scratch, 0};
+    struct packed packed;
     struct scratch s;
-    lay_out(&s, T, width, scratch);
+    lay_out_packed(&packed, T, width, &at);
+    lay_out_scratch(&s, width, &at);
     for (size_t head = 0; head < heads; head++, qy += width, k += width, v += width) {
-        for (size_t t = 0; t < T; t += KEYS) {
-            const size_t n = T - t < KEYS ? T - t : KEYS;
-            struct quant_weights keys = s.keys;
-            keys.w += t * quant_stride(width);
-            keys.scale += t;
-            keys.sums += t;
-            pack_keys(&s, keys, k + t * ld, n, width, ld);
-            s.values[t / KEYS].in = n;
-            pack_values(s.values[t / KEYS], v + t * ld, n, width, ld, (T - t) * ld - head * width);
-        }
-        for (size_t t = 0; t < T; t += QUERIES)
-            some_queries(&s, qy + t * ld, T - t < QUERIES ? T - t : QUERIES, T, width, ld);
+        pack_head(&packed, &s, k, v, T, width, ld, T * ld - head * width);
+        all_queries(&s, &packed, qy, T, T, width, ld);
     }
+}
+
+size_t LEVEL_NAME(attend_packed_bytes)(size_t T, size_t heads, size_t width)
+{
+    struct place at = {NULL, 0};
+    struct packed packed;
+    place(&at, heads * sizeof packed);
+    for (size_t head = 0; head < heads; head++)
+        lay_out_packed(&packed, T, width, &at);
+    return at.used;
+}
+
+void LEVEL_NAME(attend_pack)(void *to, const float *k, const float *v, size_t T, size_t heads,
+                             size_t width, void *scratch)
+{
+    struct place at = {to, 0}, scratch_at = {scratch, 0};
+    struct packed *packed = place(&at, heads * sizeof *packed);
+    struct scratch s;
+    lay_out_scratch(&s, width, &scratch_at);
+    for (size_t head = 0; head < heads; head++, k += width, v += width) {
+        lay_out_packed(&packed[head], T, width, &at);
+        pack_head(&packed[head], &s, k, v, T, width, heads * width,
+                  T * heads * width - head * width);
+    }
+}
+
+size_t LEVEL_NAME(attend_over_bytes)(size_t width)
+{
+    struct place at = {NULL, 0};
+    struct scratch s;
+    lay_out_scratch(&s, width, &at);
+    return at.used;
+}
+
+void LEVEL_NAME(attend_over)(float *qy, size_t rows, const void *from, size_t T, size_t heads,
+                             size_t width, void *scratch)
+{
+    const struct packed *packed = from;
+    struct place at = {scratch, 0};
+    struct scratch s;
+    lay_out_scratch(&s, width, &at);
+    for (size_t head = 0; head < heads; head++)
+        all_queries(&s, &packed[head], qy + head * width, rows, T, width, heads * width);
 }

@@ -15,7 +15,7 @@ static int letter_id(const char *const *vocab, uint32_t vocab_size, char c)
     return -1;
 }
 
-static uint32_t find(const struct boost *b, uint32_t node, uint16_t letter)
+uint32_t boost_find(const struct boost *b, uint32_t node, uint32_t letter)
 {
     for (uint32_t c = b->nodes[node].child; c; c = b->nodes[c].sibling)
         if (b->nodes[c].letter == letter)
@@ -23,6 +23,7 @@ static uint32_t find(const struct boost *b, uint32_t node, uint16_t letter)
     return 0;
 }
 
+/* Room for so many nodes more; the root is the first. */
 static int grow(struct boost *b, uint32_t more)
 {
     if (b->count + more <= b->room)
@@ -40,7 +41,7 @@ static int add(struct boost *b, const struct fold_hotword *hotword, const char *
                uint32_t vocab_size)
 {
     const size_t length = strlen(hotword->text);
-    uint16_t letters[256];
+    uint32_t letters[256];
     size_t n = 0;
     for (size_t i = 0; i < length && n < 256; i++) {
         const char c = isspace((unsigned char)hotword->text[i]) || hotword->text[i] == '-'
@@ -49,25 +50,30 @@ static int add(struct boost *b, const struct fold_hotword *hotword, const char *
         int id = letter_id(vocab, vocab_size, c);
         if (id < 0 || (c == ' ' && (n == 0 || vocab[letters[n - 1]][0] == ' ')))
             continue;
-        letters[n++] = (uint16_t)id;
+        letters[n++] = (uint32_t)id;
     }
     while (n && vocab[letters[n - 1]][0] == ' ')
         n--;
-    if (!n)
-        return FOLD_ERR_ARGUMENT;
-    int err = grow(b, (uint32_t)n);
+    return n ? boost_spell(b, letters, n, hotword->boost) : FOLD_ERR_ARGUMENT;
+}
+
+int boost_spell(struct boost *b, const uint32_t *letters, size_t n, float whole)
+{
+    int err = grow(b, (uint32_t)n + 1);
     if (err)
         return err;
+    if (!b->count)
+        b->nodes[b->count++] = (struct boost_node){0};
     uint32_t at = 0;
     for (size_t i = 0; i < n; i++) {
-        uint32_t next = find(b, at, letters[i]);
+        uint32_t next = boost_find(b, at, letters[i]);
         if (!next) {
             next = b->count++;
             b->nodes[next] =
                 (struct boost_node){.sibling = b->nodes[at].child, .letter = letters[i]};
             b->nodes[at].child = next;
         }
-        const float credit = hotword->boost * (float)(i + 1) / (float)n;
+        const float credit = whole * (float)(i + 1) / (float)n;
         if (credit > b->nodes[next].credit)
             b->nodes[next].credit = credit;
         at = next;
@@ -80,13 +86,7 @@ int boost_init(struct boost *b, const struct fold_hotword *hotwords, size_t coun
                const char *const *vocab, uint32_t vocab_size)
 {
     *b = (struct boost){0};
-    if (!count)
-        return FOLD_OK;
-    int err = grow(b, 64);
-    if (!err) {
-        b->nodes[0] = (struct boost_node){0};
-        b->count = 1;
-    }
+    int err = FOLD_OK;
     for (size_t i = 0; i < count && !err; i++)
         err = add(b, &hotwords[i], vocab, vocab_size);
     if (err)
@@ -100,24 +100,24 @@ void boost_finish(struct boost *b)
     *b = (struct boost){0};
 }
 
-uint32_t boost_step(const struct boost *b, uint32_t state, uint16_t letter, float *ret_change)
+uint32_t boost_step(const struct boost *b, uint32_t state, uint32_t letter, float *ret_change)
 {
     *ret_change = 0;
     if (!b->count || state == BOOST_DEAD)
         return BOOST_DEAD;
-    const uint32_t next = find(b, state, letter);
+    const uint32_t next = boost_find(b, state, letter);
     *ret_change = (next ? b->nodes[next].credit : 0) - b->nodes[state].credit;
     return next ? next : BOOST_DEAD;
 }
 
-uint32_t boost_end_word(const struct boost *b, uint32_t state, uint16_t space, float *ret_change)
+uint32_t boost_end_word(const struct boost *b, uint32_t state, uint32_t space, float *ret_change)
 {
     *ret_change = 0;
     if (!b->count || state == BOOST_DEAD)
         return 0;
     if (b->nodes[state].terminal)
         return 0; /* completed: the credit stays */
-    const uint32_t next = find(b, state, space);
+    const uint32_t next = boost_find(b, state, space);
     *ret_change = (next ? b->nodes[next].credit : 0) - b->nodes[state].credit;
     return next;
 }

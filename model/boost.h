@@ -9,7 +9,7 @@
 
 struct boost_node {
     uint32_t child, sibling; /* 0: none */
-    uint16_t letter;         /* vocabulary id; the space inside phrases included */
+    uint32_t letter;         /* vocabulary id; the space inside phrases included */
     bool terminal;
     float credit; /* of a hypothesis that stands here */
 };
@@ -23,10 +23,14 @@ struct boost {
  * entry: FOLD_ERR_ARGUMENT when a text has no letter of it at all. */
 int boost_init(struct boost *boost, const struct fold_hotword *hotwords, size_t count,
                const char *const *vocab, uint32_t vocab_size);
+/* Adds letters [n >= 1] by id, worth credit once they are complete. */
+int boost_spell(struct boost *boost, const uint32_t *letters, size_t n, float credit);
 void boost_finish(struct boost *boost);
 
 /* Follows one letter from a state (0: a word begins); credit changes by *ret_change. */
-uint32_t boost_step(const struct boost *boost, uint32_t state, uint16_t letter, float *ret_change);
+uint32_t boost_step(const struct boost *boost, uint32_t state, uint32_t letter, float *ret_change);
+/* The state behind one that spells letter as well; 0: none. */
+uint32_t boost_find(const struct boost *boost, uint32_t state, uint32_t letter);
 /* Would a word that ends at state be a hotword, or the last word of a phrase? */
 static inline bool boost_is_complete(const struct boost *boost, uint32_t state)
 {
@@ -34,7 +38,7 @@ static inline bool boost_is_complete(const struct boost *boost, uint32_t state)
 }
 /* A word ends at state: the credit to give back (<= 0), and the state in which the next word
  * begins (inside a phrase, or 0). */
-uint32_t boost_end_word(const struct boost *boost, uint32_t state, uint16_t space,
+uint32_t boost_end_word(const struct boost *boost, uint32_t state, uint32_t space,
                         float *ret_change);
 /* The most that one letter can be worth. */
 float boost_greatest(const struct boost *boost);

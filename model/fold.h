@@ -70,6 +70,8 @@ struct fold_info {
     uint32_t hop_samples;     /* samples a frame: 384 */
     uint32_t min_samples;     /* least samples that give one frame */
     uint32_t d, heads, vocab_size, prelude, blocks, unfolds;
+    uint32_t
+        pieces; /* of the attention decoder; 0: the seed has none, and no writer can be opened */
     enum fold_precision precision; /* FOLD_INT8 or FOLD_FP32 */
     uint64_t parameters;
     uint64_t file_bytes;
@@ -208,6 +210,61 @@ int fold_decoder_alternative(struct fold_decoder *decoder, uint32_t rank,
 
 /* Forgets everything pushed: as fresh from open. */
 void fold_decoder_reset(struct fold_decoder *decoder);
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+/* The attention decoder, where the seed has one (fold_info.pieces): reads the frames of a run and
+ * writes cased, punctuated text, piece by piece, each the likeliest behind those before it. The
+ * first pass says what it heard as a draft, and the writer checks many pieces of that in one go;
+ * the text is the same without a draft, or with a wrong one, only later. (With FOLD_FP32 but for
+ * rounding.)
+ *
+ * A writer never runs away: where what it wrote cannot be what was said, it says so and writes
+ * nothing. Then the first pass' text is what counts. */
+struct fold_writer;
+
+#define FOLD_WRITER_SECONDS 64 /* longest utterance; decoders are taught with half of that */
+
+enum fold_doubt {
+    FOLD_DOUBT_NONE,
+    FOLD_DOUBT_SILENCE, /* the first pass hears no letter */
+    FOLD_DOUBT_LOOP,    /* the same again and again, or no end */
+    FOLD_DOUBT_LENGTH,  /* far more or far fewer letters than the first pass hears */
+    FOLD_DOUBT_SOUND,   /* its letters are not what the frames say */
+};
+
+struct fold_written {
+    /* [words_count], owned by the writer until its next call; none in doubt. As in fold_result, but
+     * for the text, which is UTF-8 with case and marks, and the confidence: the probability of the
+     * word's pieces, all together. Times are those of the best path of the word's letters through
+     * logp. */
+    const struct fold_word *words;
+    size_t words_count;
+    enum fold_doubt doubt;
+    uint32_t pieces, passes; /* written; through the decoder to write them */
+};
+
+/* Bytes that fold_writer_open allocates, exactly; 0 where it would fail. */
+size_t fold_writer_bytes(const struct fold_model *model, size_t max_samples);
+
+/* For utterances of up to max_samples. FOLD_ERR_ARGUMENT where the seed has no attention decoder,
+ * or max_samples are more than FOLD_WRITER_SECONDS. The model must outlive the writer, which
+ * belongs to one thread at a time. */
+int fold_writer_open(struct fold_writer **ret_writer, const struct fold_model *model,
+                     size_t max_samples);
+void fold_writer_close(struct fold_writer *writer); /* NULL is fine */
+
+/* Hotwords [count] from now on, copied; allocates. Boosts are added to the log-probability of their
+ * pieces: after i of n pieces i / n of it. As given, in lower, upper and title case. On failure
+ * there are none. */
+int fold_writer_hotwords(struct fold_writer *writer, const struct fold_hotword *hotwords,
+                         size_t count);
+
+/* Writes down what run heard. logp [T, V] is its exit at the present depth; draft: what the first
+ * pass made of that, or what was written before of the same sound, or NULL. FOLD_ERR_ARGUMENT at
+ * depth 0, FOLD_ERR_TOO_LONG. */
+int fold_writer_write(struct fold_writer *writer, const struct fold_run *run, const float *logp,
+                      const char *draft, struct fold_written *ret_written);
 
 /* ---- readable text ------------------------------------------------------------------------- */
 

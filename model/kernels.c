@@ -169,6 +169,13 @@ static void glu(float *restrict y, const float *restrict x, size_t T, size_t d)
             y[i] = x[i] * fast_sigmoid(x[d + i]);
 }
 
+static void swiglu(float *restrict y, const float *restrict x, size_t T, size_t d)
+{
+    for (size_t t = 0; t < T; t++, x += 2 * d, y += d)
+        for (size_t i = 0; i < d; i++)
+            y[i] = x[i] * x[d + i] * fast_sigmoid(x[d + i]);
+}
+
 static void depthwise(float *restrict y, const float *restrict x, const float *restrict w,
                       const float *restrict bias, size_t first, size_t rows, size_t T, size_t d,
                       size_t K)
@@ -206,6 +213,48 @@ static void log_softmax(float *x, size_t T, size_t n)
         const float log_total = top + (float)log(total);
         for (size_t i = 0; i < n; i++)
             x[i] -= log_total;
+    }
+}
+
+static size_t choose(const float *x, size_t n, float *ret_log_sum)
+{
+    const float top = maximum(x, n);
+    float lanes[16] = {0}, total = 0;
+    size_t i = 0, best = 0;
+    for (; i + 16 <= n; i += 16)
+        for (size_t j = 0; j < 16; j++)
+            lanes[j] += fast_exp(x[i + j] - top);
+    for (; i < n; i++)
+        lanes[i % 16] += fast_exp(x[i] - top);
+    for (size_t j = 0; j < 16; j++)
+        total += lanes[j];
+    while (best + 1 < n && x[best] != top)
+        best++;
+    *ret_log_sum = top + logf(total);
+    return best;
+}
+
+static void attend_one(float *restrict qy, const float *restrict k, size_t ldk,
+                       const float *restrict v, size_t n, size_t heads, size_t width,
+                       float *restrict scores)
+{
+    const size_t d = heads * width;
+    const float factor = 1.0f / sqrtf((float)width);
+    for (size_t head = 0; head < heads; head++, qy += width, k += width * ldk, v += width) {
+        float top = -INFINITY, total;
+        memset(scores, 0, n * sizeof *scores);
+        for (size_t i = 0; i < width; i++) {
+            const float q = qy[i] * factor;
+            for (size_t t = 0; t < n; t++)
+                scores[t] += q * k[i * ldk + t];
+        }
+        soften(scores, n, &top, &total);
+        memset(qy, 0, width * sizeof *qy);
+        for (size_t t = 0; t < n; t++) {
+            const float p = scores[t] / total;
+            for (size_t i = 0; i < width; i++)
+                qy[i] += p * v[t * d + i];
+        }
     }
 }
 
@@ -271,12 +320,19 @@ const struct kernels LEVEL_NAME(kernels) = {
     .tanh = hyperbolic_tangent,
     .silu = silu,
     .glu = glu,
+    .swiglu = swiglu,
     .depthwise = depthwise,
     .soften = soften,
     .log_softmax = log_softmax,
+    .choose = choose,
+    .attend_one = attend_one,
     .rotate = rotate,
     .quantise = quantise,
     .gemm = LEVEL_NAME(gemm),
     .attend = LEVEL_NAME(attend),
     .attend_bytes = LEVEL_NAME(attend_bytes),
+    .attend_pack = LEVEL_NAME(attend_pack),
+    .attend_packed_bytes = LEVEL_NAME(attend_packed_bytes),
+    .attend_over = LEVEL_NAME(attend_over),
+    .attend_over_bytes = LEVEL_NAME(attend_over_bytes),
 };

@@ -33,6 +33,8 @@ struct kernels {
     void (*silu)(float *x, size_t count); /* below 2e-6 * (1 + |x|) */
     /* y [T, d] = a * sigmoid(b), x [T, 2d] = (a | b). */
     void (*glu)(float *y, const float *x, size_t T, size_t d);
+    /* y [T, d] = a * silu(b), x [T, 2d] = (a | b). */
+    void (*swiglu)(float *y, const float *x, size_t T, size_t d);
     /* Rows first .. first + rows of the depthwise convolution of x [T, d] with taps w [K, d], K
      * odd, zeros outside, + bias [d], to y [rows, d]. */
     void (*depthwise)(float *y, const float *x, const float *w, const float *bias, size_t first,
@@ -43,6 +45,14 @@ struct kernels {
     float (*soften)(float *p, size_t n, float *top, float *ret_sum);
     /* Rows of x [T, n] to log-probabilities. */
     void (*log_softmax)(float *x, size_t T, size_t n);
+    /* Index of the greatest of x [n], the first among equals; *ret_log_sum: log of the sum of e^x.
+     */
+    size_t (*choose)(const float *x, size_t n, float *ret_log_sum);
+    /* One query of every head, qy [heads * width] (in place: it becomes the weighted means of v),
+     * over n keys. k is transposed, [heads * width, n] in rows ldk apart; v [n, heads * width];
+     * scores [n] is scratch. */
+    void (*attend_one)(float *qy, const float *k, size_t ldk, const float *v, size_t n,
+                       size_t heads, size_t width, float *scores);
     /* Rotary embedding on the halves of the first 2 * half dims of every head of x
      * [T, heads * width], in place; cos and sin are [T, half]. */
     void (*rotate)(float *x, const float *cos, const float *sin, size_t T, size_t heads,
@@ -52,6 +62,10 @@ struct kernels {
     gemm_function *gemm;
     attend_function *attend;
     attend_bytes_function *attend_bytes;
+    attend_pack_function *attend_pack;
+    attend_packed_bytes_function *attend_packed_bytes;
+    attend_over_function *attend_over;
+    attend_over_bytes_function *attend_over_bytes;
 };
 
 extern const struct kernels kernels_baseline, kernels_avx2, kernels_avxvnni, kernels_avx512;

@@ -24,9 +24,10 @@ static void fail(struct loader *l, int err, const char *format, const char *name
 
 /* ---- configuration ----------------------------------------------------------------------- */
 
-static uint32_t config_int(struct loader *l, const char *key, json_int_t low, json_int_t high)
+static uint32_t int_of(struct loader *l, json_t *object, const char *key, json_int_t low,
+                       json_int_t high)
 {
-    json_t *value = json_object_get(l->model->file.config, key);
+    json_t *value = json_object_get(object, key);
     json_int_t n = json_integer_value(value);
     if (!json_is_integer(value) || n < low || n > high) {
         if (!l->err)
@@ -36,6 +37,11 @@ static uint32_t config_int(struct loader *l, const char *key, json_int_t low, js
         return 0;
     }
     return (uint32_t)n;
+}
+
+static uint32_t config_int(struct loader *l, const char *key, json_int_t low, json_int_t high)
+{
+    return int_of(l, l->model->file.config, key, low, high);
 }
 
 /* A key that older seeds do not have; absent is false. */
@@ -107,6 +113,12 @@ static void load_config(struct loader *l)
     m->info.min_samples =
         MODEL_STEM_KERNEL1 + MODEL_STEM_STRIDE1 * (MODEL_STEM_KERNEL2 - 1 +
                                                    MODEL_STEM_STRIDE2 * (MODEL_STEM_KERNEL3 - 1));
+    json_t *decoder = json_object_get(config, "decoder");
+    if (decoder && !json_is_null(decoder)) {
+        m->decoder.layers_count = int_of(l, decoder, "layers", 1, 64);
+        m->decoder.ffn = int_of(l, decoder, "ffn", 1, 16384);
+        m->info.pieces = int_of(l, decoder, "pieces", 3, BPE_MOST);
+    }
     if (!l->err)
         load_vocab(l);
 }
@@ -171,6 +183,9 @@ static void expand(const struct seedfile_tensor *t, const float *scale, size_t f
         case SEEDFILE_I8:
             *to = scale[i / row] * ((const int8_t *)t->data)[i];
             break;
+        case SEEDFILE_U8:
+        case SEEDFILE_I32: /* refused by stored() */
+            break;
         }
     }
 }
@@ -207,6 +222,10 @@ static struct seedfile_tensor *stored(struct loader *l, const char *name, uint32
 {
     struct seedfile_tensor *t = l->err ? NULL : find(l, name, dims, shape);
     *ret_scale = NULL;
+    if (t && (t->dtype == SEEDFILE_U8 || t->dtype == SEEDFILE_I32)) {
+        fail(l, FOLD_ERR_FORMAT, "tensor \"%.80s\" must be F32, F16, BF16 or I8", name);
+        return NULL;
+    }
     if (!t || t->dtype != SEEDFILE_I8)
         return t;
     char scale_name[160];
@@ -391,6 +410,103 @@ static void load_block(struct loader *l, struct model_block *b, const char *list
     b->scale = unfolds ? get(l, prefix, "scale", unfolds, 3, d) : NULL;
 }
 
+static struct model_heads heads(struct loader *l, const char *prefix, const char *name)
+{
+    const uint32_t d = l->model->info.d;
+    struct model_heads h;
+    struct model_linear *parts[] = {&h.q, &h.k, &h.v, &h.o};
+    for (size_t i = 0; i < 4; i++) {
+        char layer[16];
+        snprintf(layer, sizeof layer, "%s.%c", name, "qkvo"[i]);
+        *parts[i] = linear(l, prefix, layer, d, d, false);
+    }
+    return h;
+}
+
+/* A table of integers, any length. */
+static const void *table(struct loader *l, const char *name, enum seedfile_dtype dtype,
+                         size_t *ret_count)
+{
+    struct seedfile_tensor *t = l->err ? NULL : seedfile_find(&l->model->file, name);
+    if (!t || t->dims != 1 || t->dtype != dtype) {
+        fail(l, FOLD_ERR_FORMAT,
+             dtype == SEEDFILE_U8 ? "tensor \"%.80s\" must be U8 [n]"
+                                  : "tensor \"%.80s\" must be I32 [n]",
+             name);
+        return NULL;
+    }
+    *ret_count = t->count;
+    return t->data;
+}
+
+static void load_pieces(struct loader *l)
+{
+    size_t bytes_count = 0, offsets_count = 0, count = 0;
+    const uint8_t *bytes = table(l, "pieces.bytes", SEEDFILE_U8, &bytes_count);
+    const int32_t *offsets = table(l, "pieces.offsets", SEEDFILE_I32, &offsets_count);
+    const int32_t *ranks = table(l, "pieces.rank", SEEDFILE_I32, &count);
+    if (!l->err && offsets_count != count + 1)
+        fail(l, FOLD_ERR_FORMAT, "tensor \"%.80s\" must have one element more than pieces.rank",
+             "pieces.offsets");
+    if (!l->err)
+        l->err = bpe_open(&l->model->decoder.pieces, bytes, bytes_count, offsets, ranks,
+                          (uint32_t)count, l->model->info.pieces, l->note);
+}
+
+/* The embedding is read by row and, transposed, is the last product. */
+static void load_embedding(struct loader *l)
+{
+    static const char name[] = "decoder.embed";
+    const uint32_t V = l->model->info.pieces, d = l->model->info.d, shape[] = {V, d};
+    struct model_decoder *dec = &l->model->decoder;
+    const float *scale;
+    dec->embed = matrix(l, name, V, d, 0, false);
+    if (l->err || !dec->embed.q)
+        return;
+    struct seedfile_tensor *t = stored(l, "decoder.embed.weight", 2, shape, &scale);
+    dec->embed_scale = dec->embed.q->scale;
+    if (t && t->dtype == SEEDFILE_I8) {
+        dec->embed_bytes = t->data;
+        return;
+    }
+    int8_t *rows = own(l, (size_t)V * d);
+    float *room = malloc(2 * d * sizeof *room);
+    if (!room)
+        l->err = FOLD_ERR_MEMORY;
+    for (size_t n = 0; n < V && !l->err; n++)
+        byte_row(t, scale, n, d, 1, rows + n * d, room);
+    free(room);
+    dec->embed_bytes = rows;
+}
+
+static void load_decoder(struct loader *l)
+{
+    struct model_decoder *dec = &l->model->decoder;
+    const uint32_t d = l->model->info.d;
+    if (!dec->layers_count)
+        return;
+    dec->layers = calloc(dec->layers_count, sizeof *dec->layers);
+    if (!dec->layers) {
+        l->err = FOLD_ERR_MEMORY;
+        return;
+    }
+    for (uint32_t i = 0; i < dec->layers_count; i++) {
+        struct model_layer *layer = &dec->layers[i];
+        char prefix[48];
+        snprintf(prefix, sizeof prefix, "decoder.layers.%u.", i);
+        layer->norm_self = norm(l, prefix, "norm_self", 0);
+        layer->self = heads(l, prefix, "self");
+        layer->norm_cross = norm(l, prefix, "norm_cross", 0);
+        layer->cross = heads(l, prefix, "cross");
+        layer->norm_ffn = norm(l, prefix, "norm_ffn", 0);
+        layer->up = linear(l, prefix, "ffn.up", 2 * dec->ffn, d, true);
+        layer->down = linear(l, prefix, "ffn.down", d, dec->ffn, true);
+    }
+    dec->norm = norm(l, "decoder.", "norm", 0);
+    load_embedding(l);
+    load_pieces(l);
+}
+
 static void load_weights(struct loader *l)
 {
     struct fold_model *m = l->model;
@@ -418,12 +534,16 @@ static void load_weights(struct loader *l)
     m->head = floats(l, "exit.head", m->info.vocab_size, d, true);
     if (config_bool(l, "feedback"))
         m->feedback = floats(l, "feedback", d, m->info.vocab_size, false);
+    load_decoder(l);
     for (size_t i = 0; i < m->file.tensors_count && !l->err; i++) {
         const struct seedfile_tensor *t = &m->file.tensors[i];
         size_t length = strlen(t->name);
+        const bool table = t->dtype == SEEDFILE_U8 || t->dtype == SEEDFILE_I32;
         if (!t->used)
             fail(l, FOLD_ERR_FORMAT, "tensor \"%.80s\" is not one of this configuration's",
                  t->name);
+        if (table)
+            continue;
         if (t->dtype != SEEDFILE_F32 || length < 6 || strcmp(t->name + length - 6, ".scale") != 0 ||
             t->dims != 1)
             m->info.parameters += t->count;
@@ -478,6 +598,8 @@ void fold_model_close(struct fold_model *model)
     free(model->vocab);
     free(model->prelude);
     free(model->blocks);
+    free(model->decoder.layers);
+    bpe_close(&model->decoder.pieces);
     seedfile_close(&model->file);
     free(model);
 }

@@ -8,6 +8,7 @@
 #ifndef MODEL_H
 #define MODEL_H
 
+#include "bpe.h"
 #include "kernels.h"
 #include "seedfile.h"
 
@@ -42,6 +43,28 @@ struct model_block {
     const float *scale; /* [R, 3, d]: residual scales of attention, conv, ffn; NULL: 1 */
 };
 
+/* One attention of the decoder. */
+struct model_heads {
+    struct model_linear q, k, v, o;
+};
+
+struct model_layer {
+    struct model_norm norm_self, norm_cross, norm_ffn; /* one row each */
+    struct model_heads self, cross;
+    struct model_linear up, down; /* [2 ffn, d]: value and gate; [d, ffn] */
+};
+
+/* The attention decoder; layers_count 0: the seed has none. */
+struct model_decoder {
+    uint32_t layers_count, ffn;
+    struct model_layer *layers;
+    struct model_linear embed; /* [pieces, d]: rows in, and as a product the logits out */
+    const int8_t *embed_bytes; /* int8: the rows and their scales; NULL: embed.w has them */
+    const float *embed_scale;
+    struct model_norm norm;
+    struct bpe pieces;
+};
+
 struct fold_model {
     struct seedfile file;
     struct fold_info info;
@@ -58,6 +81,7 @@ struct fold_model {
     struct model_norm exit_norm;        /* one row */
     struct model_linear head;
     struct model_linear feedback; /* [d, V] */
+    struct model_decoder decoder;
     char **vocab;
     void **owned; /* expanded and packed tensors */
     size_t owned_count, owned_room;

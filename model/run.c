@@ -16,13 +16,13 @@
  *
  * A batch is a list of runs, each at a depth of its own: every unfold is the same K blocks, so
  * their rows go through the same products (block.c). A run alone is a batch of one. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "block.h"
 #include "matmul.h"
 #include "place.h"
+#include "rope.h"
 #include "stem.h"
 
 #define EXIT_SLAB 64 /* frames of an exit at a time */
@@ -85,19 +85,6 @@ size_t fold_run_bytes(const struct fold_model *model, size_t max_samples)
     return lay_out(&run, model, max_samples, NULL);
 }
 
-/* Angles are position times base^(-2i / rope_dims), in double: positions may be large. */
-static void fill_rope(struct fold_run *run, size_t T)
-{
-    const size_t half = run->model->rope_dims / 2;
-    for (size_t i = 0; i < half; i++) {
-        const double step = pow(run->model->rope_base, -(double)i / (double)half);
-        for (size_t t = 0; t < T; t++) {
-            run->cos[t * half + i] = (float)cos((double)t * step);
-            run->sin[t * half + i] = (float)sin((double)t * step);
-        }
-    }
-}
-
 int fold_run_open(struct fold_run **ret_run, const struct fold_model *model, size_t max_samples)
 {
     if (max_samples < model->info.min_samples || max_samples > (size_t)1 << 28)
@@ -107,7 +94,7 @@ int fold_run_open(struct fold_run **ret_run, const struct fold_model *model, siz
         return FOLD_ERR_MEMORY;
     *run = (struct fold_run){.model = model, .max_samples = max_samples};
     lay_out(run, model, max_samples, run);
-    fill_rope(run, stem_frames(max_samples).conv3);
+    rope_fill(run->cos, run->sin, stem_frames(max_samples).conv3, model);
     *ret_run = run;
     return FOLD_OK;
 }

@@ -16,10 +16,8 @@ static const struct {
     const char *name;
     size_t bytes;
 } dtypes[] = {
-    [SEEDFILE_F32] = {"F32", 4},
-    [SEEDFILE_F16] = {"F16", 2},
-    [SEEDFILE_BF16] = {"BF16", 2},
-    [SEEDFILE_I8] = {"I8", 1},
+    [SEEDFILE_F32] = {"F32", 4}, [SEEDFILE_F16] = {"F16", 2}, [SEEDFILE_BF16] = {"BF16", 2},
+    [SEEDFILE_I8] = {"I8", 1},   [SEEDFILE_U8] = {"U8", 1},   [SEEDFILE_I32] = {"I32", 4},
 };
 
 static bool digest(const void *bytes, size_t count, char hex[65])
@@ -48,7 +46,7 @@ static int parse_tensor(struct seedfile_tensor *t, const char *name, json_t *ent
         kind++;
     if (!dtype || kind == sizeof dtypes / sizeof *dtypes)
         return err_note(FOLD_ERR_FORMAT, note,
-                        "tensor \"%.80s\" has dtype %.20s, not F32, F16, BF16 or I8", name,
+                        "tensor \"%.80s\" has dtype %.20s, not F32, F16, BF16, I8, U8 or I32", name,
                         dtype ? dtype : "(none)");
     t->dtype = (enum seedfile_dtype)kind;
     if (!json_is_array(shape) || json_array_size(shape) < 1 ||

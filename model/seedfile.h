@@ -21,7 +21,14 @@
 #define SEEDFILE_ALIGN   64
 #define SEEDFILE_DIMS    4
 
-enum seedfile_dtype { SEEDFILE_F32, SEEDFILE_F16, SEEDFILE_BF16, SEEDFILE_I8 };
+enum seedfile_dtype {
+    SEEDFILE_F32,
+    SEEDFILE_F16,
+    SEEDFILE_BF16,
+    SEEDFILE_I8,
+    SEEDFILE_U8,  /* tables, no weights */
+    SEEDFILE_I32, /* the same */
+};
 
 struct seedfile_tensor {
     const char *name; /* owned by the seedfile */

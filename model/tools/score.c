@@ -4,15 +4,20 @@
  * utterances, and lines of offset, samples, id, speaker, text in normal form. PRECISION is int8 or
  * fp32. COUNT utterances (all without it), spread evenly over the set, are decoded at every depth,
  * greedily or, with a language model, by the beam. Prints one line a depth, and the time that
- * network and decoder took. */
+ * network and decoder took. Where the seed has an attention decoder, that then writes with the
+ * first pass as its draft, and its word error rate, doubts, passes and time stand beside.
+ * SCORE_SHOW in the environment prints every text, SCORE_PLAIN takes the draft away. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "fold.h"
+#include "normal.h"
 
-#define WORDS 1024
+#define WORDS      1024
+#define TEXT_BYTES 16384
+#define DEPTHS     16
 
 static _Noreturn void die(const char *what)
 {
@@ -66,20 +71,31 @@ static size_t split(char *text, const char **words)
     return count;
 }
 
-/* Levenshtein distance over words; want is taken apart. */
-static size_t word_errors(char *want, const struct fold_result *got, size_t *ret_words)
+/* Words, a space between them. */
+static void join(char to[TEXT_BYTES], const struct fold_word *words, size_t count)
 {
-    static const char *words[WORDS];
+    size_t bytes = 0;
+    to[0] = '\0';
+    for (size_t i = 0; i < count && bytes + strlen(words[i].text) + 2 < TEXT_BYTES; i++)
+        bytes += (size_t)sprintf(to + bytes, "%s%s", i ? " " : "", words[i].text);
+}
+
+/* Levenshtein distance over words, both in normal form. */
+static size_t word_errors(const char *reference, const char *text, size_t *ret_words)
+{
+    static char want[TEXT_BYTES], got[TEXT_BYTES];
+    static const char *words[WORDS], *heard_words[WORDS];
     static size_t row[WORDS + 1];
-    const size_t count = split(want, words);
-    const size_t heard = got->words_count < WORDS ? got->words_count : WORDS;
+    snprintf(want, sizeof want, "%s", reference);
+    normal_form(got, sizeof got, text);
+    const size_t count = split(want, words), heard = split(got, heard_words);
     *ret_words = count;
     for (size_t j = 0; j <= heard; j++)
         row[j] = j;
     for (size_t i = 1; i <= count; i++) {
         size_t diagonal = row[0]++;
         for (size_t j = 1; j <= heard; j++) {
-            const size_t same = strcmp(words[i - 1], got->words[j - 1].text) == 0;
+            const size_t same = strcmp(words[i - 1], heard_words[j - 1]) == 0;
             size_t least = diagonal + !same;
             least = row[j] + 1 < least ? row[j] + 1 : least;
             least = row[j - 1] + 1 < least ? row[j - 1] + 1 : least;
@@ -90,6 +106,12 @@ static size_t word_errors(char *want, const struct fold_result *got, size_t *ret
     return row[heard];
 }
 
+/* Of one depth. */
+struct sums {
+    size_t errors, written_errors, doubts, pieces, passes;
+    double network_s, decoder_s, writer_s;
+};
+
 int main(int argc, char **argv)
 {
     struct fold_note note;
@@ -97,6 +119,7 @@ int main(int argc, char **argv)
     struct fold_lm *lm = NULL;
     struct fold_run *run;
     struct fold_decoder *decoder;
+    struct fold_writer *writer = NULL;
     struct utterance *all = NULL;
     char path[1024];
     fold_cpu_prepare(argv);
@@ -120,10 +143,14 @@ int main(int argc, char **argv)
     float *pcm = malloc((size_t)longest * sizeof *pcm);
     float *logp = malloc(fold_frames(model, (size_t)longest) * info->vocab_size * sizeof *logp);
     if (!sound || !bytes || !pcm || !logp || fold_run_open(&run, model, (size_t)longest) ||
-        fold_decoder_open(&decoder, model, lm, NULL))
+        fold_decoder_open(&decoder, model, lm, NULL) ||
+        (info->pieces && fold_writer_open(&writer, model, (size_t)longest)))
         die("SET.i16 cannot be read, or out of memory");
-    size_t errors[16] = {0}, words = 0, utterances = 0;
-    double network_s[16] = {0}, decoder_s[16] = {0}, audio_s = 0;
+    const bool shown = getenv("SCORE_SHOW") != NULL, plain = getenv("SCORE_PLAIN") != NULL;
+    static char text[TEXT_BYTES], written_text[TEXT_BYTES];
+    struct sums all_sums[DEPTHS] = {{0}};
+    size_t words = 0, utterances = 0;
+    double audio_s = 0;
     for (size_t i = 0; i < count; i += step) {
         const size_t samples = (size_t)all[i].samples;
         size_t reference = 0;
@@ -137,20 +164,40 @@ int main(int argc, char **argv)
         double network = now_s() - began;
         for (uint32_t r = 0; r < info->unfolds; r++) {
             struct fold_result result;
-            char *want = strdup(all[i].text);
+            struct sums *sums = &all_sums[r];
             began = now_s();
             fold_run_unfold(run);
             fold_run_exit(run, logp);
             network += now_s() - began;
-            network_s[r] += network;
+            sums->network_s += network;
             began = now_s();
             fold_decoder_reset(decoder);
-            if (!want || fold_decoder_push(decoder, logp, fold_run_frames(run)) ||
+            if (fold_decoder_push(decoder, logp, fold_run_frames(run)) ||
                 fold_decoder_result(decoder, &result))
                 die("out of memory");
-            decoder_s[r] += now_s() - began;
-            errors[r] += word_errors(want, &result, &reference);
-            free(want);
+            sums->decoder_s += now_s() - began;
+            join(text, result.words, result.words_count);
+            sums->errors += word_errors(all[i].text, text, &reference);
+            if (shown)
+                printf("%s\nx%u %s\n", r ? "" : all[i].text, r + 1, text);
+            if (!writer)
+                continue;
+            struct fold_written written;
+            began = now_s();
+            if (fold_writer_write(writer, run, logp, plain ? NULL : text, &written))
+                die("the writer failed");
+            sums->writer_s += now_s() - began;
+            if (!written.doubt)
+                join(written_text, written.words, written.words_count);
+            sums->written_errors +=
+                word_errors(all[i].text, written.doubt ? text : written_text, &reference);
+            sums->doubts += written.doubt != FOLD_DOUBT_NONE;
+            sums->pieces += written.pieces;
+            sums->passes += written.passes;
+            if (shown)
+                printf("x%u %s (doubt %d, %u pieces, %u passes)\n", r + 1,
+                       written.doubt ? "" : written_text, (int)written.doubt, written.pieces,
+                       written.passes);
         }
         words += reference;
         audio_s += (double)samples / info->rate_hz;
@@ -158,10 +205,18 @@ int main(int argc, char **argv)
     }
     printf("%s, %s, %s: %zu utterances, %.0f s, %zu words\n", info->name, argv[4],
            lm ? "beam" : "greedy", utterances, audio_s, words);
-    for (uint32_t r = 0; r < info->unfolds && words; r++)
+    for (uint32_t r = 0; r < info->unfolds && words; r++) {
+        const struct sums *s = &all_sums[r];
         printf("x%u  WER %6.2f %%  network RTF %.5f  decoder RTF %.5f\n", r + 1,
-               100 * (double)errors[r] / (double)words, network_s[r] / audio_s,
-               decoder_s[r] / audio_s);
+               100 * (double)s->errors / (double)words, s->network_s / audio_s,
+               s->decoder_s / audio_s);
+        if (writer)
+            printf("    written %6.2f %%  writer RTF %.5f  %.1f pieces and %.1f passes an "
+                   "utterance, %zu in doubt\n",
+                   100 * (double)s->written_errors / (double)words, s->writer_s / audio_s,
+                   (double)s->pieces / (double)utterances, (double)s->passes / (double)utterances,
+                   s->doubts);
+    }
     for (size_t i = 0; i < count; i++)
         free(all[i].text);
     free(all);
@@ -169,6 +224,7 @@ int main(int argc, char **argv)
     free(pcm);
     free(logp);
     fclose(sound);
+    fold_writer_close(writer);
     fold_decoder_close(decoder);
     fold_run_close(run);
     fold_lm_close(lm);

@@ -1,0 +1,45 @@
+/* wording.h - pieces as they are written: text, then words with their letters. */
+#ifndef WORDING_H
+#define WORDING_H
+
+#include "align.h"
+#include "bpe.h"
+
+struct wording_piece {
+    uint32_t begin; /* in text, behind the space that it may begin with */
+    float logp;
+};
+
+struct wording {
+    const struct fold_model *model;
+    size_t most_pieces, most_symbols;
+    char *text; /* [text_bytes] of all pieces, words apart by a space */
+    size_t text_bytes;
+    struct wording_piece *pieces; /* [pieces_count] */
+    size_t pieces_count;
+    size_t letters;          /* letters and digits in text */
+    uint32_t label_of[256];  /* upper case character -> vocabulary, or ALIGN_ANY */
+    uint32_t space;          /* the same of a space */
+    struct fold_word *words; /* [most_pieces] */
+    char *shown;             /* texts of words, each ended by a zero */
+    uint32_t *symbols;       /* [most_symbols] what align.h is asked for */
+    uint32_t *first_symbol;  /* [most_pieces + 1] of each word */
+};
+
+void wording_place(struct wording *wording, const struct fold_model *model, size_t most_pieces,
+                   size_t most_symbols, struct place *at);
+void wording_clear(struct wording *wording);
+
+/* Writes a piece, logp its log-probability. */
+void wording_add(struct wording *wording, uint32_t piece, float logp);
+
+/* Splits text into words with confidences: returns how many. Marks that stand alone are left out.
+ * *ret_symbols: of all words with a space between them, at most most_symbols, else 0. */
+size_t wording_split(struct wording *wording, size_t *ret_symbols);
+
+/* Gives the words [count] their times. */
+void wording_time(struct wording *wording, size_t count, const struct align_times *times);
+/* The same by their share of the letters, for words that do not fit the frames first .. end. */
+void wording_spread(struct wording *wording, size_t count, uint32_t first, uint32_t end);
+
+#endif

@@ -1,0 +1,255 @@
+/* writer.c - from frames and a draft to words.
+ *
+ * Written piece by piece, the decoder walks through all of its weights for every piece. But what
+ * it would write behind each of many given pieces comes of one walk. So the draft is read in one
+ * go: as long as the decoder would have written just that, it counts as written; where it would
+ * not, the decoder's own piece counts, the draft is taken up again behind it, and so on. Every
+ * piece that counts is the likeliest behind those before it, so the draft decides how fast the text
+ * is written and nothing else.
+ *
+ * What is never believed: a text where nothing was heard, one that repeats itself beyond what was
+ * heard, one much longer or shorter than what was heard, one whose letters the frames contradict.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aed.h"
+#include "boost.h"
+#include "draft.h"
+#include "wording.h"
+
+#define PIECES_S     6.5f  /* at most, a second of sound, beside 2 */
+#define LOOP_PERIOD  16    /* pieces that are repeated */
+#define LOOP_TIMES   3     /* and how often that is suspicious */
+#define LENGTH_MOST  1.6f  /* letters, of those heard; and 12 */
+#define LENGTH_LEAST 0.5f  /* less 8 */
+#define SOUND_LEAST  0.35f /* natural log a frame that the text's path may lie below the best */
+
+struct fold_writer {
+    const struct fold_model *model;
+    size_t max_samples;
+    struct aed aed;
+    struct draft draft;
+    struct wording wording;
+    struct align align;
+    struct boost hot;  /* letters are pieces */
+    uint32_t *written; /* [most pieces] BEGIN first */
+    uint32_t *guess;   /* [AED_ROWS] */
+};
+
+/* What the first pass hears, by the best label of every frame. */
+struct heard {
+    size_t letters;
+    uint32_t first, end; /* frames from the first letter to behind the last */
+    float logp;
+};
+
+static size_t most_pieces(const struct fold_model *m, size_t samples)
+{
+    return 2 + (size_t)(PIECES_S * (float)samples / (float)m->info.rate_hz);
+}
+
+/* The writer itself is the first part of its own memory. */
+static size_t lay_out(struct fold_writer *w, const struct fold_model *m, size_t max_samples,
+                      void *base)
+{
+    const size_t T = fold_frames(m, max_samples), pieces = most_pieces(m, max_samples);
+    struct place at = {base, 0};
+    place(&at, sizeof *w);
+    w->model = m;
+    w->max_samples = max_samples;
+    w->hot = (struct boost){0};
+    aed_place(&w->aed, m, T, pieces, &at);
+    draft_place(&w->draft, &m->decoder.pieces, pieces, &at);
+    wording_place(&w->wording, m, pieces, T, &at);
+    align_place(&w->align, T, &at);
+    w->written = place(&at, (pieces + 1) * sizeof *w->written);
+    w->guess = place(&at, AED_ROWS * sizeof *w->guess);
+    return at.used;
+}
+
+static bool is_possible(const struct fold_model *m, size_t max_samples)
+{
+    return m->info.pieces && max_samples >= m->info.min_samples &&
+           max_samples <= (size_t)FOLD_WRITER_SECONDS * m->info.rate_hz;
+}
+
+size_t fold_writer_bytes(const struct fold_model *model, size_t max_samples)
+{
+    struct fold_writer w;
+    return is_possible(model, max_samples) ? lay_out(&w, model, max_samples, NULL) : 0;
+}
+
+int fold_writer_open(struct fold_writer **ret_writer, const struct fold_model *model,
+                     size_t max_samples)
+{
+    if (!is_possible(model, max_samples))
+        return FOLD_ERR_ARGUMENT;
+    struct fold_writer *w = aligned_alloc(64, fold_writer_bytes(model, max_samples));
+    if (!w)
+        return FOLD_ERR_MEMORY;
+    lay_out(w, model, max_samples, w);
+    *ret_writer = w;
+    return FOLD_OK;
+}
+
+void fold_writer_close(struct fold_writer *w)
+{
+    if (!w)
+        return;
+    boost_finish(&w->hot);
+    free(w);
+}
+
+static struct heard hear(const float *logp, size_t T, const struct wording *wording, size_t V)
+{
+    struct heard h = {0};
+    uint32_t last = 0;
+    for (uint32_t t = 0; t < T; t++, logp += V) {
+        uint32_t best = 0;
+        for (uint32_t v = 1; v < V; v++)
+            best = logp[v] > logp[best] ? v : best;
+        h.logp += logp[best];
+        if (best && best != wording->space) {
+            h.first = h.letters ? h.first : t;
+            h.end = t + 1;
+            h.letters += best != last;
+        }
+        last = best;
+    }
+    return h;
+}
+
+/* Do the last pieces repeat those before them? */
+static bool is_loop(const uint32_t *written, size_t count)
+{
+    for (size_t period = 1; period <= LOOP_PERIOD; period++) {
+        const size_t same = period * (period < 3 ? 2 * LOOP_TIMES : LOOP_TIMES);
+        if (count < same + period)
+            break;
+        const uint32_t *last = written + count - same;
+        if (memcmp(last, last - period, same * sizeof *last) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The likeliest piece by row of logits, with hotwords from a state of theirs. */
+static uint32_t choose(struct fold_writer *w, size_t row, uint32_t hot, float *ret_logp)
+{
+    const size_t V = w->model->info.pieces;
+    const struct boost *boost = &w->hot;
+    const float *logits = w->aed.logits + row * V;
+    float log_sum;
+    size_t best = w->model->kernels->choose(logits, V, &log_sum);
+    float most = logits[best];
+    for (int from_root = 0; boost->count && from_root <= (hot ? 1 : 0); from_root++) {
+        uint32_t node = boost->nodes[from_root ? 0 : hot].child;
+        for (; node; node = boost->nodes[node].sibling) {
+            const struct boost_node *n = &boost->nodes[node];
+            if (logits[n->letter] + n->credit > most) {
+                most = logits[n->letter] + n->credit;
+                best = n->letter;
+            }
+        }
+    }
+    *ret_logp = logits[best] - log_sum;
+    return (uint32_t)best;
+}
+
+/* The state of hotwords behind a piece. */
+static uint32_t follow_hot(const struct boost *hot, uint32_t state, uint32_t piece)
+{
+    if (!hot->count)
+        return 0;
+    const uint32_t next = boost_find(hot, state, piece);
+    return next || !state ? next : boost_find(hot, 0, piece);
+}
+
+/* Greedy decoding, many pieces a pass where the draft is right. */
+static enum fold_doubt write_pieces(struct fold_writer *w, size_t limit, size_t letters_most,
+                                    uint32_t *ret_passes)
+{
+    struct wording *out = &w->wording;
+    size_t count = 0; /* pieces written, behind BEGIN */
+    uint32_t hot = 0;
+    w->written[0] = BPE_BEGIN;
+    while (count < limit) {
+        const size_t room = limit - count < AED_ROWS ? limit - count : AED_ROWS;
+        const size_t guessed =
+            draft_follow(&w->draft, out->text, out->text_bytes, w->guess, room - 1);
+        const bool ends = guessed && w->guess[guessed - 1] == BPE_END;
+        const size_t rows = 1 + guessed - ends;
+        memcpy(w->written + count + 1, w->guess, (rows - 1) * sizeof *w->guess);
+        aed_read(&w->aed, count, w->written + count, rows);
+        ++*ret_passes;
+        for (size_t row = 0; row < rows; row++) {
+            float logp;
+            const uint32_t piece = choose(w, row, hot, &logp);
+            if (piece == BPE_END)
+                return FOLD_DOUBT_NONE;
+            w->written[++count] = piece;
+            wording_add(out, piece, logp);
+            hot = follow_hot(&w->hot, hot, piece);
+            if (row >= guessed || piece != w->guess[row])
+                break;
+        }
+        if (out->letters > letters_most && is_loop(w->written + 1, count))
+            return FOLD_DOUBT_LOOP;
+    }
+    return FOLD_DOUBT_LOOP;
+}
+
+/* Times of words [count] by their best path through logp [T, V]; false where that is not what was
+ * heard. */
+static bool give_times(struct fold_writer *w, const float *logp, size_t T,
+                       const struct heard *heard, size_t count, size_t symbols)
+{
+    const size_t V = w->model->info.vocab_size;
+    float path;
+    if (!symbols || !align_run(&w->align, logp, T, V, w->wording.symbols, symbols, &path)) {
+        wording_spread(&w->wording, count, heard->first, heard->end);
+        return true;
+    }
+    wording_time(&w->wording, count, w->align.times);
+    return path > heard->logp - SOUND_LEAST * (float)T;
+}
+
+int fold_writer_write(struct fold_writer *w, const struct fold_run *run, const float *logp,
+                      const char *draft, struct fold_written *ret_written)
+{
+    const size_t T = fold_run_frames(run), V = w->model->info.vocab_size;
+    struct fold_written result = {.words = w->wording.words};
+    if (!fold_run_depth(run))
+        return FOLD_ERR_ARGUMENT;
+    if (T > w->aed.most_frames)
+        return FOLD_ERR_TOO_LONG;
+    wording_clear(&w->wording);
+    const struct heard heard = hear(logp, T, &w->wording, V);
+    if (!heard.letters) {
+        result.doubt = FOLD_DOUBT_SILENCE;
+        *ret_written = result;
+        return FOLD_OK;
+    }
+    const float letters_most = LENGTH_MOST * (float)heard.letters + 12;
+    const float letters_least = LENGTH_LEAST * (float)heard.letters - 8;
+    const size_t limit = most_pieces(w->model, T * w->model->info.hop_samples);
+    aed_hear(&w->aed, fold_run_x(run), T);
+    draft_set(&w->draft, draft);
+    result.doubt = write_pieces(w, limit, (size_t)letters_most, &result.passes);
+    result.pieces = (uint32_t)w->wording.pieces_count;
+    if (!result.doubt &&
+        ((float)w->wording.letters > letters_most || (float)w->wording.letters < letters_least))
+        result.doubt = FOLD_DOUBT_LENGTH;
+    if (!result.doubt) {
+        size_t symbols;
+        const size_t count = wording_split(&w->wording, &symbols);
+        if (!give_times(w, logp, T, &heard, count, symbols))
+            result.doubt = FOLD_DOUBT_SOUND;
+        else
+            result.words_count = count;
+    }
+    *ret_written = result;
+    return FOLD_OK;
+}
