@@ -57,7 +57,7 @@ void draft_set(struct draft *d, const char *text)
             return;
         char *to = d->text + bytes;
         for (size_t i = 0; i < kept; i++)
-            to[i] = shouted && (i || d->count) && !(i == 0 && is_i(text, length))
+            to[i] = shouted && (i || (d->count && !is_i(text, length)))
                         ? (char)tolower((unsigned char)text[i])
                         : text[i];
         to[kept] = ' ';

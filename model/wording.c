@@ -97,7 +97,7 @@ static bool spell(struct wording *w, const char *word, size_t bytes, size_t *cou
     return true;
 }
 
-/* The probability of all its pieces together that say something. */
+/* The probability of all its pieces together, but for those that are marks alone. */
 static float confidence(const struct wording *w, size_t begin, size_t end, size_t *piece)
 {
     float logp = 0;
@@ -106,10 +106,10 @@ static float confidence(const struct wording *w, size_t begin, size_t end, size_
     for (; *piece < w->pieces_count && w->pieces[*piece].begin < end; ++*piece) {
         const struct wording_piece *p = &w->pieces[*piece];
         const size_t next = *piece + 1 < w->pieces_count ? p[1].begin : w->text_bytes;
-        bool said = false;
+        bool marks = next > p->begin;
         for (size_t i = p->begin; i < next && i < end; i++)
-            said = said || is_said(w->text[i]);
-        logp += said ? p->logp : 0;
+            marks = marks && !is_said(w->text[i]);
+        logp += marks ? 0 : p->logp;
     }
     return expf(logp);
 }

@@ -10,7 +10,9 @@
  * What is never believed: a text where nothing was heard, one that repeats itself beyond what was
  * heard, one much longer or shorter than what was heard, one whose letters the frames contradict.
  */
-#include <math.h>
+#include "writer.h"
+
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,6 +102,58 @@ void fold_writer_close(struct fold_writer *w)
         return;
     boost_finish(&w->hot);
     free(w);
+}
+
+/* The case forms in which a hotword may be written. */
+enum form { FORM_GIVEN, FORM_LOWER, FORM_UPPER, FORM_TITLE, FORMS };
+
+/* Text in a form; room for it is the caller's. */
+static void reform(char *to, const char *text, enum form form)
+{
+    for (bool first = true; *text; text++, to++) {
+        const unsigned char c = (unsigned char)*text;
+        const bool up = form == FORM_UPPER || (form == FORM_TITLE && first);
+        *to = (char)(form == FORM_GIVEN ? c : up ? toupper(c) : tolower(c));
+        first = isspace(c);
+    }
+    *to = '\0';
+}
+
+/* The pieces of a text of several words; to has room for bytes and a mark for each word. */
+static size_t encode(const struct bpe *pieces, const char *text, uint32_t *to)
+{
+    size_t count = 0;
+    for (;;) {
+        text += strspn(text, " \t\r\n");
+        const size_t bytes = strcspn(text, " \t\r\n");
+        if (!bytes)
+            return count;
+        count += bpe_encode(pieces, text, bytes, true, to + count);
+        text += bytes;
+    }
+}
+
+int fold_writer_hotwords(struct fold_writer *w, const struct fold_hotword *hotwords, size_t count)
+{
+    int err = FOLD_OK;
+    boost_finish(&w->hot);
+    for (size_t i = 0; i < count && !err; i++) {
+        const size_t bytes = strlen(hotwords[i].text);
+        char *text = malloc(bytes + 1);
+        uint32_t *pieces = malloc((bytes + 1) * 3 * sizeof *pieces);
+        if (!text || !pieces)
+            err = FOLD_ERR_MEMORY;
+        for (enum form form = 0; form < FORMS && !err; form++) {
+            reform(text, hotwords[i].text, form);
+            const size_t n = encode(&w->model->decoder.pieces, text, pieces);
+            err = n ? boost_spell(&w->hot, pieces, n, hotwords[i].boost) : FOLD_ERR_ARGUMENT;
+        }
+        free(text);
+        free(pieces);
+    }
+    if (err)
+        boost_finish(&w->hot);
+    return err;
 }
 
 static struct heard hear(const float *logp, size_t T, const struct wording *wording, size_t V)
@@ -192,11 +246,11 @@ static enum fold_doubt write_pieces(struct fold_writer *w, size_t limit, size_t 
             w->written[++count] = piece;
             wording_add(out, piece, logp);
             hot = follow_hot(&w->hot, hot, piece);
+            if (out->letters > letters_most && is_loop(w->written + 1, count))
+                return FOLD_DOUBT_LOOP;
             if (row >= guessed || piece != w->guess[row])
                 break;
         }
-        if (out->letters > letters_most && is_loop(w->written + 1, count))
-            return FOLD_DOUBT_LOOP;
     }
     return FOLD_DOUBT_LOOP;
 }
@@ -214,6 +268,12 @@ static bool give_times(struct fold_writer *w, const float *logp, size_t T,
     }
     wording_time(&w->wording, count, w->align.times);
     return path > heard->logp - SOUND_LEAST * (float)T;
+}
+
+const uint32_t *writer_pieces(const struct fold_writer *w, size_t *ret_count)
+{
+    *ret_count = w->wording.pieces_count;
+    return w->written + 1;
 }
 
 int fold_writer_write(struct fold_writer *w, const struct fold_run *run, const float *logp,

@@ -5,7 +5,8 @@
     golden.py --tiny tests/golden        # the small random models and their activations, as committed
 
 A golden file is a safetensors file: pcm [N], stem [T, d], prelude [T, d], and for every unfold r
-x<r> [T, d] and logp<r> [T, V], all F32.
+x<r> [T, d] and logp<r> [T, V]; with an attention decoder also pieces [U], and for every unfold
+logits<r> [U, pieces] of what follows each of them. All F32.
 """
 
 import argparse
@@ -15,13 +16,14 @@ import struct
 
 import torch
 
-from fold import seedfile
+from fold import aed, seedfile
 from fold.encoder import Config, Foldable
+from fold.pieces import BYTE, CONTROL, MERGE_NONE, SPACE, Pieces
 
 
 @torch.no_grad()
-def activations(model, pcm):
-    """pcm [N] float32 -> {name: tensor}"""
+def activations(model, pcm, text="the other one, then."):
+    """pcm [N] float32, text for the attention decoder -> {name: tensor}"""
     samples = torch.tensor([len(pcm)])
     x, frames = model.frontend(pcm[None], samples)
     out = {"pcm": pcm, "stem": x[0]}
@@ -36,6 +38,10 @@ def activations(model, pcm):
             x = block(x, *context, r)
         logp = model.exit(x)
         out[f"x{r + 1}"], out[f"logp{r + 1}"] = x[0], logp[0]
+        if model.config.decoder:
+            pieces = torch.tensor([[aed.BEGIN, *model.pieces.encode(text)]])
+            out["pieces"] = pieces[0].float()
+            out[f"logits{r + 1}"] = model.decoder(pieces, model.exit.norm(x))[0]
     return out
 
 
@@ -51,15 +57,37 @@ def save(path, tensors):
     pathlib.Path(path).write_bytes(struct.pack("<Q", len(head)) + head + b"".join(chunks))
 
 
+def tiny_pieces():
+    """A tokenizer of a few words, of which the last merges have no embedding."""
+    plain = [SPACE, *"'.,?!abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"]
+    merges = ["th", "he", "in", "er", f"{SPACE}t", "on", "the", f"{SPACE}the", "re", f"{SPACE}o", "ing", "ne", "en",
+              f"{SPACE}one", "ther", f"{SPACE}other"]
+    steps = [f"{SPACE}w", "hen", "then"]
+    strings = [b""] * 3 + [bytes([b]) for b in range(256)] + [s.encode() for s in plain + merges + steps]
+    ranks = [CONTROL] * 3 + [BYTE] * 256 + [MERGE_NONE] * len(plain) + list(range(len(merges) + len(steps)))
+    return Pieces(strings, ranks, len(strings) - len(steps))
+
+
 def tiny(folder):
-    """Small models with and without conv modules and feedback, in two dtypes, far from initial values."""
-    for name, kernel, feedback, dtype in (("conv", 5, False, "i8"), ("plain", 0, False, "f16"),
-                                          ("feedback", 5, True, "i8")):
+    """Small models with and without conv modules, feedback and attention decoder, in two dtypes, far from initial
+    values."""
+    pieces = tiny_pieces()
+    decoder = {"layers": 2, "ffn": 40, "pieces": pieces.kept}
+    for name, kernel, feedback, dtype, decoder in (("conv", 5, False, "i8", None), ("plain", 0, False, "f16", None),
+                                                   ("feedback", 5, True, "i8", None), ("decoder", 0, False, "i8", decoder)):
         torch.manual_seed(7)
         model = Foldable(Config(d=32, heads=4, ffn=48, prelude=1, blocks=2, unfolds=3, conv_kernel=kernel,
-                                rope_dims=4, feedback=feedback))
+                                rope_dims=4, feedback=feedback, decoder=decoder))
+        model.pieces = pieces
         for p in model.parameters():
             p.data += 0.1 * torch.randn_like(p)
+        if decoder:  # else it writes BEGIN for ever; and bytes make no text
+            model.decoder.norm.gain.data = torch.randn(32)
+            model.decoder.embed.weight.data[:259] *= 0.1
+            model.decoder.embed.weight.data[aed.END] *= 8
+            for layer in model.decoder.layers:  # and it hears
+                for linear in (layer.self.q, layer.self.o, layer.cross.q, layer.cross.k, layer.cross.o, layer.ffn.down):
+                    linear.weight.data *= 3
         file = pathlib.Path(folder) / f"tiny-{name}.safetensors"
         seedfile.save(file, model, f"tiny-{name}", dtype)
         t = torch.arange(9600) / 16000

@@ -2,14 +2,16 @@
  *
  * GOLDEN is a safetensors file by model/train/golden.py. Prints the largest difference of every
  * stage; in fp32 log-probabilities must agree within 1e-3 at every depth, activations within 1e-3
- * of their largest value. In int8 it is 0.1 and 0.1: these small random models have 32 channels
- * over which the error of rounding could average out, a real one has hundreds. */
+ * of their largest value; so must logits of an attention decoder. In int8 it is 0.1 and 0.1: these
+ * small random models have 32 channels over which the error of rounding could average out, a real
+ * one has hundreds. */
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "aed.h"
 #include "fold.h"
 
 static double tolerance = 1e-3;
@@ -76,6 +78,41 @@ static bool agrees(const struct golden *g, const char *name, const float *got, s
     return worst <= tolerance * (relative ? fmax(largest, 1) : 1);
 }
 
+/* Logits of the attention decoder for the golden pieces, read in parts of so many at once. */
+static bool decoder_agrees(const struct golden *g, const struct fold_model *model,
+                           const struct fold_run *run, size_t rows_most)
+{
+    const size_t T = fold_run_frames(run), V = fold_model_info(model)->pieces;
+    size_t count;
+    const float *given = golden_find(g, "pieces", &count);
+    uint32_t pieces[64];
+    char name[16];
+    struct aed aed;
+    struct place at = {NULL, 0};
+    if (count > sizeof pieces / sizeof *pieces)
+        die("has too many pieces", "pieces");
+    for (size_t i = 0; i < count; i++)
+        pieces[i] = (uint32_t)given[i];
+    aed_place(&aed, model, T, count, &at);
+    void *memory = aligned_alloc(64, at.used);
+    at = (struct place){memory, 0};
+    float *logits = malloc(count * V * sizeof *logits);
+    if (!memory || !logits)
+        die("out of memory", "decoder");
+    aed_place(&aed, model, T, count, &at);
+    aed_hear(&aed, fold_run_x(run), T);
+    for (size_t i = 0, rows; i < count; i += rows) {
+        rows = count - i < rows_most ? count - i : rows_most;
+        aed_read(&aed, i, pieces + i, rows);
+        memcpy(logits + i * V, aed.logits, rows * V * sizeof *logits);
+    }
+    snprintf(name, sizeof name, "logits%u", fold_run_depth(run));
+    const bool good = agrees(g, name, logits, count * V, true);
+    free(logits);
+    free(memory);
+    return good;
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 4)
@@ -105,6 +142,8 @@ int main(int argc, char **argv)
         good = agrees(&g, name, fold_run_x(run), T * info->d, true) && good;
         snprintf(name, sizeof name, "logp%u", r);
         good = agrees(&g, name, logp, T * info->vocab_size, false) && good;
+        if (info->pieces)
+            good = decoder_agrees(&g, model, run, 1) && decoder_agrees(&g, model, run, 5) && good;
     }
     free(logp);
     fold_run_close(run);

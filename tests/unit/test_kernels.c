@@ -113,6 +113,72 @@ static void gated_linear_units_agree(void **state)
                          (double)x[t * 2 * d + i] / (1 + exp(-(double)x[t * 2 * d + d + i])), 2e-6);
 }
 
+static void gated_silu_agrees(void **state)
+{
+    (void)state;
+    const size_t T = 3, d = 91;
+    fill(x, T * 2 * d, 9);
+    kernels->swiglu(y, x, T, d);
+    for (size_t t = 0; t < T; t++)
+        for (size_t i = 0; i < d; i++) {
+            const double gate = (double)x[t * 2 * d + d + i];
+            assert_close((double)y[t * d + i], (double)x[t * 2 * d + i] * gate / (1 + exp(-gate)),
+                         1e-5);
+        }
+}
+
+static void the_first_of_the_greatest_is_chosen(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 200; round++) {
+        const size_t n = shape(1000);
+        fill(x, n, 20);
+        if (round % 2)
+            x[(size_t)rand() % n] = x[(size_t)rand() % n] = 21;
+        size_t want = 0;
+        double total = 0;
+        float log_sum;
+        for (size_t i = 0; i < n; i++) {
+            want = x[i] > x[want] ? i : want;
+            total += exp((double)x[i]);
+        }
+        assert_int_equal(kernels->choose(x, n, &log_sum), want);
+        assert_close((double)log_sum, log(total), 1e-6);
+    }
+}
+
+static void attention_of_one_query_agrees(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 60; round++) {
+        const size_t heads = shape(3), width = shape(40), d = heads * width;
+        const size_t n = shape(MOST / d < 90 ? MOST / d : 90), ldk = n + (size_t)rand() % 3;
+        static float k[MOST + 400], qy[200], scores[200];
+        double p[200];
+        fill(k, d * ldk, 2); /* transposed */
+        fill(x, n * d, 2);   /* values */
+        fill(qy, d, 2);
+        for (size_t i = 0; i < d; i++)
+            y[i] = qy[i];
+        kernels->attend_one(qy, k, ldk, x, n, heads, width, scores);
+        for (size_t head = 0; head < heads; head++) {
+            double total = 0;
+            for (size_t t = 0; t < n; t++) {
+                double score = 0;
+                for (size_t i = head * width; i < (head + 1) * width; i++)
+                    score += (double)y[i] * (double)k[i * ldk + t];
+                total += p[t] = exp(score / sqrt((double)width));
+            }
+            for (size_t i = head * width; i < (head + 1) * width; i++) {
+                double want = 0;
+                for (size_t t = 0; t < n; t++)
+                    want += p[t] / total * (double)x[t * d + i];
+                assert_close((double)qy[i], want, 1e-5);
+            }
+        }
+    }
+}
+
 static void depthwise_convolution_agrees_also_when_shorter_than_its_taps(void **state)
 {
     (void)state;
@@ -217,6 +283,9 @@ int main(void)
         cmocka_unit_test(exponentials_agree),
         cmocka_unit_test(extreme_values_stay_finite),
         cmocka_unit_test(gated_linear_units_agree),
+        cmocka_unit_test(gated_silu_agrees),
+        cmocka_unit_test(the_first_of_the_greatest_is_chosen),
+        cmocka_unit_test(attention_of_one_query_agrees),
         cmocka_unit_test(depthwise_convolution_agrees_also_when_shorter_than_its_taps),
         cmocka_unit_test(softmax_and_log_softmax_agree),
         cmocka_unit_test(rotation_turns_pairs_and_leaves_the_rest),

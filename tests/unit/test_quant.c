@@ -177,6 +177,36 @@ static void attention_agrees(void **state)
     }
 }
 
+static void keys_packed_once_give_every_row_the_same_whatever_is_with_it(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 8; round++) {
+        const size_t T = upto(round % 2 ? 600 : 50), heads = upto(3), width = upto(70);
+        const size_t d = heads * width, all_bytes = T * d * sizeof(float);
+        float *k = malloc(4 * all_bytes), *v = k + T * d, *was = v + T * d, *want = was + T * d;
+        const size_t room = kernels->attend_bytes(T, width);
+        void *kept = aligned_alloc(64, kernels->attend_packed_bytes(T, heads, width));
+        void *scratch = aligned_alloc(64, room);
+        assert_true(kernels->attend_over_bytes(width) <= room);
+        fill(k, 3 * T * d, 2);
+        memcpy(want, was, all_bytes);
+        kernels->attend(want, k, v, T, heads, width, scratch);
+        kernels->attend_pack(kept, k, v, T, heads, width, scratch);
+        memset(k, 0, 2 * all_bytes); /* no longer looked at */
+        float *rows = malloc(all_bytes);
+        for (size_t first = 0; first < T; first += 1 + T / 5)
+            for (size_t count = 1; first + count <= T; count += 1 + T / 4) {
+                memcpy(rows, was + first * d, count * d * sizeof *rows);
+                kernels->attend_over(rows, count, kept, T, heads, width, scratch);
+                assert_memory_equal(rows, want + first * d, count * d * sizeof *rows);
+            }
+        free(rows);
+        free(k);
+        free(kept);
+        free(scratch);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +215,7 @@ int main(void)
         cmocka_unit_test(products_are_exact),
         cmocka_unit_test(a_row_does_not_depend_on_the_rows_around_it),
         cmocka_unit_test(attention_agrees),
+        cmocka_unit_test(keys_packed_once_give_every_row_the_same_whatever_is_with_it),
     };
     int failed = 0;
     for (size_t i = 0; (kernels = cpu_kernels(i)); i++)

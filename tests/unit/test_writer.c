@@ -1,0 +1,258 @@
+#include "test.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "model.h"
+#include "writer.h"
+
+#define SAMPLES 48000
+static struct fold_model *model;
+static struct fold_run *run;
+static struct fold_writer *writer;
+static float pcm[SAMPLES], *logp;
+static size_t T, V;
+
+static int open_all(void **state)
+{
+    struct fold_note note = {{0}};
+    (void)state;
+    if (fold_model_open_as(&model, getenv("FOLDSCRIBE_TEST_DECODER_MODEL"), FOLD_INT8, &note))
+        fail_msg("%s", note.text);
+    V = model->info.vocab_size;
+    logp = malloc(fold_frames(model, SAMPLES) * V * sizeof *logp);
+    assert_non_null(logp);
+    assert_int_equal(fold_run_open(&run, model, SAMPLES), FOLD_OK);
+    assert_int_equal(fold_writer_open(&writer, model, SAMPLES), FOLD_OK);
+    return 0;
+}
+
+static int close_all(void **state)
+{
+    (void)state;
+    fold_writer_close(writer);
+    fold_run_close(run);
+    fold_model_close(model);
+    free(logp);
+    return 0;
+}
+
+static void hear(unsigned seed, size_t samples)
+{
+    srand(seed);
+    const float pitch = 0.02f + 0.01f * (float)(seed % 7);
+    for (size_t i = 0; i < samples; i++)
+        pcm[i] = 0.3f * sinf((float)i * pitch) * sinf((float)i * 0.0007f * (float)(seed + 1)) +
+                 0.1f * ((float)rand() / (float)RAND_MAX - 0.5f);
+    assert_int_equal(fold_run_begin(run, pcm, samples), FOLD_OK);
+    assert_int_equal(fold_run_unfold(run), FOLD_OK);
+    assert_int_equal(fold_run_exit(run, logp), FOLD_OK);
+    T = fold_run_frames(run);
+}
+
+/* Every frame hears blank, or, with letters, so many letters evenly. */
+static void pretend(size_t letters)
+{
+    for (size_t t = 0; t < T; t++)
+        for (size_t v = 0; v < V; v++)
+            logp[t * V + v] = -5;
+    for (size_t t = 0; t < T; t++)
+        logp[t * V] = -0.1f;
+    for (size_t i = 0; i < letters; i++)
+        logp[i * T / letters * V + 3 + i % 20] = -0.01f;
+}
+
+struct result {
+    struct fold_written written;
+    uint32_t pieces[400];
+    size_t count;
+};
+
+static struct result write_down(const char *draft)
+{
+    struct result r;
+    assert_int_equal(fold_writer_write(writer, run, logp, draft, &r.written), FOLD_OK);
+    const uint32_t *pieces = writer_pieces(writer, &r.count);
+    assert_true(r.count <= sizeof r.pieces / sizeof *r.pieces);
+    assert_int_equal(r.count, r.written.pieces);
+    memcpy(r.pieces, pieces, r.count * sizeof *pieces);
+    return r;
+}
+
+/* The text of pieces, as a draft. */
+static const char *text_of(const struct result *r)
+{
+    static char text[8192];
+    size_t at = 0;
+    for (size_t i = 0; i < r->count; i++) {
+        size_t bytes;
+        const char *piece = bpe_text(&model->decoder.pieces, r->pieces[i], &bytes);
+        for (size_t j = 0; j < bytes; j++)
+            if (memcmp(piece + j, BPE_MARK, bytes - j < 3 ? bytes - j : 3) == 0 && bytes - j >= 3) {
+                text[at++] = ' ';
+                j += 2;
+            } else {
+                text[at++] = piece[j];
+            }
+    }
+    text[at] = '\0';
+    return text;
+}
+
+static void assert_same(const struct result *got, const struct result *want)
+{
+    assert_int_equal(got->count, want->count);
+    assert_memory_equal(got->pieces, want->pieces, want->count * sizeof *want->pieces);
+    assert_int_equal(got->written.doubt, want->written.doubt);
+}
+
+static void no_draft_changes_what_is_written(void **state)
+{
+    uint32_t fewer = 0, plain = 0;
+    (void)state;
+    for (unsigned seed = 0; seed < 12; seed++) {
+        hear(seed, 8000 + 3000 * seed);
+        pretend(60); /* so that nothing is taken for a loop too soon */
+        const struct result want = write_down(NULL);
+        assert_true(want.count > 0);
+        char right[8192], wrong[8192];
+        strcpy(right, text_of(&want));
+        const struct result drafted = write_down(right);
+        assert_same(&drafted, &want);
+        assert_true(drafted.written.passes <= want.written.passes);
+        plain += want.written.passes;
+        fewer += drafted.written.passes;
+        for (int round = 0; round < 8; round++) {
+            /* Letters changed, words lost, then nonsense altogether. */
+            strcpy(wrong, right);
+            for (size_t i = 0; wrong[i]; i++)
+                if (rand() % (2 + round) == 0)
+                    wrong[i] = "the other.one, ing?"[rand() % 19];
+            const struct result other = write_down(round == 7 ? "the other one in the" : wrong);
+            assert_same(&other, &want);
+        }
+    }
+    assert_true(fewer < plain); /* and the right one makes it faster */
+}
+
+static void nothing_heard_is_nothing_written(void **state)
+{
+    (void)state;
+    hear(1, SAMPLES);
+    pretend(0);
+    const struct result r = write_down("the other one");
+    assert_int_equal(r.written.doubt, FOLD_DOUBT_SILENCE);
+    assert_int_equal(r.written.words_count, 0);
+    assert_int_equal(r.written.passes, 0);
+}
+
+static void it_never_runs_away(void **state)
+{
+    (void)state;
+    for (unsigned seed = 0; seed < 8; seed++) {
+        hear(seed, SAMPLES);
+        pretend(1);
+        const struct result r = write_down(NULL);
+        /* Random weights say neither one letter nor an end at the right place. */
+        assert_true(r.written.pieces <= 2 + 6.5 * SAMPLES / 16000);
+        if (r.written.doubt)
+            assert_int_equal(r.written.words_count, 0);
+        else
+            assert_true(r.written.words_count <= 13);
+    }
+}
+
+static void words_lie_in_order_within_the_frames(void **state)
+{
+    (void)state;
+    size_t seen = 0;
+    for (unsigned seed = 0; seed < 30; seed++) {
+        hear(seed, SAMPLES);
+        for (size_t letters = 4; letters < 64; letters += 12) {
+            pretend(letters);
+            const struct result r = write_down(NULL);
+            uint32_t at = 0;
+            for (size_t i = 0; i < r.written.words_count; i++, seen++) {
+                const struct fold_word *word = &r.written.words[i];
+                assert_true(word->start_frame >= at && word->end_frame >= word->start_frame);
+                assert_true(word->end_frame <= T);
+                assert_true(word->confidence >= 0 && word->confidence <= 1);
+                at = word->end_frame;
+            }
+        }
+    }
+    (void)seen;
+}
+
+static void a_strong_hotword_is_written_in_any_case_and_then_forgotten(void **state)
+{
+    const struct fold_hotword hotword = {"ther ing", 400};
+    (void)state;
+    hear(3, SAMPLES);
+    pretend(60);
+    const struct result before = write_down(NULL);
+    assert_int_equal(fold_writer_hotwords(writer, &hotword, 1), FOLD_OK);
+    const struct result with = write_down(NULL);
+    char text[8192];
+    strcpy(text, text_of(&with));
+    for (char *c = text; *c; c++)
+        *c = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
+    assert_non_null(strstr(text, "ther ing"));
+    const struct result again = write_down(text);
+    assert_same(&again, &with); /* drafts change nothing with hotwords either */
+    assert_int_equal(fold_writer_hotwords(writer, NULL, 0), FOLD_OK);
+    const struct result after = write_down(NULL);
+    assert_same(&after, &before);
+}
+
+static void hotwords_without_any_text_are_refused(void **state)
+{
+    const struct fold_hotword hotwords[] = {{"one", 4}, {"  ", 4}};
+    (void)state;
+    assert_int_equal(fold_writer_hotwords(writer, hotwords, 2), FOLD_ERR_ARGUMENT);
+}
+
+static void what_cannot_be_written_is_refused(void **state)
+{
+    struct fold_writer *none;
+    struct fold_run *longer;
+    struct fold_written written;
+    static float silence[SAMPLES + 16000];
+    (void)state;
+    assert_int_equal(fold_writer_bytes(model, 65 * 16000), 0);
+    assert_int_equal(fold_writer_open(&none, model, 65 * 16000), FOLD_ERR_ARGUMENT);
+    assert_int_equal(fold_writer_open(&none, model, 10), FOLD_ERR_ARGUMENT);
+    assert_int_equal(fold_run_open(&longer, model, SAMPLES + 16000), FOLD_OK);
+    assert_int_equal(fold_run_begin(longer, silence, SAMPLES + 16000), FOLD_OK);
+    assert_int_equal(fold_writer_write(writer, longer, logp, NULL, &written), FOLD_ERR_ARGUMENT);
+    assert_int_equal(fold_run_unfold(longer), FOLD_OK);
+    assert_int_equal(fold_writer_write(writer, longer, logp, NULL, &written), FOLD_ERR_TOO_LONG);
+    fold_run_close(longer);
+}
+
+static void a_seed_without_an_attention_decoder_has_no_writer(void **state)
+{
+    struct fold_model *plain;
+    struct fold_writer *none;
+    (void)state;
+    assert_int_equal(fold_model_open(&plain, getenv("FOLDSCRIBE_TEST_MODEL"), NULL), FOLD_OK);
+    assert_int_equal(fold_model_info(plain)->pieces, 0);
+    assert_int_equal(fold_writer_bytes(plain, SAMPLES), 0);
+    assert_int_equal(fold_writer_open(&none, plain, SAMPLES), FOLD_ERR_ARGUMENT);
+    fold_model_close(plain);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_draft_changes_what_is_written),
+        cmocka_unit_test(nothing_heard_is_nothing_written),
+        cmocka_unit_test(it_never_runs_away),
+        cmocka_unit_test(words_lie_in_order_within_the_frames),
+        cmocka_unit_test(a_strong_hotword_is_written_in_any_case_and_then_forgotten),
+        cmocka_unit_test(hotwords_without_any_text_are_refused),
+        cmocka_unit_test(what_cannot_be_written_is_refused),
+        cmocka_unit_test(a_seed_without_an_attention_decoder_has_no_writer),
+    };
+    return cmocka_run_group_tests(tests, open_all, close_all);
+}
