@@ -129,6 +129,8 @@ static int start(struct parts *p, const struct options *o)
                                           .max_batch = o->max_batch,
                                           .max_span_ms = o->max_span_ms,
                                           .max_audio_ms = (uint64_t)o->max_audio_s * 1000,
+                                          .spool = o->spool,
+                                          .backlog_bytes = (uint64_t)o->backlog_mb * 1000000,
                                           .adaptive = strcmp(o->depth_policy, "fixed") != 0,
                                           .cost = &p->cost};
     if (engine.adaptive && strcmp(o->depth_policy, "adaptive") != 0)

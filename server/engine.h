@@ -32,6 +32,8 @@ struct engine_options {
     uint32_t max_batch;             /* batch jobs queued or running at once */
     uint32_t max_span_ms;           /* longest span recognised in one piece, e.g. 20000 */
     uint64_t max_audio_ms;          /* longest recording accepted */
+    const char *spool;              /* folder for live audio that waits; NULL: in memory only */
+    uint64_t backlog_bytes;         /* of it for each stream, where there is a spool */
     bool adaptive;                  /* under load give up depth, then refuse; else neither */
     const struct cost *cost;        /* copied; NULL: learned from what comes */
 };
@@ -132,7 +134,7 @@ struct engine_live_options {
     bool partials;                       /* interim results wanted */
     uint32_t partial_every_ms;           /* audio between partials; 0: default */
     uint32_t endpointing_ms;             /* silence that ends a span; 0: default */
-    uint32_t high_ms;                    /* audio that may wait; 0: default */
+    uint32_t high_ms;                    /* audio that may wait; 0: as the engine's options say */
     const struct fold_hotword *hotwords; /* copied */
     size_t hotwords_count;
     bool plain;      /* lower case and no marks, whatever the engine can write */
@@ -142,8 +144,9 @@ struct engine_live_options {
     void (*voice)(void *user, bool begins, int64_t at_samples);
     /* NULL or: nobody has spoken for gap_ms; once after every last word. */
     void (*gap)(void *user, int64_t last_word_samples);
-    /* NULL or: what waits has fallen below half of engine_live_high_bytes after having been
-     * above it. Silence makes no updates, so a caller that stopped reading needs this. */
+    /* NULL or: what waits has fallen below engine_live_low_bytes after having been above
+     * engine_live_high_bytes. Silence makes no updates, so a caller that stopped reading needs
+     * this. */
     void (*ready)(void *user);
     /* All audio was dealt with, or the stream failed. Last call for this stream. */
     void (*end)(void *user, enum engine_end end, int64_t duration_samples);
@@ -156,9 +159,10 @@ enum engine_end engine_live_open(struct engine *engine, const struct engine_live
                                  struct engine_live **ret_live);
 /* Copies. Bytes may be cut anywhere. Returns bytes now waiting: above engine_live_high_bytes
  * the caller should stop reading from the client until ready() is called. */
-size_t engine_live_push(struct engine_live *live, const void *bytes, size_t count);
-size_t engine_live_waiting(struct engine_live *live);
-size_t engine_live_high_bytes(const struct engine_live *live);
+uint64_t engine_live_push(struct engine_live *live, const void *bytes, size_t count);
+uint64_t engine_live_waiting(struct engine_live *live);
+uint64_t engine_live_high_bytes(const struct engine_live *live);
+uint64_t engine_live_low_bytes(const struct engine_live *live);
 /* Finalises what has been pushed so far; an update with from_flush (possibly of an empty span)
  * follows. */
 void engine_live_flush(struct engine_live *live);

@@ -11,6 +11,10 @@
  * are left out when the stream had to wait for its turn, and never come so often that they take
  * more than half of a worker.
  *
+ * What comes faster than it is heard waits: NEAR_MS of it in memory, the rest in a file, so that a
+ * socket is read on and its pings are answered. Bytes of the file count as having come when they
+ * are brought back into memory: who sends an hour at once is not an hour ahead of the others.
+ *
  * A flush is remembered as a position in the bytes, so that it means what was pushed before it.
  */
 #include "live.h"
@@ -19,19 +23,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arrivals.h"
+#include "backlog.h"
 #include "ear.h"
 #include "engine_state.h"
-#include "ring.h"
 #include "transcript.h"
 
 #define PAUSE_MS         500
 #define PARTIAL_EVERY_MS 600
-#define BEHIND_MS        300   /* a stream that waited this long gets no partial */
-#define HIGH_MS          30000 /* far off: while a socket is not read, its pings wait */
-#define SLICE_MS         250   /* fed to the decoder in one go */
+#define BEHIND_MS        300 /* a stream that waited this long gets no partial */
+#define NEAR_MS          30000
+#define SLICE_MS         250                             /* fed to the decoder in one go */
 #define VOICE_SAMPLES    (450 * (UPDATE_RATE_HZ / 1000)) /* with its lead, before it is told */
-#define FLUSHES          16
+#define LOW_BYTES        1000000     /* below what may wait: there reading goes on */
+#define MESSAGE_BYTES    (32u << 20) /* one more may come before anybody stops reading */
 #define TARGET_MS        500 /* text is due so long after audio where no budget says otherwise */
 
 struct engine_live {
@@ -46,32 +50,28 @@ struct engine_live {
     struct hotwords *hotwords;
     const struct fold_prose *prose;   /* NULL: plain */
     struct fold_prose_state sentence; /* behind the last final */
-    size_t high_bytes, slice_bytes;
+    uint64_t high_bytes, low_bytes;
+    size_t slice_bytes;
     atomic_bool cancelled;
 
     pthread_mutex_t lock;
-    pthread_cond_t idle;       /* in_callback fell */
-    uint32_t refs;             /* {lock} owner; and queue or worker */
-    struct ring bytes;         /* {lock} not decoded yet */
-    uint64_t pushed_bytes;     /* {lock} since the start */
-    uint64_t flushes[FLUSHES]; /* {lock} [flushes_count] pushed_bytes when they came */
-    size_t flushes_count;      /* {lock} */
-    struct arrivals arrivals;  /* {lock} of bytes not taken yet */
-    double marked_ms;          /* {lock} last flush or finish */
-    double closed_ms;          /* {lock} */
-    bool finishing;            /* {lock} */
-    enum engine_end end;       /* {lock} not OK: stop with this */
-    bool scheduled;            /* {lock} queued or with a worker */
-    bool above_high;           /* {lock} ready() is due */
-    bool in_callback;          /* {lock} */
-    bool closed;               /* {lock} no more callbacks */
-    bool ended;                /* {lock} end() was called */
+    pthread_cond_t idle;  /* in_callback fell */
+    uint32_t refs;        /* {lock} owner; and queue or worker */
+    struct backlog bytes; /* {lock} not decoded yet; its marks are flushes */
+    double marked_ms;     /* {lock} last flush or finish */
+    double closed_ms;     /* {lock} */
+    bool finishing;       /* {lock} */
+    enum engine_end end;  /* {lock} not OK: stop with this */
+    bool scheduled;       /* {lock} queued or with a worker */
+    bool above_high;      /* {lock} ready() is due */
+    bool in_callback;     /* {lock} */
+    bool closed;          /* {lock} no more callbacks */
+    bool ended;           /* {lock} end() was called */
 
     /* The worker's that runs it. */
     struct ear *ear;
     struct endpoint *endpoint; /* the ear's */
     struct recording_note note;
-    uint64_t taken_bytes;
     double heard_ms;                /* when the last byte that was taken had come */
     uint8_t *slice;                 /* [slice_bytes] */
     bool drained;                   /* the resampler is flushed for the mark that is next */
@@ -84,7 +84,7 @@ struct engine_live {
 
 static void live_free(struct engine_live *live)
 {
-    ring_finish(&live->bytes);
+    backlog_finish(&live->bytes);
     ear_close(live->ear);
     hotwords_unref(live->hotwords);
     free(live->slice);
@@ -110,7 +110,7 @@ static void schedule(struct engine_live *live)
     if (live->scheduled || live->ended || live->closed)
         return;
     /* What has waited longest says when the turn is due. */
-    const double since_ms = arrivals_oldest_ms(&live->arrivals, queue_now_ms());
+    const double since_ms = backlog_oldest_ms(&live->bytes, queue_now_ms());
     const struct scheduler_terms terms = {
         .class = SCHEDULER_LIVE,
         .due_ms = since_ms + (live->budget_ms > 0 ? live->budget_ms : TARGET_MS),
@@ -171,7 +171,7 @@ static void send_update(struct engine_live *live, const struct update *update)
 static void send_ready(struct engine_live *live)
 {
     pthread_mutex_lock(&live->lock);
-    const bool due = live->above_high && live->bytes.count < live->high_bytes / 2;
+    const bool due = live->above_high && backlog_count(&live->bytes) < live->low_bytes;
     if (due)
         live->above_high = false;
     pthread_mutex_unlock(&live->lock);
@@ -378,14 +378,14 @@ static enum next take(struct engine_live *live, size_t *ret_count)
     enum next next = NEXT_NOTHING;
 
     pthread_mutex_lock(&live->lock);
-    if (live->flushes_count && live->flushes[0] == live->taken_bytes) {
+    if (backlog_is_marked(&live->bytes)) {
         next = NEXT_FLUSH;
-    } else if (live->bytes.count) {
-        const uint64_t to_mark =
-            live->flushes_count ? live->flushes[0] - live->taken_bytes : UINT64_MAX;
-        const size_t most = to_mark < live->slice_bytes ? (size_t)to_mark : live->slice_bytes;
-        *ret_count = ring_pull(&live->bytes, live->slice, most);
-        live->heard_ms = arrivals_take(&live->arrivals, live->taken_bytes + *ret_count);
+    } else if (backlog_count(&live->bytes)) {
+        const long got = backlog_pull(&live->bytes, live->slice, live->slice_bytes, queue_now_ms(),
+                                      &live->heard_ms);
+        if (got < 0 && live->end == ENGINE_OK)
+            live->end = ENGINE_FAILED;
+        *ret_count = got < 0 ? 0 : (size_t)got;
         next = NEXT_BYTES;
     } else if (live->finishing) {
         next = NEXT_FINISH;
@@ -397,8 +397,7 @@ static enum next take(struct engine_live *live, size_t *ret_count)
 static void pop_flush(struct engine_live *live)
 {
     pthread_mutex_lock(&live->lock);
-    live->flushes_count--;
-    memmove(live->flushes, live->flushes + 1, live->flushes_count * sizeof(live->flushes[0]));
+    backlog_unmark(&live->bytes);
     pthread_mutex_unlock(&live->lock);
     live->drained = false;
 }
@@ -458,7 +457,6 @@ static void turn(struct engine_live *live, struct worker *worker)
             continue;
         switch (take(live, &count)) {
         case NEXT_BYTES:
-            live->taken_bytes += count;
             if (ear_feed(live->ear, live->slice, count) < 0)
                 fail(live);
             send_ready(live);
@@ -489,8 +487,8 @@ static void live_run(struct queue_work *work, struct worker *worker)
     engine_tick(live->engine);
     pthread_mutex_lock(&live->lock);
     live->scheduled = false;
-    if (live->bytes.count || live->flushes_count || live->finishing || live->end != ENGINE_OK ||
-        ear_is_busy(live->ear))
+    if (backlog_count(&live->bytes) || live->bytes.marks_count || live->finishing ||
+        live->end != ENGINE_OK || ear_is_busy(live->ear))
         schedule(live);
     if (live->closed && !live->ended) {
         pthread_mutex_unlock(&live->lock);
@@ -511,8 +509,6 @@ static void set_options(struct engine_live *live, const struct engine_live_optio
     o->hotwords_count = 0;
     if (o->partial_every_ms == 0)
         o->partial_every_ms = PARTIAL_EVERY_MS;
-    if (o->high_ms == 0)
-        o->high_ms = HIGH_MS;
     if (o->endpointing_ms == 0)
         o->endpointing_ms = PAUSE_MS;
     live->stewarded.tier = engine_tier(live->engine, &o->wish);
@@ -527,14 +523,23 @@ static void set_options(struct engine_live *live, const struct engine_live_optio
 static int set_sound(struct engine_live *live)
 {
     const struct engine_live_options *options = &live->options;
+    const struct engine_options *engine = &live->engine->options;
     const struct stream_format format = ear_format(options);
+    const size_t second_bytes = ear_bytes_a_second(&format);
 
     if (ear_open(&live->ear, &format, options->endpointing_ms, live->engine->options.max_span_ms,
                  &live->note) < 0)
         return -1;
     live->endpoint = ear_endpoint(live->ear);
-    live->high_bytes = ear_bytes_a_second(&format) * options->high_ms / 1000;
-    live->slice_bytes = ear_bytes_a_second(&format) * SLICE_MS / 1000;
+    const size_t near_bytes = second_bytes * NEAR_MS / 1000;
+    const char *spool = options->high_ms ? NULL : engine->spool;
+    live->high_bytes = options->high_ms ? second_bytes * options->high_ms / 1000
+                       : spool          ? engine->backlog_bytes
+                                        : near_bytes;
+    live->low_bytes =
+        live->high_bytes - (live->high_bytes / 2 < LOW_BYTES ? live->high_bytes / 2 : LOW_BYTES);
+    backlog_init(&live->bytes, near_bytes, spool, engine->backlog_bytes + MESSAGE_BYTES);
+    live->slice_bytes = second_bytes * SLICE_MS / 1000;
     live->slice = malloc(live->slice_bytes);
     return live->slice ? 0 : -1;
 }
@@ -589,7 +594,7 @@ enum engine_end engine_live_open(struct engine *engine, const struct engine_live
     return end;
 }
 
-size_t engine_live_push(struct engine_live *live, const void *bytes, size_t count)
+uint64_t engine_live_push(struct engine_live *live, const void *bytes, size_t count)
 {
     const double now_ms = queue_now_ms();
 
@@ -597,42 +602,41 @@ size_t engine_live_push(struct engine_live *live, const void *bytes, size_t coun
         steward_heard(&live->engine->steward, &live->stewarded, now_ms);
     pthread_mutex_lock(&live->lock);
     if (!live->finishing && !live->ended && count) {
-        if (ring_push(&live->bytes, bytes, count) == 0) {
-            live->pushed_bytes += count;
-            arrivals_push(&live->arrivals, live->pushed_bytes, now_ms);
-        } else if (live->end == ENGINE_OK) {
+        if (backlog_push(&live->bytes, bytes, count, now_ms) != 0 && live->end == ENGINE_OK)
             live->end = ENGINE_FAILED;
-        }
         schedule(live);
     }
-    const size_t waiting = live->bytes.count;
+    const uint64_t waiting = backlog_count(&live->bytes);
     if (waiting > live->high_bytes)
         live->above_high = true;
     pthread_mutex_unlock(&live->lock);
     return waiting;
 }
 
-size_t engine_live_waiting(struct engine_live *live)
+uint64_t engine_live_waiting(struct engine_live *live)
 {
     pthread_mutex_lock(&live->lock);
-    const size_t waiting = live->bytes.count;
+    const uint64_t waiting = backlog_count(&live->bytes);
     pthread_mutex_unlock(&live->lock);
     return waiting;
 }
 
-size_t engine_live_high_bytes(const struct engine_live *live)
+uint64_t engine_live_high_bytes(const struct engine_live *live)
 {
     return live->high_bytes;
+}
+
+uint64_t engine_live_low_bytes(const struct engine_live *live)
+{
+    return live->low_bytes;
 }
 
 void engine_live_flush(struct engine_live *live)
 {
     pthread_mutex_lock(&live->lock);
     if (!live->finishing) {
-        /* More marks than anybody needs: the last one then stands for those that follow. */
-        if (live->flushes_count < FLUSHES)
-            live->flushes_count++;
-        live->flushes[live->flushes_count - 1] = live->pushed_bytes;
+        if (backlog_mark(&live->bytes) != 0 && live->end == ENGINE_OK)
+            live->end = ENGINE_FAILED;
         live->marked_ms = queue_now_ms();
         schedule(live);
     }

@@ -123,7 +123,7 @@ void session_push(struct session *session, struct engine_live *live, const void 
     atomic_store(&session->full, true);
     /* ready() may have come before that store; it comes once. Only this thread adds bytes, so
      * what is below the mark now stays there. */
-    if (engine_live_waiting(live) < engine_live_high_bytes(live) / 2)
+    if (engine_live_waiting(live) < engine_live_low_bytes(live))
         atomic_store(&session->full, false);
 }
 

@@ -172,8 +172,13 @@ static void text(struct session *session, const char *message, size_t length)
     }
 }
 
+/* Whoever has sent much at once may wait for it to be heard. */
 static void idle(struct session *session)
 {
+    const struct deepgram_session *d = (struct deepgram_session *)session;
+    for (uint32_t i = 0; i < d->heard; i++)
+        if (engine_live_waiting(d->channels[i].live))
+            return;
     session_end(session, 1011, "NET-0001: no audio or text came in time");
 }
 

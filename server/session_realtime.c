@@ -24,7 +24,7 @@
 #include "turns.h"
 #include "words.h"
 
-#define MARKS           12 /* commits and clears that wait; the engine takes a few more */
+#define MARKS           4000 /* commits and clears that wait; the engine takes a few more */
 #define BOOST           4.0f
 #define PAUSE_OFF_MS    60000
 #define LEAST_COMMIT_MS 100
@@ -464,7 +464,9 @@ static void binary(struct session *session, const uint8_t *bytes, size_t count, 
 
 static void idle(struct session *session)
 {
-    session_end(session, 1001, "no message came in time");
+    const struct realtime_session *s = (struct realtime_session *)session;
+    if (!s->live || !engine_live_waiting(s->live))
+        session_end(session, 1001, "no message came in time");
 }
 
 static void close_session(struct session *session)

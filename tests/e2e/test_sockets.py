@@ -137,21 +137,36 @@ def test_one_byte_a_message_is_heard_as_well(daemon, clip):
     assert heard.close[0] == 1000 and heard.metadata()["duration"] == pytest.approx(1)
 
 
-def test_pings_are_answered_while_audio_floods_in(daemon, clips):
-    """As much audio as the socket takes, far faster than it can be heard."""
-    pcm = b"".join(c.pcm() for c in clips) * 2
+def test_pings_do_not_wait_for_the_audio_before_them(daemon, clips):
+    """Some forty minutes in one go: the pong overtakes them, and they are not in memory."""
+    pcm = b"".join(c.pcm() for c in clips) * 25
 
     async def talk():
         heard = live.Heard()
-        async with live.connect(daemon, depth=1) as s:
+        before = daemon.memory_mib()[0]
+        async with live.connect(daemon, interim_results="false") as s:
             listening = asyncio.create_task(live.listen(s, heard))
             for at in range(0, len(pcm), 65536):
                 await s.send(pcm[at:at + 65536])
             await asyncio.wait_for(await s.ping(), 60)
+            grown = daemon.memory_mib()[0] - before
             s.transport.abort()
             listening.cancel()
+        return heard, grown
 
-    asyncio.run(talk())
+    heard, grown = asyncio.run(talk())
+    finals = heard.results(final=True)
+    assert not finals or finals[-1]["start"] < len(pcm) / 2 / harness.RATE / 2
+    assert grown < 50
+
+
+def test_more_audio_than_may_wait_is_not_read_and_not_lost(clip):
+    with harness.Daemon("--backlog-mb", 4) as small:
+        silence = bytes(2 * harness.RATE * 300)
+        heard = asyncio.run(live.stream(small, silence + clip.pcm() + silence, pace=1e9, step_ms=1000))
+        assert heard.close[0] == 1000
+        assert heard.metadata()["duration"] == pytest.approx(600 + clip.seconds(), abs=0.01)
+        assert harness.word_error_rate([(clip.text, heard.text())]) < 0.5
 
 
 def stopped(daemon, seconds=60):
