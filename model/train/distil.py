@@ -48,9 +48,16 @@ def arguments():
     ap.add_argument("--unfolds", type=int, default=3)
     ap.add_argument("--grow", type=float, default=0.3, help="residual scale at which unfolds 2.. start")
     ap.add_argument("--conv-kernel", type=int, default=15)
+    ap.add_argument("--no-letters", action="store_true", help="the letter head has no block of its own")
+    ap.add_argument("--hearing", type=float, default=0.03,
+                    help="share of the letters' gradient that reaches the encoder, where they have a block")
     ap.add_argument("--pieces", type=int, default=16384)
     ap.add_argument("--minutes", type=float, default=90, help="wall-clock budget of the whole run")
-    ap.add_argument("--stop-after", type=float, default=0, help="leave after so many minutes of this call")
+    ap.add_argument("--hours", type=float, default=0,
+                    help="budget in hours of audio seen instead of --minutes: for comparisons on a busy machine")
+    ap.add_argument("--only", type=int, default=0, help="train this depth alone, as a model built for it (a control)")
+    ap.add_argument("--tied", action="store_true", help="no norms or scales of an unfold's own (a control)")
+    ap.add_argument("--stop-after", type=float, default=0, help="leave after so many minutes (or hours, where --hours is the budget) of this call")
     ap.add_argument("--features-only", type=float, default=0.15, help="share of the budget without the decoder")
     ap.add_argument("--batch-seconds", type=float, default=24)
     ap.add_argument("--longest", type=float, default=16.5)
@@ -101,7 +108,7 @@ def start(args, out):
     count = shape.pop("layers")
     pieces, kept = chosen_pieces(args, out, cache)
     config = Config(**shape, prelude=args.prelude, blocks=len(args.layers) - args.prelude, unfolds=args.unfolds,
-                    conv_kernel=args.conv_kernel, grow=args.grow, vocab=len(data.text.VOCAB),
+                    letters=not args.no_letters, conv_kernel=args.conv_kernel, grow=args.grow, vocab=len(data.text.VOCAB),
                     decoder={"layers": count, "ffn": shape["ffn"], "pieces": len(kept)})
     model = Foldable(config)
     model.load_pretrained(moonshine.load(args.foundation, cache), [i - 1 for i in args.layers])
@@ -151,6 +158,18 @@ def feature_loss(memory, teacher, inside):
     return ((memory - teacher).square() * inside).sum() / (teacher.square() * inside).sum()
 
 
+def share_of(args, minutes, hours):
+    """How much of the budget is spent, 0 .. 1 and beyond."""
+    return hours / args.hours if args.hours else minutes / args.minutes
+
+
+def tie(model):
+    """Unfolds share the gradients of what would tell them apart, so what began equal stays equal."""
+    for name, p in model.blocks.named_parameters():
+        if name.endswith(".scale") or ".norm_" in name:
+            p.grad.copy_(p.grad.mean(0, keepdim=True).expand_as(p))
+
+
 def main():
     args = arguments()
     torch.manual_seed(args.seed)
@@ -159,7 +178,7 @@ def main():
     if args.processes > 1:
         torch.set_num_threads(1)
     model, spent, kept = start(args, out)
-    team = Team(model, args.processes, spent["minutes"])
+    team = Team(model, args.processes, share_of(args, spent["minutes"], spent["hours"]))
     if args.processes > 1:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         torch.multiprocessing.spawn(member, (args, out, model, team, spent, kept), args.processes, daemon=True)
@@ -192,7 +211,9 @@ def member(rank, args, out, model, team, spent, kept):
     stream = data.endless(speech, ids, args.batch_seconds, args.seed + step, lambda: args.longest, rank, args.processes)
     generator = torch.Generator().manual_seed(args.seed + step + 1000003 * rank)
     w = dict(zip(("feature", "label", "teacher", "deepest", "ctc"), map(float, args.weights.split(","))))
-    saved, shown, smooth = minutes(), time.time(), {}
+    saved = start_share = team.told()
+    save_share = 1 if args.hours else args.save_minutes / args.minutes
+    shown, smooth = time.time(), {}
     model.train()
 
     def keep():
@@ -206,9 +227,8 @@ def member(rank, args, out, model, team, spent, kept):
     if lead and not spent["step"] and args.count:
         report(out, model, dev, args.device, minutes(), seen, step)
     for batch in stream:
-        now = team.told()
-        done = now / args.minutes
-        if done >= 1 or args.stop_after and now - start_minutes >= args.stop_after:
+        done = team.told()
+        if done >= 1 or args.stop_after and done - start_share >= share_of(args, args.stop_after, args.stop_after):
             break
         reading = done >= args.features_only
         wave, samples, letters, lengths = data.collate(speech, batch, generator)
@@ -222,28 +242,36 @@ def member(rank, args, out, model, team, spent, kept):
             with torch.set_grad_enabled(reading):
                 for block in model.prelude:
                     x = block(x, *context)
-            exits = model.unfolds(x, context, R)
+            exits = model.unfolds(x, context, args.only or R)
             memories = [model.exit.norm(x.float()) for x in exits]
-            parts["feature"] = sum(feature_loss(m, wanted, context[2]) for m in memories) / R
+            trained = memories[args.only - 1:args.only] if args.only else memories
+            parts["feature"] = sum(feature_loss(m, wanted, context[2]) for m in trained) / len(trained)
             if reading:
                 other = int(torch.randint(R - 1, (1,), generator=generator)) if R > 1 else 0
                 into, follow = targets(speech, batch, model.pieces, args.device)
                 inside = follow >= 0
                 with torch.no_grad():
                     taught = teacher.decoder(into, wanted, context[1])
-                deep = model.decoder(into, memories[-1], context[1])
-                shallow = model.decoder(into, memories[other], context[1])
+                deep = model.decoder(into, trained[-1], context[1])
+                shallow = model.decoder(into, trained[other], context[1]) if len(trained) > 1 else deep
                 both = (deep, shallow)
                 parts["label"] = sum(F.cross_entropy(p.flatten(0, 1).float(), follow.flatten()) for p in both) / 2
                 parts["teacher"] = sum(kl(taught, p, inside) for p in both) / 2
                 parts["deepest"] = kl(deep, shallow, inside)
-        logp = [F.log_softmax(model.exit.head(m), -1) for m in memories]
-        parts["ctc"], _ = losses.joint(logp, frames, letters, lengths, 0)
+            if model.config.letters:
+                heard = exits[args.only - 1 if args.only else int(torch.randint(R, (1,), generator=generator))]
+                heard = heard * args.hearing + heard.detach() * (1 - args.hearing)
+                logp = [F.log_softmax(model.exit.head(model.letters(heard, context).float()), -1)]
+        if not model.config.letters:
+            logp = [F.log_softmax(model.exit.head(m), -1) for m in trained]
+        parts["ctc"], _ = losses.joint([p.float() for p in logp], frames, letters, lengths, 0)
         loss = sum(w[name] * value for name, value in parts.items())
         team.clear()
         loss.backward()
+        if args.tied:
+            tie(model)
         team.step(optimiser, train.learning_rate(done),
-                  lambda name: reading or not name.startswith(("prelude.", "decoder.")), minutes())
+                  lambda name: reading or not name.startswith(("prelude.", "decoder.")), share_of(args, minutes(), seen))
         step, seen = step + 1, seen + args.processes * float(samples.sum()) / data.RATE / 3600
         for name, value in parts.items():
             value = float(value.detach())
@@ -252,7 +280,7 @@ def member(rank, args, out, model, team, spent, kept):
             shown = time.time()
             print(f"{minutes():6.1f} min step {step} {seen:.2f} h seen, "
                   + ", ".join(f"{name} {value:.3f}" for name, value in smooth.items()), flush=True)
-        if team.told() - saved >= args.save_minutes:
+        if team.told() - saved >= save_share:
             saved = team.told()
             keep()
     keep()

@@ -51,6 +51,29 @@ def wer(pairs):
     return counts[:, 0].sum() / counts[:, 1].sum(), 1.96 * spread
 
 
+def gain(shallow, deep):
+    """Points of WER that deep is better by than shallow, pairs of the same utterances -> (gain, low, high): 95 %
+    interval by paired bootstrap over utterances."""
+    a, b = (np.array([text.word_errors(*p) for p in pairs], dtype=float) for pairs in (shallow, deep))
+    rng = np.random.default_rng(0)
+    draws = [rng.integers(len(a), size=len(a)) for _ in range(2000)]
+    spread = [100 * (a[d, 0].sum() - b[d, 0].sum()) / a[d, 1].sum() for d in draws]
+    return 100 * (a[:, 0].sum() - b[:, 0].sum()) / a[:, 1].sum(), *np.percentile(spread, (2.5, 97.5))
+
+
+def read(args):
+    """Word error rates of the attention decoder, greedy and in float32, and what depth brings."""
+    model = (seedfile.load(args.seed) if args.seed else export.from_run(args.run)).to(args.device)
+    read, _ = evaluation.readings(model, evaluation.subset(data.Speech(args.data, [args.set]), args.count), args.device,
+                                  ctc=False)
+    for depth, pairs in enumerate(read, 1):
+        score, half = wer(pairs)
+        line = f"x{depth}  attention decoder {100 * score:.2f} % (+- {100 * half:.2f})"
+        if depth > 1:
+            line += ", better than x1 by {:.2f} points ({:.2f} .. {:.2f})".format(*gain(read[0], pairs))
+        print(line, flush=True)
+
+
 def tune(args, rows):
     """One weight at a time from the decoder's defaults, on a few utterances, then all of them."""
     some = random.Random(1).sample(rows, min(args.tune, len(rows)))
@@ -95,7 +118,11 @@ def main():
     ap.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     ap.add_argument("--tune", type=int, nargs="?", const=120, metavar="COUNT",
                     help="search the decoder's weights on so many utterances (120)")
+    ap.add_argument("--read", action="store_true", help="score the attention decoder instead of CTC")
     args = ap.parse_args()
+    if args.read:
+        read(args)
+        return
     rows = logprobs(args)
     if args.tune:
         tune(args, rows)

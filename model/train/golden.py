@@ -36,7 +36,7 @@ def activations(model, pcm, text="the other one, then."):
             x = x + model.feedback(logp.exp())
         for block in model.blocks:
             x = block(x, *context, r)
-        logp = model.exit(x)
+        logp = model.logp(x, context)
         out[f"x{r + 1}"], out[f"logp{r + 1}"] = x[0], logp[0]
         if model.config.decoder:
             pieces = torch.tensor([[aed.BEGIN, *model.pieces.encode(text)]])

@@ -4,7 +4,7 @@
     for p in prelude: x = p(x)  # unique blocks, run once
     for r in 1..R:
         for b in blocks: x = b(x, r)   # the same weights every time
-        exit_r = log_softmax(head(norm(x)))
+        exit_r = log_softmax(head(norm(x)))   # or head(letters(x)), where the seed has that block
         x = x + feedback(exp(exit_r))  # before another unfold, where the seed has it
 
 The feedback is self-conditioning (Nozaki and Komatsu, arXiv 2104.02724): the next pass through the
@@ -39,6 +39,7 @@ class Config:
     rope_base: float = 10000.0
     feedback: bool = False      # an exit's probabilities flow into the next unfold
     decoder: dict | None = None  # of the attention decoder: layers, ffn, pieces; None: CTC alone
+    letters: bool = False       # the letter head has a block of its own, behind every exit
     vocab: int = 29
     grow: float = 0.3           # residual scale at which unfolds 2.. start
 
@@ -192,6 +193,17 @@ class Exit(nn.Module):
             return F.log_softmax(self.head(self.norm(x.float())), -1)
 
 
+class Letters(nn.Module):
+    """One more block, for CTC alone: what the attention decoder reads need not be spelled by sound."""
+
+    def __init__(self, c):
+        super().__init__()
+        self.block, self.norm = Block(c, 1), Norm(c.d)
+
+    def forward(self, x, context):
+        return self.norm(self.block(x, *context, 0))
+
+
 class Foldable(nn.Module):
     def __init__(self, config):
         super().__init__()
@@ -203,6 +215,8 @@ class Foldable(nn.Module):
         if c.feedback:
             self.feedback = nn.Linear(c.vocab, c.d, bias=False)
             nn.init.zeros_(self.feedback.weight)
+        if c.letters:
+            self.letters = Letters(c)
         if c.decoder:
             self.decoder = AttentionDecoder(c.d, c.heads, **c.decoder, rope_dims=c.rope_dims, rope_base=c.rope_base)
 
@@ -221,8 +235,14 @@ class Foldable(nn.Module):
                 if i >= c.prelude and rest.startswith("norm_"):
                     value = value.expand(c.unfolds, -1).clone()
             mine[name] = value
+        if c.letters:  # begins as a layer of the middle
+            start = f"layers.{len({n.split('.')[1] for n in state if n.startswith('layers.')}) * 2 // 3 - 1}."
+            for name, value in state.items():
+                if name.startswith(start):
+                    rest = name[len(start):]
+                    mine["letters.block." + rest] = value[None] if rest.startswith("norm_") else value
         missing, unexpected = self.load_state_dict(mine, strict=False)
-        new = (".scale", ".bias", "conv.", "norm_conv.", "exit.head.", "feedback.", "decoder.")
+        new = (".scale", ".bias", "conv.", "norm_conv.", "exit.head.", "feedback.", "decoder.", "letters.")
         assert not unexpected and all(any(n in m for n in new) for m in missing), (missing, unexpected)
 
     def features(self, wave, samples):
@@ -245,7 +265,7 @@ class Foldable(nn.Module):
         out = []
         for r in range(depth):
             if r and self.config.feedback:
-                x = x + self.feedback(self.exit(x).exp().to(x.dtype))
+                x = x + self.feedback(self.logp(x, context).exp().to(x.dtype))
             for block in self.blocks:
                 x = block(x, *context, r)
             out.append(x)
@@ -253,7 +273,14 @@ class Foldable(nn.Module):
 
     def unfold(self, x, context, depth):
         """x [B, T, d] -> list of log-probabilities [B, T, V], one per exit 1..depth."""
-        return [self.exit(x) for x in self.unfolds(x, context, depth)]
+        return [self.logp(x, context) for x in self.unfolds(x, context, depth)]
+
+    def logp(self, x, context):
+        """x [B, T, d] of any depth -> log-probabilities of letters [B, T, V]."""
+        if not self.config.letters:
+            return self.exit(x)
+        with torch.autocast(x.device.type, enabled=False):
+            return F.log_softmax(self.exit.head(self.letters(x.float(), context)), -1)
 
     def forward(self, wave, samples, depth=None):
         x, frames, context = self.features(wave, samples)

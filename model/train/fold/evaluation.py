@@ -60,7 +60,7 @@ def readings(model, chosen, device="cpu", batch_seconds=60, ctc=True):
             for reference, pieces in zip(references, model.decoder.greedy(model.exit.norm(x), context[1])):
                 read[r].append((reference, text.normalise(text.spell(model.pieces.decode(pieces)))))
             if ctc:
-                best = model.exit(x).argmax(-1)
+                best = model.logp(x, context).argmax(-1)
                 heard[r] += [(reference, text.decode_greedy(row[:n].tolist()))
                              for reference, row, n in zip(references, best, frames.tolist())]
         batch = []

@@ -16,13 +16,13 @@ def groups(model, lr, muon=True):
     for name, p in model.named_parameters():
         if name.startswith("frontend."):
             p.requires_grad_(False)
-        elif name.startswith("blocks.") and (name.endswith(".scale") or ".norm_" in name):
+        elif name.startswith(("blocks.", "letters.")) and (name.endswith(".scale") or ".norm_" in name):
             kinds["adam", 5.0][name] = p  # what tells unfolds apart
         elif name.startswith(("exit.head", "feedback.")):
             kinds["adam", 2.5][name] = p
         elif name.startswith("decoder."):
             kinds["adam", 0.25][name] = p
-        elif muon and p.ndim == 2 and name.startswith(("blocks.", "prelude.")):
+        elif muon and p.ndim == 2 and name.startswith(("blocks.", "prelude.", "letters.")):
             kinds["muon", 1.0][name] = p
         else:
             kinds["adam", 1.0][name] = p
