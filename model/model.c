@@ -383,13 +383,11 @@ static struct model_norm norm(struct loader *l, const char *prefix, const char *
 }
 
 /* unfolds 0: a unique block, with neither scales nor a conv module. */
-static void load_block(struct loader *l, struct model_block *b, const char *list, uint32_t index,
+static void load_block(struct loader *l, struct model_block *b, const char *prefix,
                        uint32_t unfolds)
 {
     const struct fold_model *m = l->model;
     const uint32_t d = m->info.d, taps = unfolds ? m->conv_kernel : 0;
-    char prefix[48];
-    snprintf(prefix, sizeof prefix, "%s.%u.", list, index);
     b->norm_attn = norm(l, prefix, "norm_attn", unfolds);
     b->q = linear(l, prefix, "attn.q", d, d, false);
     b->k = linear(l, prefix, "attn.k", d, d, false);
@@ -408,6 +406,16 @@ static void load_block(struct loader *l, struct model_block *b, const char *list
     b->fc1 = linear(l, prefix, "ffn.fc1", m->ffn, d, true);
     b->fc2 = linear(l, prefix, "ffn.fc2", d, m->ffn, true);
     b->scale = unfolds ? get(l, prefix, "scale", unfolds, 3, d) : NULL;
+}
+
+static void load_blocks(struct loader *l, struct model_block *blocks, const char *list,
+                        uint32_t count, uint32_t unfolds)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        char prefix[48];
+        snprintf(prefix, sizeof prefix, "%s.%u.", list, i);
+        load_block(l, &blocks[i], prefix, unfolds);
+    }
 }
 
 static struct model_heads heads(struct loader *l, const char *prefix, const char *name)
@@ -526,12 +534,14 @@ static void load_weights(struct loader *l)
         l->err = FOLD_ERR_MEMORY;
         return;
     }
-    for (uint32_t i = 0; i < m->info.prelude; i++)
-        load_block(l, &m->prelude[i], "prelude", i, 0);
-    for (uint32_t i = 0; i < m->info.blocks; i++)
-        load_block(l, &m->blocks[i], "blocks", i, m->info.unfolds);
+    load_blocks(l, m->prelude, "prelude", m->info.prelude, 0);
+    load_blocks(l, m->blocks, "blocks", m->info.blocks, m->info.unfolds);
     m->exit_norm = norm(l, "exit.", "norm", 0);
     m->head = floats(l, "exit.head", m->info.vocab_size, d, true);
+    if (config_bool(l, "letters")) {
+        load_block(l, &m->letters, "letters.block.", 1);
+        m->letters_norm = norm(l, "letters.", "norm", 0);
+    }
     if (config_bool(l, "feedback"))
         m->feedback = floats(l, "feedback", d, m->info.vocab_size, false);
     load_decoder(l);

@@ -80,7 +80,9 @@ struct fold_model {
     struct model_block *blocks;         /* [info.blocks] */
     struct model_norm exit_norm;        /* one row */
     struct model_linear head;
-    struct model_linear feedback; /* [d, V] */
+    struct model_block letters; /* a block behind every exit, for the head alone; q.out 0: none */
+    struct model_norm letters_norm; /* then it stands in for exit_norm */
+    struct model_linear feedback;   /* [d, V] */
     struct model_decoder decoder;
     char **vocab;
     void **owned; /* expanded and packed tensors */

@@ -12,6 +12,9 @@
  * then begins with x <- x + W p_r, p_r [T, V] the exit's probabilities. Whoever needs them first,
  * exit() or unfold(), computes them, once a depth, so looking at an exit changes nothing.
  *
+ * A seed may have one more block between x and the letters: an exit then runs it over a copy, so
+ * that x stays what the attention decoder reads and the next unfold goes on with.
+ *
  * One allocation holds everything, its size known from max_samples before anything is accepted.
  *
  * A batch is a list of runs, each at a depth of its own: every unfold is the same K blocks, so
@@ -34,6 +37,7 @@ struct fold_run {
     bool begun, exited; /* exited: logp is that of the present depth */
     struct block_stream stream;
     float *logp;      /* [T, V] */
+    float *heard;     /* [T, d]: x behind the letters' block; NULL where there is none */
     float *cos, *sin; /* [T, rope_dims / 2] */
     void *scratch;    /* of the stem, of the blocks, of an exit: in turn */
     bool (*stop)(const void *user);
@@ -67,6 +71,7 @@ static size_t lay_out(struct fold_run *run, const struct fold_model *m, size_t m
     struct place at = {base, 0};
     place(&at, sizeof *run);
     run->logp = place(&at, T * m->info.vocab_size * sizeof(float));
+    run->heard = m->letters.q.out ? place(&at, T * d * sizeof(float)) : NULL;
     run->cos = place(&at, T * half * sizeof(float));
     run->sin = place(&at, T * half * sizeof(float));
     run->stream.x = place(&at, T * d * sizeof(float));
@@ -186,18 +191,30 @@ int fold_run_begin(struct fold_run *run, const float *pcm, size_t samples)
     return fold_batch_begin(&run, &pcm, &samples, 1);
 }
 
-/* Final norm, head and log-softmax into run->logp, unless it is there already. */
+/* The letters' block if there is one, norm, head and log-softmax into run->logp, unless it is there
+ * already. */
 static void compute_exit(struct fold_run *run)
 {
     const struct fold_model *m = run->model;
     const size_t d = m->info.d, V = m->info.vocab_size, T = run->stream.T;
     struct exit_scratch s;
+    const struct model_norm *norm = &m->exit_norm;
+    const float *x = run->stream.x;
     if (run->exited)
         return;
+    if (run->heard) {
+        struct block_stream stream = run->stream;
+        memcpy(run->heard, x, T * d * sizeof *x);
+        stream.x = run->heard;
+        stream.r = 0;
+        block_run(m, &m->letters, &(const struct block_stream *){&stream}, 1, run->scratch);
+        x = run->heard;
+        norm = &m->letters_norm;
+    }
     lay_out_exit(&s, m, run->scratch);
     for (size_t t = 0; t < T; t += EXIT_SLAB) {
         const size_t rows = T - t < EXIT_SLAB ? T - t : EXIT_SLAB;
-        m->kernels->norm(s.h, run->stream.x + t * d, m->exit_norm.gain, NULL, rows, d);
+        m->kernels->norm(s.h, x + t * d, norm->gain, NULL, rows, d);
         matmul_float(run->logp + t * V, V, s.h, d, rows, &m->head);
         m->kernels->log_softmax(run->logp + t * V, rows, V);
     }

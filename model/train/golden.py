@@ -69,15 +69,16 @@ def tiny_pieces():
 
 
 def tiny(folder):
-    """Small models with and without conv modules, feedback and attention decoder, in two dtypes, far from initial
-    values."""
+    """Small models with and without conv modules, feedback, attention decoder and the letters' own block, in two
+    dtypes, far from initial values."""
     pieces = tiny_pieces()
     decoder = {"layers": 2, "ffn": 40, "pieces": pieces.kept}
-    for name, kernel, feedback, dtype, decoder in (("conv", 5, False, "i8", None), ("plain", 0, False, "f16", None),
-                                                   ("feedback", 5, True, "i8", None), ("decoder", 0, False, "i8", decoder)):
+    kinds = {"conv": (5, False, "i8", None), "plain": (0, False, "f16", None), "feedback": (5, True, "i8", None),
+             "decoder": (0, False, "i8", decoder), "letters": (5, True, "i8", None)}
+    for name, (kernel, feedback, dtype, decoder) in kinds.items():
         torch.manual_seed(7)
         model = Foldable(Config(d=32, heads=4, ffn=48, prelude=1, blocks=2, unfolds=3, conv_kernel=kernel,
-                                rope_dims=4, feedback=feedback, decoder=decoder))
+                                rope_dims=4, feedback=feedback, decoder=decoder, letters=name == "letters"))
         model.pieces = pieces
         for p in model.parameters():
             p.data += 0.1 * torch.randn_like(p)
