@@ -7,9 +7,9 @@
 #include <strings.h>
 
 #include "openai.h"
+#include "words.h"
 
-#define INVALID      "invalid_request_error"
-#define PROMPT_MARKS " \t\r\n.,;:!?\"()[]{}<>/"
+#define INVALID "invalid_request_error"
 
 static const char *const formats[] = {"json", "text", "verbose_json", "srt", "vtt"};
 
@@ -69,20 +69,16 @@ static int add_boosts(struct openai_request *request, const char *text, struct o
     return 0;
 }
 
-/* A prompt is context, not a list: its longer words are favoured a little, as far as there is room.
- */
+/* Its words are favoured a little, as far as there is room. */
 static int add_prompt(struct openai_request *request, const char *text, struct openai_error *err)
 {
-    while (*text) {
-        text += strspn(text, PROMPT_MARKS);
-        const size_t length = strcspn(text, PROMPT_MARKS);
-        if (length >= 4 && length <= OPENAI_BOOST_BYTES && request->boosts_count < OPENAI_BOOSTS) {
+    size_t length;
+    for (const char *word; (word = words_of_prompt(&text, &length));)
+        if (length <= OPENAI_BOOST_BYTES && request->boosts_count < OPENAI_BOOSTS) {
             request->weights[request->boosts_count] = OPENAI_PROMPT_WEIGHT;
-            if (add_boost(request, text, length, err) != 0)
+            if (add_boost(request, word, length, err) != 0)
                 return -1;
         }
-        text += length;
-    }
     return 0;
 }
 

@@ -3,11 +3,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LONGER_BYTES 4
+
 /* Marks that stand before or behind a word; within one (it's, twenty-one, 3.14) they belong to it.
  */
 static bool is_mark(char c)
 {
     return c && strchr(".,;:!?\"'()[]-", c) != NULL;
+}
+
+const char *words_of_prompt(const char **at, size_t *ret_length)
+{
+    static const char marks[] = " \t\r\n.,;:!?\"()[]{}<>/";
+
+    while (**at) {
+        const char *word = *at + strspn(*at, marks);
+        const size_t length = strcspn(word, marks);
+        *at = word + length;
+        if (length >= LONGER_BYTES) {
+            *ret_length = length;
+            return word;
+        }
+    }
+    return NULL;
 }
 
 size_t words_plain(char *to, const char *from)

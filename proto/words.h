@@ -9,6 +9,10 @@
  */
 size_t words_plain(char *to, const char *from);
 
+/* A prompt is context, not a list: its longer words are worth favouring. The next of them, inside
+ * the prompt; *at moves behind it. NULL at the end. */
+const char *words_of_prompt(const char **at, size_t *ret_length);
+
 /* words [count] with single spaces between; to be freed; NULL when out of memory. */
 char *words_join(const struct update_word *words, size_t count);
 char *words_join_plain(const struct update_word *words, size_t count);

@@ -26,6 +26,7 @@
 
 #define MARKS           4000 /* commits and clears that wait; the engine takes a few more */
 #define BOOST           4.0f
+#define HOTWORDS        200
 #define PAUSE_OFF_MS    60000
 #define LEAST_COMMIT_MS 100
 
@@ -253,15 +254,32 @@ static uint32_t pause_ms(const struct realtime_config *c)
     return strcmp(c->eagerness, "low") == 0 ? 1500 : strcmp(c->eagerness, "high") == 0 ? 400 : 800;
 }
 
+/* The keywords, and the words of the prompt; those are cut apart in prompt, a copy of it. */
+static size_t favour(const struct realtime_config *c, char prompt[sizeof c->prompt],
+                     struct fold_hotword hotwords[HOTWORDS])
+{
+    size_t count = 0, length;
+    const char *at = prompt;
+    for (; count < c->keywords_count; count++)
+        hotwords[count] = (struct fold_hotword){c->keywords[count], BOOST};
+    memcpy(prompt, c->prompt, sizeof c->prompt);
+    for (const char *word; count < HOTWORDS && (word = words_of_prompt(&at, &length));) {
+        hotwords[count++] = (struct fold_hotword){word, OPENAI_PROMPT_WEIGHT};
+        if (*at)
+            prompt[at++ - prompt] = '\0';
+    }
+    return count;
+}
+
 static bool open_live(struct realtime_session *s)
 {
     static const enum engine_encoding encodings[] = {[REALTIME_PCM] = ENGINE_LINEAR16,
                                                      [REALTIME_PCMU] = ENGINE_MULAW,
                                                      [REALTIME_PCMA] = ENGINE_ALAW};
     const struct realtime_config *c = &s->config;
-    struct fold_hotword hotwords[REALTIME_KEYWORDS];
-    for (size_t i = 0; i < c->keywords_count; i++)
-        hotwords[i] = (struct fold_hotword){c->keywords[i], BOOST};
+    struct fold_hotword hotwords[HOTWORDS];
+    char prompt[sizeof c->prompt];
+    const size_t hotwords_count = favour(c, prompt, hotwords);
     s->live_vad = c->turns != REALTIME_MANUAL;
     const struct engine_live_options options = {.encoding = encodings[c->audio],
                                                 .rate_hz = c->rate_hz,
@@ -270,7 +288,7 @@ static bool open_live(struct realtime_session *s)
                                                 .partials = true,
                                                 .endpointing_ms = pause_ms(c),
                                                 .hotwords = hotwords,
-                                                .hotwords_count = c->keywords_count,
+                                                .hotwords_count = hotwords_count,
                                                 .update = on_update,
                                                 .voice = s->live_vad ? on_voice : NULL,
                                                 .ready = on_ready,
@@ -389,7 +407,7 @@ static bool is_same_sound(const struct realtime_config *a, const struct realtime
 {
     bool same = a->audio == b->audio && a->rate_hz == b->rate_hz && a->depth == b->depth &&
                 a->turns == b->turns && pause_ms(a) == pause_ms(b) &&
-                a->keywords_count == b->keywords_count;
+                strcmp(a->prompt, b->prompt) == 0 && a->keywords_count == b->keywords_count;
     for (size_t i = 0; same && i < a->keywords_count; i++)
         same = strcmp(a->keywords[i], b->keywords[i]) == 0;
     return same;

@@ -1,6 +1,6 @@
 """Realtime transcription: OpenAI's own Python client over a plain ws address, and the events byte by byte.
 
-The official JavaScript client always uses wss, so it needs TLS in front and is not part of this.
+The official JavaScript client always uses wss, so it needs TLS in front: see test_node.py.
 """
 
 import asyncio
@@ -168,6 +168,25 @@ def test_settings_may_change_in_the_middle_of_everything(daemon, clips):
     input = of(second, "session.updated")[0]["session"]["audio"]["input"]
     assert input["format"] == {"type": "audio/pcmu"} and input["turn_detection"] is None
     assert input["transcription"] == {"model": "foldscribe", "delay": "xhigh", "keywords": ["Hawkeye"]}
+
+
+def test_a_prompt_favours_its_longer_words(daemon, clips):
+    async def transcribe(prompt):
+        async with connect(daemon) as socket:
+            await say(socket, "session.update", session=session(None, format={"type": "audio/pcm", "rate": 16000},
+                                                                transcription={"prompt": prompt}))
+            for clip in clips:
+                await append(socket, clip.pcm())
+                await say(socket, "input_audio_buffer.commit")
+            return [(await hear(socket, T + "completed"))[-1]["transcript"] for _ in clips]
+
+    def errors(texts):
+        return harness.word_error_rate(list(zip([c.text for c in clips], texts)))
+
+    plain = asyncio.run(transcribe(""))
+    told = asyncio.run(transcribe(" ".join(c.text for c in clips)[:1000]))
+    assert told != plain, "no seed of this size hears every word"
+    assert errors(told) <= errors(plain) < 0.5
 
 
 def test_the_beta_speaks_flat(daemon, clip):

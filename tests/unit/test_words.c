@@ -41,11 +41,27 @@ static void words_are_joined_with_single_spaces(void **state)
     free(text);
 }
 
+static void the_longer_words_of_a_prompt_are_found(void **state)
+{
+    static const char *const wanted[] = {"Names", "Hawkeye", "Boolooroo", "don't"};
+    const char *at = "Names: Hawkeye, \"Boolooroo\" and so on -- [don't]!", *word;
+    size_t length;
+
+    for (size_t i = 0; i < 4; i++) {
+        assert_non_null(word = words_of_prompt(&at, &length));
+        assert_int_equal(length, strlen(wanted[i]));
+        assert_memory_equal(word, wanted[i], length);
+    }
+    assert_null(words_of_prompt(&at, &length));
+    assert_null(words_of_prompt(&at, &length));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(marks_around_a_word_and_capitals_are_taken_off),
         cmocka_unit_test(words_are_joined_with_single_spaces),
+        cmocka_unit_test(the_longer_words_of_a_prompt_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
