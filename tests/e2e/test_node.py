@@ -34,6 +34,24 @@ def test_openai_uploads_a_stream_of_unknown_length(daemon, clip, deepest):
     assert refused["requestID"] and "foldscribe" in refused["message"]
 
 
+def test_openai_realtime_speaks_through_tls_that_ends_in_front(daemon, clip, tmp_path):
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate],
+                   check=True, capture_output=True)
+    pcm = harness.sox(clip.path, "-t", "s16", "-r", 24000, "-c", 1, "-")
+    heard = node("openai_realtime_node.cjs", daemon.port, key, certificate, stdin=pcm)
+    assert heard["url"].startswith("wss://")
+    kinds = [e["type"] for e in heard["events"]]
+    assert kinds[:2] == ["session.created", "session.updated"] and kinds[-1].endswith(".completed")
+    transcription = heard["events"][1]["session"]["audio"]["input"]["transcription"]
+    assert transcription == {"model": "foldscribe", "prompt": "A tale of Hawkeye"}
+    done = heard["events"][-1]
+    assert harness.word_error_rate([(clip.text, done["transcript"])]) < 0.5
+    deltas = [e["delta"] for e in heard["events"] if e["type"].endswith("transcription.delta")]
+    assert "".join(deltas) == done["transcript"]
+
+
 def test_deepgram_hears_results_and_metadata(daemon, clip):
     messages = node("deepgram_node.cjs", daemon.ws, daemon.url, stdin=clip.pcm())
     texts = [m["channel"]["alternatives"][0]["transcript"] for m in messages if m["type"] == "Results" and m["is_final"]]
