@@ -266,6 +266,10 @@ int fold_writer_hotwords(struct fold_writer *writer, const struct fold_hotword *
 int fold_writer_write(struct fold_writer *writer, const struct fold_run *run, const float *logp,
                       const char *draft, struct fold_written *ret_written);
 
+/* Does the work of writing as much as is usually said in the time, whatever run heard: for
+ * measuring what that costs. As fold_writer_write. */
+int fold_writer_rehearse(struct fold_writer *writer, const struct fold_run *run, const float *logp);
+
 /* ---- readable text ------------------------------------------------------------------------- */
 
 /* Case and marks for words as they were heard: a linear model over the words around each gap, the

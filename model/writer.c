@@ -28,6 +28,11 @@
 #define LENGTH_LEAST 0.5f  /* less 8 */
 #define SOUND_LEAST  0.35f /* natural log a frame that the text's path may lie below the best */
 
+/* What is usual: pieces a second, letters a frame, pieces written in one pass. */
+#define USUAL_PIECES_S 3.3f
+#define USUAL_LETTERS  2 / 5
+#define USUAL_STEP     4
+
 struct fold_writer {
     const struct fold_model *model;
     size_t max_samples;
@@ -268,6 +273,28 @@ static bool give_times(struct fold_writer *w, const float *logp, size_t T,
     }
     wording_time(&w->wording, count, w->align.times);
     return path > heard->logp - SOUND_LEAST * (float)T;
+}
+
+int fold_writer_rehearse(struct fold_writer *w, const struct fold_run *run, const float *logp)
+{
+    const struct fold_info *info = &w->model->info;
+    const size_t T = fold_run_frames(run), V = info->vocab_size;
+    const float seconds = (float)(T * info->hop_samples) / (float)info->rate_hz;
+    const size_t pieces = (size_t)(USUAL_PIECES_S * seconds), letters = T * USUAL_LETTERS;
+    float path;
+    if (!fold_run_depth(run))
+        return FOLD_ERR_ARGUMENT;
+    if (T > w->aed.most_frames)
+        return FOLD_ERR_TOO_LONG;
+    aed_hear(&w->aed, fold_run_x(run), T);
+    for (size_t i = 0; i < AED_ROWS; i++)
+        w->guess[i] = BPE_END + (uint32_t)i % (info->pieces - BPE_END);
+    for (size_t at = 0; at <= pieces && at + AED_ROWS <= w->aed.most_pieces; at += USUAL_STEP)
+        aed_read(&w->aed, at, w->guess, AED_ROWS);
+    for (size_t i = 0; i < letters; i++)
+        w->wording.symbols[i] = 1 + (uint32_t)i % (uint32_t)(V - 1);
+    align_run(&w->align, logp, T, V, w->wording.symbols, letters, &path);
+    return FOLD_OK;
 }
 
 const uint32_t *writer_pieces(const struct fold_writer *w, size_t *ret_count)

@@ -36,7 +36,8 @@ struct update_span {
     float mean_logp;   /* mean log-probability of the best path a frame */
     float blank_share; /* mean probability of blank, 0..1 */
     struct update_depth depth;
-    bool cut; /* at the greatest length of a span, not at a pause */
+    bool cut;     /* at the greatest length of a span, not at a pause */
+    bool written; /* the words came with case and marks of their own */
 };
 
 /* One message of a live stream. */

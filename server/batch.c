@@ -38,7 +38,7 @@ struct engine_batch {
     double budget_ms;
     struct scheduler_terms terms;
     struct hotwords *hotwords;
-    const struct fold_prose *prose; /* NULL: plain */
+    struct transcript_style style;
     atomic_bool cancelled;
     double cancelled_ms; /* {engine->lock} when; 0: not */
     double started_ms;
@@ -273,7 +273,7 @@ static void tell_spans(struct engine_batch *batch)
     while (mine && batch->told < batch->spans_count && batch->spans[batch->told].depth.reason) {
         struct update_span span = batch->spans[batch->told++];
         pthread_mutex_unlock(&batch->lock);
-        if (batch->prose && transcript_prose(&span, batch->prose, &batch->sentence, true) < 0)
+        if (transcript_write(&span, &batch->style, &batch->sentence, true) < 0)
             batch_fail(batch, ENGINE_FAILED, "out of memory");
         if (batch->tell)
             batch->tell(batch->user, &span);
@@ -396,7 +396,7 @@ enum engine_end engine_batch_start(struct engine *engine, int fd,
         .due_ms = batch->budget_ms > 0 ? batch->started_ms + batch->budget_ms : INFINITY,
         .key = options->wish.key,
         .priority = batch->tier.priority};
-    batch->prose = options->plain ? NULL : engine->options.prose;
+    batch->style = engine_style(engine, options->plain);
     batch->hotwords = hotwords_copy(options->hotwords, options->hotwords_count);
     if (!batch->hotwords) {
         batch_free(batch);

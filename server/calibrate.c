@@ -3,7 +3,8 @@
  * Two lengths are enough for a line, and depths share the front and the unfolds, so one pass to the
  * greatest depth says what each depth costs. The sound is noise in bursts: what stem and blocks
  * cost does not depend on what is heard, and the time is this thread's own, so a busy machine
- * measures what an idle one would. What decoding costs does, so tails are a first guess until spans
+ * measures what an idle one would. What writing costs depends on how much is said: the usual is
+ * taken. What decoding costs depends on more, so tails are a first guess until spans
  * have been recognised (cost_learn). Only what was measured here is kept, not what was learned:
  * that belongs to the load of its day. */
 #include "calibrate.h"
@@ -30,7 +31,8 @@ struct bench {
     const struct fold_model *model;
     struct fold_run *run;
     struct fold_decoder *decoder;
-    float *pcm, *logp; /* [LONG_S and padding] */
+    struct fold_writer *writer; /* NULL: the seed has no attention decoder */
+    float *pcm, *logp;          /* [LONG_S and padding] */
 };
 
 /* The least that each stage took, in ms. */
@@ -40,6 +42,7 @@ struct least {
 
 static void bench_close(struct bench *b)
 {
+    fold_writer_close(b->writer);
     fold_decoder_close(b->decoder);
     fold_run_close(b->run);
     free(b->pcm);
@@ -68,8 +71,11 @@ static int bench_open(struct bench *b, const struct fold_model *model, const str
         const float noise = (float)(random >> 8) / 8388608.0f - 1;
         b->pcm[i] = noise * ((i / 2400) % 3 ? 0.1f : 0.001f);
     }
-    const int error = fold_run_open(&b->run, model, samples);
-    return error ? error : fold_decoder_open(&b->decoder, model, lm, &options);
+    int error = fold_run_open(&b->run, model, samples);
+    if (!error && info->pieces)
+        error = fold_writer_open(&b->writer, model, samples);
+    /* Where there is a writer, letters are enough for its draft: worker.c. */
+    return error ? error : fold_decoder_open(&b->decoder, model, b->writer ? NULL : lm, &options);
 }
 
 /* Of this thread alone: what the machine does besides is for cost_learn. */
@@ -109,6 +115,8 @@ static int pass(struct bench *b, unsigned seconds, struct least *least)
         }
         if (!error)
             error = fold_decoder_result(b->decoder, &result);
+        if (!error && b->writer)
+            error = fold_writer_rehearse(b->writer, b->run, b->logp);
         least->tail[r] = fmin(least->tail[r], lap(&clock_ms));
     }
     return error;

@@ -124,6 +124,7 @@ static int start(struct parts *p, const struct options *o)
     const struct engine_options engine = {.model = p->model,
                                           .lm = p->lm,
                                           .prose = p->prose,
+                                          .plain = strcmp(o->text, "plain") == 0,
                                           .workers = o->workers,
                                           .max_live = o->max_live,
                                           .max_batch = o->max_batch,

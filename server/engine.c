@@ -165,6 +165,12 @@ struct tier engine_tier(const struct engine *engine, const struct engine_wish *w
     return tier;
 }
 
+struct transcript_style engine_style(const struct engine *engine, bool plain)
+{
+    return (struct transcript_style){.plain = plain || engine->options.plain,
+                                     .prose = engine->options.prose};
+}
+
 /* Adds one recognised span to the sums. */
 static void count(struct engine *engine, const struct worker_cost *cost,
                   const struct update_depth *depth, bool final)
@@ -178,8 +184,11 @@ static void count(struct engine *engine, const struct worker_cost *cost,
     stats->stem_seconds += cost->stem_seconds;
     stats->unfold_seconds += cost->unfold_seconds + cost->exit_seconds;
     stats->decode_seconds += cost->decode_seconds;
-    stats->compute_seconds +=
-        cost->stem_seconds + cost->unfold_seconds + cost->exit_seconds + cost->decode_seconds;
+    stats->write_seconds += cost->write_seconds;
+    stats->compute_seconds += cost->stem_seconds + cost->unfold_seconds + cost->exit_seconds +
+                              cost->decode_seconds + cost->write_seconds;
+    stats->written_spans += cost->written;
+    stats->doubted_spans[cost->doubt] += cost->doubt != FOLD_DOUBT_NONE;
     if (final)
         stats->audio_seconds += cost->audio_seconds;
     pthread_mutex_unlock(&engine->lock);
@@ -216,11 +225,12 @@ enum worker_end engine_recognise(struct engine *engine, struct worker *worker,
     if (end != WORKER_DONE)
         return end;
     count(engine, &cost, &ret_span->depth, final);
-    const struct cost_spent spent = {.depth = ret_span->depth.used,
-                                     .audio_ms = question->audio_ms,
-                                     .front_ms = cost.stem_seconds * 1e3,
-                                     .unfold_ms = cost.unfold_seconds * 1e3,
-                                     .tail_ms = (cost.exit_seconds + cost.decode_seconds) * 1e3};
+    const struct cost_spent spent = {
+        .depth = ret_span->depth.used,
+        .audio_ms = question->audio_ms,
+        .front_ms = cost.stem_seconds * 1e3,
+        .unfold_ms = cost.unfold_seconds * 1e3,
+        .tail_ms = (cost.exit_seconds + cost.decode_seconds + cost.write_seconds) * 1e3};
     steward_learn(&engine->steward, &spent);
     return WORKER_DONE;
 }

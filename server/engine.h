@@ -26,7 +26,8 @@ struct steward_report;
 struct engine_options {
     const struct fold_model *model; /* outlive the engine */
     const struct fold_lm *lm;       /* NULL: greedy decoding */
-    const struct fold_prose *prose; /* NULL: lower case, no marks */
+    const struct fold_prose *prose; /* for a first pass' text; NULL: lower case, no marks */
+    bool plain;                     /* lower case and no marks, whatever can be written */
     uint32_t workers;               /* threads that compute; 0: one per CPU */
     uint32_t max_live;              /* live streams at once */
     uint32_t max_batch;             /* batch jobs queued or running at once */
@@ -177,6 +178,7 @@ void engine_live_close(struct engine_live *live);
 /* ---- numbers for /metrics ---------------------------------------------------------------- */
 
 #define ENGINE_DEPTHS (COST_DEPTHS + 1)
+#define ENGINE_DOUBTS (FOLD_DOUBT_SOUND + 1)
 struct engine_stats {
     uint32_t live_streams, batch_jobs, queued_spans;
     uint64_t spans_by_depth[ENGINE_DEPTHS]; /* final spans, index = depth */
@@ -186,7 +188,9 @@ struct engine_stats {
     uint64_t cancels;
     double cancel_seconds, cancel_worst_seconds;
     double audio_seconds, compute_seconds;
-    double stem_seconds, unfold_seconds, decode_seconds;
+    double stem_seconds, unfold_seconds, decode_seconds, write_seconds;
+    uint64_t written_spans;                /* partials too: asked of the attention decoder */
+    uint64_t doubted_spans[ENGINE_DOUBTS]; /* of these, left to the first pass; index: fold_doubt */
 };
 void engine_stats(struct engine *engine, struct engine_stats *ret_stats);
 /* Load, costs and what fits: steward.h. */

@@ -17,6 +17,7 @@
 #include "engine.h"
 #include "queue.h"
 #include "steward.h"
+#include "transcript.h"
 #include "worker.h"
 
 struct engine {
@@ -40,6 +41,9 @@ void engine_unref(struct engine *engine);
 
 /* The wish's tier, or the default one, with depths that the seed has. */
 struct tier engine_tier(const struct engine *engine, const struct engine_wish *wish);
+
+/* How a client's text is written. */
+struct transcript_style engine_style(const struct engine *engine, bool plain);
 
 /* Decides on a depth, recognises what the worker has loaded, and learns what it cost. The span's
  * depth is complete but for actual_ms. */

@@ -48,7 +48,7 @@ struct engine_live {
     double budget_ms;                   /* 0: none */
     uint64_t key;
     struct hotwords *hotwords;
-    const struct fold_prose *prose;   /* NULL: plain */
+    struct transcript_style style;
     struct fold_prose_state sentence; /* behind the last final */
     uint64_t high_bytes, low_bytes;
     size_t slice_bytes;
@@ -232,8 +232,8 @@ static enum worker_end recognise(struct engine_live *live, struct worker *worker
                                       .budget_ms = live->budget_ms};
     enum worker_end end = engine_recognise(live->engine, worker, &question, live->hotwords,
                                            &live->cancelled, ret_span);
-    if (end == WORKER_DONE && live->prose &&
-        transcript_prose(ret_span, live->prose, &live->sentence, kind == DEPTH_FINAL) < 0) {
+    if (end == WORKER_DONE &&
+        transcript_write(ret_span, &live->style, &live->sentence, kind == DEPTH_FINAL) < 0) {
         transcript_release(ret_span);
         end = WORKER_FAILED;
     }
@@ -567,7 +567,7 @@ enum engine_end engine_live_open(struct engine *engine, const struct engine_live
     live->refs = 1;
     live->work.run = live_run;
     set_options(live, options);
-    live->prose = options->plain ? NULL : engine->options.prose;
+    live->style = engine_style(engine, options->plain);
     live->hotwords = hotwords_copy(options->hotwords, options->hotwords_count);
     if (!live->hotwords || set_sound(live) < 0) {
         live_free(live);

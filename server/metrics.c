@@ -188,6 +188,11 @@ static void print_load(FILE *out, const struct steward_report *r)
             (double)r->uploads_refused);
 }
 
+static const char *const doubts[ENGINE_DOUBTS] = {[FOLD_DOUBT_SILENCE] = "silence",
+                                                  [FOLD_DOUBT_LOOP] = "loop",
+                                                  [FOLD_DOUBT_LENGTH] = "length",
+                                                  [FOLD_DOUBT_SOUND] = "sound"};
+
 static void print_engine(FILE *out, struct engine *engine, uint32_t unfolds)
 {
     struct engine_stats s;
@@ -220,6 +225,16 @@ static void print_engine(FILE *out, struct engine *engine, uint32_t unfolds)
             s.unfold_seconds);
     counter(out, "foldscribe_decode_seconds_total", "Of these, the search for words.",
             s.decode_seconds);
+    counter(out, "foldscribe_write_seconds_total", "Of these, the attention decoder.",
+            s.write_seconds);
+    counter(out, "foldscribe_written_spans_total",
+            "Finals and partials that the attention decoder was asked to write.",
+            (double)s.written_spans);
+    header(out, "foldscribe_doubted_spans_total", "counter",
+           "Of these, left to the first pass, by what was wrong.");
+    for (int i = FOLD_DOUBT_NONE + 1; i < ENGINE_DOUBTS; i++)
+        fprintf(out, "foldscribe_doubted_spans_total{why=\"%s\"} %llu\n", doubts[i],
+                (unsigned long long)s.doubted_spans[i]);
 }
 
 char *metrics_text(struct engine *engine, const struct fold_info *info, const char *blas)

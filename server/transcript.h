@@ -1,7 +1,8 @@
 /* transcript.h - what a decoder heard, as a span that can be shown: text and stream time.
  *
- * The seed writes upper case letters and no marks; they are shown in lower case, or as prose where
- * there is a model for it.
+ * A first pass writes upper case letters and no marks; they are shown in lower case, or as prose
+ * where there is a model for it. An attention decoder writes case and marks itself; they are left
+ * out for those who want none.
  */
 #ifndef TRANSCRIPT_H
 #define TRANSCRIPT_H
@@ -19,14 +20,21 @@ struct transcript_clock {
 };
 
 /* Copies words and texts of result into *ret_span, whose memory is released with
- * transcript_release. 0, or -1 without memory. depth is passed on. */
-int transcript_span(struct update_span *ret_span, const struct fold_result *result,
+ * transcript_release. written: they have case and marks. 0, or -1 without memory. depth is passed
+ * on. */
+int transcript_span(struct update_span *ret_span, const struct fold_result *result, bool written,
                     const struct transcript_clock *clock, struct update_depth depth);
 
-/* Puts case and marks on the words of a span, in place. state: of the spans before it in the
+/* How text is wanted. */
+struct transcript_style {
+    bool plain;                     /* lower case, no marks */
+    const struct fold_prose *prose; /* for words that have none; NULL: as plain */
+};
+
+/* Brings the words of a span into a style, in place. state: of the spans before it in the
  * stream. final: no more words will come, so the span may end in a mark, and state goes behind it.
  * 0, or -1 without memory. */
-int transcript_prose(struct update_span *span, const struct fold_prose *prose,
+int transcript_write(struct update_span *span, const struct transcript_style *style,
                      struct fold_prose_state *state, bool final);
 void transcript_release(struct update_span *span);
 

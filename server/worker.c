@@ -27,6 +27,20 @@ static void *work(void *user)
     return NULL;
 }
 
+/* The attention decoder and what drafts for it. */
+static int open_writer(struct worker *worker, size_t frames)
+{
+    const struct fold_decoder_options options = fold_decoder_defaults();
+
+    /* Every frame may bring a letter and a space. */
+    worker->draft_bytes = 2 * frames + 2;
+    worker->draft = malloc(worker->draft_bytes);
+    if (!worker->draft)
+        return FOLD_ERR_MEMORY;
+    const int error = fold_writer_open(&worker->writer, worker->model, worker->max_samples);
+    return error ? error : fold_decoder_open(&worker->drafts, worker->model, NULL, &options);
+}
+
 int worker_open(struct worker *worker, struct queue *queue, const struct fold_model *model,
                 const struct fold_lm *lm, uint32_t max_span_ms)
 {
@@ -45,6 +59,8 @@ int worker_open(struct worker *worker, struct queue *queue, const struct fold_mo
         return error;
     const struct fold_decoder_options options = fold_decoder_defaults();
     error = fold_decoder_open(&worker->decoder, model, lm, &options);
+    if (!error && info->pieces)
+        error = open_writer(worker, frames);
     if (error)
         return error;
     worker->started = pthread_create(&worker->thread, NULL, work, worker) == 0;
@@ -57,6 +73,9 @@ void worker_close(struct worker *worker)
         pthread_join(worker->thread, NULL);
     fold_decoder_close(worker->hot_decoder);
     fold_decoder_close(worker->decoder);
+    fold_decoder_close(worker->drafts);
+    fold_writer_close(worker->writer);
+    free(worker->draft);
     fold_run_close(worker->run);
     free(worker->logp);
     free(worker->pcm);
@@ -160,6 +179,61 @@ static enum worker_end decode(struct worker *worker, struct fold_decoder *decode
     return fold_decoder_result(decoder, ret_result) < 0 ? WORKER_FAILED : WORKER_DONE;
 }
 
+/* Gives the writer these hotwords, unless it has them. */
+static int warm_writer(struct worker *worker, const struct hotwords *hotwords)
+{
+    const uint64_t id = hotwords && hotwords->count ? hotwords->id : 0;
+
+    if (id == worker->writer_hot_id)
+        return FOLD_OK;
+    worker->writer_hot_id = 0; /* on failure it has none */
+    const int error =
+        fold_writer_hotwords(worker->writer, id ? hotwords->words : NULL, id ? hotwords->count : 0);
+    worker->writer_hot_id = error ? 0 : id;
+    return error;
+}
+
+/* What was heard letter by letter, as one text. */
+static void set_draft(struct worker *worker, const struct fold_result *heard)
+{
+    size_t used = 0;
+
+    for (size_t i = 0; i < heard->words_count; i++) {
+        const size_t length = strlen(heard->words[i].text);
+        if (used + length + 2 > worker->draft_bytes)
+            break;
+        if (used)
+            worker->draft[used++] = ' ';
+        memcpy(worker->draft + used, heard->words[i].text, length);
+        used += length;
+    }
+    worker->draft[used] = '\0';
+}
+
+/* Words by the attention decoder, in *ret_result; cost->doubt says whether they count. */
+static enum worker_end write_down(struct worker *worker, const struct hotwords *hotwords,
+                                  const atomic_bool *cancelled, struct fold_result *ret_result,
+                                  struct worker_cost *cost)
+{
+    double clock_ms = queue_now_ms();
+    struct fold_written written;
+
+    enum worker_end end = decode(worker, worker->drafts, cancelled, ret_result);
+    cost->decode_seconds += lap(&clock_ms);
+    if (end != WORKER_DONE)
+        return end;
+    set_draft(worker, ret_result);
+    if (warm_writer(worker, hotwords) < 0 ||
+        fold_writer_write(worker->writer, worker->run, worker->logp, worker->draft, &written) < 0)
+        return WORKER_FAILED;
+    cost->write_seconds += lap(&clock_ms);
+    cost->written = true;
+    cost->doubt = written.doubt;
+    ret_result->words = written.words;
+    ret_result->words_count = written.words_count;
+    return WORKER_DONE;
+}
+
 enum worker_end worker_recognise(struct worker *worker, struct update_depth depth,
                                  const struct worker_limit *limit, const struct hotwords *hotwords,
                                  const atomic_bool *cancelled, struct update_span *ret_span,
@@ -175,9 +249,13 @@ enum worker_end worker_recognise(struct worker *worker, struct update_depth dept
     enum worker_end end = unfold(worker, &depth, limit, cancelled, cost);
     if (end != WORKER_DONE)
         return end;
-    double clock_ms = queue_now_ms();
-    end = decode(worker, decoder, cancelled, &result);
-    cost->decode_seconds += lap(&clock_ms);
+    if (worker->writer)
+        end = write_down(worker, hotwords, cancelled, &result, cost);
+    if (end == WORKER_DONE && (!worker->writer || cost->doubt)) {
+        double clock_ms = queue_now_ms();
+        end = decode(worker, decoder, cancelled, &result);
+        cost->decode_seconds += lap(&clock_ms);
+    }
     if (end != WORKER_DONE)
         return end;
     const struct transcript_clock clock = {.first_samples = worker->first_samples,
@@ -186,5 +264,7 @@ enum worker_end worker_recognise(struct worker *worker, struct update_depth dept
                                            .hop_samples = info->hop_samples,
                                            .frame_samples = info->min_samples,
                                            .cut = worker->cut};
-    return transcript_span(ret_span, &result, &clock, depth) < 0 ? WORKER_FAILED : WORKER_DONE;
+    const bool written = worker->writer && !cost->doubt;
+    return transcript_span(ret_span, &result, written, &clock, depth) < 0 ? WORKER_FAILED
+                                                                          : WORKER_DONE;
 }

@@ -15,14 +15,16 @@
 
 /* What computing took; added up. Seconds of wall-clock on this worker. */
 struct worker_cost {
-    double audio_seconds, stem_seconds, unfold_seconds, exit_seconds, decode_seconds;
+    double audio_seconds, stem_seconds, unfold_seconds, exit_seconds, decode_seconds, write_seconds;
+    bool written;          /* the attention decoder was asked */
+    enum fold_doubt doubt; /* and what it made of it */
 };
 
 /* Unfolding ends before the next pass when that would end too late. */
 struct worker_limit {
     uint32_t floor;            /* unfolds in any case */
     double due_ms;             /* queue_now_ms by which words shall be there; INFINITY: whenever */
-    double unfold_ms, tail_ms; /* what one more pass, and exit and decoding, should take */
+    double unfold_ms, tail_ms; /* what one more pass, and exit, decoding and writing, should take */
 };
 
 struct worker {
@@ -35,6 +37,12 @@ struct worker {
     struct fold_decoder *decoder;     /* without hotwords */
     struct fold_decoder *hot_decoder; /* with those of hot_id; NULL: none yet */
     uint64_t hot_id;
+    /* Where the seed has an attention decoder; else NULL. */
+    struct fold_writer *writer;
+    uint64_t writer_hot_id;      /* whose hotwords it has; 0: none */
+    struct fold_decoder *drafts; /* what was heard, letter by letter: good enough for a draft */
+    char *draft;                 /* [draft_bytes] */
+    size_t draft_bytes;
     float *pcm;  /* [max_samples] the span with its padding */
     float *logp; /* [frames of max_samples, V] */
     size_t max_samples;
@@ -60,8 +68,10 @@ double worker_audio_ms(const struct worker *worker);
 enum worker_end { WORKER_DONE, WORKER_CANCELLED, WORKER_FAILED };
 
 /* Recognises what was loaded, depth.used unfolds deep, or less deep within limit; the span says
- * how deep it went. *ret_span is released with transcript_release. Looks at cancelled between
- * unfolds and while decoding. cost is added to in every case. */
+ * how deep it went. Where there is an attention decoder it writes the words, and the search over
+ * language model and lexicon is left for what it must not be trusted with. *ret_span is released
+ * with transcript_release. Looks at cancelled between unfolds and while decoding. cost is added to
+ * in every case. */
 enum worker_end worker_recognise(struct worker *worker, struct update_depth depth,
                                  const struct worker_limit *limit, const struct hotwords *hotwords,
                                  const atomic_bool *cancelled, struct update_span *ret_span,

@@ -15,8 +15,8 @@ static const struct update_word words[] = {{"Hello.", 0, 8000, 1},
                                            {"you?", 24000, 28000, 1},
                                            {"Fine", 76000, 80000, 1}};
 static const struct update_span spans[] = {
-    {0, 32000, words, 4, -0.1f, 0.5f, {.used = 3, .reason = "tier"}, false},
-    {70000, 84000, words + 4, 1, -0.1f, 0.5f, {.used = 3, .reason = "tier"}, false},
+    {0, 32000, words, 4, -0.1f, 0.5f, {.used = 3, .reason = "tier"}, false, false},
+    {70000, 84000, words + 4, 1, -0.1f, 0.5f, {.used = 3, .reason = "tier"}, false, false},
 };
 static const struct update_transcript transcript = {spans, 2, 96000, {.used = 3, .reason = "tier"}};
 static const struct update_transcript late = {spans + 1, 1, 80000, {.used = 3, .reason = "tier"}};
