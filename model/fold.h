@@ -113,6 +113,8 @@ int fold_run_unfold(struct fold_run *run);
  * FOLD_ERR_STOPPED, and the run must begin anew. NULL: never. Of a batch, its first run is asked.
  */
 void fold_run_heed(struct fold_run *run, bool (*stop)(const void *user), const void *user);
+/* Asks. A writer does between two passes, and then writes no further: its words are no good. */
+bool fold_run_is_stopped(const struct fold_run *run);
 
 /* Final norm, head and log-softmax of the present depth: logp [T, V]. x is left as it was, so
  * unfolding may go on. FOLD_ERR_ARGUMENT at depth 0. */

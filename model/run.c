@@ -121,6 +121,11 @@ void fold_run_heed(struct fold_run *run, bool (*stop)(const void *user), const v
     run->stop_user = user;
 }
 
+bool fold_run_is_stopped(const struct fold_run *run)
+{
+    return run->stop && run->stop(run->stop_user);
+}
+
 /* The stem: x [T, d], depth 0. False when asked to stop. */
 static bool hear(struct fold_run *run, const float *pcm, size_t samples)
 {
@@ -143,7 +148,7 @@ static bool pass(struct fold_run *const *runs, size_t count, const struct model_
         longest = runs[i]->stream.T > longest->stream.T ? runs[i] : longest;
     }
     for (size_t i = 0; i < blocks_count; i++) {
-        if (runs[0]->stop && runs[0]->stop(runs[0]->stop_user))
+        if (fold_run_is_stopped(runs[0]))
             return false;
         block_run(longest->model, &blocks[i], streams, count, longest->scratch);
     }

@@ -40,9 +40,10 @@ struct fold_writer {
     struct draft draft;
     struct wording wording;
     struct align align;
-    struct boost hot;  /* letters are pieces */
-    uint32_t *written; /* [most pieces] BEGIN first */
-    uint32_t *guess;   /* [AED_ROWS] */
+    struct boost hot;           /* letters are pieces */
+    const struct fold_run *run; /* that is written */
+    uint32_t *written;          /* [most pieces] BEGIN first */
+    uint32_t *guess;            /* [AED_ROWS] */
 };
 
 /* What the first pass hears, by the best label of every frame. */
@@ -234,7 +235,7 @@ static enum fold_doubt write_pieces(struct fold_writer *w, size_t limit, size_t 
     size_t count = 0; /* pieces written, behind BEGIN */
     uint32_t hot = 0;
     w->written[0] = BPE_BEGIN;
-    while (count < limit) {
+    while (count < limit && !fold_run_is_stopped(w->run)) {
         const size_t room = limit - count < AED_ROWS ? limit - count : AED_ROWS;
         const size_t guessed =
             draft_follow(&w->draft, out->text, out->text_bytes, w->guess, room - 1);
@@ -322,6 +323,7 @@ int fold_writer_write(struct fold_writer *w, const struct fold_run *run, const f
     const float letters_most = LENGTH_MOST * (float)heard.letters + 12;
     const float letters_least = LENGTH_LEAST * (float)heard.letters - 8;
     const size_t limit = most_pieces(w->model, T * w->model->info.hop_samples);
+    w->run = run;
     aed_hear(&w->aed, fold_run_x(run), T);
     draft_set(&w->draft, draft);
     result.doubt = write_pieces(w, limit, (size_t)letters_most, &result.passes);

@@ -226,6 +226,8 @@ static enum worker_end write_down(struct worker *worker, const struct hotwords *
     if (warm_writer(worker, hotwords) < 0 ||
         fold_writer_write(worker->writer, worker->run, worker->logp, worker->draft, &written) < 0)
         return WORKER_FAILED;
+    if (atomic_load(cancelled))
+        return WORKER_CANCELLED;
     cost->write_seconds += lap(&clock_ms);
     cost->written = true;
     cost->doubt = written.doubt;

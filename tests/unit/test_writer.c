@@ -135,6 +135,24 @@ static void no_draft_changes_what_is_written(void **state)
     assert_true(fewer < plain); /* and the right one makes it faster */
 }
 
+static bool is_over(const void *user)
+{
+    return --*(int *)(uintptr_t)user < 0;
+}
+
+static void a_writer_stops_between_two_passes_when_its_run_is_told_to(void **state)
+{
+    int questions = 3;
+    (void)state;
+    hear(2, SAMPLES);
+    pretend(60);
+    assert_true(write_down(NULL).written.passes > 3);
+    fold_run_heed(run, is_over, &questions);
+    assert_int_equal(write_down(NULL).written.passes, 3);
+    fold_run_heed(run, NULL, NULL);
+    assert_true(write_down(NULL).written.passes > 3);
+}
+
 static void nothing_heard_is_nothing_written(void **state)
 {
     (void)state;
@@ -246,6 +264,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_draft_changes_what_is_written),
+        cmocka_unit_test(a_writer_stops_between_two_passes_when_its_run_is_told_to),
         cmocka_unit_test(nothing_heard_is_nothing_written),
         cmocka_unit_test(it_never_runs_away),
         cmocka_unit_test(words_lie_in_order_within_the_frames),
