@@ -20,29 +20,30 @@
 #define IDLE_S            30
 #define SPARE_CONNECTIONS 16 /* closed, but libmicrohttpd has not forgotten them yet */
 
-static const struct http_service *const services[] = {&http_transcribe_service,
-                                                      &http_listen_service, &http_secrets_service,
-                                                      &http_secrets_beta_service};
+static const struct {
+    const char *path;
+    enum metrics_route route;
+    const struct http_service *service;
+    bool is_beta;
+} places[] = {
+    {"/v1/audio/transcriptions", METRICS_TRANSCRIPTIONS, &http_transcribe_service, false},
+    {"/v1/listen", METRICS_LISTEN, &http_listen_service, false},
+    {"/v1/realtime/client_secrets", METRICS_REALTIME, &http_secrets_service, false},
+    {"/v1/realtime/transcription_sessions", METRICS_REALTIME, &http_secrets_service, true},
+};
 
 static void gone(void *context, void *user)
 {
     struct http_request *r = user;
     (void)context;
     atomic_store(&r->is_gone, true);
-    r->service->cancel(r);
+    if (r->service->cancel)
+        r->service->cancel(r);
 }
 
 /* Who may not come in is told so when the body has been read and dropped: a client that still sends
  * would see a reset and no answer. */
-static void nothing(struct http_request *r)
-{
-    (void)r;
-}
-static const struct http_service denied = {.feed = http_pages_feed,
-                                           .end = http_request_answer,
-                                           .resumed = http_request_answer,
-                                           .cancel = nothing,
-                                           .finish = nothing};
+static const struct http_service denied = {.feed = http_pages_feed, .end = http_request_answer};
 
 /* A connection is busy until its first request is begun, so that a drain does not overlook it. */
 struct arrival {
@@ -79,10 +80,11 @@ static enum MHD_Result begin(struct http_request *r, const char *path, const cha
 {
     if (strcmp(method, "POST") != 0)
         return MHD_YES;
-    for (size_t i = 0; i < sizeof services / sizeof *services; i++)
-        if (strcmp(path, services[i]->path) == 0) {
-            r->service = services[i];
-            r->route = services[i]->route;
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        if (strcmp(path, places[i].path) == 0) {
+            r->service = places[i].service;
+            r->route = places[i].route;
+            r->is_beta = places[i].is_beta;
             atomic_fetch_add(&r->http->busy, 1);
             if (http_request_admit(r))
                 return r->service->begin(r);
@@ -117,7 +119,7 @@ static enum MHD_Result handle(void *user, struct MHD_Connection *connection, con
         r->is_ended = true;
         return r->service->end(r);
     }
-    return r->service->resumed(r);
+    return r->service->resumed ? r->service->resumed(r) : http_request_answer(r);
 }
 
 static void completed(void *user, struct MHD_Connection *connection, void **state,

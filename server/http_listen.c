@@ -301,11 +301,5 @@ static void finish(struct http_request *r)
     free(w);
 }
 
-const struct http_service http_listen_service = {.path = "/v1/listen",
-                                                 .route = METRICS_LISTEN,
-                                                 .begin = begin,
-                                                 .feed = feed,
-                                                 .end = end,
-                                                 .resumed = http_request_answer,
-                                                 .cancel = cancel,
-                                                 .finish = finish};
+const struct http_service http_listen_service = {
+    .begin = begin, .feed = feed, .end = end, .cancel = cancel, .finish = finish};

@@ -29,7 +29,8 @@ void http_request_close(struct http_request *r)
 {
     http_request_unwatch(r);
     if (r->service) {
-        r->service->finish(r);
+        if (r->service->finish)
+            r->service->finish(r);
         atomic_fetch_sub(&r->http->busy, 1);
     }
     free(r->body);

@@ -23,32 +23,30 @@ struct http {
 
 struct http_request;
 
-/* What takes a POST body: one for each path that has one. */
+/* What takes a POST body. */
 struct http_service {
-    const char *path;
-    enum metrics_route route;
     /* The head has come. MHD_YES, or what answering gave. */
     enum MHD_Result (*begin)(struct http_request *r);
     /* A piece of the body; MHD_NO hangs up. */
     enum MHD_Result (*feed)(struct http_request *r, const char *bytes, size_t count);
     /* The body is whole: answers, or suspends the connection. */
     enum MHD_Result (*end)(struct http_request *r);
-    /* A worker has resumed the connection. */
+    /* A worker has resumed the connection; NULL: the answer is sent. */
     enum MHD_Result (*resumed)(struct http_request *r);
-    /* The watch's thread: the client has gone while the connection was suspended. */
+    /* The watch's thread: the client has gone while the connection was suspended; NULL: it never
+     * is. */
     void (*cancel)(struct http_request *r);
-    /* Frees r->work. */
+    /* Frees r->work; NULL: there is none. */
     void (*finish)(struct http_request *r);
 };
 
-extern const struct http_service http_transcribe_service;
-extern const struct http_service http_listen_service;
-extern const struct http_service http_secrets_service, http_secrets_beta_service;
+extern const struct http_service http_transcribe_service, http_listen_service, http_secrets_service;
 
 struct http_request {
     struct http *http;
     struct MHD_Connection *connection;
     const struct http_service *service; /* NULL: a page */
+    bool is_beta;                       /* the path is one of the beta's */
     void *work;                         /* the service's */
     char id[ID_BYTES];
     enum metrics_route route;

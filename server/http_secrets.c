@@ -65,16 +65,11 @@ static enum MHD_Result end(struct http_request *r)
     struct realtime_config config;
     struct openai_error err;
     realtime_config_init(&config);
-    config.beta = r->service == &http_secrets_beta_service;
+    config.beta = r->is_beta;
     if (issue(r, &config, &err) != 0)
         http_request_set_error(r, &err);
     realtime_config_finish(&config);
     return http_request_answer(r);
-}
-
-static void cancel(struct http_request *r)
-{
-    (void)r; /* never suspended */
 }
 
 static void finish(struct http_request *r)
@@ -85,20 +80,5 @@ static void finish(struct http_request *r)
     free(w);
 }
 
-const struct http_service http_secrets_service = {.path = "/v1/realtime/client_secrets",
-                                                  .route = METRICS_REALTIME,
-                                                  .begin = begin,
-                                                  .feed = feed,
-                                                  .end = end,
-                                                  .resumed = http_request_answer,
-                                                  .cancel = cancel,
-                                                  .finish = finish};
-const struct http_service http_secrets_beta_service = {.path =
-                                                           "/v1/realtime/transcription_sessions",
-                                                       .route = METRICS_REALTIME,
-                                                       .begin = begin,
-                                                       .feed = feed,
-                                                       .end = end,
-                                                       .resumed = http_request_answer,
-                                                       .cancel = cancel,
-                                                       .finish = finish};
+const struct http_service http_secrets_service = {
+    .begin = begin, .feed = feed, .end = end, .finish = finish};

@@ -274,9 +274,7 @@ static void finish(struct http_request *r)
     free(w);
 }
 
-const struct http_service http_transcribe_service = {.path = "/v1/audio/transcriptions",
-                                                     .route = METRICS_TRANSCRIPTIONS,
-                                                     .begin = begin,
+const struct http_service http_transcribe_service = {.begin = begin,
                                                      .feed = feed,
                                                      .end = end,
                                                      .resumed = resumed,
