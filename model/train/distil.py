@@ -9,7 +9,8 @@ are to give what all of Moonshine's layers give. Every step runs all exits:
     feature   sum_r |norm(x_r) - norm(x_teacher)|^2 / |norm(x_teacher)|^2, all depths
     piece     cross entropy of the attention decoder on the label, and KL from Moonshine's, at depth R and one other
     deepest   KL(sg[p_R] || p_r) of that other depth (arXiv 2505.21237)
-    ctc       letters at all exits, for drafts and word times
+    ctc       letters, for drafts and word times
+    heard     and KL a frame from the letters of another seed, where DATA has them (hear.py)
 
 The budget is the schedule, as in train.py. --text: texts that choose which pieces of the tokenizer stay.
 """
@@ -42,28 +43,32 @@ def arguments():
     ap.add_argument("--text", nargs="*", default=[], help="text files, a sentence a line")
     ap.add_argument("--sets", nargs="*", default=train.TRAIN)
     ap.add_argument("--foundation", default="tiny", choices=["base", "tiny"])
-    ap.add_argument("--layers", type=int, nargs="*", default=[1, 2, 5, 6],
-                    help="layers of the foundation (from 1) that the seed begins as")
-    ap.add_argument("--prelude", type=int, default=2, help="so many of them are unique, the others shared")
+    ap.add_argument("--layers", type=int, nargs="*", default=[1, 2, 3, 4, 5, 6],
+                    help="layers of the foundation (from 1) that the seed begins as: prelude, bridge, shared blocks")
+    ap.add_argument("--prelude", type=int, default=3, help="unique lower blocks")
+    ap.add_argument("--no-bridge", action="store_true", help="unfolds 2.. go on from the one before, as they are")
     ap.add_argument("--unfolds", type=int, default=3)
-    ap.add_argument("--grow", type=float, default=0.3, help="residual scale at which unfolds 2.. start")
+    ap.add_argument("--grow", type=float, default=1, help="residual scale at which unfolds 2.. start")
     ap.add_argument("--conv-kernel", type=int, default=15)
     ap.add_argument("--no-letters", action="store_true", help="the letter head has no block of its own")
     ap.add_argument("--hearing", type=float, default=0.03,
                     help="share of the letters' gradient that reaches the encoder, where they have a block")
-    ap.add_argument("--pieces", type=int, default=16384)
+    ap.add_argument("--deep", type=float, default=0.5, help="weight of the deepest exit; the others share the rest")
+    ap.add_argument("--pieces", type=int, default=15000)
     ap.add_argument("--minutes", type=float, default=90, help="wall-clock budget of the whole run")
     ap.add_argument("--hours", type=float, default=0,
                     help="budget in hours of audio seen instead of --minutes: for comparisons on a busy machine")
     ap.add_argument("--only", type=int, default=0, help="train this depth alone, as a model built for it (a control)")
     ap.add_argument("--tied", action="store_true", help="no norms or scales of an unfold's own (a control)")
     ap.add_argument("--stop-after", type=float, default=0, help="leave after so many minutes (or hours, where --hours is the budget) of this call")
-    ap.add_argument("--features-only", type=float, default=0.15, help="share of the budget without the decoder")
+    ap.add_argument("--letters-from", help="run folder whose letters the run starts with")
+    ap.add_argument("--features-only", type=float, default=0.03, help="share of the budget without the decoder")
     ap.add_argument("--batch-seconds", type=float, default=24)
     ap.add_argument("--longest", type=float, default=16.5)
-    ap.add_argument("--lr", type=float, default=4e-4, help="peak for shared blocks; the decoder gets a quarter")
+    ap.add_argument("--lr", type=float, default=2e-4, help="peak for shared blocks; the decoder gets a quarter")
     ap.add_argument("--mask", type=float, default=0.03, help="share of stem frames masked, for the seed only")
-    ap.add_argument("--weights", default="1,1,0.3,0.3,0.2", help="of feature, label, teacher, deepest, ctc")
+    ap.add_argument("--weights", default="2,1,0.3,0.3,0.5,2",
+                    help="of feature, label, teacher, deepest, ctc, heard")
     ap.add_argument("--save-minutes", type=float, default=10)
     ap.add_argument("--count", type=int, default=60, help="dev_clean utterances that are watched")
     ap.add_argument("--seed", type=int, default=1)
@@ -107,12 +112,17 @@ def start(args, out):
     shape = dict(moonshine.SHAPES[args.foundation])
     count = shape.pop("layers")
     pieces, kept = chosen_pieces(args, out, cache)
-    config = Config(**shape, prelude=args.prelude, blocks=len(args.layers) - args.prelude, unfolds=args.unfolds,
+    bridge = not args.no_bridge
+    config = Config(**shape, prelude=args.prelude, blocks=len(args.layers) - args.prelude - bridge, bridge=bridge,
+                    unfolds=args.unfolds,
                     letters=not args.no_letters, conv_kernel=args.conv_kernel, grow=args.grow, vocab=len(data.text.VOCAB),
                     decoder={"layers": count, "ffn": shape["ffn"], "pieces": len(kept)})
     model = Foldable(config)
     model.load_pretrained(moonshine.load(args.foundation, cache), [i - 1 for i in args.layers])
     model.decoder.load_state_dict(decoder_state(args.foundation, cache, kept))
+    if args.letters_from:
+        other = torch.load(pathlib.Path(args.letters_from) / "last.pt", map_location="cpu")["model"]
+        model.load_state_dict({k: v for k, v in other.items() if k.startswith(("letters.", "exit.head."))}, strict=False)
     spent = {"minutes": 0.0, "hours": 0.0, "step": 0}
     if (out / "last.pt").exists():
         state = torch.load(out / "last.pt", map_location="cpu")
@@ -152,10 +162,28 @@ def kl(teacher, student, inside):
     return ((p.exp() * (p - q)).sum(-1) * inside).sum() / inside.sum()
 
 
+def heard_loss(logp, frames, told):
+    """KL a frame from what another seed heard, logp [B, T, V], where it heard the same frames: not where the tempo
+    was changed. It spares the letters the plateau that CTC begins with."""
+    total, count = logp.sum() * 0, 1
+    for row, wanted in enumerate(told):
+        if wanted is not None and len(wanted) == int(frames[row]):
+            wanted = wanted.to(logp)
+            total = total + (wanted.exp() * (wanted - logp[row, :len(wanted)])).sum()
+            count += len(wanted)
+    return total / count
+
+
 def feature_loss(memory, teacher, inside):
     """Relative squared error of memory [B, T, d] over frames inside [B, T, 1]."""
     memory, teacher = memory.float(), teacher.float()
     return ((memory - teacher).square() * inside).sum() / (teacher.square() * inside).sum()
+
+
+def depth_weights(depths, deep):
+    """deep for the deepest exit, the rest shared by the others: what serves x1 best leaves nothing for unfolding
+    to do, as the blocks are the same."""
+    return [1.0] if depths == 1 else [(1 - deep) / (depths - 1)] * (depths - 1) + [deep]
 
 
 def share_of(args, minutes, hours):
@@ -210,7 +238,7 @@ def member(rank, args, out, model, team, spent, kept):
     minutes = lambda: start_minutes + (time.time() - began) / 60
     stream = data.endless(speech, ids, args.batch_seconds, args.seed + step, lambda: args.longest, rank, args.processes)
     generator = torch.Generator().manual_seed(args.seed + step + 1000003 * rank)
-    w = dict(zip(("feature", "label", "teacher", "deepest", "ctc"), map(float, args.weights.split(","))))
+    w = dict(zip(("feature", "label", "teacher", "deepest", "ctc", "heard"), map(float, args.weights.split(","))))
     saved = start_share = team.told()
     save_share = 1 if args.hours else args.save_minutes / args.minutes
     shown, smooth = time.time(), {}
@@ -245,7 +273,11 @@ def member(rank, args, out, model, team, spent, kept):
             exits = model.unfolds(x, context, args.only or R)
             memories = [model.exit.norm(x.float()) for x in exits]
             trained = memories[args.only - 1:args.only] if args.only else memories
-            parts["feature"] = sum(feature_loss(m, wanted, context[2]) for m in trained) / len(trained)
+            missed = [feature_loss(m, wanted, context[2]) for m in trained]
+            stress = depth_weights(len(trained), args.deep)
+            parts["feature"] = sum(s * m for s, m in zip(stress, missed))
+            smooth.update({f"x{r + 1}": float(m.detach()) if f"x{r + 1}" not in smooth else
+                           0.97 * smooth[f"x{r + 1}"] + 0.03 * float(m.detach()) for r, m in enumerate(missed)})
             if reading:
                 other = int(torch.randint(R - 1, (1,), generator=generator)) if R > 1 else 0
                 into, follow = targets(speech, batch, model.pieces, args.device)
@@ -254,9 +286,9 @@ def member(rank, args, out, model, team, spent, kept):
                     taught = teacher.decoder(into, wanted, context[1])
                 deep = model.decoder(into, trained[-1], context[1])
                 shallow = model.decoder(into, trained[other], context[1]) if len(trained) > 1 else deep
-                both = (deep, shallow)
-                parts["label"] = sum(F.cross_entropy(p.flatten(0, 1).float(), follow.flatten()) for p in both) / 2
-                parts["teacher"] = sum(kl(taught, p, inside) for p in both) / 2
+                both = ((args.deep, deep), (1 - args.deep, shallow))
+                parts["label"] = sum(s * F.cross_entropy(p.flatten(0, 1).float(), follow.flatten()) for s, p in both)
+                parts["teacher"] = sum(s * kl(taught, p, inside) for s, p in both)
                 parts["deepest"] = kl(deep, shallow, inside)
             if model.config.letters:
                 heard = exits[args.only - 1 if args.only else int(torch.randint(R, (1,), generator=generator))]
@@ -265,13 +297,15 @@ def member(rank, args, out, model, team, spent, kept):
         if not model.config.letters:
             logp = [F.log_softmax(model.exit.head(m), -1) for m in trained]
         parts["ctc"], _ = losses.joint([p.float() for p in logp], frames, letters, lengths, 0)
+        parts["heard"] = heard_loss(logp[-1].float(), frames, [speech.heard(i) for i in batch])
         loss = sum(w[name] * value for name, value in parts.items())
         team.clear()
         loss.backward()
         if args.tied:
             tie(model)
         team.step(optimiser, train.learning_rate(done),
-                  lambda name: reading or not name.startswith(("prelude.", "decoder.")), share_of(args, minutes(), seen))
+                  lambda name: reading or not name.startswith(("prelude.", "decoder.")),
+                  share_of(args, minutes(), seen))
         step, seen = step + 1, seen + args.processes * float(samples.sum()) / data.RATE / 3600
         for name, value in parts.items():
             value = float(value.detach())

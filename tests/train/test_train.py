@@ -190,7 +190,7 @@ def test_a_recogniser_is_folded_resumed_and_exported(folder, packed, monkeypatch
     texts.write_text("\n".join(SENTENCES))
     monkeypatch.setattr(sys, "argv", ["distil.py", *map(str, (
         "--data", packed, "--text", texts, "--out", folder / "folded", "--sets", "train_tones", "--device", "cpu",
-        "--processes", 1, "--layers", 1, 3, 4, "--prelude", 1, "--batch-seconds", 3, "--minutes", 600,
+        "--processes", 1, "--layers", 1, 2, 3, 4, "--prelude", 1, "--batch-seconds", 3, "--minutes", 600,
         "--features-only", 0, "--stop-after", 0.04, "--count", 2))])
     distil.main()
     first = torch.load(folder / "folded" / "last.pt")
@@ -198,7 +198,7 @@ def test_a_recogniser_is_folded_resumed_and_exported(folder, packed, monkeypatch
     second = torch.load(folder / "folded" / "last.pt")
     assert second["step"] > first["step"] >= 1 and all(v.isfinite().all() for v in second["model"].values())
     moved = {k.split(".")[0] for k in first["model"] if not torch.equal(first["model"][k], second["model"][k])}
-    assert moved == {"prelude", "blocks", "exit", "letters", "decoder"}, "the stem stays as it was pretrained"
+    assert moved == {"prelude", "bridge", "blocks", "exit", "letters", "decoder"}, "the stem stays as it was pretrained"
     file = folder / "folded.safetensors"
     command("export.py", "--run", folder / "folded", "--out", file)
     read = seedfile.load(file)

@@ -42,15 +42,33 @@ def pack(source, out):
     return offset / RATE / 3600
 
 
+class Letters:
+    """What another seed hears in a set: NAME.letters, log-probabilities [T, V] in half precision of one
+    utterance after the other, and NAME.letters.npy, where each begins. Either may be missing."""
+
+    def __init__(self, folder, name):
+        self.path, self.begins = folder / f"{name}.letters", None
+
+    def of(self, i):
+        """[T, V] or None. The files may still be in the making when training starts."""
+        if self.begins is None and self.path.exists():
+            self.begins = np.load(f"{self.path}.npy")
+            self.logp = np.memmap(self.path, dtype=np.float16, mode="c").reshape(-1, len(text.VOCAB))
+        if self.begins is None or self.begins[i] == self.begins[i + 1]:
+            return None
+        return torch.from_numpy(self.logp[self.begins[i]:self.begins[i + 1]]).float()
+
+
 class Speech:
     """Utterances of one or more packed sets, as one int16 tensor on device (mapped when on CPU)."""
 
     def __init__(self, folder, names, device="cpu"):
         self.device, self.parts = device, []
         self.items = []  # (part, offset, samples, id, text)
-        self.proses = []
+        self.proses, self.letters, self.first = [], [], []
         for part, name in enumerate(names):
             wave = np.memmap(pathlib.Path(folder) / f"{name}.i16", dtype=np.int16, mode="c")
+            self.first.append(len(self.items))
             self.parts.append(torch.from_numpy(wave).to(device))
             for line in open(pathlib.Path(folder) / f"{name}.tsv"):
                 offset, samples, uid, _, words = line.rstrip("\n").split("\t")
@@ -58,6 +76,7 @@ class Speech:
             cased = pathlib.Path(folder) / f"{name}.cased"
             if cased.exists():
                 self.proses += cased.read_text().splitlines()
+            self.letters.append(Letters(pathlib.Path(folder), name))
             self.proses += [item[4] for item in self.items[len(self.proses):]]
 
     def wave(self, i):
@@ -70,6 +89,11 @@ class Speech:
 
     def text(self, i):
         return self.items[i][4]
+
+    def heard(self, i):
+        """[T, V] log-probabilities of another seed, or None."""
+        part = self.items[i][0]
+        return self.letters[part].of(i - self.first[part])
 
     def prose(self, i):
         """The text, cased and punctuated: as the set has it, or a line of NAME.cased beside it."""

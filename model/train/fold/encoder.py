@@ -39,6 +39,7 @@ class Config:
     rope_base: float = 10000.0
     feedback: bool = False      # an exit's probabilities flow into the next unfold
     decoder: dict | None = None  # of the attention decoder: layers, ffn, pieces; None: CTC alone
+    bridge: bool = False        # unfolds 2.. begin anew from the prelude, through one block of their own
     letters: bool = False       # the letter head has a block of its own, behind every exit
     vocab: int = 29
     grow: float = 0.3           # residual scale at which unfolds 2.. start
@@ -171,7 +172,7 @@ class Block(nn.Module):
         self.norm_ffn, self.ffn = Norm(c.d, unfolds), FeedForward(c.d, c.ffn)
         self.scale = None
         if unfolds:  # [R, 3, d]: attention, conv, ffn
-            scale = torch.full((unfolds, 3, c.d), c.grow)
+            scale = torch.full((unfolds, 3, c.d), float(c.grow))
             scale[0] = 1
             self.scale = nn.Parameter(scale)
 
@@ -191,6 +192,21 @@ class Exit(nn.Module):
     def forward(self, x):
         with torch.autocast(x.device.type, enabled=False):
             return F.log_softmax(self.head(self.norm(x.float())), -1)
+
+
+class Bridge(nn.Module):
+    """What unfold r + 1 begins with: the prelude's output again, and what unfold r made of it, through a block.
+
+    So the first unfold is a shallow model that skips a layer, and a deeper one can be just what was pretrained: a
+    chain of unfolds alone would have to mend what the skip broke."""
+
+    def __init__(self, c):
+        super().__init__()
+        self.block, self.recall = Block(c), nn.Linear(c.d, c.d, bias=False)
+        nn.init.zeros_(self.recall.weight)
+
+    def forward(self, start, memory, context):
+        return self.block(start + self.recall(memory.to(start.dtype)), *context)
 
 
 class Letters(nn.Module):
@@ -215,19 +231,24 @@ class Foldable(nn.Module):
         if c.feedback:
             self.feedback = nn.Linear(c.vocab, c.d, bias=False)
             nn.init.zeros_(self.feedback.weight)
+        if c.bridge:
+            self.bridge = Bridge(c)
         if c.letters:
             self.letters = Letters(c)
         if c.decoder:
             self.decoder = AttentionDecoder(c.d, c.heads, **c.decoder, rope_dims=c.rope_dims, rope_base=c.rope_base)
 
     def load_pretrained(self, state, layers=None):
-        """state from moonshine.load. layers: which of its layers (from 0) the prelude and then the shared blocks
-        start as; default: the lowest, in order."""
+        """state from moonshine.load. layers: which of its layers (from 0) the prelude, the bridge if there is one,
+        and the shared blocks start as; default: the lowest, in order."""
         c, mine = self.config, {}
-        layers = layers or range(c.prelude + c.blocks)
+        layers = list(layers or range(c.prelude + c.blocks + c.bridge))
+        bridge = layers.pop(c.prelude) if c.bridge else None
         for name, value in state.items():
             if name.startswith("layers."):
                 _, i, rest = name.split(".", 2)
+                if int(i) == bridge:
+                    mine["bridge.block." + rest] = value
                 if int(i) not in layers:
                     continue
                 i = layers.index(int(i))
@@ -242,7 +263,7 @@ class Foldable(nn.Module):
                     rest = name[len(start):]
                     mine["letters.block." + rest] = value[None] if rest.startswith("norm_") else value
         missing, unexpected = self.load_state_dict(mine, strict=False)
-        new = (".scale", ".bias", "conv.", "norm_conv.", "exit.head.", "feedback.", "decoder.", "letters.")
+        new = (".scale", ".bias", "conv.", "norm_conv.", "exit.head.", "feedback.", "decoder.", "letters.", "recall.")
         assert not unexpected and all(any(n in m for n in new) for m in missing), (missing, unexpected)
 
     def features(self, wave, samples):
@@ -262,8 +283,10 @@ class Foldable(nn.Module):
 
     def unfolds(self, x, context, depth):
         """x [B, T, d] -> list of x after unfold 1..depth."""
-        out = []
+        out, start = [], x
         for r in range(depth):
+            if r and self.config.bridge:
+                x = self.bridge(start, self.exit.norm(x), context)
             if r and self.config.feedback:
                 x = x + self.feedback(self.logp(x, context).exp().to(x.dtype))
             for block in self.blocks:

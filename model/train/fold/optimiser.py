@@ -22,7 +22,7 @@ def groups(model, lr, muon=True):
             kinds["adam", 2.5][name] = p
         elif name.startswith("decoder."):
             kinds["adam", 0.25][name] = p
-        elif muon and p.ndim == 2 and name.startswith(("blocks.", "prelude.", "letters.")):
+        elif muon and p.ndim == 2 and name.startswith(("blocks.", "prelude.", "bridge.", "letters.")):
             kinds["muon", 1.0][name] = p
         else:
             kinds["adam", 1.0][name] = p
