@@ -193,7 +193,7 @@ static void results_have_the_fields_of_the_contract(void **state)
     static const struct update_word words[] = {{"One,", 17600, 24000, 0.5f},
                                                {"two", 24000, 30400, 1}};
     struct update u = {
-        .span = {16000, 32000, words, 2, -0.1f, 0.5f, {.used = 3, .reason = "tier"}, false},
+        .span = {16000, 32000, words, 2, -0.1f, 0.5f, {.used = 3, .reason = "tier"}, false, false},
         .final = true,
         .endpoint = true};
 
@@ -211,7 +211,7 @@ static void results_have_the_fields_of_the_contract(void **state)
 
 static void only_a_final_can_end_an_utterance(void **state)
 {
-    struct update u = {.span = {0, 16000, NULL, 0, 0, 1, {.used = 1, .reason = "tier"}, false},
+    struct update u = {.span = {0, 16000, NULL, 0, 0, 1, {.used = 1, .reason = "tier"}, false, false},
                        .endpoint = true};
     char *text = deepgram_results(&u, &source);
 
