@@ -211,8 +211,9 @@ static void results_have_the_fields_of_the_contract(void **state)
 
 static void only_a_final_can_end_an_utterance(void **state)
 {
-    struct update u = {.span = {0, 16000, NULL, 0, 0, 1, {.used = 1, .reason = "tier"}, false, false},
-                       .endpoint = true};
+    struct update u = {
+        .span = {0, 16000, NULL, 0, 0, 1, {.used = 1, .reason = "tier"}, false, false},
+        .endpoint = true};
     char *text = deepgram_results(&u, &source);
 
     assert_non_null(strstr(text, "\"is_final\":false"));
