@@ -542,6 +542,10 @@ static void load_weights(struct loader *l)
         load_block(l, &m->letters, "letters.block.", 1);
         m->letters_norm = norm(l, "letters.", "norm", 0);
     }
+    if (config_bool(l, "bridge")) {
+        load_block(l, &m->bridge, "bridge.block.", 0);
+        m->recall = linear(l, "bridge.", "recall", d, d, false);
+    }
     if (config_bool(l, "feedback"))
         m->feedback = floats(l, "feedback", d, m->info.vocab_size, false);
     load_decoder(l);

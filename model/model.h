@@ -83,6 +83,8 @@ struct fold_model {
     struct model_block letters; /* a block behind every exit, for the head alone; q.out 0: none */
     struct model_norm letters_norm; /* then it stands in for exit_norm */
     struct model_linear feedback;   /* [d, V] */
+    struct model_block bridge;      /* before the blocks of unfolds 2..; q.out 0: none */
+    struct model_linear recall;     /* [d, d]: what the bridge is told of the unfold before */
     struct model_decoder decoder;
     char **vocab;
     void **owned; /* expanded and packed tensors */

@@ -15,6 +15,12 @@
  * A seed may have one more block between x and the letters: an exit then runs it over a copy, so
  * that x stays what the attention decoder reads and the next unfold goes on with.
  *
+ * A seed may have a bridge: unfolds 2.. then do not go on from x but begin anew from the prelude's
+ * output x0, which is kept, plus one matrix of what the unfold before concluded, through a block of
+ * their own:
+ *
+ *     x <- blocks(bridge(x0 + W norm(x)))
+ *
  * One allocation holds everything, its size known from max_samples before anything is accepted.
  *
  * A batch is a list of runs, each at a depth of its own: every unfold is the same K blocks, so
@@ -38,22 +44,26 @@ struct fold_run {
     struct block_stream stream;
     float *logp;      /* [T, V] */
     float *heard;     /* [T, d]: x behind the letters' block; NULL where there is none */
+    float *start;     /* [T, d]: x0, for the bridge; NULL where there is none */
     float *cos, *sin; /* [T, rope_dims / 2] */
     void *scratch;    /* of the stem, of the blocks, of an exit: in turn */
     bool (*stop)(const void *user);
     const void *stop_user;
 };
 
-/* Of an exit and of feedback: */
+/* Of an exit, of feedback and of the bridge: */
 struct exit_scratch {
-    float *h; /* [EXIT_SLAB, d] */
-    float *p; /* [EXIT_SLAB, V] */
+    float *h, *y; /* [EXIT_SLAB, d] */
+    float *p;     /* [EXIT_SLAB, V] */
+    struct matmul_rows rows;
 };
 
 static size_t lay_out_exit(struct exit_scratch *s, const struct fold_model *m, void *base)
 {
     struct place at = {base, 0};
     s->h = place(&at, EXIT_SLAB * m->info.d * sizeof(float));
+    s->y = place(&at, EXIT_SLAB * m->info.d * sizeof(float));
+    matmul_place(&s->rows, m, EXIT_SLAB, m->info.d, &at);
     s->p = place(&at, EXIT_SLAB * m->info.vocab_size * sizeof(float));
     return at.used;
 }
@@ -72,6 +82,7 @@ static size_t lay_out(struct fold_run *run, const struct fold_model *m, size_t m
     place(&at, sizeof *run);
     run->logp = place(&at, T * m->info.vocab_size * sizeof(float));
     run->heard = m->letters.q.out ? place(&at, T * d * sizeof(float)) : NULL;
+    run->start = m->bridge.q.out ? place(&at, T * d * sizeof(float)) : NULL;
     run->cos = place(&at, T * half * sizeof(float));
     run->sin = place(&at, T * half * sizeof(float));
     run->stream.x = place(&at, T * d * sizeof(float));
@@ -186,8 +197,12 @@ int fold_batch_begin(struct fold_run *const *runs, const float *const *pcm, cons
     const struct fold_model *m = runs[0]->model;
     if (!pass(runs, count, m->prelude, m->info.prelude))
         return FOLD_ERR_STOPPED;
-    for (size_t i = 0; i < count; i++)
-        runs[i]->begun = true;
+    for (size_t i = 0; i < count; i++) {
+        struct fold_run *run = runs[i];
+        if (run->start)
+            memcpy(run->start, run->stream.x, run->stream.T * m->info.d * sizeof *run->start);
+        run->begun = true;
+    }
     return FOLD_OK;
 }
 
@@ -242,6 +257,38 @@ static void feed_back(struct fold_run *run)
     }
 }
 
+/* x <- x0 + W norm(x): what the bridge's block is given. */
+static void recall(struct fold_run *run)
+{
+    const struct fold_model *m = run->model;
+    const size_t d = m->info.d, T = run->stream.T;
+    struct exit_scratch s;
+    lay_out_exit(&s, m, run->scratch);
+    for (size_t t = 0; t < T; t += EXIT_SLAB) {
+        const size_t rows = T - t < EXIT_SLAB ? T - t : EXIT_SLAB;
+        float *x = run->stream.x + t * d;
+        m->kernels->norm(s.h, x, m->exit_norm.gain, NULL, rows, d);
+        matmul_take(&s.rows, m, s.h, d, rows, d);
+        matmul(s.y, d, &s.rows, &m->recall, m);
+        memcpy(x, run->start + t * d, rows * d * sizeof *x);
+        m->kernels->residual(x, s.y, NULL, rows, d);
+    }
+}
+
+/* The bridge, for those of the runs that have an unfold behind them. False when asked to stop. */
+static bool cross(struct fold_run *const *runs, size_t count)
+{
+    struct fold_run *deeper[FOLD_BATCH_MAX];
+    size_t deeper_count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (runs[i]->depth) {
+            recall(runs[i]);
+            runs[i]->stream.r = 0;
+            deeper[deeper_count++] = runs[i];
+        }
+    return !deeper_count || pass(deeper, deeper_count, &runs[0]->model->bridge, 1);
+}
+
 int fold_batch_unfold(struct fold_run *const *runs, size_t count)
 {
     if (!is_batch(runs, count))
@@ -254,9 +301,12 @@ int fold_batch_unfold(struct fold_run *const *runs, size_t count)
         if (runs[i]->depth && m->feedback.out)
             feed_back(runs[i]);
         runs[i]->exited = false;
-        runs[i]->stream.r = runs[i]->depth;
         runs[i]->begun = false;
     }
+    if (m->bridge.q.out && !cross(runs, count))
+        return FOLD_ERR_STOPPED;
+    for (size_t i = 0; i < count; i++)
+        runs[i]->stream.r = runs[i]->depth;
     if (!pass(runs, count, m->blocks, m->info.blocks))
         return FOLD_ERR_STOPPED;
     for (size_t i = 0; i < count; i++) {

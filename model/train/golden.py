@@ -31,11 +31,7 @@ def activations(model, pcm, text="the other one, then."):
     for block in model.prelude:
         x = block(x, *context)
     out["prelude"] = x[0]
-    for r in range(model.config.unfolds):
-        if r and model.config.feedback:
-            x = x + model.feedback(logp.exp())
-        for block in model.blocks:
-            x = block(x, *context, r)
+    for r, x in enumerate(model.unfolds(x, context, model.config.unfolds)):
         logp = model.logp(x, context)
         out[f"x{r + 1}"], out[f"logp{r + 1}"] = x[0], logp[0]
         if model.config.decoder:
@@ -69,16 +65,17 @@ def tiny_pieces():
 
 
 def tiny(folder):
-    """Small models with and without conv modules, feedback, attention decoder and the letters' own block, in two
-    dtypes, far from initial values."""
+    """Small models with and without conv modules, feedback, attention decoder, the letters' own block and a bridge, in
+    two dtypes, far from initial values."""
     pieces = tiny_pieces()
     decoder = {"layers": 2, "ffn": 40, "pieces": pieces.kept}
     kinds = {"conv": (5, False, "i8", None), "plain": (0, False, "f16", None), "feedback": (5, True, "i8", None),
-             "decoder": (0, False, "i8", decoder), "letters": (5, True, "i8", None)}
+             "decoder": (0, False, "i8", decoder), "letters": (5, True, "i8", None), "bridge": (5, False, "i8", None)}
     for name, (kernel, feedback, dtype, decoder) in kinds.items():
         torch.manual_seed(7)
         model = Foldable(Config(d=32, heads=4, ffn=48, prelude=1, blocks=2, unfolds=3, conv_kernel=kernel,
-                                rope_dims=4, feedback=feedback, decoder=decoder, letters=name == "letters"))
+                                rope_dims=4, feedback=feedback, decoder=decoder, bridge=name == "bridge",
+                                letters=name in ("letters", "bridge")))
         model.pieces = pieces
         for p in model.parameters():
             p.data += 0.1 * torch.randn_like(p)
