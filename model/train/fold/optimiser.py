@@ -12,7 +12,7 @@ import torch
 
 def groups(model, lr, muon=True):
     """-> list of (kind, peak learning rate, weight decay, {name: parameter}). The stem stays as it is."""
-    kinds = {("muon", 1.0): {}, ("adam", 0.25): {}, ("adam", 1.0): {}, ("adam", 2.5): {}, ("adam", 5.0): {}}
+    kinds = {("muon", 1.0): {}, ("muon", 4.0): {}, ("adam", 0.25): {}, ("adam", 1.0): {}, ("adam", 2.5): {}, ("adam", 5.0): {}}
     for name, p in model.named_parameters():
         if name.startswith("frontend."):
             p.requires_grad_(False)
@@ -22,7 +22,9 @@ def groups(model, lr, muon=True):
             kinds["adam", 2.5][name] = p
         elif name.startswith("decoder."):
             kinds["adam", 0.25][name] = p
-        elif muon and p.ndim == 2 and name.startswith(("blocks.", "prelude.", "bridge.", "letters.")):
+        elif muon and p.ndim == 2 and name.startswith("letters."):
+            kinds["muon", 4.0][name] = p  # it learns something else than it was taken from
+        elif muon and p.ndim == 2 and name.startswith(("blocks.", "prelude.", "bridge.")):
             kinds["muon", 1.0][name] = p
         else:
             kinds["adam", 1.0][name] = p
