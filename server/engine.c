@@ -171,10 +171,15 @@ struct transcript_style engine_style(const struct engine *engine, bool plain)
                                      .prose = engine->options.prose};
 }
 
-/* Adds one recognised span to the sums. */
-static void count(struct engine *engine, const struct worker_cost *cost,
+void engine_learn(struct engine *engine, const struct worker_cost *cost,
                   const struct update_depth *depth, bool final)
 {
+    const double tail_seconds = cost->exit_seconds + cost->decode_seconds + cost->write_seconds;
+    const struct cost_spent spent = {.depth = depth->used,
+                                     .audio_ms = cost->audio_seconds * 1e3,
+                                     .front_ms = cost->stem_seconds * 1e3,
+                                     .unfold_ms = cost->unfold_seconds * 1e3,
+                                     .tail_ms = tail_seconds * 1e3};
     struct engine_stats *stats = &engine->stats;
 
     pthread_mutex_lock(&engine->lock);
@@ -185,13 +190,13 @@ static void count(struct engine *engine, const struct worker_cost *cost,
     stats->unfold_seconds += cost->unfold_seconds + cost->exit_seconds;
     stats->decode_seconds += cost->decode_seconds;
     stats->write_seconds += cost->write_seconds;
-    stats->compute_seconds += cost->stem_seconds + cost->unfold_seconds + cost->exit_seconds +
-                              cost->decode_seconds + cost->write_seconds;
     stats->written_spans += cost->written;
     stats->doubted_spans[cost->doubt] += cost->doubt != FOLD_DOUBT_NONE;
+    stats->compute_seconds += worker_cost_ms(cost) / 1e3;
     if (final)
         stats->audio_seconds += cost->audio_seconds;
     pthread_mutex_unlock(&engine->lock);
+    steward_learn(&engine->steward, &spent);
 }
 
 void engine_count_cancel(struct engine *engine, double since_ms)
@@ -206,33 +211,39 @@ void engine_count_cancel(struct engine *engine, double since_ms)
     pthread_mutex_unlock(&engine->lock);
 }
 
+/* How deep, and until when it may take another pass. */
+static struct update_depth choose(struct engine *engine, struct depth_question *question,
+                                  struct worker_limit *ret_limit)
+{
+    *ret_limit = (struct worker_limit){
+        .floor = question->kind == DEPTH_PARTIAL ? 1 : question->tier->depth_floor,
+        .due_ms = INFINITY};
+    if (question->budget_ms > 0)
+        ret_limit->due_ms = queue_now_ms() - question->elapsed_ms + question->budget_ms;
+    return steward_choose(&engine->steward, question, &ret_limit->unfold_ms, &ret_limit->tail_ms);
+}
+
 enum worker_end engine_recognise(struct engine *engine, struct worker *worker,
                                  struct depth_question *question, const struct hotwords *hotwords,
                                  const atomic_bool *cancelled, struct update_span *ret_span)
 {
-    const bool final = question->kind != DEPTH_PARTIAL;
-    const double received_ms = queue_now_ms() - question->elapsed_ms;
-    struct worker_limit limit = {.floor = final ? question->tier->depth_floor : 1,
-                                 .due_ms = INFINITY};
+    struct worker_limit limit;
     struct worker_cost cost = {0};
-    const struct update_depth depth =
-        steward_choose(&engine->steward, question, &limit.unfold_ms, &limit.tail_ms);
-
-    if (question->budget_ms > 0)
-        limit.due_ms = received_ms + question->budget_ms;
+    const struct update_depth depth = choose(engine, question, &limit);
     const enum worker_end end =
         worker_recognise(worker, depth, &limit, hotwords, cancelled, ret_span, &cost);
-    if (end != WORKER_DONE)
-        return end;
-    count(engine, &cost, &ret_span->depth, final);
-    const struct cost_spent spent = {
-        .depth = ret_span->depth.used,
-        .audio_ms = question->audio_ms,
-        .front_ms = cost.stem_seconds * 1e3,
-        .unfold_ms = cost.unfold_seconds * 1e3,
-        .tail_ms = (cost.exit_seconds + cost.decode_seconds + cost.write_seconds) * 1e3};
-    steward_learn(&engine->steward, &spent);
-    return WORKER_DONE;
+
+    if (end == WORKER_DONE)
+        engine_learn(engine, &cost, &ret_span->depth, question->kind != DEPTH_PARTIAL);
+    return end;
+}
+
+void engine_gather(struct engine *engine, struct worker *worker, const struct endpoint_span *sound,
+                   struct depth_question *question, struct worker_piece *piece)
+{
+    piece->depth = choose(engine, question, &piece->limit);
+    piece->cost_ms = piece->depth.predicted_ms - question->elapsed_ms;
+    worker_gather(worker, sound, piece);
 }
 
 void engine_tick(struct engine *engine)

@@ -51,6 +51,15 @@ enum worker_end engine_recognise(struct engine *engine, struct worker *worker,
                                  struct depth_question *question, const struct hotwords *hotwords,
                                  const atomic_bool *cancelled, struct update_span *ret_span);
 
+/* Decides on a depth for a short span and lets the worker gather it: piece has hotwords, cancelled,
+ * told and user. told() calls engine_learn. */
+void engine_gather(struct engine *engine, struct worker *worker, const struct endpoint_span *sound,
+                   struct depth_question *question, struct worker_piece *piece);
+
+/* Counts what a span took, and corrects what the next ones are thought to take. */
+void engine_learn(struct engine *engine, const struct worker_cost *cost,
+                  const struct update_depth *depth, bool final);
+
 /* Work has stopped whose client was gone since then. Holds no lock of a job or stream. */
 void engine_count_cancel(struct engine *engine, double since_ms);
 

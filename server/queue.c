@@ -70,6 +70,13 @@ static void wait(struct queue *queue, double again_ms)
     pthread_cond_timedwait(&queue->changed, &queue->lock, &until);
 }
 
+/* {lock} */
+static void note_wait(struct queue *queue, const struct scheduler_item *item, double now_ms)
+{
+    queue->waits_ms += now_ms - item->since_ms;
+    queue->waits++;
+}
+
 struct queue_work *queue_pop(struct queue *queue, struct scheduler_ticket *ret_ticket)
 {
     struct scheduler_item *item = NULL;
@@ -80,14 +87,26 @@ struct queue_work *queue_pop(struct queue *queue, struct scheduler_ticket *ret_t
         const double now_ms = queue_now_ms();
         item = scheduler_pop(&queue->scheduler, now_ms, ret_ticket, &again_ms);
         if (item) {
-            if (ret_ticket->class == SCHEDULER_LIVE) {
-                queue->waits_ms += now_ms - item->since_ms;
-                queue->waits++;
-            }
+            if (ret_ticket->class == SCHEDULER_LIVE)
+                note_wait(queue, item, now_ms);
             break;
         }
         wait(queue, again_ms);
     }
+    pthread_mutex_unlock(&queue->lock);
+    return (struct queue_work *)item; /* the first member */
+}
+
+struct queue_work *queue_pop_live(struct queue *queue, struct scheduler_ticket *ret_ticket)
+{
+    struct scheduler_item *item = NULL;
+
+    pthread_mutex_lock(&queue->lock);
+    const double now_ms = queue_now_ms();
+    if (!queue->stopped)
+        item = scheduler_pop_live(&queue->scheduler, now_ms, ret_ticket);
+    if (item)
+        note_wait(queue, item, now_ms);
     pthread_mutex_unlock(&queue->lock);
     return (struct queue_work *)item; /* the first member */
 }

@@ -40,6 +40,8 @@ bool queue_remove(struct queue *queue, struct queue_work *work);
 
 /* Waits for work; NULL once stopped. What is popped is told to queue_done when it has run. */
 struct queue_work *queue_pop(struct queue *queue, struct scheduler_ticket *ret_ticket);
+/* The same for live work, without waiting: NULL when there is none to be had now. */
+struct queue_work *queue_pop_live(struct queue *queue, struct scheduler_ticket *ret_ticket);
 void queue_done(struct queue *queue, const struct scheduler_ticket *ticket, double spent_ms);
 /* No more work is given out. */
 void queue_stop(struct queue *queue);

@@ -23,9 +23,9 @@
  * Finding the best is a walk over what waits. Streams wait at most once each, so the list is short,
  * and what keys have used changes all the time, which no heap would like.
  *
- * A worker that can run several pieces through the blocks at once (continuous batching over
- * depth) would pop as many live items as it has room for: pop, ticket and done are per piece
- * already.
+ * A worker that runs several pieces through the blocks at once (gather.h) pops them one by one,
+ * live ones only and none when it is a recording's turn, so order and accounts are the same as if
+ * it had run one after the other.
  */
 #include "scheduler.h"
 
@@ -162,22 +162,37 @@ static bool batch_may_begin(const struct scheduler *s, double now_ms, double *re
     return false;
 }
 
-struct scheduler_item *scheduler_pop(struct scheduler *s, double now_ms,
-                                     struct scheduler_ticket *ret_ticket, double *ret_again_ms)
+static struct scheduler_item *pop(struct scheduler *s, enum scheduler_class class, double now_ms,
+                                  struct scheduler_ticket *ret_ticket)
 {
-    const bool batch = batch_may_begin(s, now_ms, ret_again_ms);
-    const enum scheduler_class class = batch ? SCHEDULER_BATCH : SCHEDULER_LIVE;
-
     fade(s, now_ms);
     struct scheduler_item *item = best(s, class);
     if (!item)
         return NULL;
     scheduler_remove(s, item);
     s->running[class]++;
-    if (batch)
-        s->batch_began_ms = now_ms;
     *ret_ticket = (struct scheduler_ticket){class, item->terms.key};
     return item;
+}
+
+struct scheduler_item *scheduler_pop(struct scheduler *s, double now_ms,
+                                     struct scheduler_ticket *ret_ticket, double *ret_again_ms)
+{
+    const bool batch = batch_may_begin(s, now_ms, ret_again_ms);
+
+    if (batch)
+        s->batch_began_ms = now_ms;
+    return pop(s, batch ? SCHEDULER_BATCH : SCHEDULER_LIVE, now_ms, ret_ticket);
+}
+
+struct scheduler_item *scheduler_pop_live(struct scheduler *s, double now_ms,
+                                          struct scheduler_ticket *ret_ticket)
+{
+    double again_ms;
+
+    if (s->waiting[SCHEDULER_LIVE] && batch_may_begin(s, now_ms, &again_ms))
+        return NULL;
+    return pop(s, SCHEDULER_LIVE, now_ms, ret_ticket);
 }
 
 void scheduler_done(struct scheduler *s, const struct scheduler_ticket *ticket, double spent_ms,

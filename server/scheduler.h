@@ -72,6 +72,10 @@ bool scheduler_remove(struct scheduler *scheduler, struct scheduler_item *item);
  * though nothing was pushed or finished: INFINITY for never. */
 struct scheduler_item *scheduler_pop(struct scheduler *scheduler, double now_ms,
                                      struct scheduler_ticket *ret_ticket, double *ret_again_ms);
+/* Another live item for a worker that has one and can do both together; NULL when none waits, or
+ * when it is the turn of a recording. */
+struct scheduler_item *scheduler_pop_live(struct scheduler *scheduler, double now_ms,
+                                          struct scheduler_ticket *ret_ticket);
 /* A worker is through with what it popped, after so long. */
 void scheduler_done(struct scheduler *scheduler, const struct scheduler_ticket *ticket,
                     double spent_ms, double now_ms);

@@ -6,9 +6,9 @@
  *     (speech / heard) * (final of a usual span + its partials) / (length of a usual span)
  *
  * where the share of speech and the usual span are learned from what was heard, costs come from the
- * cost table, and the partials of a span are span / interval runs over half of it on average. A
- * stream that nobody has spoken into for ACTIVE_MS takes nothing. Summed over all streams and
- * divided by the workers that is the demand; done for every rung it is what load.c wants.
+ * cost table, and the partials of a span are span / interval runs over what window.h lets them
+ * hear. A stream that nobody has spoken into for ACTIVE_MS takes nothing. Summed over all streams
+ * and divided by the workers that is the demand; done for every rung it is what load.c wants.
  *
  * Newcomers are refused when all streams and the newcomer would not fit with everybody at the
  * tier's floor: so never while depth can still fall, and never while there are fewer streams than
@@ -21,6 +21,8 @@
 #include "steward.h"
 
 #include <math.h>
+
+#include "window.h"
 
 #define ACTIVE_MS      2000
 #define PARTIAL_MOST   500.0    /* ms a second: live.c gives partials half of a worker at most */
@@ -71,8 +73,8 @@ static double speech_ms(const struct cost *cost, double span_ms, uint32_t depth,
     double partials_ms = 0;
 
     if (partial_depth)
-        partials_ms =
-            spans * span_ms / partial_every_ms * cost_ms(cost, partial_depth, span_ms / 2);
+        partials_ms = spans * span_ms / partial_every_ms *
+                      cost_ms(cost, partial_depth, window_mean_ms(span_ms));
     return spans * cost_ms(cost, depth, span_ms) + fmin(partials_ms, PARTIAL_MOST);
 }
 

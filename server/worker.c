@@ -13,22 +13,51 @@
 #define TAIL_SAMPLES  3200
 #define DECODE_FRAMES 64 /* pushed to the decoder between two looks at the cancel flag */
 
+double worker_cost_ms(const struct worker_cost *cost)
+{
+    return 1e3 *
+           (cost->stem_seconds + cost->unfold_seconds + cost->exit_seconds + cost->decode_seconds);
+}
+
+/* Runs what was popped. A piece that it gathers is done when the piece is. */
+static void run(struct worker *worker, struct queue_work *item)
+{
+    const double begun_ms = queue_now_ms();
+
+    worker->due_ms = item->item.terms.due_ms;
+    worker->others_ms = 0;
+    worker->gathered = false;
+    item->run(item, worker); /* which may be gone now */
+    const double spent_ms = queue_now_ms() - begun_ms - worker->others_ms;
+    if (worker->gathered)
+        worker->pieces[worker->gather.count - 1].spent_ms = spent_ms;
+    else
+        queue_done(worker->queue, &worker->ticket, spent_ms);
+}
+
 static void *work(void *user)
 {
     struct worker *worker = user;
 
-    struct scheduler_ticket ticket;
-
-    for (struct queue_work *item; (item = queue_pop(worker->queue, &ticket));) {
-        const double begun_ms = queue_now_ms();
-        item->run(item, worker); /* which may be gone now */
-        queue_done(worker->queue, &ticket, queue_now_ms() - begun_ms);
+    for (struct queue_work *item; (item = queue_pop(worker->queue, &worker->ticket));) {
+        run(worker, item);
+        while (gather_wants(&worker->gather, queue_now_ms()) &&
+               (item = queue_pop_live(worker->queue, &worker->ticket)))
+            run(worker, item);
+        worker_flush(worker);
     }
     return NULL;
 }
 
+static int open_place(struct worker_place *place, const struct fold_model *model, uint32_t span_ms)
+{
+    place->max_samples = (size_t)span_ms * (UPDATE_RATE_HZ / 1000) + LEAD_SAMPLES + TAIL_SAMPLES;
+    place->pcm = malloc(place->max_samples * sizeof(float));
+    return place->pcm ? fold_run_open(&place->run, model, place->max_samples) : FOLD_ERR_MEMORY;
+}
+
 /* The attention decoder and what drafts for it. */
-static int open_writer(struct worker *worker, size_t frames)
+static int open_writer(struct worker *worker, size_t frames, size_t samples)
 {
     const struct fold_decoder_options options = fold_decoder_defaults();
 
@@ -37,7 +66,7 @@ static int open_writer(struct worker *worker, size_t frames)
     worker->draft = malloc(worker->draft_bytes);
     if (!worker->draft)
         return FOLD_ERR_MEMORY;
-    const int error = fold_writer_open(&worker->writer, worker->model, worker->max_samples);
+    const int error = fold_writer_open(&worker->writer, worker->model, samples);
     return error ? error : fold_decoder_open(&worker->drafts, worker->model, NULL, &options);
 }
 
@@ -47,21 +76,22 @@ int worker_open(struct worker *worker, struct queue *queue, const struct fold_mo
     const struct fold_info *info = fold_model_info(model);
 
     *worker = (struct worker){.queue = queue, .model = model, .lm = lm};
-    worker->max_samples =
-        (size_t)max_span_ms * (UPDATE_RATE_HZ / 1000) + LEAD_SAMPLES + TAIL_SAMPLES;
-    const size_t frames = fold_frames(model, worker->max_samples);
-    worker->pcm = malloc(worker->max_samples * sizeof(float));
+    for (size_t i = 0; i <= GATHER_PIECES; i++) {
+        const int error = open_place(&worker->places[i], model, i ? GATHER_PIECE_MS : max_span_ms);
+        if (error)
+            return error;
+    }
+    const size_t longest = worker->places[0].max_samples > worker->places[1].max_samples ? 0 : 1;
+    const size_t samples = worker->places[longest].max_samples;
+    const size_t frames = fold_frames(model, samples);
     worker->logp = malloc(frames * info->vocab_size * sizeof(float));
-    if (!worker->pcm || !worker->logp)
+    if (!worker->logp)
         return FOLD_ERR_MEMORY;
-    int error = fold_run_open(&worker->run, model, worker->max_samples);
-    if (error)
-        return error;
     const struct fold_decoder_options options = fold_decoder_defaults();
-    error = fold_decoder_open(&worker->decoder, model, lm, &options);
+    int error = fold_decoder_open(&worker->decoder, model, lm, &options);
     if (!error && info->pieces)
-        error = open_writer(worker, frames);
-    if (error)
+        error = open_writer(worker, frames, samples);
+    if (error || !queue)
         return error;
     worker->started = pthread_create(&worker->thread, NULL, work, worker) == 0;
     return worker->started ? FOLD_OK : FOLD_ERR_MEMORY;
@@ -76,29 +106,42 @@ void worker_close(struct worker *worker)
     fold_decoder_close(worker->drafts);
     fold_writer_close(worker->writer);
     free(worker->draft);
-    fold_run_close(worker->run);
+    for (size_t i = 0; i <= GATHER_PIECES; i++) {
+        fold_run_close(worker->places[i].run);
+        free(worker->places[i].pcm);
+    }
     free(worker->logp);
-    free(worker->pcm);
+}
+
+static void load(struct worker_place *place, const struct endpoint_span *span)
+{
+    const size_t most = place->max_samples - LEAD_SAMPLES - TAIL_SAMPLES;
+    const size_t count = span->count < most ? span->count : most;
+
+    memset(place->pcm, 0, LEAD_SAMPLES * sizeof(float));
+    memcpy(place->pcm + LEAD_SAMPLES, span->pcm, count * sizeof(float));
+    memset(place->pcm + LEAD_SAMPLES + count, 0, TAIL_SAMPLES * sizeof(float));
+    place->loaded_samples = LEAD_SAMPLES + count + TAIL_SAMPLES;
+    place->first_samples = span->start_samples - LEAD_SAMPLES;
+    place->start_samples = span->start_samples;
+    place->cut = span->why == ENDPOINT_FULL;
+    place->end_samples = span->start_samples + (int64_t)count;
 }
 
 void worker_load(struct worker *worker, const struct endpoint_span *span)
 {
-    const size_t most = worker->max_samples - LEAD_SAMPLES - TAIL_SAMPLES;
-    const size_t count = span->count < most ? span->count : most;
+    worker_flush(worker);
+    load(&worker->places[0], span);
+}
 
-    memset(worker->pcm, 0, LEAD_SAMPLES * sizeof(float));
-    memcpy(worker->pcm + LEAD_SAMPLES, span->pcm, count * sizeof(float));
-    memset(worker->pcm + LEAD_SAMPLES + count, 0, TAIL_SAMPLES * sizeof(float));
-    worker->loaded_samples = LEAD_SAMPLES + count + TAIL_SAMPLES;
-    worker->first_samples = span->start_samples - LEAD_SAMPLES;
-    worker->start_samples = span->start_samples;
-    worker->cut = span->why == ENDPOINT_FULL;
-    worker->end_samples = span->start_samples + (int64_t)count;
+static double audio_s(const struct worker_place *place)
+{
+    return (double)(place->end_samples - place->start_samples) / UPDATE_RATE_HZ;
 }
 
 double worker_audio_ms(const struct worker *worker)
 {
-    return (double)(worker->end_samples - worker->start_samples) / (UPDATE_RATE_HZ / 1e3);
+    return audio_s(&worker->places[0]) * 1e3;
 }
 
 /* The decoder for these hotwords; the one with hotwords is kept until others come. */
@@ -129,48 +172,15 @@ static double lap(double *clock_ms)
     return (*clock_ms - before) / 1e3;
 }
 
-static bool is_set(const void *cancelled)
-{
-    return atomic_load((const atomic_bool *)cancelled);
-}
-
-static enum worker_end unfold(struct worker *worker, struct update_depth *depth,
-                              const struct worker_limit *limit, const atomic_bool *cancelled,
-                              struct worker_cost *cost)
-{
-    double clock_ms = queue_now_ms();
-
-    fold_run_heed(worker->run, is_set, cancelled);
-    int error = fold_run_begin(worker->run, worker->pcm, worker->loaded_samples);
-    cost->stem_seconds += lap(&clock_ms);
-    if (error)
-        return error == FOLD_ERR_STOPPED ? WORKER_CANCELLED : WORKER_FAILED;
-    while (fold_run_depth(worker->run) < depth->used) {
-        if (fold_run_depth(worker->run) >= limit->floor &&
-            queue_now_ms() + limit->unfold_ms + limit->tail_ms > limit->due_ms) {
-            depth->used = fold_run_depth(worker->run);
-            depth->reason = "budget";
-            break;
-        }
-        error = fold_run_unfold(worker->run);
-        if (error)
-            return error == FOLD_ERR_STOPPED ? WORKER_CANCELLED : WORKER_FAILED;
-    }
-    cost->unfold_seconds += lap(&clock_ms);
-    const int exit_error = fold_run_exit(worker->run, worker->logp);
-    cost->exit_seconds += lap(&clock_ms);
-    return exit_error ? WORKER_FAILED : WORKER_DONE;
-}
-
 static enum worker_end decode(struct worker *worker, struct fold_decoder *decoder,
-                              const atomic_bool *cancelled, struct fold_result *ret_result)
+                              const struct worker_piece *piece, struct fold_result *ret_result)
 {
     const size_t V = fold_model_info(worker->model)->vocab_size;
-    const size_t T = fold_run_frames(worker->run);
+    const size_t T = fold_run_frames(piece->place->run);
 
     fold_decoder_reset(decoder);
     for (size_t t = 0; t < T; t += DECODE_FRAMES) {
-        if (atomic_load(cancelled))
+        if (atomic_load(piece->cancelled))
             return WORKER_CANCELLED;
         const size_t frames = T - t < DECODE_FRAMES ? T - t : DECODE_FRAMES;
         if (fold_decoder_push(decoder, worker->logp + t * V, frames) < 0)
@@ -210,23 +220,24 @@ static void set_draft(struct worker *worker, const struct fold_result *heard)
     worker->draft[used] = '\0';
 }
 
-/* Words by the attention decoder, in *ret_result; cost->doubt says whether they count. */
-static enum worker_end write_down(struct worker *worker, const struct hotwords *hotwords,
-                                  const atomic_bool *cancelled, struct fold_result *ret_result,
-                                  struct worker_cost *cost)
+/* Words by the attention decoder, in *ret_result; cost.doubt says whether they count. */
+static enum worker_end write_down(struct worker *worker, struct worker_piece *piece,
+                                  struct fold_result *ret_result)
 {
+    struct fold_run *run = piece->place->run;
+    struct worker_cost *cost = &piece->cost;
     double clock_ms = queue_now_ms();
     struct fold_written written;
 
-    enum worker_end end = decode(worker, worker->drafts, cancelled, ret_result);
+    enum worker_end end = decode(worker, worker->drafts, piece, ret_result);
     cost->decode_seconds += lap(&clock_ms);
     if (end != WORKER_DONE)
         return end;
     set_draft(worker, ret_result);
-    if (warm_writer(worker, hotwords) < 0 ||
-        fold_writer_write(worker->writer, worker->run, worker->logp, worker->draft, &written) < 0)
+    if (warm_writer(worker, piece->hotwords) < 0 ||
+        fold_writer_write(worker->writer, run, worker->logp, worker->draft, &written) < 0)
         return WORKER_FAILED;
-    if (atomic_load(cancelled))
+    if (atomic_load(piece->cancelled))
         return WORKER_CANCELLED;
     cost->write_seconds += lap(&clock_ms);
     cost->written = true;
@@ -236,37 +247,217 @@ static enum worker_end write_down(struct worker *worker, const struct hotwords *
     return WORKER_DONE;
 }
 
+/* Words of a piece that is unfolded. */
+static enum worker_end write(struct worker *worker, struct worker_piece *piece,
+                             struct update_span *ret_span)
+{
+    const struct fold_info *info = fold_model_info(worker->model);
+    const struct worker_place *place = piece->place;
+    struct fold_decoder *decoder = decoder_for(worker, piece->hotwords);
+    double clock_ms = queue_now_ms();
+    struct fold_result result;
+
+    if (!decoder)
+        return WORKER_FAILED;
+    const int error = fold_run_exit(place->run, worker->logp);
+    piece->cost.exit_seconds += lap(&clock_ms);
+    if (error)
+        return WORKER_FAILED;
+    enum worker_end end = WORKER_DONE;
+    if (worker->writer)
+        end = write_down(worker, piece, &result);
+    const bool written = worker->writer && !piece->cost.doubt;
+    if (end == WORKER_DONE && !written) {
+        clock_ms = queue_now_ms();
+        end = decode(worker, decoder, piece, &result);
+        piece->cost.decode_seconds += lap(&clock_ms);
+    }
+    if (end != WORKER_DONE)
+        return end;
+    const struct transcript_clock clock = {.first_samples = place->first_samples,
+                                           .start_samples = place->start_samples,
+                                           .end_samples = place->end_samples,
+                                           .hop_samples = info->hop_samples,
+                                           .frame_samples = info->min_samples,
+                                           .cut = place->cut};
+    return transcript_span(ret_span, &result, written, &clock, piece->depth) < 0 ? WORKER_FAILED
+                                                                                 : WORKER_DONE;
+}
+
+/* Pieces that are at work together. */
+struct crowd {
+    struct worker_piece *pieces[GATHER_PIECES];
+    struct fold_run *runs[GATHER_PIECES];
+    size_t count;
+};
+
+static bool is_set(const void *cancelled)
+{
+    return atomic_load((const atomic_bool *)cancelled);
+}
+
+/* Who is alone is stopped in the middle; several are short, and one must not stop the others. */
+static void heed(const struct crowd *crowd)
+{
+    for (size_t i = 0; i < crowd->count; i++)
+        fold_run_heed(crowd->runs[i], crowd->count == 1 ? is_set : NULL,
+                      crowd->pieces[i]->cancelled);
+}
+
+/* Whether a piece leaves before the next pass, which all that are left take together. */
+static bool is_through(struct worker_piece *piece, double pass_ms, enum worker_end *ret_end)
+{
+    const uint32_t depth = fold_run_depth(piece->place->run);
+
+    *ret_end = WORKER_DONE;
+    if (depth == piece->depth.used)
+        return true;
+    if (atomic_load(piece->cancelled)) {
+        *ret_end = WORKER_CANCELLED;
+        return true;
+    }
+    if (depth < piece->limit.floor || depth < 1 ||
+        queue_now_ms() + pass_ms + piece->limit.tail_ms <= piece->limit.due_ms)
+        return false;
+    piece->depth.used = depth;
+    piece->depth.reason = "budget";
+    return true;
+}
+
+/* Tells those that are as deep as they go (or all, when something failed); the rest stays. */
+static void let_go(struct worker *worker, struct crowd *crowd, int error)
+{
+    const size_t count = crowd->count;
+    double pass_ms = 0;
+
+    for (size_t i = 0; i < count; i++)
+        pass_ms += crowd->pieces[i]->limit.unfold_ms;
+    crowd->count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct worker_piece *piece = crowd->pieces[i];
+        struct update_span span = {0};
+        enum worker_end end = error == FOLD_ERR_STOPPED ? WORKER_CANCELLED : WORKER_FAILED;
+        if (!error && !is_through(piece, pass_ms, &end)) {
+            crowd->runs[crowd->count] = piece->place->run;
+            crowd->pieces[crowd->count++] = piece;
+            continue;
+        }
+        if (end == WORKER_DONE) {
+            fold_run_heed(piece->place->run, is_set, piece->cancelled);
+            end = write(worker, piece, &span);
+        }
+        piece->told(piece, end, &span);
+    }
+}
+
+/* What a stage took, shared out by length. */
+static double share_s(const struct crowd *crowd, size_t i, double seconds)
+{
+    double all_s = 0;
+
+    for (size_t k = 0; k < crowd->count; k++)
+        all_s += audio_s(crowd->pieces[k]->place);
+    return all_s > 0 ? seconds * audio_s(crowd->pieces[i]->place) / all_s : 0;
+}
+
+/* All pieces [count] go in at once and leave at their depths. */
+static void recognise(struct worker *worker, struct worker_piece *pieces, size_t count)
+{
+    struct crowd crowd = {.count = count};
+    const float *pcm[GATHER_PIECES];
+    size_t samples[GATHER_PIECES];
+    double clock_ms = queue_now_ms();
+
+    for (size_t i = 0; i < count; i++) {
+        const struct worker_place *place = pieces[i].place;
+        crowd.pieces[i] = &pieces[i];
+        crowd.runs[i] = place->run;
+        pcm[i] = place->pcm;
+        samples[i] = place->loaded_samples;
+        pieces[i].cost.audio_seconds += audio_s(place);
+    }
+    heed(&crowd);
+    int error = fold_batch_begin(crowd.runs, pcm, samples, count);
+    const double stem_s = lap(&clock_ms);
+    for (size_t i = 0; i < count; i++)
+        pieces[i].cost.stem_seconds += share_s(&crowd, i, stem_s);
+    for (let_go(worker, &crowd, error); crowd.count; let_go(worker, &crowd, error)) {
+        clock_ms = queue_now_ms();
+        heed(&crowd);
+        error = fold_batch_unfold(crowd.runs, crowd.count);
+        const double unfold_s = lap(&clock_ms);
+        for (size_t i = 0; i < crowd.count; i++)
+            crowd.pieces[i]->cost.unfold_seconds += share_s(&crowd, i, unfold_s);
+    }
+}
+
+/* ---- one span, now -------------------------------------------------------------------------- */
+
+struct answer {
+    enum worker_end end;
+    struct update_span span;
+};
+
+static void keep_answer(struct worker_piece *piece, enum worker_end end, struct update_span *span)
+{
+    *(struct answer *)piece->user = (struct answer){end, *span};
+}
+
 enum worker_end worker_recognise(struct worker *worker, struct update_depth depth,
                                  const struct worker_limit *limit, const struct hotwords *hotwords,
                                  const atomic_bool *cancelled, struct update_span *ret_span,
                                  struct worker_cost *cost)
 {
-    const struct fold_info *info = fold_model_info(worker->model);
-    struct fold_decoder *decoder = decoder_for(worker, hotwords);
-    struct fold_result result;
+    struct answer answer;
+    struct worker_piece piece = {.depth = depth,
+                                 .limit = *limit,
+                                 .hotwords = hotwords,
+                                 .cancelled = cancelled,
+                                 .told = keep_answer,
+                                 .user = &answer,
+                                 .cost = *cost,
+                                 .place = &worker->places[0]};
 
-    cost->audio_seconds += (double)(worker->end_samples - worker->start_samples) / UPDATE_RATE_HZ;
-    if (!decoder)
-        return WORKER_FAILED;
-    enum worker_end end = unfold(worker, &depth, limit, cancelled, cost);
-    if (end != WORKER_DONE)
-        return end;
-    if (worker->writer)
-        end = write_down(worker, hotwords, cancelled, &result, cost);
-    if (end == WORKER_DONE && (!worker->writer || cost->doubt)) {
-        double clock_ms = queue_now_ms();
-        end = decode(worker, decoder, cancelled, &result);
-        cost->decode_seconds += lap(&clock_ms);
+    recognise(worker, &piece, 1);
+    *cost = piece.cost;
+    if (answer.end == WORKER_DONE)
+        *ret_span = answer.span;
+    return answer.end;
+}
+
+/* ---- short ones together -------------------------------------------------------------------- */
+
+void worker_gather(struct worker *worker, const struct endpoint_span *span,
+                   const struct worker_piece *piece)
+{
+    const size_t samples = span->count + LEAD_SAMPLES + TAIL_SAMPLES;
+    const size_t frames = fold_frames(worker->model, samples);
+    const bool alone = samples > worker->places[1].max_samples;
+    struct gather *gather = &worker->gather;
+
+    if (alone || !gather_admits(gather, frames, piece->cost_ms, worker->due_ms, queue_now_ms()))
+        worker_flush(worker);
+    struct worker_place *place = &worker->places[alone ? 0 : 1 + gather->count];
+    load(place, span);
+    worker->pieces[gather->count] = *piece;
+    worker->pieces[gather->count].place = place;
+    worker->pieces[gather->count].ticket = worker->ticket;
+    worker->gathered = true;
+    gather_add(gather, frames, piece->cost_ms, worker->due_ms);
+}
+
+void worker_flush(struct worker *worker)
+{
+    const double begun_ms = queue_now_ms();
+    const size_t count = worker->gather.count;
+
+    if (!count)
+        return;
+    recognise(worker, worker->pieces, count);
+    worker->gather = (struct gather){0};
+    for (size_t i = 0; i < count && worker->queue; i++) {
+        const struct worker_piece *piece = &worker->pieces[i];
+        queue_done(worker->queue, &piece->ticket, piece->spent_ms + worker_cost_ms(&piece->cost));
     }
-    if (end != WORKER_DONE)
-        return end;
-    const struct transcript_clock clock = {.first_samples = worker->first_samples,
-                                           .start_samples = worker->start_samples,
-                                           .end_samples = worker->end_samples,
-                                           .hop_samples = info->hop_samples,
-                                           .frame_samples = info->min_samples,
-                                           .cut = worker->cut};
-    const bool written = worker->writer && !cost->doubt;
-    return transcript_span(ret_span, &result, written, &clock, depth) < 0 ? WORKER_FAILED
-                                                                          : WORKER_DONE;
+    worker->others_ms += queue_now_ms() - begun_ms;
 }

@@ -1,4 +1,4 @@
-/* worker.h - a thread that computes: owns one run, its decoders and its scratch. */
+/* worker.h - a thread that computes: owns runs, decoders and scratch. */
 #ifndef WORKER_H
 #define WORKER_H
 
@@ -9,6 +9,7 @@
 
 #include "endpoint.h"
 #include "fold.h"
+#include "gather.h"
 #include "hotwords.h"
 #include "queue.h"
 #include "update.h"
@@ -20,11 +21,42 @@ struct worker_cost {
     enum fold_doubt doubt; /* and what it made of it */
 };
 
+double worker_cost_ms(const struct worker_cost *cost);
+
 /* Unfolding ends before the next pass when that would end too late. */
 struct worker_limit {
     uint32_t floor;            /* unfolds in any case */
     double due_ms;             /* queue_now_ms by which words shall be there; INFINITY: whenever */
     double unfold_ms, tail_ms; /* what one more pass, and exit, decoding and writing, should take */
+};
+
+/* A span that was copied, with the silence around it that the model wants. */
+struct worker_place {
+    struct fold_run *run;
+    float *pcm; /* [max_samples] */
+    size_t max_samples, loaded_samples;
+    int64_t first_samples;              /* stream time of pcm[0] */
+    int64_t start_samples, end_samples; /* of the span */
+    bool cut;                           /* it ends without a pause */
+};
+
+enum worker_end { WORKER_DONE, WORKER_CANCELLED, WORKER_FAILED };
+
+/* What is to be recognised, and who wants to know. */
+struct worker_piece {
+    struct update_depth depth; /* used: unfolds; fewer within limit */
+    struct worker_limit limit;
+    const struct hotwords *hotwords;
+    const atomic_bool *cancelled; /* looked at between unfolds and while decoding */
+    double cost_ms;               /* what it should take, of those that are gathered */
+    /* Exactly once, on the worker's thread. *span is the callee's when end is WORKER_DONE. */
+    void (*told)(struct worker_piece *piece, enum worker_end end, struct update_span *span);
+    void *user;
+    struct worker_cost cost; /* what it took; all zero before */
+    /* The worker's: */
+    const struct worker_place *place;
+    struct scheduler_ticket ticket;
+    double spent_ms; /* on the way here */
 };
 
 struct worker {
@@ -33,7 +65,6 @@ struct worker {
     struct queue *queue;
     const struct fold_model *model;
     const struct fold_lm *lm;
-    struct fold_run *run;
     struct fold_decoder *decoder;     /* without hotwords */
     struct fold_decoder *hot_decoder; /* with those of hot_id; NULL: none yet */
     uint64_t hot_id;
@@ -43,29 +74,31 @@ struct worker {
     struct fold_decoder *drafts; /* what was heard, letter by letter: good enough for a draft */
     char *draft;                 /* [draft_bytes] */
     size_t draft_bytes;
-    float *pcm;  /* [max_samples] the span with its padding */
-    float *logp; /* [frames of max_samples, V] */
-    size_t max_samples;
-    size_t loaded_samples;              /* in pcm */
-    int64_t first_samples;              /* stream time of pcm[0] */
-    int64_t start_samples, end_samples; /* of the span */
-    bool cut;                           /* it ends without a pause */
+    float *logp;                                   /* [frames of the longest span, V] */
+    struct worker_place places[1 + GATHER_PIECES]; /* the first has room for the longest span */
+    struct worker_piece pieces[GATHER_PIECES];     /* gathered, not recognised yet */
+    struct gather gather;
+    struct scheduler_ticket ticket; /* of the work that runs, */
+    double due_ms;                  /* when it is due, */
+    double others_ms;               /* spent meanwhile on pieces gathered before, */
+    bool gathered;                  /* and whether it has left a piece */
 };
 
-/* The worker takes work from queue until it is stopped. max_span_ms: longest span it will be
- * given. 0 or a negative fold_err; then worker_close is still due. */
+/* The worker takes work from queue until it is stopped. queue NULL: no thread is started, and the
+ * caller is it. max_span_ms: longest span it will be given. 0 or a negative fold_err; then
+ * worker_close is still due. */
 int worker_open(struct worker *worker, struct queue *queue, const struct fold_model *model,
                 const struct fold_lm *lm, uint32_t max_span_ms);
 /* Joins the thread, which ends once the queue is stopped. */
 void worker_close(struct worker *worker);
 
-/* Copies a span into the worker, with the silence around it that the model wants. */
+/* ---- one span, now ------------------------------------------------------------------------ */
+
+/* Copies a span into the worker. What was gathered is recognised before. */
 void worker_load(struct worker *worker, const struct endpoint_span *span);
 
 /* Of the span that was loaded. */
 double worker_audio_ms(const struct worker *worker);
-
-enum worker_end { WORKER_DONE, WORKER_CANCELLED, WORKER_FAILED };
 
 /* Recognises what was loaded, depth.used unfolds deep, or less deep within limit; the span says
  * how deep it went. Where there is an attention decoder it writes the words, and the search over
@@ -76,5 +109,14 @@ enum worker_end worker_recognise(struct worker *worker, struct update_depth dept
                                  const struct worker_limit *limit, const struct hotwords *hotwords,
                                  const atomic_bool *cancelled, struct update_span *ret_span,
                                  struct worker_cost *cost);
+
+/* ---- short ones together ------------------------------------------------------------------ */
+
+/* Copies span and piece: told() comes soon, perhaps with other pieces, perhaps before this returns.
+ * At most one piece for each run() of a work, which then counts as running until told() is over. */
+void worker_gather(struct worker *worker, const struct endpoint_span *span,
+                   const struct worker_piece *piece);
+/* Recognises what was gathered. */
+void worker_flush(struct worker *worker);
 
 #endif

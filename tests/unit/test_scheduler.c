@@ -175,6 +175,25 @@ static void work_waits_once_and_can_be_taken_back(void **state)
     assert_int_equal(serve(0, 0), 1);
 }
 
+static void a_batch_is_filled_with_live_work_until_it_is_a_recordings_turn(void **state)
+{
+    struct scheduler_ticket ticket;
+
+    scheduler_init(&s, 2);
+    push(0, SCHEDULER_BATCH, 1e9, 9, 0);
+    push(1, SCHEDULER_LIVE, 500, 1, 0);
+    push(2, SCHEDULER_LIVE, 400, 2, 0);
+    assert_ptr_equal(scheduler_pop_live(&s, 10, &ticket), &items[2]);
+    assert_int_equal(ticket.key, 2);
+    assert_int_equal(s.running[SCHEDULER_LIVE], 1);
+    assert_null(scheduler_pop_live(&s, 5000, &ticket)); /* it has waited long enough */
+    assert_int_equal(s.waiting[SCHEDULER_LIVE], 1);
+    assert_int_equal(serve(5000, 10), 0);
+    assert_ptr_equal(scheduler_pop_live(&s, 5001, &ticket), &items[1]);
+    push(0, SCHEDULER_BATCH, 1e9, 9, 5001);
+    assert_null(scheduler_pop_live(&s, 5002, &ticket)); /* never a recording */
+}
+
 static void more_keys_than_accounts_do_no_harm(void **state)
 {
     for (size_t i = 0; i < 600; i++)
@@ -196,6 +215,8 @@ int main(void)
         cmocka_unit_test_setup(use_fades_so_nobody_waits_for_ever, fresh),
         cmocka_unit_test_setup(priority_decides_between_pieces_that_are_late_together, fresh),
         cmocka_unit_test_setup(work_waits_once_and_can_be_taken_back, fresh),
+        cmocka_unit_test_setup(a_batch_is_filled_with_live_work_until_it_is_a_recordings_turn,
+                               fresh),
         cmocka_unit_test_setup(more_keys_than_accounts_do_no_harm, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,76 @@
+/* live_state.h - what live.c and live_turn.c share; for nobody else. */
+#ifndef LIVE_STATE_H
+#define LIVE_STATE_H
+
+#include "backlog.h"
+#include "ear.h"
+#include "engine_state.h"
+#include "window.h"
+
+enum mark { MARK_NONE, MARK_FLUSH, MARK_FINISH };
+
+/* A text on its way. */
+struct making {
+    enum depth_kind kind;
+    enum mark mark;  /* that a final answers */
+    double since_ms; /* when the last of its audio came */
+};
+
+struct engine_live {
+    struct engine_live *next; /* {engine->lock} */
+    bool listed;              /* {engine->lock} */
+    struct engine *engine;
+    struct queue_work work;
+    struct engine_live_options options; /* no zeros */
+    struct steward_stream stewarded;    /* with the tier and the depth asked for */
+    double budget_ms;                   /* 0: none */
+    uint64_t key;
+    struct hotwords *hotwords;
+    struct transcript_style style;
+    struct fold_prose_state sentence; /* behind the last final */
+    uint64_t high_bytes, low_bytes;
+    size_t slice_bytes;
+    atomic_bool cancelled;
+
+    pthread_mutex_t lock;
+    pthread_cond_t idle;  /* in_callback fell */
+    uint32_t refs;        /* {lock} owner; and queue or worker */
+    struct backlog bytes; /* {lock} not decoded yet; its marks are flushes */
+    double marked_ms;     /* {lock} last flush or finish */
+    double closed_ms;     /* {lock} */
+    bool finishing;       /* {lock} */
+    enum engine_end end;  /* {lock} not OK: stop with this */
+    bool scheduled;       /* {lock} queued or with a worker */
+    bool above_high;      /* {lock} ready() is due */
+    bool in_callback;     /* {lock} */
+    bool closed;          /* {lock} no more callbacks */
+    bool ended;           /* {lock} end() was called */
+
+    /* The worker's that runs it. */
+    struct ear *ear;
+    struct endpoint *endpoint; /* the ear's */
+    struct recording_note note;
+    double heard_ms;                /* when the last byte that was taken had come */
+    uint8_t *slice;                 /* [slice_bytes] */
+    bool drained;                   /* the resampler is flushed for the mark that is next */
+    int64_t covered_samples;        /* end of the last final */
+    struct window window;           /* of the partials of this span */
+    struct making making;           /* with the worker */
+    int64_t partial_due_samples;    /* clock of the next partial */
+    int64_t partial_speech_samples; /* speech clock of the last one */
+    bool voice;                     /* voice() said that one began */
+    int64_t last_word_samples; /* end of the last word heard that gap() did not tell; 0: none */
+};
+
+/* live.c's: */
+/* {live->lock} Sees to it that it gets a turn. */
+void live_schedule(struct engine_live *live);
+/* Takes it out of the engine's list, once. */
+void live_unlist(struct engine_live *live);
+/* {live->lock}, which is released. */
+void live_unref_unlock(struct engine_live *live);
+
+/* live_turn.c's: a worker takes a turn. */
+void live_turn_run(struct queue_work *work, struct worker *worker);
+
+#endif

@@ -1,0 +1,431 @@
+/* A worker's turn at a live stream.
+ *
+ * It goes on until there is something to compute, which is left with the worker: that may take
+ * other streams' along (gather.h). The turn is over when the text has been told; till then the
+ * stream belongs to this worker. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "live_state.h"
+#include "transcript.h"
+
+#define BEHIND_MS     300 /* a stream that waited this long gets no partial */
+#define PARTIAL_REST  2   /* a partial is followed by that many times what it took */
+#define VOICE_SAMPLES (450 * (UPDATE_RATE_HZ / 1000)) /* with its lead, before it is told */
+
+/* ---- callbacks ---------------------------------------------------------------------------- */
+
+static bool callback_begin(struct engine_live *live)
+{
+    pthread_mutex_lock(&live->lock);
+    const bool open = !live->closed && !live->ended;
+    live->in_callback = open;
+    pthread_mutex_unlock(&live->lock);
+    return open;
+}
+
+static void callback_end(struct engine_live *live)
+{
+    pthread_mutex_lock(&live->lock);
+    live->in_callback = false;
+    pthread_cond_broadcast(&live->idle);
+    pthread_mutex_unlock(&live->lock);
+}
+
+static void send_update(struct engine_live *live, const struct update *update)
+{
+    if (!callback_begin(live))
+        return;
+    live->options.update(live->options.user, update);
+    callback_end(live);
+}
+
+static void send_ready(struct engine_live *live)
+{
+    pthread_mutex_lock(&live->lock);
+    const bool due = live->above_high && backlog_count(&live->bytes) < live->low_bytes;
+    if (due)
+        live->above_high = false;
+    pthread_mutex_unlock(&live->lock);
+    if (!due || !live->options.ready || !callback_begin(live))
+        return;
+    live->options.ready(live->options.user);
+    callback_end(live);
+}
+
+static void send_end(struct engine_live *live, enum engine_end end)
+{
+    if (!callback_begin(live))
+        return;
+    live->options.end(live->options.user, end, endpoint_clock(live->endpoint));
+    pthread_mutex_lock(&live->lock);
+    live->ended = true;
+    pthread_mutex_unlock(&live->lock);
+    /* Before callback_end: a closing owner then finds it gone from the engine. */
+    live_unlist(live);
+    callback_end(live);
+}
+
+static void fail_as(struct engine_live *live, enum engine_end end)
+{
+    pthread_mutex_lock(&live->lock);
+    if (live->end == ENGINE_OK)
+        live->end = end;
+    pthread_mutex_unlock(&live->lock);
+}
+
+static void fail(struct engine_live *live)
+{
+    fail_as(live, ENGINE_FAILED);
+}
+
+static void send_voice(struct engine_live *live, bool begins, int64_t at_samples)
+{
+    live->voice = begins;
+    if (!live->options.voice || !callback_begin(live))
+        return;
+    live->options.voice(live->options.user, begins, at_samples);
+    callback_end(live);
+}
+
+/* ---- text ----------------------------------------------------------------------------------- */
+
+/* A partial of the window becomes one of the whole span; 0 or -1. */
+static int settle(struct engine_live *live, struct update_span *span)
+{
+    struct endpoint_span sound;
+
+    endpoint_peek(live->endpoint, &sound);
+    if (window_join(&live->window, span, sound.start_samples) < 0)
+        return -1;
+    window_move(&live->window, span);
+    return 0;
+}
+
+/* What was recognised becomes readable; false when it was not, or cannot be. */
+static bool finish_text(struct engine_live *live, enum worker_end end, struct update_span *span)
+{
+    const bool final = live->making.kind == DEPTH_FINAL;
+
+    if (end == WORKER_DONE && ((!final && settle(live, span) < 0) ||
+                               transcript_write(span, &live->style, &live->sentence, final) < 0)) {
+        transcript_release(span);
+        end = WORKER_FAILED;
+    }
+    if (end == WORKER_DONE)
+        span->depth.actual_ms = queue_now_ms() - live->making.since_ms;
+    else if (end == WORKER_FAILED)
+        fail(live);
+    return end == WORKER_DONE;
+}
+
+static void note_words(struct engine_live *live, const struct update_span *span)
+{
+    if (span->words_count)
+        live->last_word_samples = span->words[span->words_count - 1].end_samples;
+}
+
+static void pop_flush(struct engine_live *live);
+
+static void tell_final(struct engine_live *live, const struct update_span *span)
+{
+    const enum mark mark = live->making.mark;
+    struct update update = {.span = *span, .final = true, .from_flush = mark == MARK_FLUSH};
+    struct endpoint_span sound;
+
+    endpoint_span(live->endpoint, &sound);
+    update.endpoint =
+        sound.why == ENDPOINT_PAUSE || (sound.why == ENDPOINT_FLUSHED && mark == MARK_FINISH);
+    const int64_t end_samples = sound.start_samples + (int64_t)sound.count;
+    steward_learn_speech(&live->engine->steward, (double)sound.count / (UPDATE_RATE_HZ / 1e3),
+                         (double)(end_samples - live->covered_samples) / (UPDATE_RATE_HZ / 1e3));
+    live->covered_samples = end_samples;
+    endpoint_pop(live->endpoint);
+    live->partial_due_samples = 0;
+    window_reset(&live->window);
+    note_words(live, span);
+    send_update(live, &update);
+    if (mark == MARK_FINISH)
+        send_end(live, ENGINE_OK);
+    else if (mark == MARK_FLUSH)
+        pop_flush(live);
+}
+
+static void tell_partial(struct engine_live *live, const struct worker_cost *cost,
+                         const struct update_span *span)
+{
+    const struct update update = {.span = *span};
+    const double every_ms =
+        fmax(PARTIAL_REST * worker_cost_ms(cost),
+             steward_partial_every_ms(&live->engine->steward, &live->stewarded));
+
+    live->partial_due_samples =
+        endpoint_clock(live->endpoint) + (int64_t)(every_ms * (UPDATE_RATE_HZ / 1e3));
+    live->partial_speech_samples = endpoint_speech_clock(live->endpoint);
+    note_words(live, span);
+    send_update(live, &update);
+}
+
+static void turn_is_over(struct engine_live *live);
+
+/* The worker has recognised it, perhaps together with those of other streams. */
+static void tell(struct worker_piece *piece, enum worker_end end, struct update_span *span)
+{
+    struct engine_live *live = piece->user;
+    const bool final = live->making.kind == DEPTH_FINAL;
+
+    if (end == WORKER_DONE)
+        engine_learn(live->engine, &piece->cost, &span->depth, final);
+    if (finish_text(live, end, span)) {
+        if (final)
+            tell_final(live, span);
+        else
+            tell_partial(live, &piece->cost, span);
+        transcript_release(span);
+    }
+    turn_is_over(live);
+}
+
+/* Leaves a sound with the worker: the turn goes on in tell. */
+static void recognise(struct engine_live *live, struct worker *worker,
+                      const struct endpoint_span *sound, enum depth_kind kind, double since_ms,
+                      enum mark mark)
+{
+    struct depth_question question = {.kind = kind,
+                                      .tier = &live->stewarded.tier,
+                                      .asked = live->stewarded.asked,
+                                      .audio_ms = (double)sound->count / (UPDATE_RATE_HZ / 1e3),
+                                      .elapsed_ms = queue_now_ms() - since_ms,
+                                      .budget_ms = live->budget_ms};
+    struct worker_piece piece = {
+        .hotwords = live->hotwords, .cancelled = &live->cancelled, .told = tell, .user = live};
+
+    live->making = (struct making){kind, mark, since_ms};
+    engine_gather(live->engine, worker, sound, &question, &piece);
+}
+
+/* The endpoint has a complete span. */
+static void begin_final(struct engine_live *live, struct worker *worker, double since_ms,
+                        enum mark mark)
+{
+    struct endpoint_span sound;
+
+    endpoint_span(live->endpoint, &sound);
+    if (!live->voice)
+        send_voice(live, true, sound.start_samples);
+    if (sound.why != ENDPOINT_FULL)
+        send_voice(live, false, sound.start_samples + (int64_t)sound.count);
+    recognise(live, worker, &sound, DEPTH_FINAL, since_ms, mark);
+}
+
+/* A final that needs no computing: what was heard since the last one holds no speech. */
+static void send_wordless(struct engine_live *live, bool endpoint, bool from_flush)
+{
+    struct depth_question question = {
+        .kind = DEPTH_FINAL, .tier = &live->stewarded.tier, .asked = live->stewarded.asked};
+    const struct update update = {
+        .span = {.start_samples = live->covered_samples,
+                 .end_samples = endpoint_clock(live->endpoint),
+                 .depth = steward_choose(&live->engine->steward, &question, NULL, NULL)},
+        .final = true,
+        .endpoint = endpoint,
+        .from_flush = from_flush};
+
+    live->covered_samples = update.span.end_samples;
+    send_update(live, &update);
+}
+
+static bool partial_is_due(struct engine_live *live, struct endpoint_span *ret_sound)
+{
+    if (!live->options.partials || !endpoint_peek(live->endpoint, ret_sound))
+        return false;
+    const int64_t every_samples =
+        (int64_t)steward_partial_every_ms(&live->engine->steward, &live->stewarded) *
+        (UPDATE_RATE_HZ / 1000);
+    const int64_t now_samples = ret_sound->start_samples + (int64_t)ret_sound->count;
+    if (live->partial_due_samples == 0)
+        live->partial_due_samples = ret_sound->start_samples + every_samples;
+    return now_samples >= live->partial_due_samples &&
+           endpoint_speech_clock(live->endpoint) > live->partial_speech_samples;
+}
+
+/* ---- voices and gaps ------------------------------------------------------------------------ */
+
+/* What was taken for a voice may turn out to be a fan: then it ends with a final without words. */
+static void tell_voice(struct engine_live *live)
+{
+    struct endpoint_span sound;
+
+    if (live->voice && !endpoint_has_speech(live->endpoint)) {
+        send_voice(live, false, endpoint_clock(live->endpoint));
+        send_wordless(live, true, false);
+    } else if (!live->voice && endpoint_peek(live->endpoint, &sound) &&
+               endpoint_speech_clock(live->endpoint) - sound.start_samples >= VOICE_SAMPLES) {
+        send_voice(live, true, sound.start_samples);
+    }
+}
+
+static void tell_gap(struct engine_live *live)
+{
+    const int64_t gap_samples = (int64_t)live->options.gap_ms * (UPDATE_RATE_HZ / 1000);
+    const int64_t last_samples = live->last_word_samples;
+
+    if (!gap_samples || !last_samples || endpoint_has_speech(live->endpoint) ||
+        endpoint_clock(live->endpoint) - last_samples < gap_samples)
+        return;
+    live->last_word_samples = 0;
+    if (!live->options.gap || !callback_begin(live))
+        return;
+    live->options.gap(live->options.user, last_samples);
+    callback_end(live);
+}
+
+/* ---- a worker's turn ------------------------------------------------------------------------ */
+
+/* Closed by its owner, failed, or the engine closes. */
+static bool is_stopped(struct engine_live *live, enum engine_end *ret_end)
+{
+    pthread_mutex_lock(&live->lock);
+    const bool stopped = live->closed || live->end != ENGINE_OK;
+    *ret_end = live->end;
+    pthread_mutex_unlock(&live->lock);
+    return stopped;
+}
+
+enum next { NEXT_NOTHING, NEXT_BYTES, NEXT_FLUSH, NEXT_FINISH };
+
+/* What the network thread has for us; bytes are in live->slice. */
+static enum next take(struct engine_live *live, size_t *ret_count)
+{
+    enum next next = NEXT_NOTHING;
+
+    pthread_mutex_lock(&live->lock);
+    if (backlog_is_marked(&live->bytes)) {
+        next = NEXT_FLUSH;
+    } else if (backlog_count(&live->bytes)) {
+        const long got = backlog_pull(&live->bytes, live->slice, live->slice_bytes, queue_now_ms(),
+                                      &live->heard_ms);
+        if (got < 0 && live->end == ENGINE_OK)
+            live->end = ENGINE_FAILED;
+        *ret_count = got < 0 ? 0 : (size_t)got;
+        next = NEXT_BYTES;
+    } else if (live->finishing) {
+        next = NEXT_FINISH;
+    }
+    pthread_mutex_unlock(&live->lock);
+    return next;
+}
+
+static void pop_flush(struct engine_live *live)
+{
+    pthread_mutex_lock(&live->lock);
+    backlog_unmark(&live->bytes);
+    pthread_mutex_unlock(&live->lock);
+    live->drained = false;
+}
+
+enum reached { REACHED, REACHED_END, REACHED_FINAL };
+
+/* Deals with a mark: all bytes before it are decoded. */
+static enum reached reach_mark(struct engine_live *live, struct worker *worker, enum mark mark)
+{
+    const bool finish = mark == MARK_FINISH;
+    struct endpoint_span sound;
+
+    if (!live->drained) {
+        live->drained = true;
+        if (!ear_drain(live->ear))
+            fail(live);
+        return REACHED;
+    }
+    if (finish && ear_end(live->ear, &live->note) < 0) {
+        fail_as(live, ENGINE_NOT_AUDIO);
+        return REACHED;
+    }
+    endpoint_flush(live->endpoint);
+    if (endpoint_span(live->endpoint, &sound)) {
+        pthread_mutex_lock(&live->lock);
+        const double since_ms = fmax(live->heard_ms, live->marked_ms);
+        pthread_mutex_unlock(&live->lock);
+        begin_final(live, worker, since_ms, mark);
+        return REACHED_FINAL;
+    }
+    if (live->voice)
+        send_voice(live, false, endpoint_clock(live->endpoint));
+    if (finish) {
+        send_end(live, ENGINE_OK);
+        return REACHED_END;
+    }
+    send_wordless(live, false, true); /* says that the flush was heard */
+    pop_flush(live);
+    return REACHED;
+}
+
+/* One turn: until there is something to compute or nothing is left. False when a text is on its
+ * way: the turn is over when it has been told. */
+static bool turn(struct engine_live *live, struct worker *worker)
+{
+    const bool behind = queue_now_ms() - live->work.item.since_ms > BEHIND_MS;
+    struct endpoint_span sound;
+    enum engine_end end;
+    size_t count;
+
+    while (!is_stopped(live, &end)) {
+        const enum ear_heard heard = ear_listen(live->ear, &live->note);
+        if (heard == EAR_FAILED)
+            fail_as(live, live->note.text[0] ? ENGINE_NOT_AUDIO : ENGINE_FAILED);
+        if (heard == EAR_SPAN) {
+            begin_final(live, worker, live->heard_ms, MARK_NONE);
+            return false;
+        }
+        tell_voice(live);
+        tell_gap(live);
+        if (heard != EAR_NOTHING)
+            continue;
+        const enum next next = take(live, &count);
+        if (next == NEXT_BYTES) {
+            if (ear_feed(live->ear, live->slice, count) < 0)
+                fail(live);
+            send_ready(live);
+        } else if (next == NEXT_NOTHING) {
+            if (behind || !partial_is_due(live, &sound))
+                return true;
+            window_cut(&live->window, &sound);
+            recognise(live, worker, &sound, DEPTH_PARTIAL, live->heard_ms, MARK_NONE);
+            return false;
+        } else {
+            const enum reached reached =
+                reach_mark(live, worker, next == NEXT_FINISH ? MARK_FINISH : MARK_FLUSH);
+            if (reached != REACHED)
+                return reached == REACHED_END;
+        }
+    }
+    send_end(live, end);
+    return true;
+}
+
+static void turn_is_over(struct engine_live *live)
+{
+    engine_tick(live->engine);
+    pthread_mutex_lock(&live->lock);
+    live->scheduled = false;
+    if (backlog_count(&live->bytes) || live->bytes.marks_count || live->finishing ||
+        live->end != ENGINE_OK || ear_is_busy(live->ear))
+        live_schedule(live);
+    if (live->closed && !live->ended) {
+        pthread_mutex_unlock(&live->lock);
+        engine_count_cancel(live->engine, live->closed_ms);
+        pthread_mutex_lock(&live->lock);
+    }
+    live_unref_unlock(live);
+}
+
+void live_turn_run(struct queue_work *work, struct worker *worker)
+{
+    struct engine_live *live =
+        (struct engine_live *)((char *)work - offsetof(struct engine_live, work));
+
+    if (turn(live, worker))
+        turn_is_over(live);
+}

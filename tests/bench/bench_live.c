@@ -1,0 +1,266 @@
+/* bench_live - how many live streams does a core carry, and why:  bench_live MODEL [LM [EVERY_MS]]
+ *
+ * STREAMS streams of the recordings of tests/data (FOLDSCRIBE_TEST_DATA) with pauses, finals of
+ * stream i at depth i % R + 1, partials at depth 1 every EVERY_MS (default 640) while somebody
+ * speaks: what live.c does, but without clock, queue and sockets, so that a busy machine makes the
+ * same work. Rows: partials hear the whole span so far, or the window of window.h; they are
+ * recognised one by one, or gathered as gather.h says; and no partials at all. Columns: processor
+ * time for a second of sound, how many streams of people who never stop talking that is a core, and
+ * what share of the words of last partials their finals changed. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "clips.h"
+#include "transcript.h"
+#include "window.h"
+#include "worker.h"
+
+#define STREAMS    8
+#define SECONDS    24
+#define STEP_MS    640
+#define STEP       (STEP_MS * 16)
+#define WORDS      120 /* of a span */
+#define WORD_BYTES 24
+
+struct talk {
+    const char *name;
+    unsigned most_ms, pause_ms; /* of one recording; behind it */
+};
+
+struct way {
+    const char *name;
+    bool partials, window, together;
+};
+
+struct words {
+    char list[WORDS][WORD_BYTES];
+    size_t count;
+};
+
+struct speaker {
+    float *pcm; /* [SECONDS] */
+    struct endpoint *endpoint;
+    struct window window;
+    uint32_t depth;
+    size_t at; /* in pcm */
+    bool windowed;
+    int64_t due_samples, speech_samples; /* of partials */
+    struct words last;
+    size_t finals, partials, judged, changed;
+};
+
+static double cpu_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* Clips first, first + 1, ... with pauses of a quiet room, until it is long enough. */
+static float *script(const struct clip *clips, size_t count, size_t first, const struct talk *talk)
+{
+    const size_t room = (size_t)SECONDS * 16000;
+    float *pcm = calloc(room, sizeof *pcm);
+    size_t at = 0;
+    for (size_t i = first; pcm && at < room; i++) {
+        const struct clip *clip = &clips[i % count];
+        const size_t most = (size_t)talk->most_ms * 16;
+        for (size_t k = 0; k < clip->count && k < most && at < room; k++)
+            pcm[at++] = clip->pcm[k];
+        at += (size_t)talk->pause_ms * 16;
+    }
+    return pcm;
+}
+
+static void keep_words(struct words *words, const struct update_span *span)
+{
+    words->count = 0;
+    for (size_t i = 0; i < span->words_count && i < WORDS; i++)
+        snprintf(words->list[words->count++], WORD_BYTES, "%s", span->words[i].text);
+}
+
+/* Words to change, leave out or put in between one and the other. */
+static size_t distance(const struct words *a, const struct words *b)
+{
+    size_t row[WORDS + 1];
+    for (size_t j = 0; j <= a->count; j++)
+        row[j] = j;
+    for (size_t i = 0; i < b->count; i++) {
+        size_t corner = row[0]++;
+        for (size_t j = 0; j < a->count; j++) {
+            const size_t above = row[j + 1];
+            size_t least = corner + (strcmp(a->list[j], b->list[i]) != 0);
+            least = least < above + 1 ? least : above + 1;
+            least = least < row[j] + 1 ? least : row[j] + 1;
+            corner = above;
+            row[j + 1] = least;
+        }
+    }
+    return row[a->count];
+}
+
+static const atomic_bool never;
+
+static void tell_partial(struct worker_piece *piece, enum worker_end end, struct update_span *span)
+{
+    struct speaker *s = piece->user;
+    struct endpoint_span sound;
+    if (end != WORKER_DONE)
+        exit(1);
+    endpoint_peek(s->endpoint, &sound);
+    if (s->windowed) {
+        window_join(&s->window, span, sound.start_samples);
+        window_move(&s->window, span);
+    }
+    keep_words(&s->last, span);
+    s->partials++;
+    transcript_release(span);
+}
+
+static void tell_final(struct worker_piece *piece, enum worker_end end, struct update_span *span)
+{
+    struct speaker *s = piece->user;
+    struct words words;
+    if (end != WORKER_DONE)
+        exit(1);
+    keep_words(&words, span);
+    if (s->last.count) {
+        s->judged += words.count;
+        s->changed += distance(&s->last, &words);
+    }
+    s->last.count = 0;
+    s->due_samples = 0;
+    s->finals++;
+    transcript_release(span);
+    window_reset(&s->window);
+    endpoint_pop(s->endpoint);
+}
+
+static bool partial_is_due(struct speaker *s, struct endpoint_span *ret_sound, long every_ms)
+{
+    const int64_t now_samples = endpoint_clock(s->endpoint), every_samples = every_ms * 16;
+    if (!endpoint_peek(s->endpoint, ret_sound))
+        return false;
+    if (s->due_samples == 0)
+        s->due_samples = ret_sound->start_samples + every_samples;
+    if (now_samples < s->due_samples || endpoint_speech_clock(s->endpoint) <= s->speech_samples)
+        return false;
+    s->due_samples = now_samples + every_samples;
+    s->speech_samples = endpoint_speech_clock(s->endpoint);
+    return true;
+}
+
+/* A final or a partial, if it is time for one. */
+static void turn(struct worker *worker, struct speaker *s, const struct way *way, long every_ms)
+{
+    struct worker_piece piece = {.depth = {.used = 1, .reason = "tier"},
+                                 .limit = {.floor = 1, .due_ms = INFINITY},
+                                 .cancelled = &never,
+                                 .user = s};
+    struct endpoint_span sound;
+    if (endpoint_span(s->endpoint, &sound)) {
+        piece.depth.used = s->depth;
+        piece.told = tell_final;
+    } else if (way->partials && partial_is_due(s, &sound, every_ms)) {
+        if (way->window)
+            window_cut(&s->window, &sound);
+        piece.told = tell_partial;
+    } else {
+        return;
+    }
+    worker_gather(worker, &sound, &piece);
+    if (!way->together || !gather_wants(&worker->gather, 0))
+        worker_flush(worker);
+}
+
+static void bench(struct worker *worker, const struct way *way, const struct talk *talk,
+                  const struct clip *clips, size_t clips_count, uint32_t unfolds, long every_ms)
+{
+    static struct speaker speakers[STREAMS];
+    struct speaker sum = {0};
+    memset(speakers, 0, sizeof speakers);
+    for (size_t i = 0; i < STREAMS; i++) {
+        speakers[i].pcm = script(clips, clips_count, i, talk);
+        speakers[i].depth = (uint32_t)i % unfolds + 1;
+        speakers[i].windowed = way->window;
+        if (!speakers[i].pcm || endpoint_open(&speakers[i].endpoint, 500, 20000) < 0)
+            exit(1);
+    }
+    const double begun_s = cpu_s();
+    for (size_t until = STEP; until <= (size_t)SECONDS * 16000; until += STEP) {
+        for (size_t i = 0; i < STREAMS; i++) {
+            struct speaker *s = &speakers[i];
+            while (s->at < until) {
+                if (endpoint_span(s->endpoint, &(struct endpoint_span){0}))
+                    worker_flush(worker);
+                s->at += (size_t)endpoint_push(s->endpoint, s->pcm + s->at, until - s->at);
+                if (s->at == until || endpoint_span(s->endpoint, &(struct endpoint_span){0}))
+                    turn(worker, s, way, every_ms);
+            }
+        }
+        worker_flush(worker);
+    }
+    const double spent_s = cpu_s() - begun_s, heard_s = (double)STREAMS * SECONDS;
+    for (size_t i = 0; i < STREAMS; i++) {
+        sum.finals += speakers[i].finals;
+        sum.partials += speakers[i].partials;
+        sum.judged += speakers[i].judged;
+        sum.changed += speakers[i].changed;
+        window_reset(&speakers[i].window);
+        endpoint_close(speakers[i].endpoint);
+        free(speakers[i].pcm);
+    }
+    printf("%-30s %6zu %8zu %10.2f %14.0f", way->name, sum.finals, sum.partials,
+           1e3 * spent_s / heard_s, heard_s / spent_s);
+    if (sum.judged)
+        printf(" %10.1f %%", 100.0 * (double)sum.changed / (double)sum.judged);
+    printf("\n");
+    fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct way ways[] = {{"whole span, one by one", true, false, false},
+                                      {"window, one by one", true, true, false},
+                                      {"window, together", true, true, true},
+                                      {"no partials, together", false, false, true}};
+    static const struct talk talks[] = {{"sentences", 60000, 900},
+                                        {"a few words at a time", 1200, 900},
+                                        {"nobody pauses", 60000, 0}};
+    static struct clip clips[CLIPS_MOST];
+    static struct worker worker;
+    struct fold_note note;
+    struct fold_model *model;
+    struct fold_lm *lm = NULL;
+
+    fold_cpu_prepare(argv);
+    const long every_ms = argc > 3 ? strtol(argv[3], NULL, 10) : 640;
+    if (argc < 2 || argc > 4 || every_ms < STEP_MS || every_ms > 60000) {
+        fprintf(stderr, "usage: bench_live MODEL [LM [EVERY_MS]]\n");
+        return 2;
+    }
+    if (fold_model_open(&model, argv[1], &note) != FOLD_OK ||
+        (argc > 2 && fold_lm_open(&lm, argv[2], &note) != FOLD_OK)) {
+        fprintf(stderr, "bench_live: %s\n", note.text);
+        return 1;
+    }
+    if (worker_open(&worker, NULL, model, lm, 20000) != FOLD_OK)
+        return 1;
+    worker.due_ms = INFINITY;
+    const size_t count = clips_open(clips);
+    for (size_t k = 0; k < sizeof talks / sizeof *talks; k++) {
+        printf("%-30s %6s %8s %10s %14s %12s\n", talks[k].name, "finals", "partials", "ms/s",
+               "streams/core", "changed");
+        for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+            bench(&worker, &ways[i], &talks[k], clips, count, fold_model_info(model)->unfolds,
+                  every_ms);
+    }
+    worker_close(&worker);
+    fold_lm_close(lm);
+    fold_model_close(model);
+    clips_close(clips, count);
+    return 0;
+}

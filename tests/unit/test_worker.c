@@ -1,0 +1,194 @@
+/* What a worker recognises together is what it recognises alone; who is done leaves first. */
+#include <math.h>
+#include <string.h>
+
+#include "hearing.h"
+#include "test.h"
+#include "transcript.h"
+#include "worker.h"
+
+#define MOST_MS 15000
+
+static atomic_bool never, stopped = true;
+static struct worker worker;
+static int order; /* of told() */
+
+struct told {
+    enum worker_end end;
+    struct update_span span;
+    int times, order;
+};
+
+static void on_told(struct worker_piece *piece, enum worker_end end, struct update_span *span)
+{
+    struct told *told = piece->user;
+
+    told->end = end;
+    told->span = *span;
+    told->times++;
+    told->order = order++;
+}
+
+static int setup(void **state)
+{
+    if (hearing_setup(state))
+        return -1;
+    return worker_open(&worker, NULL, hearing_model, NULL, MOST_MS);
+}
+
+static int teardown(void **state)
+{
+    worker_close(&worker);
+    return hearing_teardown(state);
+}
+
+static struct endpoint_span sound(size_t clip, size_t ms)
+{
+    assert_true(hearing_clips[clip].count >= ms * 16);
+    return (struct endpoint_span){.pcm = hearing_clips[clip].pcm,
+                                  .count = ms * 16,
+                                  .start_samples = 1000 * (int64_t)clip,
+                                  .why = ENDPOINT_PAUSE};
+}
+
+static struct worker_piece piece(struct told *told, uint32_t depth)
+{
+    *told = (struct told){.end = WORKER_FAILED};
+    return (struct worker_piece){.depth = {.used = depth, .reason = "asked"},
+                                 .limit = {.floor = 1, .due_ms = INFINITY},
+                                 .cancelled = &never,
+                                 .cost_ms = 1,
+                                 .told = on_told,
+                                 .user = told};
+}
+
+static void assert_same(const struct update_span *a, const struct update_span *b)
+{
+    assert_int_equal(a->start_samples, b->start_samples);
+    assert_int_equal(a->end_samples, b->end_samples);
+    assert_int_equal(a->depth.used, b->depth.used);
+    assert_int_equal(a->words_count, b->words_count);
+    for (size_t i = 0; i < a->words_count; i++) {
+        assert_string_equal(a->words[i].text, b->words[i].text);
+        assert_int_equal(a->words[i].start_samples, b->words[i].start_samples);
+    }
+    /* Exact in int8; OpenBLAS adds up in another order. */
+    assert_float_equal(a->mean_logp, b->mean_logp, 1e-3);
+}
+
+/* Alone, in the place of long spans. */
+static struct update_span alone(size_t clip, size_t ms, uint32_t depth)
+{
+    const struct endpoint_span heard = sound(clip, ms);
+    const struct worker_limit limit = {.floor = 1, .due_ms = INFINITY};
+    struct worker_cost cost = {0};
+    struct update_span span;
+
+    worker_load(&worker, &heard);
+    assert_int_equal(worker_recognise(&worker,
+                                      (struct update_depth){.used = depth, .reason = "asked"},
+                                      &limit, NULL, &never, &span, &cost),
+                     WORKER_DONE);
+    assert_true(cost.audio_seconds > 0 && worker_cost_ms(&cost) > 0);
+    return span;
+}
+
+static void together_each_hears_what_it_hears_alone(void **state)
+{
+    static const size_t ms[GATHER_PIECES] = {700, 1500, 400, 1100};
+    const uint32_t unfolds = fold_model_info(hearing_model)->unfolds;
+    struct told told[GATHER_PIECES];
+
+    worker.due_ms = INFINITY;
+    order = 0;
+    for (size_t i = 0; i < GATHER_PIECES; i++) {
+        const struct worker_piece p = piece(&told[i], (uint32_t)i % unfolds + 1);
+        const struct endpoint_span heard = sound(i, ms[i]);
+        worker_gather(&worker, &heard, &p);
+        assert_int_equal(order, 0); /* nobody yet */
+    }
+    assert_false(gather_wants(&worker.gather, 0));
+    worker_flush(&worker);
+    assert_int_equal(order, GATHER_PIECES);
+    for (size_t i = 0; i < GATHER_PIECES; i++) {
+        assert_int_equal(told[i].times, 1);
+        assert_int_equal(told[i].end, WORKER_DONE);
+        struct update_span span = alone(i, ms[i], (uint32_t)i % unfolds + 1);
+        assert_same(&told[i].span, &span);
+        transcript_release(&span);
+        /* The shallow are told before the deep go on. */
+        for (size_t k = 0; k < GATHER_PIECES; k++)
+            if (told[k].span.depth.used > told[i].span.depth.used)
+                assert_true(told[k].order > told[i].order);
+        transcript_release(&told[i].span);
+    }
+}
+
+static void a_long_span_does_not_hold_up_those_before_it(void **state)
+{
+    struct told brief, lengthy;
+    const struct worker_piece a = piece(&brief, 1), b = piece(&lengthy, 1);
+    const struct endpoint_span first = sound(0, 800), second = sound(3, GATHER_PIECE_MS + 100);
+
+    worker.due_ms = INFINITY;
+    worker_gather(&worker, &first, &a);
+    worker_gather(&worker, &second, &b);
+    assert_int_equal(brief.times, 1);
+    assert_int_equal(lengthy.times, 0);
+    assert_false(gather_wants(&worker.gather, 0));
+    /* Nor does one that is loaded to be recognised at once. */
+    struct update_span span = alone(2, 900, 1);
+    assert_int_equal(lengthy.times, 1);
+    assert_int_equal(lengthy.end, WORKER_DONE);
+    assert_int_equal(lengthy.span.end_samples, 3000 + (GATHER_PIECE_MS + 100) * 16);
+    transcript_release(&span);
+    transcript_release(&brief.span);
+    transcript_release(&lengthy.span);
+}
+
+static void one_that_is_cancelled_leaves_the_others_alone(void **state)
+{
+    struct told told[3];
+
+    worker.due_ms = INFINITY;
+    for (size_t i = 0; i < 3; i++) {
+        struct worker_piece p = piece(&told[i], 2);
+        const struct endpoint_span heard = sound(i, 600);
+        if (i == 1)
+            p.cancelled = &stopped;
+        worker_gather(&worker, &heard, &p);
+    }
+    worker_flush(&worker);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(told[i].times, 1);
+        assert_int_equal(told[i].end, i == 1 ? WORKER_CANCELLED : WORKER_DONE);
+        transcript_release(&told[i].span);
+    }
+}
+
+static void who_is_late_goes_no_deeper_than_the_floor(void **state)
+{
+    struct told told;
+    struct worker_piece p = piece(&told, 2);
+    const struct endpoint_span heard = sound(0, 500);
+
+    p.limit.due_ms = -INFINITY;
+    worker_gather(&worker, &heard, &p);
+    worker_flush(&worker);
+    assert_int_equal(told.end, WORKER_DONE);
+    assert_int_equal(told.span.depth.used, 1);
+    assert_string_equal(told.span.depth.reason, "budget");
+    transcript_release(&told.span);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(together_each_hears_what_it_hears_alone),
+        cmocka_unit_test(a_long_span_does_not_hold_up_those_before_it),
+        cmocka_unit_test(one_that_is_cancelled_leaves_the_others_alone),
+        cmocka_unit_test(who_is_late_goes_no_deeper_than_the_floor),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
