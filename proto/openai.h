@@ -25,7 +25,8 @@ struct openai_request {
     char model[96];
     enum openai_format format;
     bool has_model, has_file, words, segments;
-    bool stream;       /* answer bit by bit */
+    bool stream;       /* answer bit by bit, */
+    bool draft;        /* after a shallow text of the whole */
     bool logprobs;     /* asked for with include[] */
     uint32_t pause_ms; /* that cuts a recording; 0: not said */
     bool has_depth;
@@ -77,6 +78,11 @@ bool openai_serves(const struct openai_catalog *catalog, const char *name, size_
 
 /* The text of one more span. Deltas are only appended: all of them are the text. */
 char *openai_stream_delta(const struct update_span *span, bool first);
+/* Of our own, before all deltas: the whole text as a shallow run heard it, {"type":
+ * "foldscribe.draft", "text", "depth"}. Official clients hand events of unknown types on as they
+ * are. */
+char *openai_stream_draft(const struct openai_request *request,
+                          const struct update_transcript *transcript);
 char *openai_stream_done(const struct openai_request *request,
                          const struct update_transcript *transcript);
 /* Something went wrong after the first event. */

@@ -82,13 +82,13 @@ static int add_prompt(struct openai_request *request, const char *text, struct o
     return 0;
 }
 
-static int set_stream(struct openai_request *request, const char *text, struct openai_error *err)
+static int set_flag(bool *ret_flag, const char *name, const char *text, struct openai_error *err)
 {
     const bool yes = strcmp(text, "true") == 0 || strcmp(text, "1") == 0;
     if (!yes && strcmp(text, "false") != 0 && strcmp(text, "0") != 0)
-        return openai_fail(err, 400, INVALID, "invalid_value", "stream",
-                           "stream must be true or false");
-    request->stream = yes;
+        return openai_fail(err, 400, INVALID, "invalid_value", name, "%s must be true or false",
+                           name);
+    *ret_flag = yes;
     return 0;
 }
 
@@ -200,7 +200,9 @@ static int set_field(struct openai_request *request, const char *name, const cha
         return 0;
     }
     if (strcmp(name, "stream") == 0)
-        return set_stream(request, text, err);
+        return set_flag(&request->stream, name, text, err);
+    if (strcmp(name, "draft") == 0)
+        return set_flag(&request->draft, name, text, err);
     if (strcmp(name, "language") == 0)
         return check_language(text, err);
     if (is_list(name, "include")) {
@@ -271,11 +273,14 @@ int openai_request_check(struct openai_request *request, const struct openai_cat
                            request->model, catalog->seed, catalog->unfolds);
     if (at && set_depth(request, at + 1, "model", catalog->unfolds, err) != 0)
         return -1;
-    /* Where both are given, the field says it more plainly than the name. */
-    if (request->has_depth)
-        return set_depth(request, request->depth_text, "depth", catalog->unfolds, err);
     if (request->stream && request->format != OPENAI_JSON && request->format != OPENAI_TEXT)
         return openai_fail(err, 400, INVALID, "unsupported_value", "stream",
                            "stream=true goes with response_format json or text only");
+    if (request->draft && !request->stream)
+        return openai_fail(err, 400, INVALID, "unsupported_value", "draft",
+                           "draft=true goes with stream=true only");
+    /* Where both are given, the field says it more plainly than the name. */
+    if (request->has_depth)
+        return set_depth(request, request->depth_text, "depth", catalog->unfolds, err);
     return 0;
 }

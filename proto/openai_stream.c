@@ -32,7 +32,8 @@ char *openai_stream_delta(const struct update_span *span, bool first)
     return text;
 }
 
-char *openai_stream_done(const struct openai_request *request,
+/* The JSON answer as an event of this type. */
+static json_t *answer_as(const char *event_type, const struct openai_request *request,
                          const struct update_transcript *transcript)
 {
     const char *type;
@@ -42,8 +43,23 @@ char *openai_stream_done(const struct openai_request *request,
     json_t *body = answer ? json_loads(answer, 0, NULL) : NULL;
     free(answer);
     if (body)
-        json_object_set_new(body, "type", json_string("transcript.text.done"));
+        json_object_set_new(body, "type", json_string(event_type));
+    return body;
+}
+
+char *openai_stream_draft(const struct openai_request *request,
+                          const struct update_transcript *transcript)
+{
+    json_t *body = answer_as("foldscribe.draft", request, transcript);
+    if (body)
+        json_object_del(body, "usage"); /* that of the whole comes at the end */
     return event(body);
+}
+
+char *openai_stream_done(const struct openai_request *request,
+                         const struct update_transcript *transcript)
+{
+    return event(answer_as("transcript.text.done", request, transcript));
 }
 
 char *openai_stream_error(const struct openai_error *err)

@@ -7,7 +7,8 @@
  * silence, so that a live stream need not wait for an hour of it.
  *
  * The job ends when its token is gone (all decoded, or something went wrong) and the last span
- * is recognised.
+ * is recognised. Where a draft is wanted, that is when it is told, and the job begins anew on the
+ * same file, deeper: the activations of an hour would be a gigabyte, and decoding costs little.
  */
 #include "batch.h"
 
@@ -31,6 +32,7 @@ struct engine_batch {
     struct queue_work work;                                   /* the token */
     void (*tell)(void *user, const struct update_span *span); /* NULL or the client's span() */
     void (*done)(void *user, const struct engine_result *result);
+    void (*draft)(void *user, const struct update_transcript *transcript); /* NULL: no more */
     void *user;
     uint32_t channel, endpointing_ms;
     struct tier tier;
@@ -44,7 +46,8 @@ struct engine_batch {
     double started_ms;
 
     /* The token's holder only. */
-    int fd; /* until the recording is opened; -1 */
+    int fd;       /* until the recording is opened; -1 */
+    int again_fd; /* the same file, while a draft is made; -1 */
     struct recording *recording;
     struct endpoint *endpoint;
     float pulled[PULL_SAMPLES];
@@ -52,6 +55,7 @@ struct engine_batch {
     bool decoded; /* all of it */
 
     pthread_mutex_t lock;
+    bool begun;                  /* {lock} */
     double queue_ms, compute_ms; /* {lock} */
     uint32_t holders;            /* {lock} the token, and spans being recognised */
     enum engine_end end;         /* {lock} first thing that went wrong */
@@ -73,6 +77,8 @@ static void batch_free(struct engine_batch *batch)
     recording_close(batch->recording);
     if (batch->fd >= 0)
         close(batch->fd);
+    if (batch->again_fd >= 0)
+        close(batch->again_fd);
     hotwords_unref(batch->hotwords);
     pthread_mutex_destroy(&batch->lock);
     engine_unref(batch->engine);
@@ -160,15 +166,6 @@ static void batch_finish(struct engine_batch *batch)
     batch_free(batch);
 }
 
-static void batch_release(struct engine_batch *batch)
-{
-    pthread_mutex_lock(&batch->lock);
-    const uint32_t left = --batch->holders;
-    pthread_mutex_unlock(&batch->lock);
-    if (left == 0)
-        batch_finish(batch);
-}
-
 static bool batch_goes_on(struct engine_batch *batch)
 {
     if (atomic_load(&batch->cancelled))
@@ -179,6 +176,49 @@ static bool batch_goes_on(struct engine_batch *batch)
     return ok;
 }
 
+/* Tells the draft and puts the job back to its beginning, whose token is the caller's. */
+static void batch_deepen(struct engine_batch *batch)
+{
+    const struct update_transcript transcript = {
+        .spans = batch->spans,
+        .spans_count = batch->spans_count,
+        .duration_samples = recording_position(batch->recording),
+        .depth = batch_depth(batch, queue_now_ms() - batch->started_ms)};
+
+    batch->draft(batch->user, &transcript);
+    batch->draft = NULL;
+    for (size_t i = 0; i < batch->spans_count; i++)
+        transcript_release(&batch->spans[i]);
+    endpoint_close(batch->endpoint);
+    recording_close(batch->recording);
+    batch->endpoint = NULL;
+    batch->recording = NULL;
+    batch->fd = batch->again_fd;
+    batch->again_fd = -1;
+    batch->pulled_at = batch->pulled_count = 0;
+    batch->decoded = false;
+    batch->sentence = (struct fold_prose_state){0};
+    pthread_mutex_lock(&batch->lock);
+    batch->spans_count = batch->told = 0;
+    batch->holders = 1;
+    pthread_mutex_unlock(&batch->lock);
+}
+
+static void batch_release(struct engine_batch *batch)
+{
+    pthread_mutex_lock(&batch->lock);
+    const uint32_t left = --batch->holders;
+    pthread_mutex_unlock(&batch->lock);
+    if (left)
+        return;
+    if (batch->draft && batch_goes_on(batch)) {
+        batch_deepen(batch);
+        queue_push(&batch->engine->queue, &batch->work, &batch->terms);
+        return;
+    }
+    batch_finish(batch);
+}
+
 /* First thing that happens to a job on a worker. */
 static bool batch_begin(struct engine_batch *batch)
 {
@@ -187,7 +227,9 @@ static bool batch_begin(struct engine_batch *batch)
     const int fd = batch->fd;
 
     pthread_mutex_lock(&batch->lock);
-    batch->queue_ms = queue_now_ms() - batch->started_ms;
+    if (!batch->begun)
+        batch->queue_ms = queue_now_ms() - batch->started_ms;
+    batch->begun = true;
     pthread_mutex_unlock(&batch->lock);
     batch->fd = -1;
     int error = recording_open(&batch->recording, fd,
@@ -275,7 +317,7 @@ static void tell_spans(struct engine_batch *batch)
         pthread_mutex_unlock(&batch->lock);
         if (transcript_write(&span, &batch->style, &batch->sentence, true) < 0)
             batch_fail(batch, ENGINE_FAILED, "out of memory");
-        if (batch->tell)
+        if (batch->tell && !batch->draft)
             batch->tell(batch->user, &span);
         pthread_mutex_lock(&batch->lock);
     }
@@ -302,7 +344,7 @@ static void batch_recognise(struct engine_batch *batch, size_t index, double lef
     struct update_span span = {0};
     const double begun_ms = queue_now_ms(), elapsed_ms = begun_ms - batch->started_ms;
     const double audio_ms = worker_audio_ms(worker);
-    struct depth_question question = {.kind = DEPTH_UPLOAD,
+    struct depth_question question = {.kind = batch->draft ? DEPTH_PARTIAL : DEPTH_UPLOAD,
                                       .tier = &batch->tier,
                                       .asked = batch->asked,
                                       .audio_ms = audio_ms,
@@ -364,6 +406,14 @@ static void batch_run(struct queue_work *work, struct worker *worker)
     engine_unref(engine);
 }
 
+/* Than a draft would be. */
+static bool is_deeper(const struct engine_batch *batch)
+{
+    const uint32_t asked = batch->asked ? batch->asked : batch->tier.depth_ceiling;
+
+    return asked > batch->tier.partial_depth || batch->tier.depth_floor > batch->tier.partial_depth;
+}
+
 enum engine_end engine_batch_start(struct engine *engine, int fd,
                                    const struct engine_batch_options *options,
                                    struct engine_batch **ret_batch)
@@ -383,12 +433,18 @@ enum engine_end engine_batch_start(struct engine *engine, int fd,
     batch->work.run = batch_run;
     batch->tell = options->span;
     batch->done = options->done;
+    batch->again_fd = -1;
     batch->channel = options->channel;
     batch->endpointing_ms = options->endpointing_ms ? options->endpointing_ms : PAUSE_MS;
     batch->user = options->user;
     batch->tier = engine_tier(engine, &options->wish);
     batch->asked = options->wish.depth;
     batch->budget_ms = options->wish.latency_ms ? options->wish.latency_ms : batch->tier.latency_ms;
+    if (options->draft && !(batch->budget_ms > 0) && is_deeper(batch)) {
+        /* One offset for both, but only one reads at a time, and from the start. */
+        batch->again_fd = dup(fd);
+        batch->draft = batch->again_fd >= 0 ? options->draft : NULL;
+    }
     batch->holders = 1;
     batch->started_ms = queue_now_ms();
     batch->terms = (struct scheduler_terms){

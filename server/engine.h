@@ -96,6 +96,9 @@ struct engine_batch_options {
     const struct fold_hotword *hotwords; /* copied */
     size_t hotwords_count;
     bool plain; /* lower case and no marks, whatever the engine can write */
+    /* NULL or: the whole recording at the tier's partial depth, before any span() and however long
+     * it takes; borrowed. Left out where the answer is no deeper, or has a budget to keep. */
+    void (*draft)(void *user, const struct update_transcript *transcript);
     /* NULL or: every span in order, as soon as it and all before it are recognised. */
     void (*span)(void *user, const struct update_span *span);
     void (*done)(void *user, const struct engine_result *result); /* exactly once */

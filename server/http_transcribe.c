@@ -24,7 +24,8 @@ struct streamed {
     struct openai_request asked; /* without its boosts */
     char id[ID_BYTES];
     struct timespec received;
-    bool begun;
+    bool begun;    /* a delta was sent, */
+    bool answered; /* or any event */
 };
 
 static const char sse[] = "text/event-stream; charset=utf-8";
@@ -79,7 +80,14 @@ static void on_span(void *user, const struct update_span *span)
     if (!span->words_count)
         return;
     http_stream_write(user, openai_stream_delta(span, !s->begun));
-    s->begun = true;
+    s->begun = s->answered = true;
+}
+
+static void on_draft(void *user, const struct update_transcript *transcript)
+{
+    struct streamed *s = http_stream_context(user);
+    http_stream_write(user, openai_stream_draft(&s->asked, transcript));
+    s->answered = true;
 }
 
 static void on_streamed(void *user, const struct engine_result *result)
@@ -91,7 +99,7 @@ static void on_streamed(void *user, const struct engine_result *result)
         http_stream_write(user, openai_stream_done(&s->asked, result->transcript));
     } else {
         explain(&err, result, s->id);
-        if (s->begun)
+        if (s->answered)
             http_stream_write(user, openai_stream_error(&err));
         else
             http_stream_refuse(user, err.status, openai_error_body(&err));
@@ -153,6 +161,7 @@ static enum MHD_Result start(struct http_request *r)
                                                  .endpointing_ms = asked->pause_ms,
                                                  .hotwords = hotwords,
                                                  .hotwords_count = asked->boosts_count,
+                                                 .draft = asked->draft ? on_draft : NULL,
                                                  .span = w->stream ? on_span : NULL,
                                                  .done = w->stream ? on_streamed : on_done,
                                                  .user = w->stream ? (void *)w->stream : r};

@@ -14,6 +14,8 @@ async function main() {
   seen.shallow = await transcribe({ model: "foldscribe@1" });
   seen.text = await transcribe({ response_format: "text" });
   seen.verbose = await transcribe({ response_format: "verbose_json", timestamp_granularities: ["word", "segment"] });
+  seen.events = [];
+  for await (const event of await transcribe({ stream: true, draft: true })) seen.events.push(event.type);
   seen.models = (await client.models.list()).data.map((m) => m.id);
   try {
     await transcribe({ model: "no-such-model" });

@@ -27,6 +27,8 @@ def test_openai_uploads_a_stream_of_unknown_length(daemon, clip, deepest):
     assert {"used": 1, "asked": 1, "reason": "asked"}.items() <= seen["shallow"]["depth"].items()
     assert seen["text"] == seen["json"]["text"] + "\n"
     assert [w["word"] for w in seen["verbose"]["words"]] == seen["json"]["text"].split()
+    drafts = ["foldscribe.draft"] if deepest > 1 else []
+    assert [kind for kind in seen["events"] if kind != "transcript.text.delta"] == drafts + ["transcript.text.done"]
     assert {"foldscribe", "whisper-1"} <= set(seen["models"])
     refused = seen["refused"]
     assert (refused["kind"], refused["status"], refused["code"], refused["param"]) == \

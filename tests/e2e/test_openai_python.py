@@ -186,6 +186,24 @@ def test_a_stream_of_events_appends_to_the_whole_text(client, clips):
     assert got[-1].usage.type == "duration"
 
 
+def test_a_draft_of_the_whole_comes_before_the_deltas(client, clips):
+    gap = bytes(2 * 2 * harness.RATE)
+    file = wav(gap.join(c.pcm() for c in clips[:3]))
+    plain, got = events(client, file), events(client, file, extra_body={"draft": "true"})
+    draft, rest = got[0], got[1:]
+    assert draft.type == "foldscribe.draft" and draft.depth["used"] == 1
+    assert harness.word_error_rate([(plain[-1].text, draft.text)]) < 0.5
+    assert [e.type for e in rest] == [e.type for e in plain] and rest[-1].text == plain[-1].text
+    assert [e.type for e in events(client, file, extra_body={"draft": "true", "depth": 1})] == \
+        [e.type for e in rest]  # no shallower than the answer
+
+
+def test_a_draft_needs_a_stream(client, clip):
+    with pytest.raises(openai.BadRequestError) as caught:
+        transcribe(client, clip.path, extra_body={"draft": "true"})
+    assert caught.value.body["param"] == "draft"
+
+
 def test_a_stream_of_silence_is_just_done(client):
     got = events(client, wav(bytes(2 * 3 * harness.RATE)))
     assert [e.type for e in got] == ["transcript.text.done"] and got[0].text == ""

@@ -67,6 +67,85 @@ static void spans_are_told_in_order_before_the_end(void **state)
     engine_close(engine);
 }
 
+struct drafted {
+    struct told told; /* first */
+    int drafts, spans_before;
+    size_t words;
+    int64_t duration_samples;
+    uint32_t depth;
+};
+
+static void on_draft(void *user, const struct update_transcript *transcript)
+{
+    struct drafted *drafted = user;
+
+    drafted->told.wrong |= drafted->told.heard.over;
+    drafted->drafts++;
+    drafted->spans_before = drafted->told.count;
+    drafted->duration_samples = transcript->duration_samples;
+    drafted->depth = transcript->depth.used;
+    for (size_t i = 0; i < transcript->spans_count; i++)
+        drafted->words += transcript->spans[i].words_count;
+}
+
+static void make(struct engine *engine, const struct sound *sound, uint32_t depth,
+                 uint32_t latency_ms, struct drafted *ret_drafted)
+{
+    struct engine_batch *batch;
+
+    *ret_drafted = (struct drafted){.drafts = 0};
+    hearing_init(&ret_drafted->told.heard);
+    struct engine_batch_options options = hearing_batch_options(&ret_drafted->told.heard, depth);
+    options.span = on_span;
+    options.draft = on_draft;
+    options.wish.latency_ms = latency_ms;
+    assert_int_equal(engine_batch_start(engine, hearing_spool_wav(sound), &options, &batch),
+                     ENGINE_OK);
+    assert_true(hearing_wait_over(&ret_drafted->told.heard));
+    assert_int_equal(ret_drafted->told.heard.end, ENGINE_OK);
+    assert_false(ret_drafted->told.wrong);
+}
+
+static void a_draft_of_the_whole_comes_first_and_changes_nothing(void **state)
+{
+    struct engine *engine = hearing_engine(3, 1, 2);
+    struct sound sound = hearing_join(0, 5, 1200);
+    struct heard plain;
+    struct drafted drafted;
+
+    hearing_init(&plain);
+    hearing_file(engine, hearing_spool_wav(&sound), 2, &plain);
+    make(engine, &sound, 2, 0, &drafted);
+    assert_int_equal(drafted.drafts, 1);
+    assert_int_equal(drafted.spans_before, 0);
+    assert_int_equal(drafted.depth, 1);
+    assert_int_equal(drafted.duration_samples, sound.count);
+    assert_true(drafted.words > 0);
+    assert_string_equal(drafted.told.heard.finals, plain.finals);
+    assert_int_equal(drafted.told.count, plain.finals_count);
+    assert_int_equal(drafted.told.heard.depth.used, 2);
+    hearing_finish(&drafted.told.heard);
+    hearing_finish(&plain);
+    free(sound.pcm);
+    engine_close(engine);
+}
+
+static void no_draft_is_made_that_is_no_shallower_or_would_be_late(void **state)
+{
+    struct engine *engine = hearing_engine(1, 1, 2);
+    struct sound sound = hearing_join(0, 1, 100);
+    struct drafted drafted;
+
+    make(engine, &sound, 1, 0, &drafted);
+    assert_int_equal(drafted.drafts, 0);
+    hearing_finish(&drafted.told.heard);
+    make(engine, &sound, 2, 60000, &drafted);
+    assert_int_equal(drafted.drafts, 0);
+    hearing_finish(&drafted.told.heard);
+    free(sound.pcm);
+    engine_close(engine);
+}
+
 static void a_channel_that_is_not_there_is_named(void **state)
 {
     struct engine *engine = hearing_engine(1, 1, 2);
@@ -197,6 +276,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(jobs_together_give_what_each_gives_alone),
         cmocka_unit_test(spans_are_told_in_order_before_the_end),
+        cmocka_unit_test(a_draft_of_the_whole_comes_first_and_changes_nothing),
+        cmocka_unit_test(no_draft_is_made_that_is_no_shallower_or_would_be_late),
         cmocka_unit_test(a_channel_that_is_not_there_is_named),
         cmocka_unit_test(the_depth_asked_for_is_the_depth_used),
         cmocka_unit_test(bad_recordings_end_with_a_reason),

@@ -372,6 +372,12 @@ static void events_append_text_and_end_with_all_of_it(void **state)
     assert_non_null(strstr(done, "\"type\":\"transcript.text.done\""));
     assert_non_null(strstr(done, "\"usage\""));
     free(done);
+    char *draft = openai_stream_draft(&r, &t);
+    assert_non_null(strstr(draft, "\"text\":\"One, \\\"two\\\"\""));
+    assert_non_null(strstr(draft, "\"type\":\"foldscribe.draft\""));
+    assert_non_null(strstr(draft, "\"depth\""));
+    assert_null(strstr(draft, "\"usage\""));
+    free(draft);
     openai_fail(&err, 400, "invalid_request_error", NULL, "file", "cut");
     is_event(openai_stream_error(&err), "data: {\"error\":{\"message\":\"cut\",\"type\":"
                                         "\"invalid_request_error\",\"param\":\"file\",\"code\":"
@@ -391,8 +397,18 @@ static void only_plain_formats_can_be_streamed(void **state)
     openai_request_field(&r, "response_format", "srt", 3, &err);
     assert_int_equal(openai_request_check(&r, &catalog, &err), -1);
     assert_string_equal(err.param, "stream");
+    openai_request_field(&r, "depth", "1", 1, &err);
+    assert_int_equal(openai_request_check(&r, &catalog, &err), -1);
+    assert_string_equal(err.param, "stream");
     openai_request_field(&r, "response_format", "json", 4, &err);
     assert_int_equal(openai_request_check(&r, &catalog, &err), 0);
+    openai_request_field(&r, "draft", "true", 4, &err);
+    assert_int_equal(openai_request_check(&r, &catalog, &err), 0);
+    openai_request_field(&r, "stream", "false", 5, &err);
+    assert_int_equal(openai_request_check(&r, &catalog, &err), -1);
+    assert_string_equal(err.param, "draft");
+    assert_int_equal(openai_request_field(&r, "draft", "perhaps", 7, &err), -1);
+    assert_string_equal(err.message, "draft must be true or false");
     openai_request_finish(&r);
 }
 
