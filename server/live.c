@@ -68,6 +68,7 @@ void live_schedule(struct engine_live *live)
         .priority = live->stewarded.tier.priority};
     live->scheduled = true;
     live->refs++;
+    steward_waits(&live->engine->steward, &live->stewarded, true);
     queue_push(&live->engine->queue, &live->work, &terms);
 }
 

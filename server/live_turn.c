@@ -413,6 +413,8 @@ static void turn_is_over(struct engine_live *live)
     if (backlog_count(&live->bytes) || live->bytes.marks_count || live->finishing ||
         live->end != ENGINE_OK || ear_is_busy(live->ear))
         live_schedule(live);
+    if (!live->scheduled)
+        steward_waits(&live->engine->steward, &live->stewarded, false);
     if (live->closed && !live->ended) {
         pthread_mutex_unlock(&live->lock);
         engine_count_cancel(live->engine, live->closed_ms);

@@ -7,8 +7,10 @@
  *
  * where the share of speech and the usual span are learned from what was heard, costs come from the
  * cost table, and the partials of a span are span / interval runs over what window.h lets them
- * hear. A stream that nobody has spoken into for ACTIVE_MS takes nothing. Summed over all streams
- * and divided by the workers that is the demand; done for every rung it is what load.c wants.
+ * hear. A stream that nobody has spoken into for ACTIVE_MS takes nothing, unless what was said
+ * still waits: else a crowd that stops would have its backlog worked off at full depth. Summed over
+ * all streams and divided by the workers that is the demand; done for every rung it is what load.c
+ * wants.
  *
  * Newcomers are refused when all streams and the newcomer would not fit with everybody at the
  * tier's floor: so never while depth can still fall, and never while there are fewer streams than
@@ -128,7 +130,7 @@ static void sum_demand(struct steward *s, double now_ms)
         if (!stream)
             break;
         group = stream;
-        count += now_ms - stream->active_ms < ACTIVE_MS;
+        count += stream->waits || now_ms - stream->active_ms < ACTIVE_MS;
     }
 }
 
@@ -246,6 +248,13 @@ void steward_heard(struct steward *s, struct steward_stream *stream, double now_
 {
     pthread_mutex_lock(&s->lock);
     stream->active_ms = now_ms;
+    pthread_mutex_unlock(&s->lock);
+}
+
+void steward_waits(struct steward *s, struct steward_stream *stream, bool waits)
+{
+    pthread_mutex_lock(&s->lock);
+    stream->waits = waits;
     pthread_mutex_unlock(&s->lock);
 }
 

@@ -273,6 +273,41 @@ static void limits_of_places_hold_and_fill_lowers_uploads_first(void **state)
     steward_finish(&steward);
 }
 
+static void what_still_waits_keeps_the_rung_it_came_on(void **state)
+{
+    const struct steward_options options = {
+        .unfolds = 3, .workers = 1, .max_live = 9, .adaptive = true, .cost = &trace.cost};
+    struct steward_stream streams[9];
+    struct steward steward;
+    struct steward_report report;
+    double retry_ms;
+
+    assert_int_equal(steward_init(&steward, &options, 0), 0);
+    for (size_t i = 0; i < 9; i++) {
+        streams[i] = (struct steward_stream){
+            .tier = tier_default(3), .partials = true, .partial_every_ms = 600};
+        assert_true(steward_join(&steward, &streams[i], 0, &retry_ms));
+        steward_heard(&steward, &streams[i], 0);
+    }
+    steward_tick(&steward, 1000, 0);
+    steward_report(&steward, &report);
+    const uint32_t level = report.level;
+    assert_true(level > 0);
+    for (size_t i = 0; i < 9; i++)
+        steward_waits(&steward, &streams[i], true);
+    steward_tick(&steward, 60000, 0); /* nobody has spoken for long */
+    steward_report(&steward, &report);
+    assert_int_equal(report.level, level);
+    for (size_t i = 0; i < 9; i++)
+        steward_waits(&steward, &streams[i], false);
+    steward_tick(&steward, 61000, 0);
+    steward_report(&steward, &report);
+    assert_int_equal(report.level, 0);
+    for (size_t i = 0; i < 9; i++)
+        steward_leave(&steward, &streams[i], 62000);
+    steward_finish(&steward);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,6 +323,7 @@ int main(void)
         cmocka_unit_test_setup(another_program_on_the_machine_is_noticed, fresh),
         cmocka_unit_test_setup(depth_does_not_flutter, fresh),
         cmocka_unit_test_setup(limits_of_places_hold_and_fill_lowers_uploads_first, fresh),
+        cmocka_unit_test_setup(what_still_waits_keeps_the_rung_it_came_on, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
