@@ -34,10 +34,10 @@ class Heard:
         return found[0]
 
 
-def connect(daemon, **query):
+def connect(daemon, token="any", **query):
     words = urllib.parse.urlencode({k: v for k, v in {**QUERY, **query}.items() if v is not None})
     return websockets.connect(f"{daemon.ws}/v1/listen?{words}", max_size=None, compression=None,
-                              additional_headers={"Authorization": "Token any"})
+                              additional_headers={"Authorization": f"Token {token}"})
 
 
 async def listen(socket, heard):
