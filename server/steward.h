@@ -69,7 +69,8 @@ bool steward_join(struct steward *steward, struct steward_stream *stream, double
 void steward_leave(struct steward *steward, struct steward_stream *stream, double now_ms);
 /* Audio came. */
 void steward_heard(struct steward *steward, struct steward_stream *stream, double now_ms);
-/* Its audio waits to be heard, or no longer does: until then it takes its share though none comes. */
+/* Its audio waits to be heard, or no longer does: until then it takes its share though none comes.
+ */
 void steward_waits(struct steward *steward, struct steward_stream *stream, bool waits);
 bool steward_begin_upload(struct steward *steward, double now_ms, double *ret_retry_ms);
 void steward_end_upload(struct steward *steward, double now_ms);
