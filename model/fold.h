@@ -221,8 +221,8 @@ void fold_decoder_reset(struct fold_decoder *decoder);
  * the text is the same without a draft, or with a wrong one, only later. (With FOLD_FP32 but for
  * rounding.)
  *
- * A writer never runs away: where what it wrote cannot be what was said, it says so and writes
- * nothing. Then the first pass' text is what counts. */
+ * A writer never runs away: where what it wrote cannot be what was said, it says so. Then the first
+ * pass' text is what counts. */
 struct fold_writer;
 
 #define FOLD_WRITER_SECONDS 64 /* longest utterance; decoders are taught with half of that */
@@ -236,13 +236,13 @@ enum fold_doubt {
 };
 
 struct fold_written {
-    /* [words_count], owned by the writer until its next call; none in doubt. As in fold_result, but
-     * for the text, which is UTF-8 with case and marks, and the confidence: the probability of the
-     * word's pieces, all together. Times are those of the best path of the word's letters through
-     * logp. */
+    /* [words_count], owned by the writer until its next call. As in fold_result, but for the text,
+     * which is UTF-8 with case and marks, and the confidence: the probability of the word's pieces,
+     * all together. Times are those of the best path of the word's letters through logp. */
     const struct fold_word *words;
     size_t words_count;
     enum fold_doubt doubt;
+    float mean_logp;         /* natural log-probability of a piece, END included; 0 without any */
     uint32_t pieces, passes; /* written; through the decoder to write them */
 };
 

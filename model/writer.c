@@ -229,10 +229,11 @@ static uint32_t follow_hot(const struct boost *hot, uint32_t state, uint32_t pie
 
 /* Greedy decoding, many pieces a pass where the draft is right. */
 static enum fold_doubt write_pieces(struct fold_writer *w, size_t limit, size_t letters_most,
-                                    uint32_t *ret_passes)
+                                    struct fold_written *result)
 {
     struct wording *out = &w->wording;
     size_t count = 0; /* pieces written, behind BEGIN */
+    float sum = 0;    /* of their log-probabilities */
     uint32_t hot = 0;
     w->written[0] = BPE_BEGIN;
     while (count < limit && !fold_run_is_stopped(w->run)) {
@@ -243,10 +244,12 @@ static enum fold_doubt write_pieces(struct fold_writer *w, size_t limit, size_t 
         const size_t rows = 1 + guessed - ends;
         memcpy(w->written + count + 1, w->guess, (rows - 1) * sizeof *w->guess);
         aed_read(&w->aed, count, w->written + count, rows);
-        ++*ret_passes;
+        result->passes++;
         for (size_t row = 0; row < rows; row++) {
             float logp;
             const uint32_t piece = choose(w, row, hot, &logp);
+            sum += logp;
+            result->mean_logp = sum / (float)(count + 1);
             if (piece == BPE_END)
                 return FOLD_DOUBT_NONE;
             w->written[++count] = piece;
@@ -326,19 +329,15 @@ int fold_writer_write(struct fold_writer *w, const struct fold_run *run, const f
     w->run = run;
     aed_hear(&w->aed, fold_run_x(run), T);
     draft_set(&w->draft, draft);
-    result.doubt = write_pieces(w, limit, (size_t)letters_most, &result.passes);
+    result.doubt = write_pieces(w, limit, (size_t)letters_most, &result);
     result.pieces = (uint32_t)w->wording.pieces_count;
     if (!result.doubt &&
         ((float)w->wording.letters > letters_most || (float)w->wording.letters < letters_least))
         result.doubt = FOLD_DOUBT_LENGTH;
-    if (!result.doubt) {
-        size_t symbols;
-        const size_t count = wording_split(&w->wording, &symbols);
-        if (!give_times(w, logp, T, &heard, count, symbols))
-            result.doubt = FOLD_DOUBT_SOUND;
-        else
-            result.words_count = count;
-    }
+    size_t symbols;
+    result.words_count = wording_split(&w->wording, &symbols);
+    if (!give_times(w, logp, T, &heard, result.words_count, symbols) && !result.doubt)
+        result.doubt = FOLD_DOUBT_SOUND;
     *ret_written = result;
     return FOLD_OK;
 }

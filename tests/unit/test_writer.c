@@ -173,9 +173,7 @@ static void it_never_runs_away(void **state)
         const struct result r = write_down(NULL);
         /* Random weights say neither one letter nor an end at the right place. */
         assert_true(r.written.pieces <= 2 + 6.5 * SAMPLES / 16000);
-        if (r.written.doubt)
-            assert_int_equal(r.written.words_count, 0);
-        else
+        if (!r.written.doubt)
             assert_true(r.written.words_count <= 13);
     }
 }
