@@ -9,10 +9,13 @@
  *
  * What is never believed: a text where nothing was heard, one that repeats itself beyond what was
  * heard, one much longer or shorter than what was heard, one whose letters the frames contradict.
- */
+ * How sure the decoder is counts as well: of 400 utterances of dev_clean and dev_l2 the means of
+ * its log-probabilities were above -0.66 and -1.53; of babble and speech played backwards they lay
+ * between -0.7 and -1.7. On noise, music and silence it ends at once by itself. */
 #include "writer.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,9 +27,13 @@
 #define PIECES_S     6.5f  /* at most, a second of sound, beside 2 */
 #define LOOP_PERIOD  16    /* pieces that are repeated */
 #define LOOP_TIMES   3     /* and how often that is suspicious */
+#define SILENCE      1.0f  /* letters, by their probabilities, that are none */
 #define LENGTH_MOST  1.6f  /* letters, of those heard; and 12 */
 #define LENGTH_LEAST 0.5f  /* less 8 */
-#define SOUND_LEAST  0.35f /* natural log a frame that the text's path may lie below the best */
+#define LENGTH_SURE  -0.5f /* mean_logp from which a length is believed */
+/* A text is contradicted by how much its best path lies below what was heard, a letter, and twice
+ * -mean_logp, together. Both say little alone: accents cost the one, rare words the other. */
+#define SOUND_MOST 6.0f
 
 /* What is usual: pieces a second, letters a frame, pieces written in one pass. */
 #define USUAL_PIECES_S 3.3f
@@ -46,11 +53,12 @@ struct fold_writer {
     uint32_t *guess;            /* [AED_ROWS] */
 };
 
-/* What the first pass hears, by the best label of every frame. */
+/* What the first pass hears. */
 struct heard {
-    size_t letters;
+    size_t letters;      /* by the best label of every frame */
+    float mass;          /* letters, by their probabilities */
     uint32_t first, end; /* frames from the first letter to behind the last */
-    float logp;
+    float logp;          /* of the best label of every frame, all together */
 };
 
 static size_t most_pieces(const struct fold_model *m, size_t samples)
@@ -171,6 +179,9 @@ static struct heard hear(const float *logp, size_t T, const struct wording *word
         for (uint32_t v = 1; v < V; v++)
             best = logp[v] > logp[best] ? v : best;
         h.logp += logp[best];
+        const float none =
+            expf(logp[0]) + (wording->space == ALIGN_ANY ? 0 : expf(logp[wording->space]));
+        h.mass += none < 1 ? 1 - none : 0;
         if (best && best != wording->space) {
             h.first = h.letters ? h.first : t;
             h.end = t + 1;
@@ -264,19 +275,19 @@ static enum fold_doubt write_pieces(struct fold_writer *w, size_t limit, size_t 
     return FOLD_DOUBT_LOOP;
 }
 
-/* Times of words [count] by their best path through logp [T, V]; false where that is not what was
- * heard. */
-static bool give_times(struct fold_writer *w, const float *logp, size_t T,
-                       const struct heard *heard, size_t count, size_t symbols)
+/* Times of words [count] by their best path through logp [T, V]; returns how far that lies below
+ * what was heard, a symbol. */
+static float give_times(struct fold_writer *w, const float *logp, size_t T,
+                        const struct heard *heard, size_t count, size_t symbols)
 {
     const size_t V = w->model->info.vocab_size;
     float path;
-    if (!symbols || !align_run(&w->align, logp, T, V, w->wording.symbols, symbols, &path)) {
-        wording_spread(&w->wording, count, heard->first, heard->end);
-        return true;
+    if (symbols && align_run(&w->align, logp, T, V, w->wording.symbols, symbols, &path)) {
+        wording_time(&w->wording, count, w->align.times);
+        return (heard->logp - path) / (float)symbols;
     }
-    wording_time(&w->wording, count, w->align.times);
-    return path > heard->logp - SOUND_LEAST * (float)T;
+    wording_spread(&w->wording, count, heard->first, heard->end);
+    return 0;
 }
 
 int fold_writer_rehearse(struct fold_writer *w, const struct fold_run *run, const float *logp)
@@ -318,25 +329,27 @@ int fold_writer_write(struct fold_writer *w, const struct fold_run *run, const f
         return FOLD_ERR_TOO_LONG;
     wording_clear(&w->wording);
     const struct heard heard = hear(logp, T, &w->wording, V);
-    if (!heard.letters) {
+    if (!heard.letters && heard.mass < SILENCE) {
         result.doubt = FOLD_DOUBT_SILENCE;
         *ret_written = result;
         return FOLD_OK;
     }
-    const float letters_most = LENGTH_MOST * (float)heard.letters + 12;
-    const float letters_least = LENGTH_LEAST * (float)heard.letters - 8;
+    /* One letter may be heard in several frames, so the mass is the more generous. */
+    const float most = LENGTH_MOST * fmaxf(heard.mass, (float)heard.letters) + 12;
+    const float least = LENGTH_LEAST * (float)heard.letters - 8;
     const size_t limit = most_pieces(w->model, T * w->model->info.hop_samples);
+    size_t symbols;
     w->run = run;
     aed_hear(&w->aed, fold_run_x(run), T);
     draft_set(&w->draft, draft);
-    result.doubt = write_pieces(w, limit, (size_t)letters_most, &result);
+    result.doubt = write_pieces(w, limit, (size_t)most, &result);
     result.pieces = (uint32_t)w->wording.pieces_count;
-    if (!result.doubt &&
-        ((float)w->wording.letters > letters_most || (float)w->wording.letters < letters_least))
-        result.doubt = FOLD_DOUBT_LENGTH;
-    size_t symbols;
     result.words_count = wording_split(&w->wording, &symbols);
-    if (!give_times(w, logp, T, &heard, result.words_count, symbols) && !result.doubt)
+    const float gap = give_times(w, logp, T, &heard, result.words_count, symbols);
+    const float letters = (float)w->wording.letters;
+    if (!result.doubt && (letters < least || (letters > most && result.mean_logp < LENGTH_SURE)))
+        result.doubt = FOLD_DOUBT_LENGTH;
+    else if (!result.doubt && gap - 2 * result.mean_logp > SOUND_MOST)
         result.doubt = FOLD_DOUBT_SOUND;
     *ret_written = result;
     return FOLD_OK;

@@ -55,11 +55,14 @@ static void pretend(size_t letters)
 {
     for (size_t t = 0; t < T; t++)
         for (size_t v = 0; v < V; v++)
-            logp[t * V + v] = -5;
+            logp[t * V + v] = -12;
     for (size_t t = 0; t < T; t++)
-        logp[t * V] = -0.1f;
-    for (size_t i = 0; i < letters; i++)
-        logp[i * T / letters * V + 3 + i % 20] = -0.01f;
+        logp[t * V] = -0.001f;
+    for (size_t i = 0; i < letters; i++) {
+        float *frame = logp + i * T / letters * V;
+        frame[0] = -12;
+        frame[3 + i % 20] = -0.001f;
+    }
 }
 
 struct result {
@@ -164,6 +167,56 @@ static void nothing_heard_is_nothing_written(void **state)
     assert_int_equal(r.written.passes, 0);
 }
 
+/* Sound of which the random decoder writes a text that it ends itself. */
+static struct result hear_what_ends(void)
+{
+    struct result r;
+    for (unsigned seed = 0; seed < 40; seed++) {
+        hear(seed, 16000 + 700 * seed);
+        pretend(2);
+        r = write_down(NULL);
+        if (r.written.doubt != FOLD_DOUBT_LOOP && r.count > 2)
+            return r;
+    }
+    fail_msg("no text ends");
+    return r;
+}
+
+static void what_the_frames_say_as_well_is_believed(void **state)
+{
+    (void)state;
+    const struct result ends = hear_what_ends();
+    const char *text = text_of(&ends);
+    uint32_t last = 0;
+    size_t letters = 0, at = 0;
+    pretend(0);
+    for (const char *c = text; *c; c++) {
+        const char upper = (char)(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c);
+        const uint32_t label = upper >= 'A' && upper <= 'Z' ? 3 + (uint32_t)(upper - 'A')
+                               : *c == ' ' && c > text      ? 1
+                                                            : 0;
+        at += label && label == last ? 2 : 1; /* a blank between */
+        assert_true(at < T);
+        if (label) {
+            logp[at * V] = -12;
+            logp[at * V + label] = -0.001f;
+            letters += label > 2;
+            last = label;
+        }
+    }
+    const struct result r = write_down(NULL);
+    assert_int_equal(r.written.doubt, FOLD_DOUBT_NONE);
+    assert_int_equal(r.count, ends.count);
+    assert_true(r.written.words_count >= 1);
+    assert_in_range(r.written.words[r.written.words_count - 1].end_frame, at, at + 1);
+    /* Much more is heard: it ended too soon. */
+    pretend(T / 2);
+    assert_int_equal(write_down(NULL).written.doubt, FOLD_DOUBT_LENGTH);
+    /* As much is heard, but not that, and the decoder is far from sure. */
+    pretend(letters);
+    assert_int_equal(write_down(NULL).written.doubt, FOLD_DOUBT_SOUND);
+}
+
 static void it_never_runs_away(void **state)
 {
     (void)state;
@@ -264,6 +317,7 @@ int main(void)
         cmocka_unit_test(no_draft_changes_what_is_written),
         cmocka_unit_test(a_writer_stops_between_two_passes_when_its_run_is_told_to),
         cmocka_unit_test(nothing_heard_is_nothing_written),
+        cmocka_unit_test(what_the_frames_say_as_well_is_believed),
         cmocka_unit_test(it_never_runs_away),
         cmocka_unit_test(words_lie_in_order_within_the_frames),
         cmocka_unit_test(a_strong_hotword_is_written_in_any_case_and_then_forgotten),
