@@ -9,7 +9,8 @@
  * an exponentially weighted share of the ratio. The weight is by seconds of audio, so the table
  * follows a busy machine within seconds and an idle one does not forget. A single absurd
  * measurement (the process was stopped, the laptop slept) counts as four times wrong at most. Only
- * tails may be further off at first: what calibrate.c decodes is no speech.
+ * tails may be further off at first: how hard words are to find is the speaker's affair, and
+ * without calibrate.c nothing is known of it.
  */
 #include "cost.h"
 

@@ -32,6 +32,19 @@ static void a_seed_is_measured_at_every_depth(void **state)
     assert_true(cost_unfold_ms(&cost, 4000) > 0);
 }
 
+static void searching_for_words_is_measured_at_every_depth(void **state)
+{
+    struct fold_lm *lm;
+    struct cost searched;
+
+    assert_int_equal(fold_lm_open(&lm, getenv("FOLDSCRIBE_TEST_LM"), NULL), FOLD_OK);
+    assert_int_equal(calibrate_measure(&searched, model, lm, 0), FOLD_OK);
+    assert_true(cost_is_sound(&searched));
+    for (uint32_t r = 1; r <= searched.unfolds; r++)
+        assert_true(cost_tail_ms(&searched, r, 4000) > 0);
+    fold_lm_close(lm);
+}
+
 static void what_was_saved_is_loaded(void **state)
 {
     const struct cost cost = {.unfolds = 2,
@@ -118,6 +131,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_seed_is_measured_at_every_depth),
+        cmocka_unit_test(searching_for_words_is_measured_at_every_depth),
         cmocka_unit_test(what_was_saved_is_loaded),
         cmocka_unit_test(a_damaged_table_is_as_good_as_none),
         cmocka_unit_test(the_cache_is_in_the_users_folder_or_nowhere),
