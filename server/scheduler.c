@@ -47,7 +47,7 @@ void scheduler_init(struct scheduler *s, uint32_t workers)
 /* Lets what was used fade; keys that have used next to nothing lose their account. */
 static void fade(struct scheduler *s, double now_ms)
 {
-    const double keep = exp((s->faded_ms - now_ms) / MEMORY_MS);
+    const double keep = fmin(exp((s->faded_ms - now_ms) / MEMORY_MS), 1);
 
     s->faded_ms = now_ms;
     for (uint32_t i = 0; i < s->accounts_count;) {

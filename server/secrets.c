@@ -1,4 +1,6 @@
-/* secrets.c - see secrets.h. A restart forgets them, as it ends the sessions they are for. */
+/* secrets.c - see secrets.h. A restart forgets them, as it ends the sessions they are for. When
+ * they expire is told in the time of day, but kept in a time that nobody can set: a clock put back
+ * would else give them a longer life, and one put forward end them all. */
 #include "secrets.h"
 
 #include <pthread.h>
@@ -7,31 +9,33 @@
 #include <time.h>
 
 #include "id.h"
+#include "queue.h"
 
 #define MOST 1000
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
     char value[SECRETS_VALUE];
-    int64_t expires_at_s; /* 0: free */
+    bool taken;
+    double expires_ms; /* of queue_now_ms */
     uint64_t owner;
     struct realtime_config config;
 } secrets[MOST]; /* {lock} */
 
 /* {lock} */
-static void expire(int64_t now_s)
+static void expire(void)
 {
+    const double now_ms = queue_now_ms();
     for (size_t i = 0; i < MOST; i++)
-        if (secrets[i].expires_at_s && secrets[i].expires_at_s <= now_s) {
+        if (secrets[i].taken && secrets[i].expires_ms <= now_ms) {
             realtime_config_finish(&secrets[i].config);
-            secrets[i].expires_at_s = 0;
+            secrets[i].taken = false;
         }
 }
 
 int secrets_issue(const struct realtime_config *config, uint64_t owner, uint32_t seconds,
                   char ret_value[SECRETS_VALUE], int64_t *ret_expires_at_s)
 {
-    const int64_t now_s = (int64_t)time(NULL);
     char id[ID_BYTES], *to = ret_value + 3;
     int result = -1;
     id_make(id);
@@ -41,14 +45,16 @@ int secrets_issue(const struct realtime_config *config, uint64_t owner, uint32_t
             *to++ = *c;
     *to = '\0';
     pthread_mutex_lock(&lock);
-    expire(now_s);
+    expire();
     for (size_t i = 0; i < MOST && result != 0; i++)
-        if (!secrets[i].expires_at_s) {
+        if (!secrets[i].taken) {
             if (realtime_config_copy(&secrets[i].config, config) != 0)
                 break;
             strcpy(secrets[i].value, ret_value);
             secrets[i].owner = owner;
-            secrets[i].expires_at_s = *ret_expires_at_s = now_s + seconds;
+            secrets[i].expires_ms = queue_now_ms() + seconds * 1e3;
+            secrets[i].taken = true;
+            *ret_expires_at_s = (int64_t)time(NULL) + seconds;
             result = 0;
         }
     pthread_mutex_unlock(&lock);
@@ -64,9 +70,9 @@ bool secrets_find(const char *value, struct realtime_config *ret_config)
 {
     bool found = false;
     pthread_mutex_lock(&lock);
-    expire((int64_t)time(NULL));
+    expire();
     for (size_t i = 0; i < MOST && !found; i++)
-        found = secrets[i].expires_at_s && strcmp(secrets[i].value, value) == 0 &&
+        found = secrets[i].taken && strcmp(secrets[i].value, value) == 0 &&
                 realtime_config_copy(ret_config, &secrets[i].config) == 0;
     pthread_mutex_unlock(&lock);
     return found;
@@ -76,9 +82,9 @@ bool secrets_owner(const char *value, uint64_t *ret_owner)
 {
     bool found = false;
     pthread_mutex_lock(&lock);
-    expire((int64_t)time(NULL));
+    expire();
     for (size_t i = 0; i < MOST && !found; i++)
-        if (secrets[i].expires_at_s && strcmp(secrets[i].value, value) == 0) {
+        if (secrets[i].taken && strcmp(secrets[i].value, value) == 0) {
             *ret_owner = secrets[i].owner;
             found = true;
         }

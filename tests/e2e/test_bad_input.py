@@ -2,6 +2,7 @@
 
 import json
 import socket
+import urllib.parse
 
 import pytest
 
@@ -184,13 +185,38 @@ def test_a_recording_too_long_is_refused(clip):
         assert error(exchange(brief, post(body)), 413)["param"] == "file"
 
 
+SOUND = ('name="file"; filename="a.wav"', harness.wav(bytes(2 * harness.RATE)))
+
+
+@pytest.mark.parametrize("field, value", [
+    ("latency_ms", b"0"), ("latency_ms", b"-5"), ("latency_ms", b"3600001"), ("latency_ms", b"99999999999999999999"),
+    ("latency_ms", b"1e3"), ("latency_ms", b"0x10"), ("latency_ms", b"soon"), ("latency_ms", b" 5"), ("latency_ms", b"nan"),
+    ("tier", b"platinum"), ("tier", b"x" * 5000), ("tier", b"'; --"), ("depth", b"-1"), ("depth", b"99"), ("draft", b"2"),
+])
+def test_absurd_budgets_and_unknown_tiers_are_named(daemon, field, value):
+    got = error(exchange(daemon, post(form(SOUND, MODEL, (f'name="{field}"', value)))), 400)
+    assert got["param"] == field and got["type"] == "invalid_request_error"
+    recording = exchange(daemon, post(harness.wav(bytes(3200)), "Content-Type: audio/wav\r\n", path="/v1/listen?" +
+                                      urllib.parse.urlencode({field: value.decode()})))
+    if field != "draft" and len(value) < 1000:  # Deepgram's dialect has none; and a target has a greatest length
+        assert recording[0] == 400 and field in json.loads(recording[2])["err_msg"]
+
+
+@pytest.mark.parametrize("value", ["1", "3600000"])
+def test_extreme_budgets_that_are_allowed_are_answered(daemon, value):
+    got = exchange(daemon, post(form(SOUND, MODEL, ('name="latency_ms"', value.encode()))))
+    depth = json.loads(got[2])["depth"]
+    assert got[0] == 200 and depth["budget_ms"] == int(value) and depth["used"] >= 1
+
+
 UPGRADE = ("GET {} HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: {}\r\n\r\n")
 LISTEN = "/v1/listen?encoding=linear16&sample_rate=16000"
 
 
 @pytest.mark.parametrize("path, version, status", [
-    (LISTEN, 8, 426), ("/v1/nothing", 13, 404), ("/v1/listen?encoding=linear16", 13, 400), ("/v1/audio/transcriptions", 13, 404),
+    (LISTEN, 8, 426), (LISTEN + "&latency_ms=0", 13, 400), (LISTEN + "&latency_ms=1e9", 13, 400),
+    (LISTEN + "&tier=platinum", 13, 400), (LISTEN + "&depth=99", 13, 400), ("/v1/nothing", 13, 404), ("/v1/listen?encoding=linear16", 13, 400), ("/v1/audio/transcriptions", 13, 404),
 ])
 def test_a_bad_upgrade_is_refused_as_http(daemon, path, version, status):
     got = exchange(daemon, UPGRADE.format(path, version).encode())

@@ -32,15 +32,16 @@ PAUSE = bytes(2 * harness.RATE)
 
 
 class Speaker:
-    """One stream: what it sent when, what it heard when."""
+    """One stream: what it sent when, what it heard when; refused at the door, or lost (close is not 1000)."""
 
     def __init__(self, pcm):
         self.pcm, self.sent, self.heard = pcm, [], []  # sent[i]: when the sound up to (i + 1) * STEP left
-        self.refused, self.close = None, None
+        self.admitted, self.refused, self.close = False, None, None
 
     async def speak(self, daemon, query):
         try:
             async with live.connect(daemon, **query) as socket:
+                self.admitted = True
                 listening = asyncio.create_task(self.listen(socket))
                 begun = time.monotonic()
                 for i, at in enumerate(range(0, len(self.pcm), STEP)):
@@ -51,7 +52,8 @@ class Speaker:
                 await asyncio.wait_for(listening, 60)
                 self.close = socket.close_code
         except (OSError, asyncio.TimeoutError, live.websockets.WebSocketException) as error:
-            self.refused = f"{type(error).__name__}: {error}"[:100]
+            if not self.admitted:  # else it is lost, and what it heard till then counts
+                self.refused = f"{type(error).__name__}: {error}"[:100]
 
     async def listen(self, socket):
         try:

@@ -194,6 +194,29 @@ static void a_batch_is_filled_with_live_work_until_it_is_a_recordings_turn(void 
     assert_null(scheduler_pop_live(&s, 5002, &ticket)); /* never a recording */
 }
 
+static void a_clock_that_leaps_or_goes_back_loses_nothing(void **state)
+{
+    static const double leaps_ms[] = {0, 86400e3, 5, 1e12, -1e9, 1e12};
+
+    push(3, SCHEDULER_LIVE, 500, 9, 0);
+    assert_int_equal(serve(0, 100), 3); /* and this key is never served again */
+    for (size_t i = 0; i < sizeof(leaps_ms) / sizeof(leaps_ms[0]); i++) {
+        push(0, SCHEDULER_LIVE, leaps_ms[i] + 500, 1, leaps_ms[i]);
+        push(1, SCHEDULER_BATCH, INFINITY, 2, leaps_ms[i]);
+        push(2, SCHEDULER_LIVE, leaps_ms[i] - 1e6, 3, leaps_ms[i]);
+        bool seen[3] = {false};
+        for (int k = 0; k < 3; k++) {
+            const int served = serve(leaps_ms[i], 100);
+            assert_in_range(served, 0, 2);
+            seen[served] = true;
+        }
+        assert_true(seen[0] && seen[1] && seen[2]);
+        assert_int_equal(serve(leaps_ms[i], 0), -1);
+        for (uint32_t k = 0; k < s.accounts_count; k++)
+            assert_true(s.accounts[k].used_ms >= 0 && isfinite(s.accounts[k].used_ms));
+    }
+}
+
 static void more_keys_than_accounts_do_no_harm(void **state)
 {
     for (size_t i = 0; i < 600; i++)
@@ -217,6 +240,7 @@ int main(void)
         cmocka_unit_test_setup(work_waits_once_and_can_be_taken_back, fresh),
         cmocka_unit_test_setup(a_batch_is_filled_with_live_work_until_it_is_a_recordings_turn,
                                fresh),
+        cmocka_unit_test_setup(a_clock_that_leaps_or_goes_back_loses_nothing, fresh),
         cmocka_unit_test_setup(more_keys_than_accounts_do_no_harm, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

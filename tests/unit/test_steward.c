@@ -308,6 +308,43 @@ static void what_still_waits_keeps_the_rung_it_came_on(void **state)
     steward_finish(&steward);
 }
 
+static void a_clock_that_leaps_or_goes_back_leaves_the_rules_standing(void **state)
+{
+    static const double leaps_ms[] = {0, 250, 86400e3, 86400e3 - 5000, 0, -1e9, 1e12, 1e12 + 250};
+    const struct steward_options options = {.unfolds = 3,
+                                            .workers = 1,
+                                            .max_live = 2,
+                                            .max_uploads = 1,
+                                            .adaptive = true,
+                                            .cost = &trace.cost};
+    struct steward steward;
+    struct steward_report report;
+
+    assert_int_equal(steward_init(&steward, &options, 0), 0);
+    for (size_t i = 0; i < sizeof(leaps_ms) / sizeof(leaps_ms[0]); i++) {
+        struct steward_stream streams[3];
+        double retry_ms = 0;
+        for (size_t k = 0; k < 3; k++) {
+            streams[k] = (struct steward_stream){
+                .tier = tier_default(3), .partials = true, .partial_every_ms = 600};
+            const bool in = steward_join(&steward, &streams[k], leaps_ms[i], &retry_ms);
+            assert_false(in && k == 2);
+            steward_heard(&steward, &streams[k], leaps_ms[i]);
+        }
+        assert_true(retry_ms >= 1000 && retry_ms <= 120000); /* of whoever was refused */
+        steward_tick(&steward, leaps_ms[i], 0);
+        steward_report(&steward, &report);
+        assert_true(report.level <= report.top_level);
+        assert_true(isfinite(report.demand) && report.demand >= 0);
+        assert_true(report.trust > 0 && report.trust <= 1);
+        for (size_t k = 0; k < 3; k++)
+            steward_leave(&steward, &streams[k], leaps_ms[i]);
+        steward_report(&steward, &report);
+        assert_int_equal(report.live, 0);
+    }
+    steward_finish(&steward);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +361,7 @@ int main(void)
         cmocka_unit_test_setup(depth_does_not_flutter, fresh),
         cmocka_unit_test_setup(limits_of_places_hold_and_fill_lowers_uploads_first, fresh),
         cmocka_unit_test_setup(what_still_waits_keeps_the_rung_it_came_on, fresh),
+        cmocka_unit_test_setup(a_clock_that_leaps_or_goes_back_leaves_the_rules_standing, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
