@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "depthjson.h"
 #include "words.h"
@@ -28,6 +29,26 @@ struct flat {
     bool *last;                /* [count] of its span */
     size_t count;
 };
+
+int deepgram_recording_url(const char *text, size_t length, char **ret_url,
+                           struct deepgram_error *err)
+{
+    json_t *body = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
+    const char *url = json_string_value(json_object_get(body, "url"));
+    const bool fits =
+        url && (strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0);
+    char *copy = fits ? strdup(url) : NULL;
+    json_decref(body);
+    if (copy) {
+        *ret_url = copy;
+        return 0;
+    }
+    err->status = fits ? 503 : 400;
+    snprintf(err->message, sizeof err->message, "%s",
+             fits ? "out of memory"
+                  : "the body must be JSON like {\"url\": \"https://...\"}, with http or https");
+    return -1;
+}
 
 struct deepgram_recording *deepgram_recording_open(const struct deepgram_config *config)
 {

@@ -5,6 +5,11 @@
 
 #include "deepgram.h"
 
+/* The body of a request that names a recording: {"url": "https://..."}. *ret_url is to be freed. 0,
+ * or -1 with *err. */
+int deepgram_recording_url(const char *text, size_t length, char **ret_url,
+                           struct deepgram_error *err);
+
 struct deepgram_recording;
 
 /* config outlives it. NULL without memory. */

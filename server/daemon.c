@@ -35,6 +35,7 @@ struct parts {
     bool cost_known; /* from the cache */
     struct keys *keys;
     struct engine *engine;
+    struct fetch *fetch; /* NULL: off */
     struct http *http;
     struct ws *ws;
     struct router *router;
@@ -118,6 +119,20 @@ static int calibrate(struct parts *p)
     return 0;
 }
 
+static int start_fetch(struct parts *p, const struct options *o)
+{
+    struct fetch_options fetch = {.max_bytes = (uint64_t)o->max_upload_mb * 1000000,
+                                  .most = o->max_batch};
+    char wrong[64], what[128];
+    if (address_list_parse(&fetch.allowed, o->fetch, wrong, sizeof wrong) != 0) {
+        snprintf(what, sizeof what, "--fetch %s", wrong);
+        return complain(what, "must be public, an address, or a block like 10.0.0.0/8");
+    }
+    if (!fetch.allowed.is_public && !fetch.allowed.count)
+        return 0;
+    return fetch_open(&p->fetch, &fetch) == 0 ? 0 : complain("libcurl cannot start", "");
+}
+
 static int start(struct parts *p, const struct options *o)
 {
     const struct fold_info *info = fold_model_info(p->model);
@@ -140,11 +155,14 @@ static int start(struct parts *p, const struct options *o)
         return -1;
     if (engine_open(&p->engine, &engine) != 0)
         return complain("the engine cannot start", "out of memory or threads");
+    if (start_fetch(p, o) != 0)
+        return -1;
     const struct http_options http = {.engine = p->engine,
                                       .keys = p->keys,
                                       .info = info,
                                       .catalog = {info->name, info->unfolds, (int64_t)time(NULL)},
                                       .spool = o->spool,
+                                      .fetch = p->fetch,
                                       .max_upload_bytes = (uint64_t)o->max_upload_mb * 1000000,
                                       .max_connections = o->max_connections,
                                       .ready = &p->ready};
@@ -236,9 +254,12 @@ static void take_down(struct parts *p)
 {
     router_close(p->router);
     ws_close(p->ws);
+    if (p->fetch)
+        fetch_stop(p->fetch); /* it starts work in the engine */
     if (p->engine)
         engine_close(p->engine);
     http_close(p->http);
+    fetch_close(p->fetch);
     keys_close(p->keys);
     fold_prose_close(p->prose);
     fold_lm_close(p->lm);

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "engine.h"
+#include "fetch.h"
 #include "keys.h"
 #include "openai.h"
 
@@ -16,6 +17,7 @@ struct http_options {
     struct keys *keys;
     struct openai_catalog catalog;
     const char *spool;
+    struct fetch *fetch; /* NULL: recordings are not fetched */
     uint64_t max_upload_bytes;
     uint32_t max_connections;
     const atomic_bool *ready; /* what /readyz says */

@@ -1,8 +1,9 @@
 /* http_listen.c - POST /v1/listen: a recording, in Deepgram's dialect.
  *
- * The body is the recording. With multichannel=true the first channel's job says how many there
- * are; its worker then starts one job for each of the others, over the same spooled file. The
- * answer is made when the last one has ended. */
+ * The body is the recording, or JSON that names a url; that is then fetched while the connection is
+ * suspended, and its bytes go where those of a body go. With multichannel=true the first channel's
+ * job says how many there are; its worker then starts one job for each of the others, over the same
+ * spooled file. The answer is made when the last one has ended. */
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -17,10 +18,14 @@
 #include "spool.h"
 #include "version.h"
 
+#define JSON_MAX 16384
+
 struct work {
     struct deepgram_config config;
     struct deepgram_error err; /* the first one; status 0: none */
-    int fd;                    /* spool file; -1 */
+    char *json;                /* [JSON_MAX] a body that names a url; NULL: it is the recording */
+    size_t json_bytes;
+    int fd; /* spool file; -1 */
     EVP_MD_CTX *digest;
     struct engine_wish wish;
     char sha256[65], created[32];
@@ -185,9 +190,12 @@ static void check_head(struct http_request *r)
     MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, read_argument, w);
     if (!w->err.status)
         deepgram_check_recording(&w->config, r->http->options.info->unfolds, &w->err);
-    if (type && strncasecmp(type, "application/json", 16) == 0)
+    const bool is_json = type && strncasecmp(type, "application/json", 16) == 0;
+    if (is_json && !r->http->options.fetch)
         fail(w, 400,
              "fetching a recording from a url is off on this server: send its bytes as the body");
+    else if (is_json && !(w->json = malloc(JSON_MAX)))
+        fail(w, 503, "out of memory");
     if (http_request_is_hopeless(r)) {
         snprintf(message, sizeof message, "the upload is larger than %llu MB",
                  (unsigned long long)(r->http->options.max_upload_bytes / 1000000));
@@ -218,6 +226,18 @@ static enum MHD_Result begin(struct http_request *r)
     return MHD_YES;
 }
 
+/* A piece of the recording; false when it cannot be kept. */
+static bool store(struct http_request *r, const char *bytes, size_t count)
+{
+    struct work *w = r->work;
+    if (w->fd < 0)
+        w->fd = spool_open(r->http->options.spool);
+    if (w->fd < 0 || spool_write(w->fd, bytes, count) != 0)
+        fail(w, 500, "the server cannot store uploads now");
+    EVP_DigestUpdate(w->digest, bytes, count);
+    return !w->err.status;
+}
+
 static enum MHD_Result feed(struct http_request *r, const char *bytes, size_t count)
 {
     struct work *w = r->work;
@@ -236,11 +256,14 @@ static enum MHD_Result feed(struct http_request *r, const char *bytes, size_t co
     }
     if (w->err.status)
         return MHD_YES; /* read and dropped */
-    if (w->fd < 0)
-        w->fd = spool_open(r->http->options.spool);
-    if (w->fd < 0 || spool_write(w->fd, bytes, count) != 0)
-        fail(w, 500, "the server cannot store uploads now");
-    EVP_DigestUpdate(w->digest, bytes, count);
+    if (!w->json) {
+        store(r, bytes, count);
+    } else if (w->json_bytes + count > JSON_MAX) {
+        fail(w, 413, "a body that names a url is longer than 16 kB");
+    } else {
+        memcpy(w->json + w->json_bytes, bytes, count);
+        w->json_bytes += count;
+    }
     return MHD_YES;
 }
 
@@ -253,36 +276,87 @@ static void end_digest(struct work *w)
         snprintf(w->sha256 + 2 * i, 3, "%02x", sum[i]);
 }
 
+/* The recording is there, and the connection suspended. */
+static void start(struct http_request *r)
+{
+    struct work *w = r->work;
+    enum engine_end refused = ENGINE_OK;
+    clock_gettime(CLOCK_MONOTONIC, &r->received);
+    if (w->fd < 0)
+        fail(w, 400, "there is nothing at that url");
+    if (!w->err.status) {
+        end_digest(w);
+        w->channels[0] = (struct channel){r, 0};
+        w->open = 1;
+        w->count = 1;
+        refused = start_channel(r, &w->channels[0], w->config.multichannel ? 1 : 0);
+        if (refused == ENGINE_OK)
+            return; /* whoever ends the job may have freed r */
+        fail(w, engine_end_http(refused), engine_end_text(refused));
+    }
+    set_refusal(r);
+    MHD_resume_connection(r->connection);
+}
+
+/* ---- a url: the fetch's thread -------------------------------------------------------------- */
+
+static bool take(void *user, const char *bytes, size_t count)
+{
+    return store(user, bytes, count);
+}
+
+static void fetched(void *user, int status, const char *problem)
+{
+    struct http_request *r = user;
+    if (status != 200) {
+        fail(r->work, status, problem);
+        log_info("not fetched", "id=%s reason=\"%s\"", r->id, problem);
+    }
+    start(r);
+}
+
+/* Suspends the connection. */
+static void start_fetch(struct http_request *r, const char *url)
+{
+    const struct fetch_sink sink = {.take = take, .done = fetched, .user = r};
+    http_request_suspend(r);
+    if (fetch_start(r->http->options.fetch, url, &sink) != 0)
+        fetched(r, 503, "the server cannot fetch now");
+}
+
+/* ---- all of it ------------------------------------------------------------------------------ */
+
 static enum MHD_Result end(struct http_request *r)
 {
     struct work *w = r->work;
-    clock_gettime(CLOCK_MONOTONIC, &r->received);
-    if (w->fd < 0)
+    char *url = NULL;
+    if (w->fd < 0 && !w->json)
         fail(w, 400, "the body is empty: send a recording");
+    if (w->json && !w->err.status)
+        deepgram_recording_url(w->json, w->json_bytes, &url, &w->err);
     if (w->err.status) {
         set_refusal(r);
         return http_request_answer(r);
     }
-    if (!http_request_wish(r, w->config.depth, w->config.latency_ms, w->config.tier, &w->wish))
+    if (!http_request_wish(r, w->config.depth, w->config.latency_ms, w->config.tier, &w->wish)) {
+        free(url);
         return http_request_answer(r);
-    end_digest(w);
-    w->channels[0] = (struct channel){r, 0};
-    w->open = 1;
-    w->count = 1;
-    http_request_suspend(r);
-    const enum engine_end refused =
-        start_channel(r, &w->channels[0], w->config.multichannel ? 1 : 0);
-    if (refused == ENGINE_OK)
-        return MHD_YES;
-    fail(w, engine_end_http(refused), engine_end_text(refused));
-    set_refusal(r);
-    MHD_resume_connection(r->connection);
+    }
+    if (url) {
+        start_fetch(r, url);
+    } else {
+        http_request_suspend(r);
+        start(r);
+    }
+    free(url);
     return MHD_YES;
 }
 
 static void cancel(struct http_request *r)
 {
     struct work *w = r->work;
+    if (w->json)
+        fetch_cancel(r->http->options.fetch, r);
     for (size_t i = 0; i < DEEPGRAM_CHANNELS; i++)
         engine_batch_cancel(r->http->options.engine, &w->channels[i]);
 }
@@ -294,6 +368,7 @@ static void finish(struct http_request *r)
         return;
     if (w->fd >= 0)
         close(w->fd);
+    free(w->json);
     EVP_MD_CTX_free(w->digest);
     deepgram_recording_close(w->recording);
     deepgram_config_finish(&w->config);

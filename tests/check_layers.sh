@@ -32,6 +32,7 @@ may_use() { # rooms that a room may use, itself included
 libraries='
 microhttpd.h:      server/http*.[ch]
 libwebsockets.h:   server/ws*.[ch]
+curl/*:            server/fetch.c
 sndfile.h:         server/audio/* tests/unit/*
 mpg123.h:          server/audio/*
 ogg/*:             server/audio/* tests/unit/*

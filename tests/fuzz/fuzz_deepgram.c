@@ -1,8 +1,9 @@
-/* First a line "key=value&key=value", as the query; the rest is one text frame. */
+/* First a line "key=value&key=value", as the query; the rest is one text frame, and a body. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-#include "deepgram.h"
+#include "deepgram_recording.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 
@@ -46,5 +47,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     if (end &&
         deepgram_recv((const char *)end + 1, count - length - 1, &channel) > DEEPGRAM_UNKNOWN)
         abort();
+    char *url;
+    if (end && deepgram_recording_url((const char *)end + 1, count - length - 1, &url, &err) == 0) {
+        if (strncasecmp(url, "http", 4) != 0)
+            abort();
+        free(url);
+    }
     return 0;
 }

@@ -1,0 +1,262 @@
+/* fetch.c - see fetch.h. The only file that knows libcurl. Proxies of the environment are not used:
+ * the address that is judged would be the proxy's. */
+#include "fetch.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "version.h"
+
+#define CONNECT_S     10L
+#define TOTAL_S       900L
+#define STALL_S       20L
+#define STALL_BYTES   500L /* a second */
+#define REDIRECTS     5L
+#define LOOK_ROUND_MS 1000
+
+struct job {
+    struct job *next; /* {fetch->lock} */
+    struct fetch *fetch;
+    CURL *easy;
+    char *url;
+    struct fetch_sink sink;
+    atomic_bool cancelled;
+    bool is_known; /* to libcurl */
+    bool is_led_astray, is_too_large;
+    uint64_t bytes;
+};
+
+struct fetch {
+    struct fetch_options options;
+    CURLM *multi;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    struct job *jobs; /* {lock} the newest first */
+    bool stopped;     /* {lock} */
+};
+
+/* ---- from libcurl --------------------------------------------------------------------------- */
+
+static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct job *job = user;
+    (void)purpose;
+    if (!address_is_allowed(&job->fetch->options.allowed, &address->addr)) {
+        job->is_led_astray = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+static size_t write_piece(char *bytes, size_t size, size_t count, void *user)
+{
+    struct job *job = user;
+    const size_t total = size * count;
+    job->bytes += total;
+    job->is_too_large = job->bytes > job->fetch->options.max_bytes;
+    if (job->is_too_large || atomic_load(&job->cancelled))
+        return 0;
+    return job->sink.take(job->sink.user, bytes, total) ? total : 0;
+}
+
+/* ---- the thread ----------------------------------------------------------------------------- */
+
+static bool set_up(struct job *job)
+{
+    CURL *e = job->easy = curl_easy_init();
+    const curl_off_t most = (curl_off_t)job->fetch->options.max_bytes;
+    return e && curl_easy_setopt(e, CURLOPT_URL, job->url) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_REDIR_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 1L) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_MAXREDIRS, REDIRECTS) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_PROXY, "") == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_FAILONERROR, 1L) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT, CONNECT_S) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_TIMEOUT, TOTAL_S) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, STALL_S) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, STALL_BYTES) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_MAXFILESIZE_LARGE, most) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_USERAGENT, "foldscribe/" FOLDSCRIBE_VERSION) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, job) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, write_piece) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_WRITEDATA, job) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_PRIVATE, job) == CURLE_OK &&
+           curl_multi_add_handle(job->fetch->multi, e) == CURLM_OK;
+}
+
+/* Takes it out of the list, says how it went, and frees it. */
+static void finish(struct job *job, int status, const char *problem)
+{
+    struct fetch *f = job->fetch;
+    pthread_mutex_lock(&f->lock);
+    for (struct job **at = &f->jobs; *at; at = &(*at)->next)
+        if (*at == job) {
+            *at = job->next;
+            break;
+        }
+    pthread_mutex_unlock(&f->lock);
+    job->sink.done(job->sink.user, status, problem);
+    if (job->easy) {
+        curl_multi_remove_handle(f->multi, job->easy);
+        curl_easy_cleanup(job->easy);
+    }
+    free(job->url);
+    free(job);
+}
+
+static void conclude(struct job *job, CURLcode code)
+{
+    char problem[160];
+    long answered = 0;
+    int status = 400;
+    curl_easy_getinfo(job->easy, CURLINFO_RESPONSE_CODE, &answered);
+    if (code == CURLE_OK && answered == 200) {
+        finish(job, 200, "");
+        return;
+    }
+    if (job->is_too_large || code == CURLE_FILESIZE_EXCEEDED) {
+        status = 413;
+        snprintf(problem, sizeof problem, "what the url leads to is larger than %llu MB",
+                 (unsigned long long)(job->fetch->options.max_bytes / 1000000));
+    } else if (atomic_load(&job->cancelled)) {
+        status = 499;
+        problem[0] = '\0';
+    } else if (code == CURLE_OK || code == CURLE_HTTP_RETURNED_ERROR) {
+        snprintf(problem, sizeof problem, "the url answered %ld", answered);
+    } else if (job->is_led_astray) {
+        snprintf(problem, sizeof problem,
+                 "the url leads to an address that this server does not fetch from");
+    } else {
+        snprintf(problem, sizeof problem, "the url cannot be fetched: %s",
+                 curl_easy_strerror(code));
+    }
+    finish(job, status, problem);
+}
+
+/* The first job that wants something of this thread, or NULL. */
+static struct job *find_job(struct fetch *f, bool *ret_stopped)
+{
+    pthread_mutex_lock(&f->lock);
+    struct job *job = f->jobs;
+    *ret_stopped = f->stopped;
+    while (job && !f->stopped && job->is_known && !atomic_load(&job->cancelled))
+        job = job->next;
+    pthread_mutex_unlock(&f->lock);
+    return job;
+}
+
+static void *run(void *user)
+{
+    struct fetch *f = user;
+    bool stopped = false;
+    while (!stopped) {
+        int running, left;
+        for (struct job *job; (job = find_job(f, &stopped));) {
+            if (stopped)
+                finish(job, 503, "the server is shutting down");
+            else if (atomic_load(&job->cancelled))
+                finish(job, 499, "");
+            else if (!(job->is_known = set_up(job)))
+                finish(job, 503, "out of memory");
+        }
+        curl_multi_perform(f->multi, &running);
+        for (CURLMsg *said; (said = curl_multi_info_read(f->multi, &left));) {
+            struct job *job;
+            const CURLcode code = said->data.result;
+            if (said->msg == CURLMSG_DONE &&
+                curl_easy_getinfo(said->easy_handle, CURLINFO_PRIVATE, &job) == CURLE_OK)
+                conclude(job, code);
+        }
+        if (!stopped)
+            curl_multi_poll(f->multi, NULL, 0, LOOK_ROUND_MS, NULL);
+    }
+    return NULL;
+}
+
+/* ---- for everybody -------------------------------------------------------------------------- */
+
+int fetch_open(struct fetch **ret_fetch, const struct fetch_options *options)
+{
+    struct fetch *f = calloc(1, sizeof *f);
+    if (!f || curl_global_init(CURL_GLOBAL_DEFAULT) != 0) {
+        free(f);
+        return -1;
+    }
+    f->options = *options;
+    pthread_mutex_init(&f->lock, NULL);
+    f->multi = curl_multi_init();
+    if (f->multi)
+        curl_multi_setopt(f->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)options->most);
+    if (!f->multi || pthread_create(&f->thread, NULL, run, f) != 0) {
+        fetch_close(f);
+        return -1;
+    }
+    *ret_fetch = f;
+    return 0;
+}
+
+void fetch_stop(struct fetch *f)
+{
+    pthread_mutex_lock(&f->lock);
+    f->stopped = true;
+    pthread_mutex_unlock(&f->lock);
+    curl_multi_wakeup(f->multi);
+    pthread_join(f->thread, NULL);
+}
+
+void fetch_close(struct fetch *f)
+{
+    if (!f)
+        return;
+    if (f->multi)
+        curl_multi_cleanup(f->multi);
+    curl_global_cleanup();
+    pthread_mutex_destroy(&f->lock);
+    free(f);
+}
+
+int fetch_start(struct fetch *f, const char *url, const struct fetch_sink *sink)
+{
+    struct job *job = calloc(1, sizeof *job);
+    char *copy = strdup(url);
+    if (!job || !copy) {
+        free(job);
+        free(copy);
+        return -1;
+    }
+    *job = (struct job){.fetch = f, .url = copy, .sink = *sink};
+    pthread_mutex_lock(&f->lock);
+    const bool stopped = f->stopped;
+    if (!stopped) {
+        job->next = f->jobs;
+        f->jobs = job;
+    }
+    pthread_mutex_unlock(&f->lock);
+    if (stopped) {
+        free(copy);
+        free(job);
+        return -1;
+    }
+    curl_multi_wakeup(f->multi);
+    return 0;
+}
+
+void fetch_cancel(struct fetch *f, void *user)
+{
+    pthread_mutex_lock(&f->lock);
+    for (struct job *job = f->jobs; job; job = job->next)
+        if (job->sink.user == user)
+            atomic_store(&job->cancelled, true);
+    pthread_mutex_unlock(&f->lock);
+    curl_multi_wakeup(f->multi);
+}

@@ -1,0 +1,39 @@
+/* fetch.h - what a client names by its address: http and https, handed on piece by piece.
+ *
+ * Where an address leads is judged when a connection is opened: the very address that is connected
+ * to must be allowed, after every redirect again, so neither names nor redirects lead elsewhere. */
+#ifndef FETCH_H
+#define FETCH_H
+
+#include "address.h"
+
+struct fetch;
+
+struct fetch_options {
+    struct address_list allowed;
+    uint64_t max_bytes; /* of one body */
+    uint32_t most;      /* at once; more wait */
+};
+
+struct fetch_sink {
+    /* A piece of the body; false ends it, done() still comes. */
+    bool (*take)(void *user, const char *bytes, size_t count);
+    /* Exactly once, the last call. status 200: the body is whole. Else what to answer the client,
+     * 400, 413, 499 or 503, and a line for it, borrowed. */
+    void (*done)(void *user, int status, const char *problem);
+    void *user;
+};
+
+/* One thread does all of it, sinks included. 0 or -1. */
+int fetch_open(struct fetch **ret_fetch, const struct fetch_options *options);
+/* From now on nothing is fetched. What is under way has failed when this returns. */
+void fetch_stop(struct fetch *fetch);
+/* After fetch_stop, when nobody can call any more. NULL is fine. */
+void fetch_close(struct fetch *fetch);
+
+/* url is copied. 0, or -1 when stopped or without memory; done() is not called then. Any thread. */
+int fetch_start(struct fetch *fetch, const char *url, const struct fetch_sink *sink);
+/* Nobody wants it any more: done() comes soon, unless it has already. Any thread. */
+void fetch_cancel(struct fetch *fetch, void *user);
+
+#endif
