@@ -78,8 +78,13 @@ static void join(char to[TEXT_BYTES], const struct fold_word *words, size_t coun
 {
     size_t bytes = 0;
     to[0] = '\0';
-    for (size_t i = 0; i < count && bytes + strlen(words[i].text) + 2 < TEXT_BYTES; i++)
-        bytes += (size_t)sprintf(to + bytes, "%s%s", i ? " " : "", words[i].text);
+    for (size_t i = 0; i < count && bytes + strlen(words[i].text) + 2 < TEXT_BYTES; i++) {
+        const size_t length = strlen(words[i].text);
+        if (i)
+            to[bytes++] = ' ';
+        memcpy(to + bytes, words[i].text, length + 1);
+        bytes += length;
+    }
 }
 
 /* Levenshtein distance over words, both in normal form. */

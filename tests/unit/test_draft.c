@@ -41,10 +41,12 @@ static const char *follow(const char *written)
         size_t bytes;
         const char *piece = bpe_text(&bpe, pieces[i], &bytes);
         const bool mark = bytes == BPE_MARK_BYTES && memcmp(piece, BPE_MARK, bytes) == 0;
-        at += (size_t)sprintf(text + at, "%.*s", pieces[i] == BPE_END || mark ? 1 : (int)bytes,
-                              pieces[i] == BPE_END ? "#"
-                              : mark               ? " "
-                                                   : piece);
+        if (pieces[i] == BPE_END || mark) {
+            text[at++] = mark ? ' ' : '#';
+        } else {
+            memcpy(text + at, piece, bytes);
+            at += bytes;
+        }
     }
     text[at] = '\0';
     return text;
