@@ -6,12 +6,13 @@
 
 #include "fold.h"
 
+static const char *model_variable; /* the environment's name for the file */
 static unsigned char *bytes;
 static size_t count;
 
 static int read_file(void **state)
 {
-    FILE *f = fopen(getenv("FOLDSCRIBE_TEST_FEEDBACK_MODEL"), "rb");
+    FILE *f = fopen(getenv(model_variable), "rb");
     (void)state;
     assert_non_null(f);
     fseek(f, 0, SEEK_END);
@@ -94,6 +95,22 @@ static void tensors_must_be_just_those_of_the_configuration(void **state)
                    "blocks.1.attn.q.weight.scale");
 }
 
+static void the_attention_decoder_must_be_just_as_configured(void **state)
+{
+    (void)state;
+    assert_refused("\\\"layers\\\": 2", "\\\"layers\\\": 1", "not one of this configuration");
+    assert_refused("\\\"layers\\\": 2", "\\\"layers\\\": 3", "decoder.layers.2");
+    assert_refused("\\\"layers\\\": 2", "\\\"layers\\\": 0", "layers");
+    assert_refused("\\\"ffn\\\": 40", "\\\"ffn\\\": 41", "ffn.up");
+    assert_refused("\\\"decoder\\\"", "\\\"decoper\\\"", "not one of this configuration");
+    assert_refused("\"decoder.embed.weight\"", "\"decoder.embed.weighs\"", "decoder.embed.weight");
+    assert_refused("\"pieces.rank\"", "\"pieces.ronk\"", "pieces.rank");
+    assert_refused("\"pieces.rank\": {\"dtype\": \"I32\"", "\"pieces.rank\": {\"dtype\": \"F32\"",
+                   "pieces.rank");
+    assert_refused("\"decoder.norm.gain\": {\"dtype\": \"F32\"",
+                   "\"decoder.norm.gain\": {\"dtype\": \"I32\"", "decoder.norm.gain");
+}
+
 static void a_missing_file_is_an_input_error(void **state)
 {
     struct fold_model *model;
@@ -113,5 +130,12 @@ int main(void)
         cmocka_unit_test(tensors_must_be_just_those_of_the_configuration),
         cmocka_unit_test(a_missing_file_is_an_input_error),
     };
-    return cmocka_run_group_tests(tests, read_file, free_file);
+    const struct CMUnitTest decoder_tests[] = {
+        cmocka_unit_test(the_unchanged_model_opens),
+        cmocka_unit_test(the_attention_decoder_must_be_just_as_configured),
+    };
+    model_variable = "FOLDSCRIBE_TEST_FEEDBACK_MODEL";
+    const int failed = cmocka_run_group_tests(tests, read_file, free_file);
+    model_variable = "FOLDSCRIBE_TEST_DECODER_MODEL";
+    return failed + cmocka_run_group_tests(decoder_tests, read_file, free_file);
 }
