@@ -246,17 +246,18 @@ static enum fold_doubt write_pieces(struct fold_writer *w, size_t limit, size_t 
     size_t count = 0; /* pieces written, behind BEGIN */
     float sum = 0;    /* of their log-probabilities */
     uint32_t hot = 0;
+    size_t ahead = AED_ROWS - 1; /* guesses worth a try: a bad draft shall cost no more than none */
     w->written[0] = BPE_BEGIN;
     while (count < limit && !fold_run_is_stopped(w->run)) {
-        const size_t room = limit - count < AED_ROWS ? limit - count : AED_ROWS;
-        const size_t guessed =
-            draft_follow(&w->draft, out->text, out->text_bytes, w->guess, room - 1);
+        const size_t room = limit - count - 1 < ahead ? limit - count - 1 : ahead;
+        const size_t guessed = draft_follow(&w->draft, out->text, out->text_bytes, w->guess, room);
         const bool ends = guessed && w->guess[guessed - 1] == BPE_END;
         const size_t rows = 1 + guessed - ends;
         memcpy(w->written + count + 1, w->guess, (rows - 1) * sizeof *w->guess);
         aed_read(&w->aed, count, w->written + count, rows);
         result->passes++;
-        for (size_t row = 0; row < rows; row++) {
+        size_t row = 0;
+        for (bool right = true; right && row < rows; row += right) {
             float logp;
             const uint32_t piece = choose(w, row, hot, &logp);
             sum += logp;
@@ -268,9 +269,9 @@ static enum fold_doubt write_pieces(struct fold_writer *w, size_t limit, size_t 
             hot = follow_hot(&w->hot, hot, piece);
             if (out->letters > letters_most && is_loop(w->written + 1, count))
                 return FOLD_DOUBT_LOOP;
-            if (row >= guessed || piece != w->guess[row])
-                break;
+            right = row < guessed && piece == w->guess[row];
         }
+        ahead = row < guessed ? row + 1 : AED_ROWS - 1;
     }
     return FOLD_DOUBT_LOOP;
 }
