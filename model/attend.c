@@ -239,6 +239,16 @@ static float soften(uint8_t *p, float *s, size_t n, float *top, float *total)
     return keep;
 }
 
+/* The keys from t on, t a multiple of KEYS. */
+static struct quant_weights keys_from(const struct packed *p, size_t t)
+{
+    struct quant_weights keys = p->keys;
+    keys.w += t * quant_stride(keys.in);
+    keys.scale += t;
+    keys.sums += t;
+    return keys;
+}
+
 /* k, v [T, width] of one head, rows ld apart, into p; readable floats follow v. */
 static void pack_head(struct packed *p, const struct scratch *s, const float *k, const float *v,
                       size_t T, size_t width, size_t ld, size_t readable)
@@ -246,11 +256,7 @@ static void pack_head(struct packed *p, const struct scratch *s, const float *k,
     memset(p->zeros, 0, zeros_of(width) * sizeof(float));
     for (size_t t = 0; t < T; t += KEYS) {
         const size_t n = T - t < KEYS ? T - t : KEYS;
-        struct quant_weights keys = p->keys;
-        keys.w += t * quant_stride(width);
-        keys.scale += t;
-        keys.sums += t;
-        pack_keys(s, keys, k + t * ld, n, width, ld);
+        pack_keys(s, keys_from(p, t), k + t * ld, n, width, ld);
         pack_values(p->values[t / KEYS], v + t * ld, n, width, ld, readable - t * ld);
     }
 }
@@ -267,10 +273,7 @@ static void some_queries(struct scratch *s, const struct packed *packed, float *
     memset(s->mixed, 0, rows * padded * sizeof(float));
     for (size_t t = 0; t < T; t += KEYS) {
         const size_t n = T - t < KEYS ? T - t : KEYS;
-        struct quant_weights keys = packed->keys;
-        keys.w += t * quant_stride(width);
-        keys.scale += t;
-        keys.sums += t;
+        struct quant_weights keys = keys_from(packed, t);
         keys.out = n;
         LEVEL_NAME(gemm)(s->scores, KEYS, &s->q, rows, &keys);
         s->p.stride = (n + VEC - 1) / VEC * VEC;
