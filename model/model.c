@@ -2,25 +2,12 @@
  * what the configuration says, and nothing may be left over. */
 #include "model.h"
 
-#include <math.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cpu.h"
 #include "err.h"
-
-struct loader {
-    struct fold_model *model;
-    struct fold_note *note;
-    int err; /* first error; later calls do nothing */
-};
-
-static void fail(struct loader *l, int err, const char *format, const char *name)
-{
-    if (!l->err)
-        l->err = err_note(err, l->note, format, name);
-}
+#include "loader.h"
 
 /* ---- configuration ----------------------------------------------------------------------- */
 
@@ -49,7 +36,7 @@ static bool config_bool(struct loader *l, const char *key)
 {
     json_t *value = json_object_get(l->model->file.config, key);
     if (value && !json_is_boolean(value))
-        fail(l, FOLD_ERR_FORMAT, "configuration: \"%s\" must be true or false", key);
+        loader_fail(l, FOLD_ERR_FORMAT, "configuration: \"%s\" must be true or false", key);
     return json_is_true(value);
 }
 
@@ -59,8 +46,8 @@ static void load_vocab(struct loader *l)
     json_t *vocab = json_object_get(m->file.config, "vocab");
     size_t count = json_array_size(vocab);
     if (count < 2 || count > 65536) {
-        fail(l, FOLD_ERR_FORMAT, "configuration: \"%s\" must be an array of 2 to 65536 strings",
-             "vocab");
+        loader_fail(l, FOLD_ERR_FORMAT,
+                    "configuration: \"%s\" must be an array of 2 to 65536 strings", "vocab");
         return;
     }
     m->vocab = calloc(count, sizeof *m->vocab);
@@ -73,8 +60,8 @@ static void load_vocab(struct loader *l)
     for (size_t i = 0; i < count && !l->err; i++) {
         const char *piece = json_string_value(json_array_get(vocab, i));
         if (!piece)
-            fail(l, FOLD_ERR_FORMAT, "configuration: \"%s\" holds something that is not a string",
-                 "vocab");
+            loader_fail(l, FOLD_ERR_FORMAT,
+                        "configuration: \"%s\" holds something that is not a string", "vocab");
         else if (!(m->vocab[i] = strdup(piece)))
             l->err = FOLD_ERR_MEMORY;
     }
@@ -86,7 +73,8 @@ static void load_config(struct loader *l)
     json_t *config = m->file.config;
     const char *name = json_string_value(json_object_get(config, "name"));
     if (!name || !*name || strlen(name) >= sizeof m->name) {
-        fail(l, FOLD_ERR_FORMAT, "configuration: \"%s\" must be a string of 1 to 63 bytes", "name");
+        loader_fail(l, FOLD_ERR_FORMAT, "configuration: \"%s\" must be a string of 1 to 63 bytes",
+                    "name");
         return;
     }
     strcpy(m->name, name);
@@ -104,11 +92,13 @@ static void load_config(struct loader *l)
     if (l->err)
         return;
     if (m->info.d % m->info.heads || m->rope_dims % 2 || m->rope_dims > m->info.d / m->info.heads)
-        fail(l, FOLD_ERR_FORMAT, "configuration: \"%s\" does not fit d and heads", "rope_dims");
+        loader_fail(l, FOLD_ERR_FORMAT, "configuration: \"%s\" does not fit d and heads",
+                    "rope_dims");
     if (!(m->rope_base > 1))
-        fail(l, FOLD_ERR_FORMAT, "configuration: \"%s\" must be a number above 1", "rope_base");
+        loader_fail(l, FOLD_ERR_FORMAT, "configuration: \"%s\" must be a number above 1",
+                    "rope_base");
     if (m->conv_kernel && m->conv_kernel % 2 == 0)
-        fail(l, FOLD_ERR_FORMAT, "configuration: \"%s\" must be odd, or 0", "conv_kernel");
+        loader_fail(l, FOLD_ERR_FORMAT, "configuration: \"%s\" must be odd, or 0", "conv_kernel");
     m->info.hop_samples = MODEL_STEM_STRIDE1 * MODEL_STEM_STRIDE2 * MODEL_STEM_STRIDE3;
     m->info.min_samples =
         MODEL_STEM_KERNEL1 + MODEL_STEM_STRIDE1 * (MODEL_STEM_KERNEL2 - 1 +
@@ -122,253 +112,7 @@ static void load_config(struct loader *l)
     if (!l->err)
         load_vocab(l);
 }
-
-/* ---- tensors ------------------------------------------------------------------------------ */
-
-/* 64-byte aligned, zeroed memory that lives as long as the model. */
-static void *own(struct loader *l, size_t bytes)
-{
-    struct fold_model *m = l->model;
-    if (m->owned_count == m->owned_room) {
-        size_t room = m->owned_room ? 2 * m->owned_room : 64;
-        void **grown = realloc(m->owned, room * sizeof *grown);
-        if (!grown) {
-            l->err = FOLD_ERR_MEMORY;
-            return NULL;
-        }
-        m->owned = grown;
-        m->owned_room = room;
-    }
-    bytes = (bytes + 63) / 64 * 64;
-    void *memory = aligned_alloc(64, bytes);
-    if (!memory) {
-        l->err = FOLD_ERR_MEMORY;
-        return NULL;
-    }
-    memset(memory, 0, bytes);
-    return m->owned[m->owned_count++] = memory;
-}
-
-static float half_to_float(uint16_t h)
-{
-    uint32_t sign = (uint32_t)(h >> 15) << 31, exponent = h >> 10 & 31, fraction = h & 1023;
-    if (exponent == 0) {
-        float tiny = ldexpf((float)fraction, -24);
-        return sign ? -tiny : tiny;
-    }
-    uint32_t bits = sign | (exponent == 31 ? 255u : exponent + 112) << 23 | fraction << 13;
-    float f;
-    memcpy(&f, &bits, 4);
-    return f;
-}
-
-/* to [count] <- the tensor's elements from first on; scale [shape[0]] when it is I8. */
-static void expand(const struct seedfile_tensor *t, const float *scale, size_t first, size_t count,
-                   float *to)
-{
-    const size_t row = t->count / t->shape[0];
-    for (size_t i = first; i < first + count; i++, to++) {
-        uint32_t bits;
-        switch (t->dtype) {
-        case SEEDFILE_F32:
-            *to = ((const float *)t->data)[i];
-            break;
-        case SEEDFILE_F16:
-            *to = half_to_float(((const uint16_t *)t->data)[i]);
-            break;
-        case SEEDFILE_BF16:
-            bits = (uint32_t)((const uint16_t *)t->data)[i] << 16;
-            memcpy(to, &bits, 4);
-            break;
-        case SEEDFILE_I8:
-            *to = scale[i / row] * ((const int8_t *)t->data)[i];
-            break;
-        case SEEDFILE_U8:
-        case SEEDFILE_I32: /* refused by stored() */
-            break;
-        }
-    }
-}
-
-static struct seedfile_tensor *find(struct loader *l, const char *name, uint32_t dims,
-                                    const uint32_t *shape)
-{
-    struct seedfile_tensor *t = seedfile_find(&l->model->file, name);
-    if (!t) {
-        fail(l, FOLD_ERR_FORMAT, "tensor \"%.80s\" is missing", name);
-        return NULL;
-    }
-    if (t->dims != dims || memcmp(t->shape, shape, dims * sizeof *shape) != 0) {
-        if (!l->err) {
-            char have[64] = "", want[64] = "";
-            for (uint32_t i = 0; i < t->dims; i++)
-                snprintf(have + strlen(have), sizeof have - strlen(have), "%s%u", i ? ", " : "",
-                         t->shape[i]);
-            for (uint32_t i = 0; i < dims; i++)
-                snprintf(want + strlen(want), sizeof want - strlen(want), "%s%u", i ? ", " : "",
-                         shape[i]);
-            l->err =
-                err_note(FOLD_ERR_FORMAT, l->note,
-                         "tensor \"%.80s\" is [%s], the configuration says [%s]", name, have, want);
-        }
-        return NULL;
-    }
-    return t;
-}
-
-/* A tensor of that shape, checked, and its scales where it is I8. */
-static struct seedfile_tensor *stored(struct loader *l, const char *name, uint32_t dims,
-                                      const uint32_t *shape, const float **ret_scale)
-{
-    struct seedfile_tensor *t = l->err ? NULL : find(l, name, dims, shape);
-    *ret_scale = NULL;
-    if (t && (t->dtype == SEEDFILE_U8 || t->dtype == SEEDFILE_I32)) {
-        fail(l, FOLD_ERR_FORMAT, "tensor \"%.80s\" must be F32, F16, BF16 or I8", name);
-        return NULL;
-    }
-    if (!t || t->dtype != SEEDFILE_I8)
-        return t;
-    char scale_name[160];
-    snprintf(scale_name, sizeof scale_name, "%s.scale", name);
-    struct seedfile_tensor *s = find(l, scale_name, 1, shape);
-    if (s && s->dtype != SEEDFILE_F32)
-        fail(l, FOLD_ERR_FORMAT, "tensor \"%.80s\" must be F32", scale_name);
-    if (l->err)
-        return NULL;
-    *ret_scale = s->data;
-    return t;
-}
-
-static const float *all_finite(struct loader *l, const char *name, const float *x, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (!isfinite(x[i])) {
-            fail(l, FOLD_ERR_FORMAT, "tensor \"%.80s\" holds a number that is not finite", name);
-            return NULL;
-        }
-    return x;
-}
-
-/* The tensor as float32, in the map when it is so already. */
-static const float *tensor(struct loader *l, const char *name, uint32_t dims, const uint32_t *shape)
-{
-    const float *scale;
-    struct seedfile_tensor *t = stored(l, name, dims, shape, &scale);
-    if (!t)
-        return NULL;
-    if (t->dtype == SEEDFILE_F32)
-        return all_finite(l, name, t->data, t->count);
-    float *to = own(l, t->count * sizeof *to);
-    if (!to)
-        return NULL;
-    expand(t, scale, 0, t->count, to);
-    return all_finite(l, name, to, t->count);
-}
-
-/* name = prefix + suffix; dims 1 to 3, zeros end the shape. */
-static const float *get(struct loader *l, const char *prefix, const char *suffix, uint32_t a,
-                        uint32_t b, uint32_t c)
-{
-    char name[128];
-    snprintf(name, sizeof name, "%s%s", prefix, suffix);
-    return tensor(l, name, c ? 3 : b ? 2 : 1, (const uint32_t[]){a, b, c});
-}
-
-/* PyTorch's [out, in, taps] -> [out, taps, in]; out of a [d, 1, taps] depthwise: [taps, d]. */
-static const float *time_major(struct loader *l, const float *w, uint32_t out, uint32_t in,
-                               uint32_t taps)
-{
-    float *to = w && !l->err ? own(l, (size_t)out * in * taps * sizeof *to) : NULL;
-    for (size_t o = 0; to && o < out; o++)
-        for (size_t i = 0; i < in; i++)
-            for (size_t t = 0; t < taps; t++)
-                to[(o * taps + t) * in + i] = w[(o * in + i) * taps + t];
-    return to;
-}
-
-/* Row n of a stored matrix [out, in, taps] as bytes [taps, in] and a scale: those of the file
- * where it is I8, else rounded here. room: two rows of floats. */
-static float byte_row(const struct seedfile_tensor *t, const float *scale, size_t n, size_t in,
-                      size_t taps, int8_t *w, float *room)
-{
-    const size_t count = in * taps;
-    float *as_stored = room, *row = room + count;
-    if (t->dtype == SEEDFILE_I8) {
-        const int8_t *bytes = (const int8_t *)t->data + n * count;
-        for (size_t i = 0; i < count; i++)
-            w[i % taps * in + i / taps] = bytes[i];
-        return scale[n];
-    }
-    expand(t, NULL, n * count, count, as_stored);
-    for (size_t i = 0; i < count; i++)
-        row[i % taps * in + i / taps] = as_stored[i];
-    return quant_row(w, row, count);
-}
-
-/* The matrix [out, taps * in] packed in bytes, with its bias (may be NULL). */
-static const struct quant_weights *packed(struct loader *l, const char *name, uint32_t dims,
-                                          const uint32_t *shape, const float *bias)
-{
-    const size_t out = shape[0], in = shape[1], taps = dims == 3 ? shape[2] : 1, count = in * taps;
-    const float *scale;
-    struct seedfile_tensor *t = stored(l, name, dims, shape, &scale);
-    struct quant_weights *q = t ? own(l, sizeof *q) : NULL;
-    float *scales = t ? own(l, quant_padded(out) * sizeof *scales) : NULL;
-    float *biases = t ? own(l, quant_padded(out) * sizeof *biases) : NULL;
-    int32_t *sums = t ? own(l, quant_padded(out) * sizeof *sums) : NULL;
-    int8_t *bytes = t ? own(l, quant_packed_bytes(out, count)) : NULL;
-    int8_t *row = malloc(count * (1 + 2 * sizeof(float)));
-    if (!row && !l->err)
-        l->err = FOLD_ERR_MEMORY;
-    for (size_t n = 0; n < out && !l->err; n++) {
-        scales[n] =
-            byte_row(t, scale, n, in, taps, row + 2 * count * sizeof(float), (float *)(void *)row);
-        sums[n] = quant_pack_row(bytes, n, row + 2 * count * sizeof(float), count);
-    }
-    free(row);
-    if (l->err || !all_finite(l, name, scales, out))
-        return NULL;
-    if (bias)
-        memcpy(biases, bias, out * sizeof *biases);
-    *q = (struct quant_weights){bytes, scales, sums, biases, out, count};
-    return q;
-}
-
-/* A matrix [out, in], or a convolution [out, in, taps] kept time-major. */
-static struct model_linear matrix(struct loader *l, const char *name, uint32_t out, uint32_t in,
-                                  uint32_t taps, bool bias)
-{
-    char weight[96];
-    const uint32_t shape[] = {out, in, taps}, dims = taps ? 3 : 2;
-    struct model_linear lin = {.out = out, .in = in * (taps ? taps : 1)};
-    snprintf(weight, sizeof weight, "%s.weight", name);
-    lin.b = bias ? get(l, name, ".bias", out, 0, 0) : NULL;
-    if (l->model->info.precision == FOLD_INT8)
-        lin.q = packed(l, weight, dims, shape, lin.b);
-    else if (taps)
-        lin.w = time_major(l, tensor(l, weight, dims, shape), out, in, taps);
-    else
-        lin.w = tensor(l, weight, dims, shape);
-    return lin;
-}
-
-static struct model_linear linear(struct loader *l, const char *prefix, const char *layer,
-                                  uint32_t out, uint32_t in, bool bias)
-{
-    char name[80];
-    snprintf(name, sizeof name, "%s%s", prefix, layer);
-    return matrix(l, name, out, in, 0, bias);
-}
-
-/* A matrix that stays fp32 whatever the precision: small, or next to the sound itself. */
-static struct model_linear floats(struct loader *l, const char *name, uint32_t out, uint32_t in,
-                                  bool bias)
-{
-    return (struct model_linear){.w = get(l, name, ".weight", out, in, 0),
-                                 .b = bias ? get(l, name, ".bias", out, 0, 0) : NULL,
-                                 .out = out,
-                                 .in = in};
-}
+/* ---- weights ------------------------------------------------------------------------------ */
 
 static struct model_norm norm(struct loader *l, const char *prefix, const char *layer,
                               uint32_t unfolds)
@@ -377,9 +121,9 @@ static struct model_norm norm(struct loader *l, const char *prefix, const char *
     uint32_t d = l->model->info.d;
     snprintf(name, sizeof name, "%s%s", prefix, layer);
     if (!unfolds)
-        return (struct model_norm){.gain = get(l, name, ".gain", d, 0, 0)};
-    return (struct model_norm){.gain = get(l, name, ".gain", unfolds, d, 0),
-                               .bias = get(l, name, ".bias", unfolds, d, 0)};
+        return (struct model_norm){.gain = loader_get(l, name, ".gain", d, 0, 0)};
+    return (struct model_norm){.gain = loader_get(l, name, ".gain", unfolds, d, 0),
+                               .bias = loader_get(l, name, ".bias", unfolds, d, 0)};
 }
 
 /* unfolds 0: a unique block, with neither scales nor a conv module. */
@@ -389,23 +133,24 @@ static void load_block(struct loader *l, struct model_block *b, const char *pref
     const struct fold_model *m = l->model;
     const uint32_t d = m->info.d, taps = unfolds ? m->conv_kernel : 0;
     b->norm_attn = norm(l, prefix, "norm_attn", unfolds);
-    b->q = linear(l, prefix, "attn.q", d, d, false);
-    b->k = linear(l, prefix, "attn.k", d, d, false);
-    b->v = linear(l, prefix, "attn.v", d, d, false);
-    b->o = linear(l, prefix, "attn.o", d, d, false);
+    b->q = loader_linear(l, prefix, "attn.q", d, d, false);
+    b->k = loader_linear(l, prefix, "attn.k", d, d, false);
+    b->v = loader_linear(l, prefix, "attn.v", d, d, false);
+    b->o = loader_linear(l, prefix, "attn.o", d, d, false);
     if (taps) {
         b->norm_conv = norm(l, prefix, "norm_conv", unfolds);
-        b->pw1 = linear(l, prefix, "conv.pw1", 2 * d, d, true);
-        b->dw = time_major(l, get(l, prefix, "conv.dw.weight", d, 1, taps), 1, d, taps);
-        b->dw_bias = get(l, prefix, "conv.dw.bias", d, 0, 0);
-        b->conv_gain = get(l, prefix, "conv.norm.weight", d, 0, 0);
-        b->conv_bias = get(l, prefix, "conv.norm.bias", d, 0, 0);
-        b->pw2 = linear(l, prefix, "conv.pw2", d, d, true);
+        b->pw1 = loader_linear(l, prefix, "conv.pw1", 2 * d, d, true);
+        b->dw =
+            loader_time_major(l, loader_get(l, prefix, "conv.dw.weight", d, 1, taps), 1, d, taps);
+        b->dw_bias = loader_get(l, prefix, "conv.dw.bias", d, 0, 0);
+        b->conv_gain = loader_get(l, prefix, "conv.norm.weight", d, 0, 0);
+        b->conv_bias = loader_get(l, prefix, "conv.norm.bias", d, 0, 0);
+        b->pw2 = loader_linear(l, prefix, "conv.pw2", d, d, true);
     }
     b->norm_ffn = norm(l, prefix, "norm_ffn", unfolds);
-    b->fc1 = linear(l, prefix, "ffn.fc1", m->ffn, d, true);
-    b->fc2 = linear(l, prefix, "ffn.fc2", d, m->ffn, true);
-    b->scale = unfolds ? get(l, prefix, "scale", unfolds, 3, d) : NULL;
+    b->fc1 = loader_linear(l, prefix, "ffn.fc1", m->ffn, d, true);
+    b->fc2 = loader_linear(l, prefix, "ffn.fc2", d, m->ffn, true);
+    b->scale = unfolds ? loader_get(l, prefix, "scale", unfolds, 3, d) : NULL;
 }
 
 static void load_blocks(struct loader *l, struct model_block *blocks, const char *list,
@@ -426,36 +171,21 @@ static struct model_heads heads(struct loader *l, const char *prefix, const char
     for (size_t i = 0; i < 4; i++) {
         char layer[16];
         snprintf(layer, sizeof layer, "%s.%c", name, "qkvo"[i]);
-        *parts[i] = linear(l, prefix, layer, d, d, false);
+        *parts[i] = loader_linear(l, prefix, layer, d, d, false);
     }
     return h;
-}
-
-/* A table of integers, any length. */
-static const void *table(struct loader *l, const char *name, enum seedfile_dtype dtype,
-                         size_t *ret_count)
-{
-    struct seedfile_tensor *t = l->err ? NULL : seedfile_find(&l->model->file, name);
-    if (!t || t->dims != 1 || t->dtype != dtype) {
-        fail(l, FOLD_ERR_FORMAT,
-             dtype == SEEDFILE_U8 ? "tensor \"%.80s\" must be U8 [n]"
-                                  : "tensor \"%.80s\" must be I32 [n]",
-             name);
-        return NULL;
-    }
-    *ret_count = t->count;
-    return t->data;
 }
 
 static void load_pieces(struct loader *l)
 {
     size_t bytes_count = 0, offsets_count = 0, count = 0;
-    const uint8_t *bytes = table(l, "pieces.bytes", SEEDFILE_U8, &bytes_count);
-    const int32_t *offsets = table(l, "pieces.offsets", SEEDFILE_I32, &offsets_count);
-    const int32_t *ranks = table(l, "pieces.rank", SEEDFILE_I32, &count);
+    const uint8_t *bytes = loader_table(l, "pieces.bytes", SEEDFILE_U8, &bytes_count);
+    const int32_t *offsets = loader_table(l, "pieces.offsets", SEEDFILE_I32, &offsets_count);
+    const int32_t *ranks = loader_table(l, "pieces.rank", SEEDFILE_I32, &count);
     if (!l->err && offsets_count != count + 1)
-        fail(l, FOLD_ERR_FORMAT, "tensor \"%.80s\" must have one element more than pieces.rank",
-             "pieces.offsets");
+        loader_fail(l, FOLD_ERR_FORMAT,
+                    "tensor \"%.80s\" must have one element more than pieces.rank",
+                    "pieces.offsets");
     if (!l->err)
         l->err = bpe_open(&l->model->decoder.pieces, bytes, bytes_count, offsets, ranks,
                           (uint32_t)count, l->model->info.pieces, l->note);
@@ -468,21 +198,21 @@ static void load_embedding(struct loader *l)
     const uint32_t V = l->model->info.pieces, d = l->model->info.d, shape[] = {V, d};
     struct model_decoder *dec = &l->model->decoder;
     const float *scale;
-    dec->embed = matrix(l, name, V, d, 0, false);
+    dec->embed = loader_matrix(l, name, V, d, 0, false);
     if (l->err || !dec->embed.q)
         return;
-    struct seedfile_tensor *t = stored(l, "decoder.embed.weight", 2, shape, &scale);
+    struct seedfile_tensor *t = loader_stored(l, "decoder.embed.weight", 2, shape, &scale);
     dec->embed_scale = dec->embed.q->scale;
     if (t && t->dtype == SEEDFILE_I8) {
         dec->embed_bytes = t->data;
         return;
     }
-    int8_t *rows = own(l, (size_t)V * d);
+    int8_t *rows = loader_own(l, (size_t)V * d);
     float *room = malloc(2 * d * sizeof *room);
     if (!room)
         l->err = FOLD_ERR_MEMORY;
     for (size_t n = 0; n < V && !l->err; n++)
-        byte_row(t, scale, n, d, 1, rows + n * d, room);
+        loader_byte_row(t, scale, n, d, 1, rows + n * d, room);
     free(room);
     dec->embed_bytes = rows;
 }
@@ -507,8 +237,8 @@ static void load_decoder(struct loader *l)
         layer->norm_cross = norm(l, prefix, "norm_cross", 0);
         layer->cross = heads(l, prefix, "cross");
         layer->norm_ffn = norm(l, prefix, "norm_ffn", 0);
-        layer->up = linear(l, prefix, "ffn.up", 2 * dec->ffn, d, true);
-        layer->down = linear(l, prefix, "ffn.down", d, dec->ffn, true);
+        layer->up = loader_linear(l, prefix, "ffn.up", 2 * dec->ffn, d, true);
+        layer->down = loader_linear(l, prefix, "ffn.down", d, dec->ffn, true);
     }
     dec->norm = norm(l, "decoder.", "norm", 0);
     load_embedding(l);
@@ -520,14 +250,14 @@ static void load_weights(struct loader *l)
     struct fold_model *m = l->model;
     const uint32_t d = m->info.d;
     m->conv1 = (struct model_linear){
-        .w = get(l, "frontend.conv1", ".weight", d, 1, MODEL_STEM_KERNEL1),
+        .w = loader_get(l, "frontend.conv1", ".weight", d, 1, MODEL_STEM_KERNEL1),
         .out = d,
         .in = MODEL_STEM_KERNEL1,
     };
-    m->stem_gain = get(l, "frontend.norm", ".weight", d, 0, 0);
-    m->stem_bias = get(l, "frontend.norm", ".bias", d, 0, 0);
-    m->conv2 = matrix(l, "frontend.conv2", 2 * d, d, MODEL_STEM_KERNEL2, true);
-    m->conv3 = matrix(l, "frontend.conv3", d, 2 * d, MODEL_STEM_KERNEL3, true);
+    m->stem_gain = loader_get(l, "frontend.norm", ".weight", d, 0, 0);
+    m->stem_bias = loader_get(l, "frontend.norm", ".bias", d, 0, 0);
+    m->conv2 = loader_matrix(l, "frontend.conv2", 2 * d, d, MODEL_STEM_KERNEL2, true);
+    m->conv3 = loader_matrix(l, "frontend.conv3", d, 2 * d, MODEL_STEM_KERNEL3, true);
     m->prelude = calloc(m->info.prelude + 1, sizeof *m->prelude);
     m->blocks = calloc(m->info.blocks, sizeof *m->blocks);
     if (!m->prelude || !m->blocks) {
@@ -537,25 +267,25 @@ static void load_weights(struct loader *l)
     load_blocks(l, m->prelude, "prelude", m->info.prelude, 0);
     load_blocks(l, m->blocks, "blocks", m->info.blocks, m->info.unfolds);
     m->exit_norm = norm(l, "exit.", "norm", 0);
-    m->head = floats(l, "exit.head", m->info.vocab_size, d, true);
+    m->head = loader_floats(l, "exit.head", m->info.vocab_size, d, true);
     if (config_bool(l, "letters")) {
         load_block(l, &m->letters, "letters.block.", 1);
         m->letters_norm = norm(l, "letters.", "norm", 0);
     }
     if (config_bool(l, "bridge")) {
         load_block(l, &m->bridge, "bridge.block.", 0);
-        m->recall = linear(l, "bridge.", "recall", d, d, false);
+        m->recall = loader_linear(l, "bridge.", "recall", d, d, false);
     }
     if (config_bool(l, "feedback"))
-        m->feedback = floats(l, "feedback", d, m->info.vocab_size, false);
+        m->feedback = loader_floats(l, "feedback", d, m->info.vocab_size, false);
     load_decoder(l);
     for (size_t i = 0; i < m->file.tensors_count && !l->err; i++) {
         const struct seedfile_tensor *t = &m->file.tensors[i];
         size_t length = strlen(t->name);
         const bool table = t->dtype == SEEDFILE_U8 || t->dtype == SEEDFILE_I32;
         if (!t->used)
-            fail(l, FOLD_ERR_FORMAT, "tensor \"%.80s\" is not one of this configuration's",
-                 t->name);
+            loader_fail(l, FOLD_ERR_FORMAT, "tensor \"%.80s\" is not one of this configuration's",
+                        t->name);
         if (table)
             continue;
         if (t->dtype != SEEDFILE_F32 || length < 6 || strcmp(t->name + length - 6, ".scale") != 0 ||
