@@ -23,6 +23,7 @@ LIBRARY = BUILD / "model" / "libfold.so"
 SEED = os.environ.get("FOLDSCRIBE_SEED") or next(iter((ROOT / "model/seeds").glob("*.safetensors")), None)
 sys.path.insert(0, str(TRAINER))
 
+import case  # noqa: E402
 import distil  # noqa: E402
 from fold import moonshine, seedfile, text  # noqa: E402
 from fold.aed import AttentionDecoder  # noqa: E402
@@ -218,6 +219,11 @@ def test_pruned_pieces_spell_what_all_of_them_do():
     assert few.kept == len(kept) < len(few.strings) + 1
     for line in ("there the é", "A line, with 12 marks!"):
         assert few.decode(few.encode(line)) == line and max(few.encode(line)) < few.kept
+
+
+def test_words_of_a_reference_are_dressed_as_they_were_heard():
+    assert case.dress("I SAW MISTER HALE SMILE", "I saw Mr. Hail, smile!") == "I saw Mr. hale smile!"
+    assert case.dress("HE SAID NO", "") == "He said no."
 
 
 def test_numbers_are_scored_as_they_are_read():
