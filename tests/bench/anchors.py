@@ -6,9 +6,9 @@
 
 PACKED_SET is the stem of a packed set (model/train/fold/data.py). Every engine runs in a process of
 its own over the same utterances and prints its word error rate, real-time factor and peak memory.
-CTC engines decode greedily at full depth. Times are processor times of the network alone for CTC
-(its greedy decoder costs nothing) and of encoder and decoder for Moonshine, so that a busy machine
-disturbs them little; compare ratios, not absolutes. onnxruntime gets the seed as float32, and as
+CTC engines decode greedily at full depth; "written" is what the seed's attention decoder makes of it.
+Times are processor times of the network alone for letters (their greedy decoder costs nothing) and of
+encoder and decoder for what is written, so that a busy machine disturbs them little; compare ratios, not absolutes. onnxruntime gets the seed as float32, and as
 dynamic int8 (weights by channel; convolutions stay float32, as in Moonshine's own int8 files).
 
 Needs torch, onnx and onnxruntime from PyPI; Moonshine's files come from npm,
@@ -192,8 +192,11 @@ def main():
     rows = []
     for precision in ("int8", "fp32"):
         out, rss = child([args.score, args.seed, args.set, "-", precision, str(args.count)])
-        for depth, wer, rtf in re.findall(r"(x\d+)  WER +([\d.]+) %  network RTF ([\d.]+)", out):
-            rows.append((f"foldscribe {depth} {precision}", float(wer), float(rtf), rss))
+        for depth, wer, rtf, written, writer in re.findall(
+                r"(x\d+)  WER +([\d.]+) %  network RTF ([\d.]+).*\n(?: +written +([\d.]+) %  writer RTF ([\d.]+))?", out):
+            rows.append((f"foldscribe {depth} {precision}, letters", float(wer), float(rtf), rss))
+            if written:
+                rows.append((f"foldscribe {depth} {precision}, written", float(written), float(rtf) + float(writer), rss))
     base = next(rtf for name, _, rtf, _ in reversed(rows) if "int8" in name)
     with tempfile.TemporaryDirectory() as folder:
         jobs = [(f"onnxruntime full depth {n}", "ctc", p) for n, p in zip(("fp32", "int8"), export(args.seed, folder))]
