@@ -20,8 +20,6 @@ import dataclasses
 import json
 import os
 import pathlib
-import signal
-import sys
 import time
 
 import torch
@@ -207,11 +205,7 @@ def main():
         torch.set_num_threads(1)
     model, spent, kept = start(args, out)
     team = Team(model, args.processes, share_of(args, spent["minutes"], spent["hours"]))
-    if args.processes > 1:
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-        torch.multiprocessing.spawn(member, (args, out, model, team, spent, kept), args.processes, daemon=True)
-    else:
-        member(0, args, out, model, team, spent, kept)
+    team.launch(member, (args, out, model, team, spent, kept))
 
 
 def member(rank, args, out, model, team, spent, kept):

@@ -19,8 +19,6 @@ import json
 import math
 import os
 import pathlib
-import signal
-import sys
 import time
 
 import torch
@@ -125,12 +123,7 @@ def main():
         torch.set_num_threads(1)
     model, spent = start(args, out)
     team = Team(model, args.processes, spent["minutes"])
-    if args.processes > 1:
-        # Members end with their parent, also when it is told to end.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-        torch.multiprocessing.spawn(member, (args, out, model, team, spent), args.processes, daemon=True)
-    else:
-        member(0, args, out, model, team, spent)
+    team.launch(member, (args, out, model, team, spent))
 
 
 def member(rank, args, out, model, team, spent):

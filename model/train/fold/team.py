@@ -6,6 +6,9 @@ a row of one shared array [of, P], then updates its own share of the parameters 
 rows. Nothing is sent; three barriers a step keep them together. A team of one is plain training.
 """
 
+import signal
+import sys
+
 import torch
 
 
@@ -25,6 +28,15 @@ class Team:
         self.rows = torch.zeros(of, size).share_memory_()
         self.squares = torch.zeros(of, dtype=torch.float64).share_memory_()
         self.barrier = torch.multiprocessing.get_context("spawn").Barrier(of)
+
+    def launch(self, member, arguments):
+        """member(rank, *arguments) in every process of the team, until all are done."""
+        if self.of == 1:
+            member(0, *arguments)
+            return
+        # Members end with their parent, also when it is told to end.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        torch.multiprocessing.spawn(member, arguments, self.of, daemon=True)
 
     def join(self, rank, model):
         """Called once by each member, in its process: its gradients become views of its row."""
