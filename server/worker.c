@@ -15,8 +15,8 @@
 
 double worker_cost_ms(const struct worker_cost *cost)
 {
-    return 1e3 *
-           (cost->stem_seconds + cost->unfold_seconds + cost->exit_seconds + cost->decode_seconds);
+    return 1e3 * (cost->stem_seconds + cost->unfold_seconds + cost->exit_seconds +
+                  cost->decode_seconds + cost->write_seconds);
 }
 
 /* Runs what was popped. A piece that it gathers is done when the piece is. */
@@ -253,12 +253,9 @@ static enum worker_end write(struct worker *worker, struct worker_piece *piece,
 {
     const struct fold_info *info = fold_model_info(worker->model);
     const struct worker_place *place = piece->place;
-    struct fold_decoder *decoder = decoder_for(worker, piece->hotwords);
     double clock_ms = queue_now_ms();
     struct fold_result result;
 
-    if (!decoder)
-        return WORKER_FAILED;
     const int error = fold_run_exit(place->run, worker->logp);
     piece->cost.exit_seconds += lap(&clock_ms);
     if (error)
@@ -268,8 +265,9 @@ static enum worker_end write(struct worker *worker, struct worker_piece *piece,
         end = write_down(worker, piece, &result);
     const bool written = worker->writer && !piece->cost.doubt;
     if (end == WORKER_DONE && !written) {
+        struct fold_decoder *decoder = decoder_for(worker, piece->hotwords);
         clock_ms = queue_now_ms();
-        end = decode(worker, decoder, piece, &result);
+        end = decoder ? decode(worker, decoder, piece, &result) : WORKER_FAILED;
         piece->cost.decode_seconds += lap(&clock_ms);
     }
     if (end != WORKER_DONE)

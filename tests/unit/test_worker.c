@@ -181,9 +181,22 @@ static void who_is_late_goes_no_deeper_than_the_floor(void **state)
     transcript_release(&told.span);
 }
 
+static void what_a_piece_costs_is_every_stage_of_it(void **state)
+{
+    const struct worker_cost cost = {.audio_seconds = 100,
+                                     .stem_seconds = 1,
+                                     .unfold_seconds = 2,
+                                     .exit_seconds = 4,
+                                     .decode_seconds = 8,
+                                     .write_seconds = 16};
+
+    assert_float_equal(worker_cost_ms(&cost), 31000, 1e-2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_piece_costs_is_every_stage_of_it),
         cmocka_unit_test(together_each_hears_what_it_hears_alone),
         cmocka_unit_test(a_long_span_does_not_hold_up_those_before_it),
         cmocka_unit_test(one_that_is_cancelled_leaves_the_others_alone),
