@@ -11,9 +11,8 @@ import pathlib
 
 import torch
 
+import distil
 from fold import data, evaluation, moonshine, text
-from fold.aed import AttentionDecoder
-from fold.encoder import Config, Foldable
 
 
 def dress(reference, heard):
@@ -36,13 +35,8 @@ def main():
     ap.add_argument("--cache", default="foundation", help="folder for what is downloaded")
     ap.add_argument("sets", nargs="+")
     args = ap.parse_args()
-    shape = dict(moonshine.SHAPES[args.foundation])
-    layers = shape.pop("layers")
     pieces = moonshine.pieces(args.cache)
-    model = Foldable(Config(**shape, prelude=layers - 1, blocks=1, unfolds=1, conv_kernel=0)).eval()
-    model.load_pretrained(moonshine.load(args.foundation, args.cache))
-    model.decoder = AttentionDecoder(shape["d"], shape["heads"], shape["ffn"], layers, pieces.kept).eval()
-    model.decoder.load_state_dict(moonshine.load_decoder(args.foundation, args.cache))
+    teacher = distil.Teacher(args.foundation, args.cache, range(pieces.kept), "cpu")
     for name in args.sets:
         speech, ids = evaluation.subset(data.Speech(args.data, [name]), 0)
         lines = [""] * len(ids)
@@ -50,9 +44,9 @@ def main():
             batch = ids[at:at + 8]
             wave, samples, _, _ = data.collate(speech, batch)
             with torch.no_grad():
-                x, _, context = model.features(wave, samples)
-                memory = model.exit.norm(model.unfolds(x, context, 1)[0])
-                written = model.decoder.greedy(memory, context[1])
+                x, frames = teacher.encoder.frontend(wave, samples)
+                context = teacher.encoder.context(x, frames)
+                written = teacher.decoder.greedy(teacher.memory(x, context), context[1])
             for i, line in zip(batch, written):
                 lines[i] = dress(text.normalise(speech.text(i)), pieces.decode(line))
         (args.data / f"{name}.cased").write_text("\n".join(lines) + "\n")

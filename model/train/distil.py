@@ -26,7 +26,7 @@ import torch
 import torch.nn.functional as F
 
 import train
-from fold import data, evaluation, losses, moonshine, seedfile
+from fold import data, evaluation, losses, moonshine
 from fold.aed import BEGIN, END, AttentionDecoder
 from fold.encoder import Config, Foldable
 from fold.optimiser import Optimiser
@@ -58,7 +58,8 @@ def arguments():
                     help="budget in hours of audio seen instead of --minutes: for comparisons on a busy machine")
     ap.add_argument("--only", type=int, default=0, help="train this depth alone, as a model built for it (a control)")
     ap.add_argument("--tied", action="store_true", help="no norms or scales of an unfold's own (a control)")
-    ap.add_argument("--stop-after", type=float, default=0, help="leave after so many minutes (or hours, where --hours is the budget) of this call")
+    ap.add_argument("--stop-after", type=float, default=0,
+                    help="leave after so many minutes (or hours, where --hours is the budget) of this call")
     ap.add_argument("--letters-from", help="run folder whose letters the run starts with")
     ap.add_argument("--features-only", type=float, default=0.03, help="share of the budget without the decoder")
     ap.add_argument("--batch-seconds", type=float, default=24)
@@ -270,8 +271,6 @@ def member(rank, args, out, model, team, spent, kept):
             missed = [feature_loss(m, wanted, context[2]) for m in trained]
             stress = depth_weights(len(trained), args.deep)
             parts["feature"] = sum(s * m for s, m in zip(stress, missed))
-            smooth.update({f"x{r + 1}": float(m.detach()) if f"x{r + 1}" not in smooth else
-                           0.97 * smooth[f"x{r + 1}"] + 0.03 * float(m.detach()) for r, m in enumerate(missed)})
             if reading:
                 other = int(torch.randint(R - 1, (1,), generator=generator)) if R > 1 else 0
                 into, follow = targets(speech, batch, model.pieces, args.device)
@@ -301,7 +300,7 @@ def member(rank, args, out, model, team, spent, kept):
                   lambda name: reading or not name.startswith(("prelude.", "decoder.")),
                   share_of(args, minutes(), seen))
         step, seen = step + 1, seen + args.processes * float(samples.sum()) / data.RATE / 3600
-        for name, value in parts.items():
+        for name, value in [(f"x{r + 1}", m) for r, m in enumerate(missed)] + list(parts.items()):
             value = float(value.detach())
             smooth[name] = value if name not in smooth else 0.97 * smooth[name] + 0.03 * value
         if lead and time.time() - shown > 30:
