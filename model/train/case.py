@@ -46,7 +46,7 @@ def main():
             with torch.no_grad():
                 x, frames = teacher.encoder.frontend(wave, samples)
                 context = teacher.encoder.context(x, frames)
-                written = teacher.decoder.greedy(teacher.memory(x, context), context[1])
+                written = teacher.decoder.greedy(teacher.memory(x, context), context.memory_mask)
             for i, line in zip(batch, written):
                 lines[i] = dress(text.normalise(speech.text(i)), pieces.decode(line))
         (args.data / f"{name}.cased").write_text("\n".join(lines) + "\n")

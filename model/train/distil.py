@@ -26,9 +26,9 @@ import torch
 import torch.nn.functional as F
 
 import train
-from fold import data, evaluation, losses, moonshine
+from fold import data, evaluation, losses, moonshine, seedfile
 from fold.aed import BEGIN, END, AttentionDecoder
-from fold.encoder import Config, Foldable
+from fold.encoder import Chunks, Config, Foldable
 from fold.optimiser import Optimiser
 from fold.pieces import Pieces
 from fold.team import Team
@@ -39,6 +39,10 @@ def arguments():
     ap.add_argument("--data", required=True, help="folder made by pack.py")
     ap.add_argument("--out", required=True, help="run folder: last.pt, config.json, log.tsv")
     ap.add_argument("--text", nargs="*", default=[], help="text files, a sentence a line")
+    ap.add_argument("--from-seed", help="begin with a model file, as shipped, instead of the foundation's layers")
+    ap.add_argument("--chunked", type=float, default=0, help="share of the steps that hear in chunks, as a live stream")
+    ap.add_argument("--chunk", type=int, nargs="*", default=[14, 28, 42], help="frames of a chunk, one is drawn a step")
+    ap.add_argument("--left", type=int, nargs="*", default=[112, 168, 252], help="frames heard before the chunk")
     ap.add_argument("--sets", nargs="*", default=train.TRAIN)
     ap.add_argument("--foundation", default="tiny", choices=["base", "tiny"])
     ap.add_argument("--layers", type=int, nargs="*", default=[1, 2, 3, 4, 5, 6],
@@ -108,6 +112,28 @@ def decoder_state(size, cache, kept):
 def start(args, out):
     """-> model, what a run that is resumed has behind it, old ids of the pieces that were kept."""
     cache = out.parent / "foundation"
+    model, kept = seed(args, out, cache) if args.from_seed else founded(args, out, cache)
+    if args.letters_from:
+        other = torch.load(pathlib.Path(args.letters_from) / "last.pt", map_location="cpu")["model"]
+        model.load_state_dict({k: v for k, v in other.items() if k.startswith(("letters.", "exit.head."))}, strict=False)
+    spent = {"minutes": 0.0, "hours": 0.0, "step": 0}
+    if (out / "last.pt").exists():
+        state = torch.load(out / "last.pt", map_location="cpu")
+        model.load_state_dict(state["model"])
+        spent = {k: state[k] for k in spent}
+    (out / "config.json").write_text(json.dumps({**dataclasses.asdict(model.config), "args": vars(args)}, indent=1))
+    return model.to(args.device).train(), spent, kept
+
+
+def seed(args, out, cache):
+    """-> the model of --from-seed, ids of its pieces in Moonshine's vocabulary."""
+    model = seedfile.load(args.from_seed)
+    (out / "pieces.json").write_text(json.dumps(model.pieces.plain()))
+    return model, model.pieces.ids_in(moonshine.pieces(cache))
+
+
+def founded(args, out, cache):
+    """-> a model of some of the foundation's layers, old ids of the pieces that were kept."""
     shape = dict(moonshine.SHAPES[args.foundation])
     count = shape.pop("layers")
     pieces, kept = chosen_pieces(args, out, cache)
@@ -119,17 +145,8 @@ def start(args, out):
     model = Foldable(config)
     model.load_pretrained(moonshine.load(args.foundation, cache), [i - 1 for i in args.layers])
     model.decoder.load_state_dict(decoder_state(args.foundation, cache, kept))
-    if args.letters_from:
-        other = torch.load(pathlib.Path(args.letters_from) / "last.pt", map_location="cpu")["model"]
-        model.load_state_dict({k: v for k, v in other.items() if k.startswith(("letters.", "exit.head."))}, strict=False)
-    spent = {"minutes": 0.0, "hours": 0.0, "step": 0}
-    if (out / "last.pt").exists():
-        state = torch.load(out / "last.pt", map_location="cpu")
-        model.load_state_dict(state["model"])
-        spent = {k: state[k] for k in spent}
     model.pieces = pieces
-    (out / "config.json").write_text(json.dumps({**dataclasses.asdict(config), "args": vars(args)}, indent=1))
-    return model.to(args.device), spent, kept
+    return model, kept
 
 
 def chosen_pieces(args, out, cache):
@@ -177,6 +194,13 @@ def feature_loss(memory, teacher, inside):
     """Relative squared error of memory [B, T, d] over frames inside [B, T, 1]."""
     memory, teacher = memory.float(), teacher.float()
     return ((memory - teacher).square() * inside).sum() / (teacher.square() * inside).sum()
+
+
+def draw_chunks(args, generator):
+    """Chunks of this step, or None."""
+    draw = lambda among: among[int(torch.randint(len(among), (1,), generator=generator))]
+    chunked = float(torch.rand(1, generator=generator)) < args.chunked
+    return Chunks(draw(args.chunk), draw(args.left)) if chunked else None
 
 
 def depth_weights(depths, deep):
@@ -234,6 +258,7 @@ def member(rank, args, out, model, team, spent, kept):
     stream = data.endless(speech, ids, args.batch_seconds, args.seed + step, lambda: args.longest, rank, args.processes)
     generator = torch.Generator().manual_seed(args.seed + step + 1000003 * rank)
     w = dict(zip(("feature", "label", "teacher", "deepest", "ctc", "heard"), map(float, args.weights.split(","))))
+    watched = Chunks(args.chunk[len(args.chunk) // 2], args.left[len(args.left) // 2]) if args.chunked else None
     saved = start_share = team.told()
     save_share = 1 if args.hours else args.save_minutes / args.minutes
     shown, smooth = time.time(), {}
@@ -244,11 +269,11 @@ def member(rank, args, out, model, team, spent, kept):
         (out / f"optimiser.{rank}.pt.tmp").replace(out / f"optimiser.{rank}.pt")
         if lead:
             train.save(out / "last.pt", model, minutes(), seen, step)
-            report(out, model, dev, args.device, minutes(), seen, step)
+            report(out, model, dev, args.device, watched, minutes(), seen, step)
         team.wait()
 
     if lead and not spent["step"] and args.count:
-        report(out, model, dev, args.device, minutes(), seen, step)
+        report(out, model, dev, args.device, watched, minutes(), seen, step)
     for batch in stream:
         done = team.told()
         if done >= 1 or args.stop_after and done - start_share >= share_of(args, args.stop_after, args.stop_after):
@@ -261,6 +286,10 @@ def member(rank, args, out, model, team, spent, kept):
                 x, frames = model.frontend(wave, samples)
                 context = model.context(x, frames)
                 wanted = teacher.memory(x, context)
+                chunks = draw_chunks(args, generator)
+                if chunks:
+                    x, _ = model.frontend(wave, samples, chunks.size)
+                    context = model.context(x, frames, chunks)
                 x = train.mask_frames(x, args.mask, generator)
             with torch.set_grad_enabled(reading):
                 for block in model.prelude:
@@ -268,7 +297,7 @@ def member(rank, args, out, model, team, spent, kept):
             exits = model.unfolds(x, context, args.only or R)
             memories = [model.exit.norm(x.float()) for x in exits]
             trained = memories[args.only - 1:args.only] if args.only else memories
-            missed = [feature_loss(m, wanted, context[2]) for m in trained]
+            missed = [feature_loss(m, wanted, context.valid) for m in trained]
             stress = depth_weights(len(trained), args.deep)
             parts["feature"] = sum(s * m for s, m in zip(stress, missed))
             if reading:
@@ -276,9 +305,9 @@ def member(rank, args, out, model, team, spent, kept):
                 into, follow = targets(speech, batch, model.pieces, args.device)
                 inside = follow >= 0
                 with torch.no_grad():
-                    taught = teacher.decoder(into, wanted, context[1])
-                deep = model.decoder(into, trained[-1], context[1])
-                shallow = model.decoder(into, trained[other], context[1]) if len(trained) > 1 else deep
+                    taught = teacher.decoder(into, wanted, context.memory_mask)
+                deep = model.decoder(into, trained[-1], context.memory_mask)
+                shallow = model.decoder(into, trained[other], context.memory_mask) if len(trained) > 1 else deep
                 both = ((args.deep, deep), (1 - args.deep, shallow))
                 parts["label"] = sum(s * F.cross_entropy(p.flatten(0, 1).float(), follow.flatten()) for s, p in both)
                 parts["teacher"] = sum(s * kl(taught, p, inside) for s, p in both)
@@ -300,7 +329,8 @@ def member(rank, args, out, model, team, spent, kept):
                   lambda name: reading or not name.startswith(("prelude.", "decoder.")),
                   share_of(args, minutes(), seen))
         step, seen = step + 1, seen + args.processes * float(samples.sum()) / data.RATE / 3600
-        for name, value in [(f"x{r + 1}", m) for r, m in enumerate(missed)] + list(parts.items()):
+        heard = "c" if chunks else "x"
+        for name, value in [(f"{heard}{r + 1}", m) for r, m in enumerate(missed)] + list(parts.items()):
             value = float(value.detach())
             smooth[name] = value if name not in smooth else 0.97 * smooth[name] + 0.03 * value
         if lead and time.time() - shown > 30:
@@ -313,15 +343,17 @@ def member(rank, args, out, model, team, spent, kept):
     keep()
 
 
-def report(out, model, dev, device, minutes, seen, step):
+def report(out, model, dev, device, chunks, minutes, seen, step):
     model.eval()
     pairs = evaluation.readings(model, dev, device)
+    if chunks:
+        pairs += evaluation.readings(model, dev, device, ctc=False, chunks=chunks)
     model.train()
     line = f"{minutes:.1f}\t{seen:.2f}\t{step}\t" + "\t".join(
         f"{100 * evaluation.greedy_wer(p):.2f}" for kind in pairs for p in kind)
     with open(out / "log.tsv", "a") as log:
         log.write(line + "\n")
-    print("   WER of the attention decoder, then of greedy CTC, by depth: " + line.replace("\t", " "), flush=True)
+    print("   WER of the attention decoder, of greedy CTC, and of the attention decoder in chunks, by depth: " + line.replace("\t", " "), flush=True)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,10 @@
 The feedback is self-conditioning (Nozaki and Komatsu, arXiv 2104.02724): the next pass through the
 blocks sees what the pass before would have written, and can mend it. Its matrix starts at zero.
 
+A stream is heard in chunks of C frames: what a frame hears ends with its chunk and begins L frames before it
+(Chunks). Then a chunk's frames are final when its samples have come, at every depth, and a stream keeps the
+last L keys and values of every logical layer. The same weights serve both ways.
+
 What differs between unfolds is small: norm gains and biases and residual scales, [R, d] each.
 Later unfolds start with residual scales near zero, so growing R leaves the function as it was.
 
@@ -18,6 +22,7 @@ Names of parameters are the names of tensors in the model file.
 
 import dataclasses
 import json
+import typing
 
 import torch
 import torch.nn.functional as F
@@ -50,16 +55,44 @@ class Config:
 
 def stem_frames(samples):
     """Frames the stem makes of so many samples (three convolutions without padding)."""
-    n = (samples - 127) // 64 + 1
+    return stem_frames_of((samples - 127) // 64 + 1)
+
+
+def stem_frames_of(n):
+    """Of so many frames of the first convolution."""
     n = (n - 7) // 3 + 1
     return (n - 3) // 2 + 1
+
+
+class Chunks(typing.NamedTuple):
+    """How a stream is heard: frames a chunk, and frames before its chunk that a frame hears too."""
+    size: int
+    left: int
+
+
+class Context(typing.NamedTuple):
+    """What blocks need besides x [B, T, d]."""
+    rope: tuple          # cos, sin [T, rope_dims / 2]
+    mask: torch.Tensor | None   # which frames hear which, [B, 1, 1 or T, T]
+    valid: torch.Tensor  # frames that are none of a batch's padding, [B, T, 1]
+    chunks: Chunks | None       # None: every frame hears all
+
+    @property
+    def memory_mask(self):
+        """Frames that the attention decoder may read, [B, 1, 1, T]; None: all."""
+        return None if bool(self.valid.all()) else self.valid[:, None, None, :, 0]
+
+
+STEM_AHEAD = 7  # frames of the first convolution that a frame needs beyond its own six
+STEM_EACH = 6
 
 
 class WaveStem(nn.Module):
     """Moonshine's stem: conv k127 s64, tanh, GroupNorm(1), conv k7 s3, gelu, conv k3 s2, gelu.
 
     The group norm is over the whole utterance; with a padded batch its sums run over valid
-    frames only, so that an utterance's features do not depend on its batch mates.
+    frames only, so that an utterance's features do not depend on its batch mates. In chunks it is
+    over what has been heard by the end of the chunk.
     """
 
     def __init__(self, d):
@@ -69,22 +102,43 @@ class WaveStem(nn.Module):
         self.conv2 = nn.Conv1d(d, 2 * d, 7, 3)
         self.conv3 = nn.Conv1d(2 * d, d, 3, 2)
 
-    def forward(self, wave, samples):
-        """wave [B, N], samples [B] -> x [B, T, d], frames [B]."""
+    def forward(self, wave, samples, chunk=None):
+        """wave [B, N], samples [B] -> x [B, T, d], frames [B]. chunk: frames of one, or None."""
         frames1 = (samples - 127) // 64 + 1
         # conv1 as a matrix product over windows: [B, T1, 127] x [127, d]
         h = torch.tanh(F.linear(wave.unfold(1, 127, 64), self.conv1.weight[:, 0]))
         with torch.autocast(h.device.type, enabled=False):
             inside = torch.arange(h.shape[1], device=h.device)[None] < frames1[:, None]
             h = h.float() * inside[..., None]
-            n = frames1[:, None, None] * h.shape[2]
-            mean = h.sum((1, 2), keepdim=True) / n
-            var = h.square().sum((1, 2), keepdim=True) / n - mean ** 2
-            gain = torch.rsqrt(var + self.norm.eps) * self.norm.weight
-            h = torch.addcmul(self.norm.bias - mean * gain, h, gain)
-        h = F.gelu(self.conv2(h.transpose(1, 2)))
-        h = F.gelu(self.conv3(h))
-        return h.transpose(1, 2), stem_frames(samples)
+            if chunk:
+                h = self.normed_chunks(h, frames1, chunk)
+            else:
+                n = frames1[:, None, None] * h.shape[2]
+                mean = h.sum((1, 2), keepdim=True) / n
+                var = h.square().sum((1, 2), keepdim=True) / n - mean ** 2
+                h = self.normed(h, mean, var)
+        h = F.gelu(self.conv2(h.transpose(-1, -2).flatten(0, -3)))
+        h = F.gelu(self.conv3(h)).transpose(1, 2)
+        frames = stem_frames(samples)
+        return h.reshape(len(wave), -1, h.shape[-1])[:, :int(frames.max())], frames
+
+    def normed(self, h, mean, var):
+        gain = torch.rsqrt(var + self.norm.eps) * self.norm.weight
+        return torch.addcmul(self.norm.bias - mean * gain, h, gain)
+
+    def normed_chunks(self, h, frames1, chunk):
+        """h [B, T1, d] -> [B, chunks, STEM_EACH * chunk + STEM_AHEAD, d]: every chunk by the mean and variance of all
+        up to its end, with what its last frame needs beyond."""
+        step, d = STEM_EACH * chunk, h.shape[2]
+        count = -(-int(stem_frames_of(frames1).max()) // chunk)
+        h = F.pad(h, (0, 0, 0, max(0, count * step + STEM_AHEAD - h.shape[1])))
+        ends = (torch.arange(1, count + 1, device=h.device) * step + STEM_AHEAD)[None].minimum(frames1[:, None])
+        n = (ends * d)[..., None, None]
+        upto = lambda sums: sums.cumsum(1).gather(1, ends - 1)[..., None, None]
+        mean = upto(h.sum(2)) / n
+        var = upto(h.square().sum(2)) / n - mean ** 2
+        windows = h.unfold(1, step + STEM_AHEAD, step)[:, :count].transpose(2, 3)
+        return self.normed(windows, mean, var)
 
 
 class Norm(nn.Module):
@@ -154,10 +208,19 @@ class ConvModule(nn.Module):
         nn.init.zeros_(self.pw2.weight)
         nn.init.zeros_(self.pw2.bias)
 
-    def forward(self, x, valid):
+    def forward(self, x, valid, chunks=None):
         h = F.glu(self.pw1(x), -1) * valid
-        h = self.dw(h.transpose(1, 2)).transpose(1, 2)
+        h = self.within(h, chunks.size) if chunks else self.dw(h.transpose(1, 2)).transpose(1, 2)
         return self.pw2(F.silu(self.norm(h)))
+
+    def within(self, h, chunk):
+        """dw of h [B, T, d] that hears nothing beyond each frame's chunk."""
+        B, T, d = h.shape
+        left, count = self.dw.kernel_size[0] // 2, -(-T // chunk)
+        h = F.pad(h, (0, 0, left, count * chunk - T))
+        windows = F.pad(h.unfold(1, chunk + left, chunk), (0, left))  # [B, chunks, d, left + chunk + left]
+        y = F.conv1d(windows.flatten(0, 1), self.dw.weight, self.dw.bias, groups=d)
+        return y.transpose(1, 2).reshape(B, count * chunk, d)[:, :T]
 
 
 class Block(nn.Module):
@@ -176,11 +239,11 @@ class Block(nn.Module):
             scale[0] = 1
             self.scale = nn.Parameter(scale)
 
-    def forward(self, x, rope, mask, valid, r=None):
+    def forward(self, x, rope, mask, valid, chunks, r=None):
         s = (1, 1, 1) if self.scale is None else self.scale[r]
         x = x + s[0] * self.attn(self.norm_attn(x, r), rope, mask)
         if hasattr(self, "conv"):
-            x = x + s[1] * self.conv(self.norm_conv(x, r), valid)
+            x = x + s[1] * self.conv(self.norm_conv(x, r), valid, chunks)
         return x + s[2] * self.ffn(self.norm_ffn(x, r))
 
 
@@ -266,20 +329,26 @@ class Foldable(nn.Module):
         new = (".scale", ".bias", "conv.", "norm_conv.", "exit.head.", "feedback.", "decoder.", "letters.", "recall.")
         assert not unexpected and all(any(n in m for n in new) for m in missing), (missing, unexpected)
 
-    def features(self, wave, samples):
-        """Frozen part: stem and prelude. -> x [B, T, d], context for unfold()."""
-        x, frames = self.frontend(wave, samples)
-        context = self.context(x, frames)
+    def features(self, wave, samples, chunks=None):
+        """Stem and prelude. -> x [B, T, d], frames [B], Context for unfold(). chunks: as a stream is heard."""
+        x, frames = self.frontend(wave, samples, chunks and chunks.size)
+        context = self.context(x, frames, chunks)
         for block in self.prelude:
             x = block(x, *context)
         return x, frames, context
 
-    def context(self, x, frames):
+    def context(self, x, frames, chunks=None):
         T = x.shape[1]
-        keep = torch.arange(T, device=x.device)[None] < frames[:, None]
+        t = torch.arange(T, device=x.device)
+        keep = t[None] < frames[:, None]
         c = self.config
         mask = None if bool(keep.all()) else keep[:, None, None, :]
-        return rope_table(T, c.rope_dims, c.rope_base, x.device), mask, keep[..., None]
+        if chunks:
+            begin = (t // chunks.size * chunks.size)[:, None]
+            heard = (t[None] >= begin - chunks.left) & (t[None] < begin + chunks.size)
+            # Padding hears itself, as nothing is left for it to hear.
+            mask = heard[None, None] & (True if mask is None else mask | torch.eye(T, dtype=torch.bool, device=x.device))
+        return Context(rope_table(T, c.rope_dims, c.rope_base, x.device), mask, keep[..., None], chunks)
 
     def unfolds(self, x, context, depth):
         """x [B, T, d] -> list of x after unfold 1..depth."""
@@ -305,6 +374,6 @@ class Foldable(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             return F.log_softmax(self.exit.head(self.letters(x.float(), context)), -1)
 
-    def forward(self, wave, samples, depth=None):
-        x, frames, context = self.features(wave, samples)
+    def forward(self, wave, samples, depth=None, chunks=None):
+        x, frames, context = self.features(wave, samples, chunks)
         return self.unfold(x, context, depth or self.config.unfolds), frames

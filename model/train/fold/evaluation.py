@@ -43,8 +43,9 @@ def transcripts(model, chosen, device="cpu", depth=None):
 
 
 @torch.no_grad()
-def readings(model, chosen, device="cpu", batch_seconds=60, ctc=True):
-    """Of a seed with an attention decoder: -> (by depth, lists of (reference, its text)), the like of greedy CTC."""
+def readings(model, chosen, device="cpu", batch_seconds=60, ctc=True, chunks=None):
+    """Of a seed with an attention decoder: -> (by depth, lists of (reference, its text)), the like of greedy CTC.
+    chunks: as a live stream is heard."""
     speech, ids = chosen
     read = [[] for _ in range(model.config.unfolds)]
     heard = [[] for _ in range(model.config.unfolds if ctc else 0)]
@@ -54,10 +55,10 @@ def readings(model, chosen, device="cpu", batch_seconds=60, ctc=True):
         if n + 1 < len(ids) and speech.seconds(ids[n + 1]) * (len(batch) + 1) <= batch_seconds:
             continue
         wave, samples, _, _ = data.collate(speech, batch)
-        x, frames, context = model.features(wave.to(device), samples.to(device))
+        x, frames, context = model.features(wave.to(device), samples.to(device), chunks)
         references = [text.normalise(speech.text(k)) for k in batch]
         for r, x in enumerate(model.unfolds(x, context, model.config.unfolds)):
-            for reference, pieces in zip(references, model.decoder.greedy(model.exit.norm(x), context[1])):
+            for reference, pieces in zip(references, model.decoder.greedy(model.exit.norm(x), context.memory_mask)):
                 read[r].append((reference, text.normalise(text.spell(model.pieces.decode(pieces)))))
             if ctc:
                 best = model.logp(x, context).argmax(-1)

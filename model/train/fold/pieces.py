@@ -129,6 +129,12 @@ class Pieces:
         order = kept + rest
         return Pieces([self.strings[i] for i in order], [self.ranks[i] for i in order], len(kept)), kept
 
+    def ids_in(self, whole):
+        """Ids of the kept pieces in the tokenizer that this one was pruned from."""
+        key = lambda pieces, i: (pieces.strings[i], min(pieces.ranks[i], 0))
+        known = {key(whole, i): i for i in reversed(range(whole.kept))}
+        return [i if i <= END else known[key(self, i)] for i in range(self.kept)]
+
     def _steps(self, text):
         """Every piece that the merges towards text pass through."""
         parts, seen = [self.ids[c.encode()] for c in text if c.encode() in self.ids], set()
