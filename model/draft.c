@@ -67,6 +67,11 @@ void draft_set(struct draft *d, const char *text)
     }
 }
 
+void draft_rewind(struct draft *d)
+{
+    d->word = d->seen = 0;
+}
+
 /* The next letter of text from *at on, in lower case; 0 at the end. *at is then behind it. */
 static char letter(const char *text, size_t end, size_t *at)
 {

@@ -31,6 +31,9 @@ void draft_place(struct draft *draft, const struct bpe *pieces, size_t most_word
  * taken for the first pass' own spelling and written as a sentence. */
 void draft_set(struct draft *draft, const char *text);
 
+/* Before another text is written with the same draft. */
+void draft_rewind(struct draft *draft);
+
 /* Pieces that should follow written [bytes], which only grows from call to call: at most room of
  * them, the last perhaps BPE_END. 0: no idea. */
 size_t draft_follow(struct draft *draft, const char *written, size_t bytes, uint32_t *to,

@@ -268,6 +268,20 @@ int fold_writer_hotwords(struct fold_writer *writer, const struct fold_hotword *
 int fold_writer_write(struct fold_writer *writer, const struct fold_run *run, const float *logp,
                       const char *draft, struct fold_written *ret_written);
 
+#define FOLD_WRITER_ALTERNATIVES 10
+
+/* Other texts for what was written last: up to most in all, that one included, at most
+ * FOLD_WRITER_ALTERNATIVES; *ret_count of them are there. The run and logp must be as they were.
+ * At its least sure places the decoder takes the likeliest piece that says something else, and
+ * writes on: for each text wanted at most two short walks, beside one over the whole text. All
+ * say different things, whatever their case and marks, and none would be in doubt.
+ * FOLD_ERR_ARGUMENT where what was written last is in doubt, or nothing was. */
+int fold_writer_alternatives(struct fold_writer *writer, uint32_t most, uint32_t *ret_count);
+/* One of them: 0 as it was written, then by mean_logp. *ret_written as of fold_writer_write, valid
+ * until the next call. FOLD_ERR_ARGUMENT where there is none. */
+int fold_writer_alternative(struct fold_writer *writer, uint32_t rank,
+                            struct fold_written *ret_written);
+
 /* Does the work of writing as much as is usually said in the time, whatever run heard: for
  * measuring what that costs. As fold_writer_write. */
 int fold_writer_rehearse(struct fold_writer *writer, const struct fold_run *run, const float *logp);

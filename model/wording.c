@@ -39,8 +39,7 @@ void wording_clear(struct wording *w)
     w->text_bytes = w->pieces_count = w->letters = 0;
 }
 
-/* Is it said, rather than a mark? */
-static bool is_said(char c)
+bool wording_is_said(char c)
 {
     return isalnum((unsigned char)c) || (unsigned char)c >= 0x80 || strchr("&%$+=@#", c) != NULL;
 }
@@ -60,6 +59,24 @@ void wording_add(struct wording *w, uint32_t piece, float logp)
         w->letters += isalnum((unsigned char)text[i]) || (text[i] & 0xc0) == 0xc0;
         w->text[w->text_bytes++] = text[i];
     }
+}
+
+uint64_t wording_said(const struct wording *w)
+{
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+    bool between = false;
+    for (size_t i = 0; i < w->text_bytes; i++) {
+        const char c = w->text[i];
+        if (c == ' ')
+            between = true;
+        if (!wording_is_said(c))
+            continue;
+        if (between)
+            hash = (hash ^ ' ') * 1099511628211u;
+        hash = (hash ^ (unsigned char)tolower((unsigned char)c)) * 1099511628211u;
+        between = false;
+    }
+    return hash;
 }
 
 /* Copies text [bytes] as valid UTF-8, ended by a zero; returns behind that. */
@@ -82,11 +99,11 @@ static bool spell(struct wording *w, const char *word, size_t bytes, size_t *cou
 {
     for (size_t i = 0; i < bytes; i++) {
         /* Within a word; else it is a quotation mark. */
-        if (word[i] == '\'' &&
-            (!i || i + 1 == bytes || !is_said(word[i - 1]) || !is_said(word[i + 1])))
+        if (word[i] == '\'' && (!i || i + 1 == bytes || !wording_is_said(word[i - 1]) ||
+                                !wording_is_said(word[i + 1])))
             continue;
         uint32_t label = w->label_of[(unsigned char)toupper((unsigned char)word[i])];
-        if (label == ALIGN_ANY && !is_said(word[i]))
+        if (label == ALIGN_ANY && !wording_is_said(word[i]))
             continue;
         if (label == ALIGN_ANY && *count && w->symbols[*count - 1] == ALIGN_ANY)
             continue;
@@ -108,7 +125,7 @@ static float confidence(const struct wording *w, size_t begin, size_t end, size_
         const size_t next = *piece + 1 < w->pieces_count ? p[1].begin : w->text_bytes;
         bool marks = next > p->begin;
         for (size_t i = p->begin; i < next && i < end; i++)
-            marks = marks && !is_said(w->text[i]);
+            marks = marks && !wording_is_said(w->text[i]);
         logp += marks ? 0 : p->logp;
     }
     return expf(logp);
@@ -124,7 +141,7 @@ size_t wording_split(struct wording *w, size_t *ret_symbols)
         end = space ? (size_t)(space - w->text) : w->text_bytes;
         bool said = false;
         for (size_t i = begin; i < end; i++)
-            said = said || is_said(w->text[i]);
+            said = said || wording_is_said(w->text[i]);
         if (!said)
             continue;
         if (fits && count && w->space != ALIGN_ANY) {

@@ -33,6 +33,11 @@ void wording_clear(struct wording *wording);
 /* Writes a piece, logp its log-probability. */
 void wording_add(struct wording *wording, uint32_t piece, float logp);
 
+/* Is the character said, rather than a mark? */
+bool wording_is_said(char c);
+/* A number for what the text says, whatever its case and marks. */
+uint64_t wording_said(const struct wording *wording);
+
 /* Splits text into words with confidences (the probability of all its pieces; over 9,900 words of
  * dev_clean its expected calibration error is 0.010, over 4,000 of dev_l2 0.053): returns how many.
  * Marks that stand alone are left out. *ret_symbols: of all words with a space between them, at

@@ -19,10 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aed.h"
-#include "boost.h"
-#include "draft.h"
-#include "wording.h"
+#include "writer_state.h"
 
 #define PIECES_S     6.5f  /* at most, a second of sound, beside 2 */
 #define LOOP_PERIOD  16    /* pieces that are repeated */
@@ -39,27 +36,6 @@
 #define USUAL_PIECES_S 3.3f
 #define USUAL_LETTERS  2 / 5
 #define USUAL_STEP     4
-
-struct fold_writer {
-    const struct fold_model *model;
-    size_t max_samples;
-    struct aed aed;
-    struct draft draft;
-    struct wording wording;
-    struct align align;
-    struct boost hot;           /* letters are pieces */
-    const struct fold_run *run; /* that is written */
-    uint32_t *written;          /* [most pieces] BEGIN first */
-    uint32_t *guess;            /* [AED_ROWS] */
-};
-
-/* What the first pass hears. */
-struct heard {
-    size_t letters;      /* by the best label of every frame */
-    float mass;          /* letters, by their probabilities */
-    uint32_t first, end; /* frames from the first letter to behind the last */
-    float logp;          /* of the best label of every frame, all together */
-};
 
 static size_t most_pieces(const struct fold_model *m, size_t samples)
 {
@@ -82,6 +58,7 @@ static size_t lay_out(struct fold_writer *w, const struct fold_model *m, size_t 
     align_place(&w->align, T, &at);
     w->written = place(&at, (pieces + 1) * sizeof *w->written);
     w->guess = place(&at, AED_ROWS * sizeof *w->guess);
+    alternatives_place(&w->others, pieces, &at);
     return at.used;
 }
 
@@ -229,8 +206,7 @@ static uint32_t choose(struct fold_writer *w, size_t row, uint32_t hot, float *r
     return (uint32_t)best;
 }
 
-/* The state of hotwords behind a piece. */
-static uint32_t follow_hot(const struct boost *hot, uint32_t state, uint32_t piece)
+uint32_t writer_follow_hot(const struct boost *hot, uint32_t state, uint32_t piece)
 {
     if (!hot->count)
         return 0;
@@ -238,18 +214,15 @@ static uint32_t follow_hot(const struct boost *hot, uint32_t state, uint32_t pie
     return next || !state ? next : boost_find(hot, 0, piece);
 }
 
-/* Greedy decoding, many pieces a pass where the draft is right. */
-static enum fold_doubt write_pieces(struct fold_writer *w, size_t limit, size_t letters_most,
-                                    struct fold_written *result)
+enum fold_doubt writer_go_on(struct fold_writer *w, struct walk from, struct fold_written *result)
 {
     struct wording *out = &w->wording;
-    size_t count = 0; /* pieces written, behind BEGIN */
-    float sum = 0;    /* of their log-probabilities */
-    uint32_t hot = 0;
+    size_t count = from.count;
+    float sum = from.sum;
+    uint32_t hot = from.hot;
     size_t ahead = AED_ROWS - 1; /* guesses worth a try: a bad draft shall cost no more than none */
-    w->written[0] = BPE_BEGIN;
-    while (count < limit && !fold_run_is_stopped(w->run)) {
-        const size_t room = limit - count - 1 < ahead ? limit - count - 1 : ahead;
+    while (count < w->limit && !fold_run_is_stopped(w->run)) {
+        const size_t left = w->limit - count - 1, room = left < ahead ? left : ahead;
         const size_t guessed = draft_follow(&w->draft, out->text, out->text_bytes, w->guess, room);
         const bool ends = guessed && w->guess[guessed - 1] == BPE_END;
         const size_t rows = 1 + guessed - ends;
@@ -266,8 +239,8 @@ static enum fold_doubt write_pieces(struct fold_writer *w, size_t limit, size_t 
                 return FOLD_DOUBT_NONE;
             w->written[++count] = piece;
             wording_add(out, piece, logp);
-            hot = follow_hot(&w->hot, hot, piece);
-            if (out->letters > letters_most && is_loop(w->written + 1, count))
+            hot = writer_follow_hot(&w->hot, hot, piece);
+            if (out->letters > w->letters_most && is_loop(w->written + 1, count))
                 return FOLD_DOUBT_LOOP;
             right = row < guessed && piece == w->guess[row];
         }
@@ -276,19 +249,33 @@ static enum fold_doubt write_pieces(struct fold_writer *w, size_t limit, size_t 
     return FOLD_DOUBT_LOOP;
 }
 
-/* Times of words [count] by their best path through logp [T, V]; returns how far that lies below
+/* Times of words [count] by their best path through the frames; returns how far that lies below
  * what was heard, a symbol. */
-static float give_times(struct fold_writer *w, const float *logp, size_t T,
-                        const struct heard *heard, size_t count, size_t symbols)
+static float give_times(struct fold_writer *w, size_t count, size_t symbols)
 {
-    const size_t V = w->model->info.vocab_size;
+    const size_t T = fold_run_frames(w->run), V = w->model->info.vocab_size;
     float path;
-    if (symbols && align_run(&w->align, logp, T, V, w->wording.symbols, symbols, &path)) {
+    if (symbols && align_run(&w->align, w->logp, T, V, w->wording.symbols, symbols, &path)) {
         wording_time(&w->wording, count, w->align.times);
-        return (heard->logp - path) / (float)symbols;
+        return (w->heard.logp - path) / (float)symbols;
     }
-    wording_spread(&w->wording, count, heard->first, heard->end);
+    wording_spread(&w->wording, count, w->heard.first, w->heard.end);
     return 0;
+}
+
+void writer_finish(struct fold_writer *w, struct fold_written *result)
+{
+    size_t symbols;
+    result->words = w->wording.words;
+    result->pieces = (uint32_t)w->wording.pieces_count;
+    result->words_count = wording_split(&w->wording, &symbols);
+    const float gap = give_times(w, result->words_count, symbols);
+    const float letters = (float)w->wording.letters, most = (float)w->letters_most;
+    if (!result->doubt &&
+        (letters < w->letters_least || (letters > most && result->mean_logp < LENGTH_SURE)))
+        result->doubt = FOLD_DOUBT_LENGTH;
+    else if (!result->doubt && gap - 2 * result->mean_logp > SOUND_MOST)
+        result->doubt = FOLD_DOUBT_SOUND;
 }
 
 int fold_writer_rehearse(struct fold_writer *w, const struct fold_run *run, const float *logp)
@@ -328,30 +315,28 @@ int fold_writer_write(struct fold_writer *w, const struct fold_run *run, const f
         return FOLD_ERR_ARGUMENT;
     if (T > w->aed.most_frames)
         return FOLD_ERR_TOO_LONG;
+    w->run = run;
+    w->logp = logp;
+    w->others.count = 0;
     wording_clear(&w->wording);
-    const struct heard heard = hear(logp, T, &w->wording, V);
-    if (!heard.letters && heard.mass < SILENCE) {
+    w->heard = hear(logp, T, &w->wording, V);
+    if (!w->heard.letters && w->heard.mass < SILENCE) {
         result.doubt = FOLD_DOUBT_SILENCE;
         *ret_written = result;
         return FOLD_OK;
     }
     /* One letter may be heard in several frames, so the mass is the more generous. */
-    const float most = LENGTH_MOST * fmaxf(heard.mass, (float)heard.letters) + 12;
-    const float least = LENGTH_LEAST * (float)heard.letters - 8;
-    const size_t limit = most_pieces(w->model, T * w->model->info.hop_samples);
-    size_t symbols;
-    w->run = run;
+    const float letters = (float)w->heard.letters;
+    w->letters_most = (size_t)(LENGTH_MOST * fmaxf(w->heard.mass, letters) + 12);
+    w->letters_least = LENGTH_LEAST * letters - 8;
+    w->limit = most_pieces(w->model, T * w->model->info.hop_samples);
     aed_hear(&w->aed, fold_run_x(run), T);
     draft_set(&w->draft, draft);
-    result.doubt = write_pieces(w, limit, (size_t)most, &result);
-    result.pieces = (uint32_t)w->wording.pieces_count;
-    result.words_count = wording_split(&w->wording, &symbols);
-    const float gap = give_times(w, logp, T, &heard, result.words_count, symbols);
-    const float letters = (float)w->wording.letters;
-    if (!result.doubt && (letters < least || (letters > most && result.mean_logp < LENGTH_SURE)))
-        result.doubt = FOLD_DOUBT_LENGTH;
-    else if (!result.doubt && gap - 2 * result.mean_logp > SOUND_MOST)
-        result.doubt = FOLD_DOUBT_SOUND;
+    w->written[0] = BPE_BEGIN;
+    result.doubt = writer_go_on(w, (struct walk){0}, &result);
+    writer_finish(w, &result);
+    if (!result.doubt)
+        alternatives_begin(w, &result);
     *ret_written = result;
     return FOLD_OK;
 }

@@ -29,8 +29,8 @@ static int fail(struct deepgram_error *err, const char *format, ...)
 
 void deepgram_config_init(struct deepgram_config *config)
 {
-    *config =
-        (struct deepgram_config){.encoding = DEEPGRAM_CONTAINER, .channels = 1, .utt_split_s = 0.8};
+    *config = (struct deepgram_config){
+        .encoding = DEEPGRAM_CONTAINER, .channels = 1, .utt_split_s = 0.8, .alternatives = 1};
 }
 
 void deepgram_config_finish(struct deepgram_config *config)
@@ -130,6 +130,8 @@ int deepgram_query(struct deepgram_config *config, const char *key, const char *
         return whole(&config->rate_hz, key, value, 8000, 192000, err);
     if (strcmp(key, "channels") == 0)
         return whole(&config->channels, key, value, 1, DEEPGRAM_CHANNELS, err);
+    if (strcmp(key, "alternatives") == 0)
+        return whole(&config->alternatives, key, value, 1, DEEPGRAM_ALTERNATIVES, err);
     if (strcmp(key, "interim_results") == 0)
         return truth(&config->interim_results, key, value, err);
     if (strcmp(key, "latency_ms") == 0)
@@ -286,20 +288,30 @@ json_t *deepgram_alternative(const struct update_word *words, size_t count)
     return result;
 }
 
+/* The span's text and its others. */
+static json_t *alternatives_json(const struct update_span *span)
+{
+    json_t *list = json_array();
+    json_array_append_new(list, deepgram_alternative(span->words, span->words_count));
+    for (size_t i = 0; i < span->others_count; i++)
+        json_array_append_new(
+            list, deepgram_alternative(span->others[i].words, span->others[i].words_count));
+    return list;
+}
+
 char *deepgram_results(const struct update *u, const struct deepgram_source *source)
 {
     const struct update_span *span = &u->span;
-    return dump(
-        json_pack("{s:s, s:[i,i], s:f, s:f, s:b, s:b, s:b, s:{s:[o]}, s:{s:s, s:s, s:{s:s, "
-                  "s:s, s:s}, s:o}, s:o}",
-                  "type", "Results", "channel_index", (int)source->channel, (int)source->channels,
-                  "duration", seconds(span->end_samples - span->start_samples), "start",
-                  seconds(span->start_samples), "is_final", u->final, "speech_final",
-                  u->final && u->endpoint, "from_finalize", u->from_flush, "channel",
-                  "alternatives", deepgram_alternative(span->words, span->words_count), "metadata",
-                  "request_id", source->request_id, "model_uuid", source->model_id, "model_info",
-                  "name", source->model, "version", source->version, "arch", "foldscribe", "depth",
-                  depthjson_make(&span->depth), "depth", depthjson_make(&span->depth)));
+    return dump(json_pack(
+        "{s:s, s:[i,i], s:f, s:f, s:b, s:b, s:b, s:{s:o}, s:{s:s, s:s, s:{s:s, "
+        "s:s, s:s}, s:o}, s:o}",
+        "type", "Results", "channel_index", (int)source->channel, (int)source->channels, "duration",
+        seconds(span->end_samples - span->start_samples), "start", seconds(span->start_samples),
+        "is_final", u->final, "speech_final", u->final && u->endpoint, "from_finalize",
+        u->from_flush, "channel", "alternatives", alternatives_json(span), "metadata", "request_id",
+        source->request_id, "model_uuid", source->model_id, "model_info", "name", source->model,
+        "version", source->version, "arch", "foldscribe", "depth", depthjson_make(&span->depth),
+        "depth", depthjson_make(&span->depth)));
 }
 
 char *deepgram_speech_started(int64_t at_samples, const struct deepgram_source *source)

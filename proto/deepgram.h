@@ -17,6 +17,7 @@ enum deepgram_encoding {
 #define DEEPGRAM_CHANNELS      8
 #define DEEPGRAM_KEYTERMS      100
 #define DEEPGRAM_KEYTERM_BYTES 200
+#define DEEPGRAM_ALTERNATIVES  10
 /* endpointing=false: no span is longer, so no pause ends one. */
 #define DEEPGRAM_ENDPOINTING_OFF_MS 60000
 
@@ -31,6 +32,7 @@ struct deepgram_config {
     uint32_t utterance_end_ms;   /* 0: no UtteranceEnd */
     bool utterances, paragraphs; /* of a recording */
     bool punctuate, smart_format;
+    uint32_t alternatives; /* texts of each final, 1 when not given */
     double utt_split_s;
     bool has_callback;
     char tag[64]; /* empty: none */

@@ -23,7 +23,7 @@ struct deepgram_recording {
     struct update_depth depth;
 };
 
-/* All words of a transcript, borrowed, and where spans end. */
+/* All words of one reading of a transcript, borrowed, and where spans end. */
 struct flat {
     struct update_word *words; /* [count] */
     bool *last;                /* [count] of its span */
@@ -69,19 +69,27 @@ void deepgram_recording_close(struct deepgram_recording *recording)
     free(recording);
 }
 
-static bool flatten(struct flat *flat, const struct update_transcript *t)
+/* The rank-th text of a span, or its best where it has not so many. */
+static const struct update_span *ranked(const struct update_span *span, size_t rank)
+{
+    return rank && rank <= span->others_count ? &span->others[rank - 1] : span;
+}
+
+static bool flatten(struct flat *flat, const struct update_transcript *t, size_t rank)
 {
     size_t room = 0;
     for (size_t i = 0; i < t->spans_count; i++)
-        room += t->spans[i].words_count;
+        room += ranked(&t->spans[i], rank)->words_count;
     flat->count = 0;
     flat->words = malloc((room + 1) * sizeof *flat->words);
     flat->last = malloc((room + 1) * sizeof *flat->last);
-    for (size_t i = 0; flat->words && flat->last && i < t->spans_count; i++)
-        for (size_t j = 0; j < t->spans[i].words_count; j++) {
-            flat->words[flat->count] = t->spans[i].words[j];
-            flat->last[flat->count++] = j + 1 == t->spans[i].words_count;
+    for (size_t i = 0; flat->words && flat->last && i < t->spans_count; i++) {
+        const struct update_span *span = ranked(&t->spans[i], rank);
+        for (size_t j = 0; j < span->words_count; j++) {
+            flat->words[flat->count] = span->words[j];
+            flat->last[flat->count++] = j + 1 == span->words_count;
         }
+    }
     return flat->words && flat->last;
 }
 
@@ -179,27 +187,44 @@ static json_t *utterances_json(const struct flat *flat, uint32_t channel, double
     return utterances;
 }
 
+/* The rank-th reading of a channel; utterances are of the best. 0, or -1 without memory. */
+static int add_alternative(struct deepgram_recording *recording, json_t *alternatives,
+                           uint32_t channel, const struct update_transcript *t, size_t rank,
+                           const struct deepgram_source *source)
+{
+    const struct deepgram_config *config = recording->config;
+    struct flat flat;
+    const bool is_flat = flatten(&flat, t, rank);
+    if (is_flat) {
+        json_t *alternative = deepgram_alternative(flat.words, flat.count);
+        if (alternative && config->paragraphs)
+            json_object_set_new(alternative, "paragraphs", paragraphs_json(&flat));
+        json_array_append_new(alternatives, alternative);
+        if (rank == 0 && config->utterances)
+            recording->utterances[channel] =
+                utterances_json(&flat, channel, config->utt_split_s, source);
+    }
+    free(flat.words);
+    free(flat.last);
+    return is_flat ? 0 : -1;
+}
+
 int deepgram_recording_add(struct deepgram_recording *recording, uint32_t channel,
                            const struct update_transcript *t, const struct deepgram_source *source)
 {
-    struct flat flat;
-    if (!flatten(&flat, t)) {
-        free(flat.words);
-        free(flat.last);
-        return -1;
-    }
-    json_t *best = deepgram_alternative(flat.words, flat.count);
-    if (best && recording->config->paragraphs)
-        json_object_set_new(best, "paragraphs", paragraphs_json(&flat));
-    recording->channels[channel] = json_pack("{s:[o]}", "alternatives", best);
-    if (recording->config->utterances)
-        recording->utterances[channel] =
-            utterances_json(&flat, channel, recording->config->utt_split_s, source);
+    json_t *alternatives = json_array();
+    size_t ranks = 1;
+    for (size_t i = 0; i < t->spans_count; i++)
+        ranks = t->spans[i].others_count + 1 > ranks ? t->spans[i].others_count + 1 : ranks;
+    for (size_t rank = 0; rank < ranks; rank++)
+        if (add_alternative(recording, alternatives, channel, t, rank, source) < 0) {
+            json_decref(alternatives);
+            return -1;
+        }
+    recording->channels[channel] = json_pack("{s:o}", "alternatives", alternatives);
     if (t->duration_samples > recording->duration_samples)
         recording->duration_samples = t->duration_samples;
     recording->depth = t->depth;
-    free(flat.words);
-    free(flat.last);
     return recording->channels[channel] ? 0 : -1;
 }
 

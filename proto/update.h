@@ -38,6 +38,10 @@ struct update_span {
     struct update_depth depth;
     bool cut;     /* at the greatest length of a span, not at a pause */
     bool written; /* the words came with case and marks of their own */
+    /* [others_count] what else it may have been, the likeliest first: spans of the same time, with
+     * no others of their own. Finals have them, where they were asked for. */
+    const struct update_span *others;
+    size_t others_count;
 };
 
 /* One message of a live stream. */

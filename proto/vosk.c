@@ -13,6 +13,7 @@
 
 struct vosk_text {
     struct vosk_text *next;
+    struct vosk_text *other; /* what else it may have been, which may have an other again */
     size_t count;
     struct update_word words[]; /* [count]; texts follow in the same block, plain */
 };
@@ -157,10 +158,19 @@ static struct vosk_text *pop(struct vosk *vosk)
     return text;
 }
 
+static void drop(struct vosk_text *text)
+{
+    while (text) {
+        struct vosk_text *other = text->other;
+        free(text);
+        text = other;
+    }
+}
+
 void vosk_finish(struct vosk *vosk)
 {
     while (vosk->first)
-        free(pop(vosk));
+        drop(pop(vosk));
     free(vosk->partial);
     vosk->partial = NULL;
 }
@@ -175,7 +185,7 @@ static struct vosk_text *copy_words(const struct update_span *span)
         malloc(sizeof *text + span->words_count * sizeof text->words[0] + bytes);
     if (!text)
         return NULL;
-    text->next = NULL;
+    text->next = text->other = NULL;
     text->count = span->words_count;
     char *at = (char *)(text->words + text->count);
     for (size_t i = 0; i < text->count; i++) {
@@ -186,6 +196,18 @@ static struct vosk_text *copy_words(const struct update_span *span)
     return text;
 }
 
+/* A final with its others; NULL without memory. */
+static struct vosk_text *copy_span(const struct update_span *span)
+{
+    struct vosk_text *text = copy_words(span), *last = text;
+    for (size_t i = 0; last && i < span->others_count; i++)
+        last = last->other = copy_words(&span->others[i]);
+    if (last)
+        return text;
+    drop(text);
+    return NULL;
+}
+
 int vosk_hear(struct vosk *vosk, const struct update *update)
 {
     const struct update_span *span = &update->span;
@@ -194,7 +216,7 @@ int vosk_hear(struct vosk *vosk, const struct update *update)
         vosk->partial = NULL;
         if (!span->words_count)
             return 0;
-        struct vosk_text *text = copy_words(span);
+        struct vosk_text *text = copy_span(span);
         if (!text)
             return -1;
         *vosk->last = text;
@@ -235,15 +257,24 @@ static void add(const struct vosk_text *text, bool conf, json_t *list, double *s
     }
 }
 
-/* One result of the first `most` finals, which are forgotten. */
-static char *result(struct vosk *vosk, size_t most)
+/* The rank-th text of a final, or its best where it has not so many. */
+static const struct vosk_text *ranked(const struct vosk_text *text, size_t rank)
 {
-    json_t *list = json_array();
+    const struct vosk_text *at = text;
+    for (; at && rank; rank--)
+        at = at->other;
+    return at ? at : text;
+}
+
+/* The rank-th reading of finals [list], as one. */
+static json_t *body_of(const struct vosk *vosk, const struct vosk_text *list, size_t rank)
+{
+    json_t *words = json_array();
     double sum = 0;
     size_t count = 0;
     char *joined = strdup("");
-    for (; vosk->first && most; most--) {
-        struct vosk_text *text = pop(vosk);
+    for (; list; list = list->next) {
+        const struct vosk_text *text = ranked(list, rank);
         char *these = words_join_plain(text->words, text->count), *both = NULL;
         if (these && joined &&
             asprintf(&both, "%s%s%s", joined, *joined && *these ? " " : "", these) < 0)
@@ -251,20 +282,42 @@ static char *result(struct vosk *vosk, size_t most)
         free(joined);
         free(these);
         joined = both;
-        add(text, !vosk->alternatives, list, &sum);
+        add(text, !vosk->alternatives, words, &sum);
         count += text->count;
-        free(text);
     }
     json_t *body = joined ? json_pack("{s:s}", "text", joined) : NULL;
     free(joined);
     if (body && vosk->words && count)
-        json_object_set(body, "result", list);
-    json_decref(list);
-    if (!vosk->alternatives)
-        return dump(body);
-    if (body)
+        json_object_set(body, "result", words);
+    json_decref(words);
+    if (body && vosk->alternatives)
         json_object_set_new(body, "confidence", json_real(count ? sum / (double)count : 1.0));
-    return dump(json_pack("{s:[o]}", "alternatives", body));
+    return body;
+}
+
+/* One result of the first `most` finals, which are forgotten. */
+static char *result(struct vosk *vosk, size_t most)
+{
+    struct vosk_text *list = NULL, **last = &list;
+    size_t ranks = 1;
+    for (; vosk->first && most; most--) {
+        *last = pop(vosk);
+        size_t others = 0;
+        for (const struct vosk_text *other = (*last)->other; other; other = other->other)
+            others++;
+        ranks = others + 1 > ranks ? others + 1 : ranks;
+        last = &(*last)->next;
+        *last = NULL;
+    }
+    json_t *said = vosk->alternatives ? json_array() : body_of(vosk, list, 0);
+    for (size_t rank = 0; rank < vosk->alternatives && rank < ranks; rank++)
+        json_array_append_new(said, body_of(vosk, list, rank));
+    while (list) {
+        struct vosk_text *next = list->next;
+        drop(list);
+        list = next;
+    }
+    return dump(vosk->alternatives ? json_pack("{s:o}", "alternatives", said) : said);
 }
 
 char *vosk_reply(struct vosk *vosk)

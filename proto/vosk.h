@@ -11,7 +11,7 @@
 struct vosk_config {
     uint32_t rate_hz;            /* 8000, as the reference server, unless said otherwise */
     bool words;                  /* with times and confidences */
-    uint32_t alternatives;       /* 0: the plain form of a result */
+    uint32_t alternatives;       /* texts for each result; 0: one, in the plain form */
     uint32_t depth;              /* 0: not asked. An extension: "depth" */
     char *phrases[VOSK_PHRASES]; /* owned; a grammar is taken as words to favour */
     size_t phrases_count;
@@ -34,7 +34,7 @@ struct vosk_text;
 
 struct vosk {
     bool words;
-    bool alternatives;
+    uint32_t alternatives;           /* as in vosk_config */
     char *partial;                   /* text of the span that is not final; NULL: none */
     struct vosk_text *first, **last; /* finals not said yet, in order */
 };

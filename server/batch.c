@@ -41,6 +41,7 @@ struct engine_batch {
     struct scheduler_terms terms;
     struct hotwords *hotwords;
     struct transcript_style style;
+    uint32_t alternatives;
     atomic_bool cancelled;
     double cancelled_ms; /* {engine->lock} when; 0: not */
     double started_ms;
@@ -350,8 +351,9 @@ static void batch_recognise(struct engine_batch *batch, size_t index, double lef
                                       .audio_ms = audio_ms,
                                       .budget_ms =
                                           span_budget_ms(batch, audio_ms, left_ms, elapsed_ms)};
-    const enum worker_end end = engine_recognise(batch->engine, worker, &question, batch->hotwords,
-                                                 &batch->cancelled, &span);
+    const enum worker_end end =
+        engine_recognise(batch->engine, worker, &question, batch->hotwords,
+                         batch->draft ? 0 : batch->alternatives, &batch->cancelled, &span);
 
     if (end == WORKER_FAILED)
         batch_fail(batch, ENGINE_FAILED, "the recording could not be recognised");
@@ -453,6 +455,7 @@ enum engine_end engine_batch_start(struct engine *engine, int fd,
         .key = options->wish.key,
         .priority = batch->tier.priority};
     batch->style = engine_style(engine, options->plain);
+    batch->alternatives = options->alternatives;
     batch->hotwords = hotwords_copy(options->hotwords, options->hotwords_count);
     if (!batch->hotwords) {
         batch_free(batch);

@@ -225,13 +225,14 @@ static struct update_depth choose(struct engine *engine, struct depth_question *
 
 enum worker_end engine_recognise(struct engine *engine, struct worker *worker,
                                  struct depth_question *question, const struct hotwords *hotwords,
-                                 const atomic_bool *cancelled, struct update_span *ret_span)
+                                 uint32_t alternatives, const atomic_bool *cancelled,
+                                 struct update_span *ret_span)
 {
     struct worker_limit limit;
     struct worker_cost cost = {0};
     const struct update_depth depth = choose(engine, question, &limit);
     const enum worker_end end =
-        worker_recognise(worker, depth, &limit, hotwords, cancelled, ret_span, &cost);
+        worker_recognise(worker, depth, &limit, hotwords, alternatives, cancelled, ret_span, &cost);
 
     if (end == WORKER_DONE)
         engine_learn(engine, &cost, &ret_span->depth, question->kind != DEPTH_PARTIAL);

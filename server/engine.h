@@ -95,7 +95,8 @@ struct engine_batch_options {
     uint32_t endpointing_ms;             /* silence that ends a span; 0: default */
     const struct fold_hotword *hotwords; /* copied */
     size_t hotwords_count;
-    bool plain; /* lower case and no marks, whatever the engine can write */
+    bool plain;            /* lower case and no marks, whatever the engine can write */
+    uint32_t alternatives; /* other texts of every span, beside the best: at most so many */
     /* NULL or: the whole recording at the tier's partial depth, before any span() and however long
      * it takes; borrowed. Left out where the answer is no deeper, or has a budget to keep. */
     void (*draft)(void *user, const struct update_transcript *transcript);
@@ -141,8 +142,9 @@ struct engine_live_options {
     uint32_t high_ms;                    /* audio that may wait; 0: as the engine's options say */
     const struct fold_hotword *hotwords; /* copied */
     size_t hotwords_count;
-    bool plain;      /* lower case and no marks, whatever the engine can write */
-    uint32_t gap_ms; /* silence after a word that gap() tells; 0: none */
+    bool plain;            /* lower case and no marks, whatever the engine can write */
+    uint32_t alternatives; /* other texts of every final, beside the best: at most so many */
+    uint32_t gap_ms;       /* silence after a word that gap() tells; 0: none */
     void (*update)(void *user, const struct update *update);
     /* NULL or: a voice begins; it ends (a final follows, perhaps without words). */
     void (*voice)(void *user, bool begins, int64_t at_samples);

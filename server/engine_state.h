@@ -49,7 +49,8 @@ struct transcript_style engine_style(const struct engine *engine, bool plain);
  * depth is complete but for actual_ms. */
 enum worker_end engine_recognise(struct engine *engine, struct worker *worker,
                                  struct depth_question *question, const struct hotwords *hotwords,
-                                 const atomic_bool *cancelled, struct update_span *ret_span);
+                                 uint32_t alternatives, const atomic_bool *cancelled,
+                                 struct update_span *ret_span);
 
 /* Decides on a depth for a short span and lets the worker gather it: piece has hotwords, cancelled,
  * told and user. told() calls engine_learn. */

@@ -86,6 +86,7 @@ static enum engine_end start_channel(struct http_request *r, struct channel *cha
                                                  .hotwords = hotwords,
                                                  .hotwords_count = c->keyterms_count,
                                                  .plain = !deepgram_is_readable(c),
+                                                 .alternatives = c->alternatives - 1,
                                                  .done = on_done,
                                                  .user = channel};
     const int fd = spool_again(w->fd);

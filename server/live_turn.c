@@ -198,8 +198,12 @@ static void recognise(struct engine_live *live, struct worker *worker,
                                       .audio_ms = (double)sound->count / (UPDATE_RATE_HZ / 1e3),
                                       .elapsed_ms = queue_now_ms() - since_ms,
                                       .budget_ms = live->budget_ms};
-    struct worker_piece piece = {
-        .hotwords = live->hotwords, .cancelled = &live->cancelled, .told = tell, .user = live};
+    struct worker_piece piece = {.hotwords = live->hotwords,
+                                 .alternatives =
+                                     kind == DEPTH_FINAL ? live->options.alternatives : 0,
+                                 .cancelled = &live->cancelled,
+                                 .told = tell,
+                                 .user = live};
 
     live->making = (struct making){kind, mark, since_ms};
     engine_gather(live->engine, worker, sound, &question, &piece);

@@ -272,6 +272,7 @@ static int open_channels(struct deepgram_session *d, struct deepgram_error *err)
         .hotwords = hotwords,
         .hotwords_count = c->keyterms_count,
         .plain = !deepgram_is_readable(c),
+        .alternatives = c->alternatives - 1,
         .update = on_update,
         .voice = c->vad_events ? on_voice : NULL,
         .gap = on_gap,

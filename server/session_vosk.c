@@ -122,6 +122,8 @@ static bool open_live(struct vosk_session *v)
                                                 .hotwords = hotwords,
                                                 .hotwords_count = c->phrases_count,
                                                 .plain = true,
+                                                .alternatives =
+                                                    c->alternatives ? c->alternatives - 1 : 0,
                                                 .update = on_update,
                                                 .ready = on_ready,
                                                 .end = on_end,
@@ -176,7 +178,7 @@ static void text(struct session *session, const char *message, size_t length)
         /* What shows results may change at any time; what makes them, before the first samples. */
         pthread_mutex_lock(&v->lock);
         v->heard.words = v->config.words;
-        v->heard.alternatives = v->config.alternatives > 0;
+        v->heard.alternatives = v->config.alternatives;
         pthread_mutex_unlock(&v->lock);
         break;
     case VOSK_RESET:

@@ -139,8 +139,8 @@ static void open_end(struct update_span *span)
         text[--length] = '\0';
 }
 
-int transcript_write(struct update_span *span, const struct transcript_style *style,
-                     struct fold_prose_state *state, bool final)
+static int write_span(struct update_span *span, const struct transcript_style *style,
+                      struct fold_prose_state *state, bool final)
 {
     struct fold_prose_state behind = *state;
     struct fold_prose_word *list;
@@ -167,9 +167,30 @@ int transcript_write(struct update_span *span, const struct transcript_style *st
     return 0;
 }
 
+/* The span's own memory. */
+static struct update_span *other_of(const struct update_span *span, size_t i)
+{
+    return (struct update_span *)(uintptr_t)&span->others[i];
+}
+
+int transcript_write(struct update_span *span, const struct transcript_style *style,
+                     struct fold_prose_state *state, bool final)
+{
+    for (size_t i = 0; i < span->others_count; i++) {
+        struct fold_prose_state behind = *state;
+        if (write_span(other_of(span, i), style, &behind, final) < 0)
+            return -1;
+    }
+    return write_span(span, style, state, final);
+}
+
 void transcript_release(struct update_span *span)
 {
+    for (size_t i = 0; i < span->others_count; i++)
+        free((void *)(uintptr_t)span->others[i].words);
+    free((void *)(uintptr_t)span->others);
     free((void *)(uintptr_t)span->words);
     span->words = NULL;
-    span->words_count = 0;
+    span->others = NULL;
+    span->words_count = span->others_count = 0;
 }

@@ -31,11 +31,12 @@ struct transcript_style {
     const struct fold_prose *prose; /* for words that have none; NULL: as plain */
 };
 
-/* Brings the words of a span into a style, in place. state: of the spans before it in the
- * stream. final: no more words will come, so the span may end in a mark, and state goes behind it.
- * 0, or -1 without memory. */
+/* Brings the words of a span and its others into a style, in place. state: of the spans before it
+ * in the stream. final: no more words will come, so the span may end in a mark, and state goes
+ * behind it. 0, or -1 without memory. */
 int transcript_write(struct update_span *span, const struct transcript_style *style,
                      struct fold_prose_state *state, bool final);
+/* Also of its others. */
 void transcript_release(struct update_span *span);
 
 #endif

@@ -16,7 +16,7 @@
 double worker_cost_ms(const struct worker_cost *cost)
 {
     return 1e3 * (cost->stem_seconds + cost->unfold_seconds + cost->exit_seconds +
-                  cost->decode_seconds + cost->write_seconds);
+                  cost->decode_seconds + cost->write_seconds + cost->others_seconds);
 }
 
 /* Runs what was popped. A piece that it gathers is done when the piece is. */
@@ -247,6 +247,45 @@ static enum worker_end write_down(struct worker *worker, struct worker_piece *pi
     return WORKER_DONE;
 }
 
+/* The rank-th text of a piece, 0 the one that is shown: of the writer, or of the decoder. */
+static int text_of(struct worker *worker, struct fold_decoder *decoder, uint32_t rank,
+                   struct fold_result *ret_result)
+{
+    struct fold_written written;
+
+    if (decoder)
+        return fold_decoder_alternative(decoder, rank, ret_result);
+    const int error = fold_writer_alternative(worker->writer, rank, &written);
+    ret_result->words = error ? NULL : written.words;
+    ret_result->words_count = error ? 0 : written.words_count;
+    return error;
+}
+
+/* Gives a span its others: at most as many as the piece wants, as far as there are so many. */
+static enum worker_end add_others(struct worker *worker, struct fold_decoder *decoder,
+                                  const struct worker_piece *piece,
+                                  const struct transcript_clock *clock, struct fold_result *result,
+                                  struct update_span *span)
+{
+    const uint32_t most = 1 + piece->alternatives;
+    struct update_span *others = malloc(piece->alternatives * sizeof(*others));
+    uint32_t written;
+
+    span->others = others;
+    if (!others || (!decoder && fold_writer_alternatives(worker->writer, most, &written) < 0))
+        return WORKER_FAILED;
+    for (uint32_t rank = 1; rank < most; rank++) {
+        if (atomic_load(piece->cancelled))
+            return WORKER_CANCELLED;
+        if (text_of(worker, decoder, rank, result) < 0)
+            break;
+        if (transcript_span(&others[span->others_count], result, !decoder, clock, piece->depth) < 0)
+            return WORKER_FAILED;
+        span->others_count++;
+    }
+    return WORKER_DONE;
+}
+
 /* Words of a piece that is unfolded. */
 static enum worker_end write(struct worker *worker, struct worker_piece *piece,
                              struct update_span *ret_span)
@@ -264,8 +303,9 @@ static enum worker_end write(struct worker *worker, struct worker_piece *piece,
     if (worker->writer)
         end = write_down(worker, piece, &result);
     const bool written = worker->writer && !piece->cost.doubt;
+    struct fold_decoder *decoder = NULL;
     if (end == WORKER_DONE && !written) {
-        struct fold_decoder *decoder = decoder_for(worker, piece->hotwords);
+        decoder = decoder_for(worker, piece->hotwords);
         clock_ms = queue_now_ms();
         end = decoder ? decode(worker, decoder, piece, &result) : WORKER_FAILED;
         piece->cost.decode_seconds += lap(&clock_ms);
@@ -278,8 +318,16 @@ static enum worker_end write(struct worker *worker, struct worker_piece *piece,
                                            .hop_samples = info->hop_samples,
                                            .frame_samples = info->min_samples,
                                            .cut = place->cut};
-    return transcript_span(ret_span, &result, written, &clock, piece->depth) < 0 ? WORKER_FAILED
-                                                                                 : WORKER_DONE;
+    if (transcript_span(ret_span, &result, written, &clock, piece->depth) < 0)
+        return WORKER_FAILED;
+    if (piece->alternatives && result.words_count) {
+        clock_ms = queue_now_ms();
+        end = add_others(worker, decoder, piece, &clock, &result, ret_span);
+        piece->cost.others_seconds += lap(&clock_ms);
+    }
+    if (end != WORKER_DONE)
+        transcript_release(ret_span);
+    return end;
 }
 
 /* Pieces that are at work together. */
@@ -403,13 +451,14 @@ static void keep_answer(struct worker_piece *piece, enum worker_end end, struct 
 
 enum worker_end worker_recognise(struct worker *worker, struct update_depth depth,
                                  const struct worker_limit *limit, const struct hotwords *hotwords,
-                                 const atomic_bool *cancelled, struct update_span *ret_span,
-                                 struct worker_cost *cost)
+                                 uint32_t alternatives, const atomic_bool *cancelled,
+                                 struct update_span *ret_span, struct worker_cost *cost)
 {
     struct answer answer;
     struct worker_piece piece = {.depth = depth,
                                  .limit = *limit,
                                  .hotwords = hotwords,
+                                 .alternatives = alternatives,
                                  .cancelled = cancelled,
                                  .told = keep_answer,
                                  .user = &answer,

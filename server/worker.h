@@ -17,6 +17,7 @@
 /* What computing took; added up. Seconds of wall-clock on this worker. */
 struct worker_cost {
     double audio_seconds, stem_seconds, unfold_seconds, exit_seconds, decode_seconds, write_seconds;
+    double others_seconds; /* for alternatives; no part of what a depth is learned to cost */
     bool written;          /* the attention decoder was asked */
     enum fold_doubt doubt; /* and what it made of it */
 };
@@ -47,6 +48,7 @@ struct worker_piece {
     struct update_depth depth; /* used: unfolds; fewer within limit */
     struct worker_limit limit;
     const struct hotwords *hotwords;
+    uint32_t alternatives;        /* other texts wanted beside the best, at most so many */
     const atomic_bool *cancelled; /* looked at between unfolds and while decoding */
     double cost_ms;               /* what it should take, of those that are gathered */
     /* Exactly once, on the worker's thread. *span is the callee's when end is WORKER_DONE. */
@@ -103,12 +105,12 @@ double worker_audio_ms(const struct worker *worker);
 /* Recognises what was loaded, depth.used unfolds deep, or less deep within limit; the span says
  * how deep it went. Where there is an attention decoder it writes the words, and the search over
  * language model and lexicon is left for what it must not be trusted with. *ret_span is released
- * with transcript_release. Looks at cancelled between unfolds and while decoding. cost is added to
- * in every case. */
+ * with transcript_release, and has up to so many alternatives as others. Looks at cancelled between
+ * unfolds and while decoding. cost is added to in every case. */
 enum worker_end worker_recognise(struct worker *worker, struct update_depth depth,
                                  const struct worker_limit *limit, const struct hotwords *hotwords,
-                                 const atomic_bool *cancelled, struct update_span *ret_span,
-                                 struct worker_cost *cost);
+                                 uint32_t alternatives, const atomic_bool *cancelled,
+                                 struct update_span *ret_span, struct worker_cost *cost);
 
 /* ---- short ones together ------------------------------------------------------------------ */
 

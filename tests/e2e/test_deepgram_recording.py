@@ -42,6 +42,23 @@ def test_the_official_javascript_client_gets_the_same_words(daemon, client, clip
     assert seen["refused"]["status"] == 400 and "url" in json.dumps(seen["refused"])
 
 
+def test_alternatives_are_other_readings_of_the_whole(daemon, client, clip):
+    def hear(**more):
+        return client.listen.v1.media.transcribe_file(
+            request=clip.path.read_bytes(), request_options={"additional_query_parameters": more} if more else None)
+
+    plain = hear().results.channels[0].alternatives
+    three = hear(alternatives=3).results.channels[0].alternatives
+    assert len(plain) == 1 and three[0].transcript == plain[0].transcript
+    assert 2 <= len({a.transcript for a in three}) == len(three) <= 3
+    for other in three:
+        assert other.transcript == " ".join(w.punctuated_word for w in other.words)
+        assert 0 <= other.confidence <= 1
+    with pytest.raises(ApiError) as refused:
+        hear(alternatives=11)
+    assert refused.value.status_code == 400 and "1 to 10" in str(refused.value.body)
+
+
 @pytest.mark.parametrize("form", ["wav", "webm"])
 def test_each_channel_is_heard_by_itself(daemon, client, clips, form):
     pcm = two_channels(clips[3].pcm(), clips[5].pcm())

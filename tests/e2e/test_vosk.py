@@ -94,6 +94,7 @@ def test_words_can_be_left_out_and_alternatives_asked_for(daemon, clip):
     replies, last = asyncio.run(conversation(daemon, clip.pcm(), words=0))
     assert text([*replies, last]) and not any("result" in r for r in [*replies, last])
     _, last = asyncio.run(conversation(daemon, clip.pcm()[:len(clip.pcm()) // 4 * 2], max_alternatives=3))
+    assert 2 <= len({a["text"] for a in last["alternatives"]}) == len(last["alternatives"]) <= 3
     best = last["alternatives"][0]
     assert best["text"] and best["confidence"] and all("conf" not in w for w in best["result"])
 

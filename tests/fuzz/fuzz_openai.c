@@ -10,7 +10,7 @@ static void answer(const struct openai_request *request)
 {
     static const struct update_word word = {"word", 0, 1600, 1};
     static const struct update_span span = {
-        0, 1600, &word, 1, -1, 0.5f, {.used = 1, .reason = "tier"}, false, false};
+        0, 1600, &word, 1, -1, 0.5f, {.used = 1, .reason = "tier"}, false, false, NULL, 0};
     const struct update_transcript transcript = {&span, 1, 1600, {.used = 1, .reason = "tier"}};
     const char *type;
     char *body = openai_response(request, &transcript, &type);

@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
         abort();
     vosk_init(&vosk);
     vosk.words = config.words;
-    vosk.alternatives = config.alternatives > 0;
+    vosk.alternatives = config.alternatives;
     for (size_t i = 0; i < config.phrases_count; i++) {
         const struct update_word word = {config.phrases[i], 0, 16000, 1};
         const struct update update = {.span = {.words = &word, .words_count = 1}, .final = i % 2};

@@ -71,6 +71,8 @@ static void what_is_wrong_is_named_with_what_is_allowed(void **state)
         {"utterance_end_ms", "999", "1000 to 5000"},
         {"utterance_end_ms", "1000", "interim_results=true"},
         {"utt_split", "soon", "0.1 to 60"},
+        {"alternatives", "0", "1 to 10"},
+        {"alternatives", "11", "1 to 10"},
         {"callback", "here", "not supported"},
     };
 
@@ -192,10 +194,19 @@ static void results_have_the_fields_of_the_contract(void **state)
 {
     static const struct update_word words[] = {{"One,", 17600, 24000, 0.5f},
                                                {"two", 24000, 30400, 1}};
-    struct update u = {
-        .span = {16000, 32000, words, 2, -0.1f, 0.5f, {.used = 3, .reason = "tier"}, false, false},
-        .final = true,
-        .endpoint = true};
+    struct update u = {.span = {16000,
+                                32000,
+                                words,
+                                2,
+                                -0.1f,
+                                0.5f,
+                                {.used = 3, .reason = "tier"},
+                                false,
+                                false,
+                                NULL,
+                                0},
+                       .final = true,
+                       .endpoint = true};
 
     expect(deepgram_results(&u, &source),
            "{\"type\":\"Results\",\"channel_index\":[0,1],\"duration\":1.0,\"start\":1.0,"
@@ -209,10 +220,36 @@ static void results_have_the_fields_of_the_contract(void **state)
            "\"depth\":{\"used\":3,\"asked\":null,\"reason\":\"tier\"}}");
 }
 
+static void others_follow_the_text_of_a_final(void **state)
+{
+    static const struct update_word words[] = {{"One", 17600, 24000, 0.5f},
+                                               {"Won", 17600, 24000, 0.25f}};
+    static const struct update_span others[] = {{16000, 32000, words + 1, 1, .blank_share = 0.5f}};
+    const struct update u = {.span = {.words = words,
+                                      .words_count = 1,
+                                      .depth = {.used = 3, .reason = "tier"},
+                                      .others = others,
+                                      .others_count = 1},
+                             .final = true};
+    char *text = deepgram_results(&u, &source);
+    json_t *json = json_loads(text, 0, NULL);
+    const json_t *list = json_object_get(json_object_get(json, "channel"), "alternatives");
+
+    assert_int_equal(json_array_size(list), 2);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "transcript")),
+                        "One");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(list, 1), "transcript")),
+                        "Won");
+    assert_float_equal(json_number_value(json_object_get(json_array_get(list, 1), "confidence")),
+                       0.25, 0);
+    json_decref(json);
+    free(text);
+}
+
 static void only_a_final_can_end_an_utterance(void **state)
 {
     struct update u = {
-        .span = {0, 16000, NULL, 0, 0, 1, {.used = 1, .reason = "tier"}, false, false},
+        .span = {0, 16000, NULL, 0, 0, 1, {.used = 1, .reason = "tier"}, false, false, NULL, 0},
         .endpoint = true};
     char *text = deepgram_results(&u, &source);
 
@@ -266,6 +303,7 @@ int main(void)
         cmocka_unit_test(a_container_needs_no_encoding),
         cmocka_unit_test(voices_and_gaps_are_told_by_channel),
         cmocka_unit_test(results_have_the_fields_of_the_contract),
+        cmocka_unit_test(others_follow_the_text_of_a_final),
         cmocka_unit_test(only_a_final_can_end_an_utterance),
         cmocka_unit_test(metadata_closes_a_stream),
         cmocka_unit_test(an_error_is_json_whatever_the_query_held),

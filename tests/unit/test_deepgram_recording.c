@@ -14,20 +14,29 @@ static const struct update_word words[] = {{"Hello.", 0, 8000, 1},
                                            {"are", 20000, 24000, 0.5f},
                                            {"you?", 24000, 28000, 1},
                                            {"Fine", 76000, 80000, 1}};
+static const struct update_word other_words[] = {{"Hello", 0, 8000, 0.5f},
+                                                 {"you.", 24000, 28000, 0.5f}};
+static const struct update_span others[] = {
+    {.end_samples = 32000, .words = other_words, .words_count = 2}};
 static const struct update_span spans[] = {
-    {0, 32000, words, 4, -0.1f, 0.5f, {.used = 3, .reason = "tier"}, false, false},
-    {70000, 84000, words + 4, 1, -0.1f, 0.5f, {.used = 3, .reason = "tier"}, false, false},
+    {0, 32000, words, 4, -0.1f, 0.5f, {.used = 3, .reason = "tier"}, false, false, NULL, 0},
+    {70000, 84000, words + 4, 1, -0.1f, 0.5f, {.used = 3, .reason = "tier"}, false, false, NULL, 0},
+};
+static const struct update_span doubtful[] = {
+    {0, 32000, words, 4, -0.1f, 0.5f, {.used = 3, .reason = "tier"}, false, false, others, 1},
+    {70000, 84000, words + 4, 1, -0.1f, 0.5f, {.used = 3, .reason = "tier"}, false, false, NULL, 0},
 };
 static const struct update_transcript transcript = {spans, 2, 96000, {.used = 3, .reason = "tier"}};
 static const struct update_transcript late = {spans + 1, 1, 80000, {.used = 3, .reason = "tier"}};
 
-static json_t *answer(struct deepgram_config *config, uint32_t channels)
+static json_t *answer_to(struct deepgram_config *config, const struct update_transcript *first,
+                         uint32_t channels)
 {
     struct deepgram_recording *recording = deepgram_recording_open(config);
 
     assert_non_null(recording);
     for (uint32_t c = channels; c-- > 0;)
-        assert_int_equal(deepgram_recording_add(recording, c, c ? &late : &transcript, &source), 0);
+        assert_int_equal(deepgram_recording_add(recording, c, c ? &late : first, &source), 0);
     char *text =
         deepgram_recording_json(recording, channels, "2026-01-02T03:04:05.000Z", "00ff", &source);
     deepgram_recording_close(recording);
@@ -35,6 +44,11 @@ static json_t *answer(struct deepgram_config *config, uint32_t channels)
     free(text);
     assert_non_null(json);
     return json;
+}
+
+static json_t *answer(struct deepgram_config *config, uint32_t channels)
+{
+    return answer_to(config, &transcript, channels);
 }
 
 /* The value at "a.b.0.c". */
@@ -152,6 +166,25 @@ static void silence_has_the_same_shape(void **state)
     deepgram_recording_close(recording);
 }
 
+static void alternatives_are_whole_readings_of_the_recording(void **state)
+{
+    static const struct update_transcript unsure = {
+        doubtful, 2, 96000, {.used = 3, .reason = "tier"}};
+    struct deepgram_config config;
+
+    deepgram_config_init(&config);
+    config.utterances = config.paragraphs = true;
+    json_t *json = answer_to(&config, &unsure, 2);
+    assert_int_equal(json_array_size(at(json, "results.channels.0.alternatives")), 2);
+    is(json, "results.channels.0.alternatives.0.transcript", "Hello. How are you? Fine");
+    is(json, "results.channels.0.alternatives.1.transcript", "Hello you. Fine");
+    is_number(json, "results.channels.0.alternatives.1.confidence", 0.667);
+    is(json, "results.channels.0.alternatives.1.paragraphs.transcript", "Hello you.\n\nFine");
+    assert_int_equal(json_array_size(at(json, "results.channels.1.alternatives")), 1);
+    is(json, "results.utterances.0.transcript", "Hello. How are you?");
+    json_decref(json);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +192,7 @@ int main(void)
         cmocka_unit_test(paragraphs_hold_sentences_and_end_at_long_pauses),
         cmocka_unit_test(utterances_are_split_at_pauses_and_merged_by_time),
         cmocka_unit_test(silence_has_the_same_shape),
+        cmocka_unit_test(alternatives_are_whole_readings_of_the_recording),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

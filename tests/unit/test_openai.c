@@ -160,26 +160,39 @@ static struct update_transcript transcript(void)
     static const struct update_word words[] = {{"say \"hi\"", 1600, 8000, 0.5f},
                                                {"there", 8000, 12000, 0.25f},
                                                {"again", 32000, 40000, 1}};
-    static const struct update_span spans[] = {
-        {0,
-         16000,
-         words,
-         2,
-         -0.5f,
-         0.75f,
-         {.used = 2, .asked = 2, .reason = "asked"},
-         false,
-         false},
-        {20000, 24000, NULL, 0, 0, 1, {.used = 2, .asked = 2, .reason = "asked"}, false, false},
-        {30000,
-         48000,
-         words + 2,
-         1,
-         -0.25f,
-         0.5f,
-         {.used = 2, .asked = 2, .reason = "asked"},
-         false,
-         false}};
+    static const struct update_span spans[] = {{0,
+                                                16000,
+                                                words,
+                                                2,
+                                                -0.5f,
+                                                0.75f,
+                                                {.used = 2, .asked = 2, .reason = "asked"},
+                                                false,
+                                                false,
+                                                NULL,
+                                                0},
+                                               {20000,
+                                                24000,
+                                                NULL,
+                                                0,
+                                                0,
+                                                1,
+                                                {.used = 2, .asked = 2, .reason = "asked"},
+                                                false,
+                                                false,
+                                                NULL,
+                                                0},
+                                               {30000,
+                                                48000,
+                                                words + 2,
+                                                1,
+                                                -0.25f,
+                                                0.5f,
+                                                {.used = 2, .asked = 2, .reason = "asked"},
+                                                false,
+                                                false,
+                                                NULL,
+                                                0}};
     return (struct update_transcript){spans, 3, 56000, {.used = 2, .asked = 2, .reason = "asked"}};
 }
 
@@ -344,8 +357,8 @@ static void longer_words_of_a_prompt_are_favoured_a_little(void **state)
 
 static const struct update_word said[] = {{"One,", 0, 8000, 1}, {"\"two\"", 8000, 16000, 0.5f}};
 static const struct update_span spans[] = {
-    {0, 8000, said, 1, -0.1f, 0.5f, {.used = 3, .reason = "tier"}, false, false},
-    {8000, 16000, said + 1, 1, -0.1f, 0.5f, {.used = 3, .reason = "tier"}, false, false},
+    {0, 8000, said, 1, -0.1f, 0.5f, {.used = 3, .reason = "tier"}, false, false, NULL, 0},
+    {8000, 16000, said + 1, 1, -0.1f, 0.5f, {.used = 3, .reason = "tier"}, false, false, NULL, 0},
 };
 
 static void is_event(char *text, const char *wanted)

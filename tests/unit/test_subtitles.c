@@ -13,9 +13,19 @@ static void times_and_numbers_follow_each_format(void **state)
                                                {"day", 2000 * MS, 2345 * MS, 1},
                                                {"later", 3723004 * MS, 3724000 * MS, 1}};
     static const struct update_span spans[] = {
-        {0, 3000 * MS, words, 2, 0, 0, {.used = 1, .reason = "tier"}, false, false},
-        {3000 * MS, 4000 * MS, NULL, 0, 0, 1, {.used = 1, .reason = ""}, false, false},
-        {3723000 * MS, 3725000 * MS, words + 2, 1, 0, 0, {.used = 1, .reason = ""}, false, false}};
+        {0, 3000 * MS, words, 2, 0, 0, {.used = 1, .reason = "tier"}, false, false, NULL, 0},
+        {3000 * MS, 4000 * MS, NULL, 0, 0, 1, {.used = 1, .reason = ""}, false, false, NULL, 0},
+        {3723000 * MS,
+         3725000 * MS,
+         words + 2,
+         1,
+         0,
+         0,
+         {.used = 1, .reason = ""},
+         false,
+         false,
+         NULL,
+         0}};
     const struct update_transcript t = {spans, 3, 3725000 * MS, {.used = 1, .reason = "tier"}};
     char *srt = subtitles_srt(&t), *vtt = subtitles_vtt(&t);
 
@@ -50,7 +60,8 @@ static char *monologue(size_t count, int letters, int64_t each_ms)
         words[i] = (struct update_word){text, (int64_t)i * each_ms * MS,
                                         (int64_t)(i + 1) * each_ms * MS, 1};
     const struct update_span span = {0, (int64_t)count * each_ms * MS, words, count, 0,
-                                     0, {.used = 1, .reason = ""},     false, false};
+                                     0, {.used = 1, .reason = ""},     false, false, NULL,
+                                     0};
     const struct update_transcript t = {&span, 1, span.end_samples, {.used = 1, .reason = ""}};
     return subtitles_srt(&t);
 }

@@ -138,11 +138,41 @@ static void alternatives_have_their_own_form(void **state)
     const struct update update = said(0, 1, true);
 
     vosk_init(&vosk);
-    vosk.alternatives = true;
+    vosk.alternatives = 3;
     is(vosk_rest(&vosk), "{\"alternatives\":[{\"text\":\"\",\"confidence\":1.0}]}");
     assert_int_equal(vosk_hear(&vosk, &update), 0);
     is(vosk_rest(&vosk), "{\"alternatives\":[{\"text\":\"one\",\"result\":[{\"end\":1.5,\"start\":"
                          "1.0,\"word\":\"one\"}],\"confidence\":0.5}]}");
+    assert_int_equal(vosk_hear(&vosk, &update), 0);
+    vosk_finish(&vosk);
+}
+
+/* A final without alternatives keeps its text in all readings of a merged result. */
+static void as_many_alternatives_are_told_as_there_are_and_were_asked_for(void **state)
+{
+    struct vosk vosk;
+    const struct update_span others[] = {said(1, 1, true).span, said(0, 2, true).span};
+    struct update update = said(0, 1, true);
+
+    update.span.others = others;
+    update.span.others_count = 2;
+    vosk_init(&vosk);
+    vosk.words = false;
+    vosk.alternatives = 10;
+    assert_int_equal(vosk_hear(&vosk, &update), 0);
+    is(vosk_reply(&vosk), "{\"alternatives\":[{\"text\":\"one\",\"confidence\":0.5},"
+                          "{\"text\":\"two\",\"confidence\":1.0},"
+                          "{\"text\":\"one two\",\"confidence\":0.75}]}");
+    vosk.alternatives = 2;
+    assert_int_equal(vosk_hear(&vosk, &update), 0);
+    update.span.others_count = 0;
+    assert_int_equal(vosk_hear(&vosk, &update), 0);
+    is(vosk_rest(&vosk), "{\"alternatives\":[{\"text\":\"one one\",\"confidence\":0.5},"
+                         "{\"text\":\"two one\",\"confidence\":0.75}]}");
+    vosk.alternatives = 0;
+    update.span.others_count = 2;
+    assert_int_equal(vosk_hear(&vosk, &update), 0);
+    is(vosk_rest(&vosk), "{\"text\":\"one\"}");
     assert_int_equal(vosk_hear(&vosk, &update), 0);
     vosk_finish(&vosk);
 }
@@ -156,6 +186,7 @@ int main(void)
         cmocka_unit_test(partials_replace_each_other_and_a_final_is_said_once),
         cmocka_unit_test(finals_wait_their_turn_and_the_rest_is_one_result),
         cmocka_unit_test(alternatives_have_their_own_form),
+        cmocka_unit_test(as_many_alternatives_are_told_as_there_are_and_were_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

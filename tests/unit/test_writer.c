@@ -1,5 +1,6 @@
 #include "test.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <string.h>
 
@@ -182,11 +183,9 @@ static struct result hear_what_ends(void)
     return r;
 }
 
-static void what_the_frames_say_as_well_is_believed(void **state)
+/* Frames say the letters of text, one each; *ret_letters of them, up to the frame returned. */
+static size_t pretend_to_hear(const char *text, size_t *ret_letters)
 {
-    (void)state;
-    const struct result ends = hear_what_ends();
-    const char *text = text_of(&ends);
     uint32_t last = 0;
     size_t letters = 0, at = 0;
     pretend(0);
@@ -204,6 +203,16 @@ static void what_the_frames_say_as_well_is_believed(void **state)
             last = label;
         }
     }
+    *ret_letters = letters;
+    return at;
+}
+
+static void what_the_frames_say_as_well_is_believed(void **state)
+{
+    (void)state;
+    const struct result ends = hear_what_ends();
+    size_t letters;
+    const size_t at = pretend_to_hear(text_of(&ends), &letters);
     const struct result r = write_down(NULL);
     assert_int_equal(r.written.doubt, FOLD_DOUBT_NONE);
     assert_int_equal(r.count, ends.count);
@@ -274,6 +283,80 @@ static void a_strong_hotword_is_written_in_any_case_and_then_forgotten(void **st
     assert_same(&after, &before);
 }
 
+/* What is said of words, as one text without case and marks. */
+static void say(char *to, const struct fold_written *written)
+{
+    for (size_t i = 0; i < written->words_count; i++) {
+        for (const char *c = written->words[i].text; *c; c++)
+            if (isalnum((unsigned char)*c))
+                *to++ = (char)tolower((unsigned char)*c);
+        *to++ = ' ';
+    }
+    *to = '\0';
+}
+
+static void alternatives_say_other_things_in_order(void **state)
+{
+    char texts[FOLD_WRITER_ALTERNATIVES][4096];
+    size_t letters, others = 0;
+    (void)state;
+    for (unsigned seed = 0; seed < 40; seed++) {
+        struct fold_written written;
+        uint32_t count, again;
+        float before = 0;
+        hear(seed, 16000 + 700 * seed);
+        pretend(2);
+        struct result want = write_down(NULL);
+        if (want.written.doubt == FOLD_DOUBT_LOOP || want.count <= 2)
+            continue;
+        pretend_to_hear(text_of(&want), &letters);
+        want = write_down(NULL);
+        if (want.written.doubt)
+            continue;
+        assert_int_equal(fold_writer_alternatives(writer, 100, &count), FOLD_OK);
+        assert_in_range(count, 1, FOLD_WRITER_ALTERNATIVES);
+        for (uint32_t rank = 0; rank < count; rank++) {
+            assert_int_equal(fold_writer_alternative(writer, rank, &written), FOLD_OK);
+            assert_int_equal(written.doubt, FOLD_DOUBT_NONE);
+            assert_true(written.words_count > 0 && written.mean_logp < 0);
+            assert_true(rank < 2 || written.mean_logp <= before);
+            before = written.mean_logp;
+            say(texts[rank], &written);
+            for (uint32_t k = 0; k < rank; k++)
+                assert_string_not_equal(texts[k], texts[rank]);
+            for (size_t i = 0; i < written.words_count; i++)
+                assert_true(written.words[i].end_frame <= T);
+            others += rank > 0;
+        }
+        assert_int_equal(fold_writer_alternative(writer, count, &written), FOLD_ERR_ARGUMENT);
+        /* The first is what was written, and asking changes nothing. */
+        assert_int_equal(fold_writer_alternative(writer, 0, &written), FOLD_OK);
+        assert_int_equal(written.pieces, want.count);
+        assert_true(written.mean_logp == want.written.mean_logp);
+        assert_memory_equal(writer_pieces(writer, &want.count), want.pieces,
+                            want.count * sizeof *want.pieces);
+        assert_int_equal(fold_writer_alternatives(writer, 100, &again), FOLD_OK);
+        assert_int_equal(again, count);
+        assert_int_equal(fold_writer_alternatives(writer, 2, &again), FOLD_OK);
+        assert_in_range(again, 1, 2);
+        const struct result same = write_down(NULL);
+        assert_same(&same, &want);
+    }
+    assert_true(others > 0);
+}
+
+static void what_is_in_doubt_has_no_alternatives(void **state)
+{
+    struct fold_written written;
+    uint32_t count;
+    (void)state;
+    hear(1, SAMPLES);
+    pretend(0);
+    assert_int_equal(write_down(NULL).written.doubt, FOLD_DOUBT_SILENCE);
+    assert_int_equal(fold_writer_alternatives(writer, 3, &count), FOLD_ERR_ARGUMENT);
+    assert_int_equal(fold_writer_alternative(writer, 0, &written), FOLD_ERR_ARGUMENT);
+}
+
 static void hotwords_without_any_text_are_refused(void **state)
 {
     const struct fold_hotword hotwords[] = {{"one", 4}, {"  ", 4}};
@@ -321,6 +404,8 @@ int main(void)
         cmocka_unit_test(it_never_runs_away),
         cmocka_unit_test(words_lie_in_order_within_the_frames),
         cmocka_unit_test(a_strong_hotword_is_written_in_any_case_and_then_forgotten),
+        cmocka_unit_test(alternatives_say_other_things_in_order),
+        cmocka_unit_test(what_is_in_doubt_has_no_alternatives),
         cmocka_unit_test(hotwords_without_any_text_are_refused),
         cmocka_unit_test(what_cannot_be_written_is_refused),
         cmocka_unit_test(a_seed_without_an_attention_decoder_has_no_writer),

@@ -1,0 +1,56 @@
+/* writer_state.h - the parts of a writer: for writer.c and alternatives.c alone. */
+#ifndef WRITER_STATE_H
+#define WRITER_STATE_H
+
+#include "aed.h"
+#include "alternatives.h"
+#include "boost.h"
+#include "draft.h"
+#include "wording.h"
+
+/* What the first pass hears. */
+struct heard {
+    size_t letters;      /* by the best label of every frame */
+    float mass;          /* letters, by their probabilities */
+    uint32_t first, end; /* frames from the first letter to behind the last */
+    float logp;          /* of the best label of every frame, all together */
+};
+
+struct fold_writer {
+    const struct fold_model *model;
+    size_t max_samples;
+    struct aed aed;
+    struct draft draft;
+    struct wording wording;
+    struct align align;
+    struct boost hot;  /* letters are pieces */
+    uint32_t *written; /* [most pieces] BEGIN first */
+    uint32_t *guess;   /* [AED_ROWS] */
+    struct alternatives others;
+    /* Of the utterance that is written: */
+    const struct fold_run *run;
+    const float *logp; /* [T, V] */
+    struct heard heard;
+    size_t limit;        /* of pieces */
+    size_t letters_most; /* more are doubted, */
+    float letters_least; /* and fewer */
+};
+
+/* Where greedy decoding goes on: pieces written behind BEGIN, all of which are in the wording and
+ * all but the last read, their log-probabilities together, the state of hotwords. */
+struct walk {
+    size_t count;
+    float sum;
+    uint32_t hot;
+};
+
+/* Greedy decoding to the end, many pieces a pass where the draft is right; adds to result's passes
+ * and sets its mean_logp. FOLD_DOUBT_NONE, or FOLD_DOUBT_LOOP without an end. */
+enum fold_doubt writer_go_on(struct fold_writer *writer, struct walk from,
+                             struct fold_written *result);
+/* The state of hotwords behind a piece. */
+uint32_t writer_follow_hot(const struct boost *hot, uint32_t state, uint32_t piece);
+/* What is in the wording becomes words with times, and perhaps in doubt. */
+void writer_finish(struct fold_writer *writer, struct fold_written *result);
+
+#endif
