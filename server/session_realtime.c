@@ -3,7 +3,9 @@
  * What is said between two pauses, or two commits, is a *turn*; it becomes an item of the
  * conversation. Turns stand in a queue, the oldest first, and finals belong to the first: the
  * engine deals with sound in order. A turn is committed by a pause (server_vad) or by the client,
- * and completed by the final that ends it.
+ * and completed by the final that ends it. Its words are told as soon as they are settled
+ * (turns.h), the rest with its finals; what was told is never taken back, and where the finals say
+ * otherwise the completed text is right and the deltas are not.
  *
  * A commit or a clear is a mark in the sound (engine_live_flush); the final that answers it says
  * which of them it was by its place in a second queue. Sound before a clear is heard but not told.
@@ -120,16 +122,20 @@ static void complete_first(struct realtime_session *s, const struct update_depth
     turns_retire_first(&s->turns);
 }
 
-/* Adds a final's words and tells them. */
-static void add_text(struct realtime_session *s, struct turn *t, const struct update_span *span)
+static void say_delta(struct realtime_session *s, const struct turn *t, char *delta)
 {
     struct named named;
-    char *delta = turns_say(t, span);
     if (delta)
         session_send(&s->session, realtime_say_delta(delta, name_event(&named, t->id)));
+    free(delta);
+}
+
+/* Adds a final's words and tells those that were not told yet. */
+static void add_text(struct realtime_session *s, struct turn *t, const struct update_span *span)
+{
+    say_delta(s, t, turns_say(t, span));
     if (s->config.logprobs)
         turns_keep(t, span);
-    free(delta);
 }
 
 /* ---- from the engine: worker threads -------------------------------------------------------- */
@@ -176,12 +182,15 @@ static void hear_final(struct realtime_session *s, const struct update *update)
 static void hear_partial(struct realtime_session *s, const struct update_span *span)
 {
     struct named named;
-    const struct turn *t = is_muted(s) ? NULL : must(s, turns_open(&s->turns));
-    char *text = t ? words_join(span->words, span->words_count) : NULL;
+    struct turn *t = s->turns.first; /* as its final will */
+    if (is_muted(s) || (!t && !(t = must(s, turns_add(&s->turns)))))
+        return;
+    char *text = words_join(span->words, span->words_count);
     if (text)
         session_send(&s->session,
                      realtime_say_partial(text, &span->depth, name_event(&named, t->id)));
     free(text);
+    say_delta(s, t, turns_settle(t, span));
 }
 
 static void on_update(void *user, const struct update *update)

@@ -14,9 +14,15 @@ struct turn {
     bool is_committed;
     int64_t start_samples, end_samples; /* of the session */
     double seconds;                     /* committed by the client: of sound; else 0 */
-    char *text;                         /* so far; NULL: none */
+    char *text;                         /* of finals so far; NULL: none */
     struct update_word *words;          /* [words_count], texts owned: for logprobs */
     size_t words_count;
+    /* Of the span that is not final yet: */
+    char **heard; /* [heard_count] words of its last partial, owned */
+    size_t heard_count;
+    size_t told;          /* leading words of it that were told for good */
+    int64_t told_samples; /* where the last of them ends */
+    bool has_told;        /* anything, of any span */
 };
 
 struct turns {
@@ -44,8 +50,16 @@ void turns_drop_open(struct turns *turns);
 /* The first is over: it goes, and its text can be retrieved for a while. */
 void turns_retire_first(struct turns *turns);
 
-/* Adds words: the text that is new, to be freed, with a space before it where one belongs; NULL
+/* What is told of a turn is never taken back, so of a partial only those words are told that the
+ * partial before it had as well, that are sure, and that were followed by TURNS_SETTLED_MS of sound
+ * and by two words. The text that is new by that, to be freed, with a space before it where one belongs; NULL
  * when there is none, or no memory. */
+#define TURNS_SETTLED_MS 1000
+char *turns_settle(struct turn *turn, const struct update_span *partial);
+
+/* Adds a final's words to the turn's text: those that were not told yet, as turns_settle. Where the
+ * final does not begin with what was told, they are those behind the time that was told up to; the
+ * turn's text is the final's in any case. */
 char *turns_say(struct turn *turn, const struct update_span *span);
 /* Keeps copies of the words themselves. */
 void turns_keep(struct turn *turn, const struct update_span *span);

@@ -113,6 +113,28 @@ def test_a_voice_is_told_committed_and_completed_in_order(daemon, clips):
     assert len(set(events)) == len(events)
 
 
+def test_settled_words_are_told_while_somebody_speaks_and_never_taken_back(daemon, clips):
+    pcm = clips[1].pcm() + clips[2].pcm()
+
+    async def talk():
+        async with connect(daemon) as socket:
+            await say(socket, "session.update", session=session(None, format={"type": "audio/pcm", "rate": 16000}))
+            for at in range(0, len(pcm), 3200):
+                await append(socket, pcm[at:at + 3200])
+                await asyncio.sleep(0.05)
+            await say(socket, "input_audio_buffer.commit")
+            return await hear(socket, T + "completed")
+
+    events = asyncio.run(talk())
+    kinds = [e["type"] for e in events]
+    early = of(events[:kinds.index("input_audio_buffer.committed")], T + "delta")
+    assert len(early) >= 2, kinds
+    text, item = "".join(e["delta"] for e in of(events, T + "delta")), events[-1]["item_id"]
+    assert all(e["item_id"] == item for e in of(events, T + "delta"))
+    assert harness.word_error_rate([(events[-1]["transcript"], text)]) < 0.1
+    assert events[-1]["transcript"].startswith(early[0]["delta"])
+
+
 def test_two_commits_in_a_row_are_two_items(daemon, clips):
     async def talk():
         async with connect(daemon) as socket:

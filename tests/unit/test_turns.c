@@ -50,6 +50,90 @@ static void text_grows_by_what_is_new(void **state)
     turns_finish(&turns);
 }
 
+/* Words of a second each, from second `first` on; until the next call. */
+static struct update_span *speech(int first, const char *const texts[])
+{
+    static struct update_word list[8];
+    static struct update_span span;
+    size_t count = 0;
+
+    for (; texts[count]; count++)
+        list[count] = (struct update_word){texts[count], (first + (int64_t)count) * UPDATE_RATE_HZ,
+                                           (first + 1 + (int64_t)count) * UPDATE_RATE_HZ, 1};
+    span = (struct update_span){.start_samples = (int64_t)first * UPDATE_RATE_HZ,
+                                .end_samples = (first + (int64_t)count) * UPDATE_RATE_HZ,
+                                .words = list,
+                                .words_count = count};
+    return &span;
+}
+
+static void says(char *delta, const char *wanted)
+{
+    if (wanted)
+        assert_string_equal(delta, wanted);
+    else
+        assert_null(delta);
+    free(delta);
+}
+
+#define SPEECH(first, ...) speech(first, (const char *[]){__VA_ARGS__, NULL})
+
+static void settled_words_are_told_once_and_the_rest_with_the_final(void **state)
+{
+    struct turns turns;
+
+    turns_init(&turns);
+    struct turn *turn = turns_add(&turns);
+    says(turns_settle(turn, SPEECH(0, "It", "was", "a")), NULL); /* heard once */
+    says(turns_settle(turn, SPEECH(0, "It", "was", "a")), "It"); /* two words behind */
+    says(turns_settle(turn, SPEECH(0, "It", "was", "the", "best")), " was");
+    says(turns_settle(turn, SPEECH(0, "It", "was", "a", "best", "of")), NULL);
+    says(turns_settle(turn, SPEECH(0, "It", "was", "a", "best", "of", "times")), " a best");
+    says(turns_say(turn, SPEECH(0, "It", "was", "a", "best", "of", "times.")), " of times.");
+    assert_string_equal(turn->text, "It was a best of times.");
+    /* The next span of the turn begins anew. */
+    says(turns_settle(turn, SPEECH(6, "It", "was")), NULL);
+    says(turns_say(turn, SPEECH(6, "It", "was")), " It was");
+    assert_string_equal(turn->text, "It was a best of times. It was");
+    turns_finish(&turns);
+}
+
+static void words_without_a_second_of_sound_behind_them_are_not_told(void **state)
+{
+    struct turns turns;
+    struct update_span span = *SPEECH(0, "one", "two", "three");
+
+    turns_init(&turns);
+    struct turn *turn = turns_add(&turns);
+    span.end_samples = 2 * UPDATE_RATE_HZ - 1; /* said fast: "one" ended less than a second ago */
+    says(turns_settle(turn, &span), NULL);
+    says(turns_settle(turn, &span), NULL);
+    span.end_samples++;
+    says(turns_settle(turn, &span), "one");
+    turns_finish(&turns);
+}
+
+static void what_was_told_stands_and_the_text_is_the_finals(void **state)
+{
+    struct turns turns;
+
+    turns_init(&turns);
+    struct turn *turn = turns_add(&turns);
+    says(turns_settle(turn, SPEECH(0, "two", "tone", "of", "coal")), NULL);
+    says(turns_settle(turn, SPEECH(0, "two", "tone", "of", "coal")), "two tone");
+    /* It changes its mind: nothing more until the final. */
+    says(turns_settle(turn, SPEECH(0, "two", "tons", "of", "coal", "a")), NULL);
+    says(turns_settle(turn, SPEECH(0, "two", "tons", "of", "coal", "a")), NULL);
+    says(turns_say(turn, SPEECH(0, "two", "tons", "of", "coal.")), " of coal.");
+    assert_string_equal(turn->text, "two tons of coal.");
+    /* A final may be shorter than what was told. */
+    says(turns_settle(turn, SPEECH(4, "a", "b", "c")), NULL);
+    says(turns_settle(turn, SPEECH(4, "a", "b", "c")), " a");
+    says(turns_say(turn, &(struct update_span){.words_count = 0}), NULL);
+    assert_string_equal(turn->text, "two tons of coal.");
+    turns_finish(&turns);
+}
+
 static void recent_items_are_recalled_and_old_ones_forgotten(void **state)
 {
     struct turns turns;
@@ -77,6 +161,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_open_turn_is_the_last_uncommitted),
         cmocka_unit_test(text_grows_by_what_is_new),
+        cmocka_unit_test(settled_words_are_told_once_and_the_rest_with_the_final),
+        cmocka_unit_test(words_without_a_second_of_sound_behind_them_are_not_told),
+        cmocka_unit_test(what_was_told_stands_and_the_text_is_the_finals),
         cmocka_unit_test(recent_items_are_recalled_and_old_ones_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
