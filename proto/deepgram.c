@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "depthjson.h"
 #include "utf8.h"
@@ -38,6 +39,8 @@ void deepgram_config_finish(struct deepgram_config *config)
     for (size_t i = 0; i < config->keyterms_count; i++)
         free(config->keyterms[i]);
     config->keyterms_count = 0;
+    free(config->callback);
+    config->callback = NULL;
 }
 
 static int whole(uint32_t *ret_value, const char *key, const char *text, long low, long high,
@@ -90,6 +93,15 @@ static int set_utt_split(struct deepgram_config *config, const char *text,
         return fail(err, "utt_split=%.40s: must be a number of seconds from 0.1 to 60", text);
     config->utt_split_s = seconds;
     return 0;
+}
+
+static int set_callback(struct deepgram_config *config, const char *url, struct deepgram_error *err)
+{
+    if (strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0)
+        return fail(err, "callback=%.60s: must be an http or https url", url);
+    free(config->callback);
+    config->callback = strdup(url);
+    return config->callback ? 0 : fail(err, "out of memory");
 }
 
 /* "term", or "term:boost" as in keywords=. */
@@ -180,14 +192,18 @@ int deepgram_query(struct deepgram_config *config, const char *key, const char *
         return set_utt_split(config, value, err);
     if (strcmp(key, "tag") == 0)
         snprintf(config->tag, sizeof config->tag, "%s", value);
-    config->has_callback |= strcmp(key, "callback") == 0;
+    if (strcmp(key, "callback") == 0)
+        return set_callback(config, value, err);
+    if (strcmp(key, "callback_method") == 0) {
+        config->callback_put = strcasecmp(value, "put") == 0;
+        if (!config->callback_put && strcasecmp(value, "post") != 0)
+            return fail(err, "callback_method=%.40s: must be post or put", value);
+    }
     return 0;
 }
 
 static int check(struct deepgram_config *config, uint32_t unfolds, struct deepgram_error *err)
 {
-    if (config->has_callback)
-        return fail(err, "callback is not supported: the answer is sent on this connection");
     if (config->has_depth)
         return whole(&config->depth, "depth", config->depth_text, 1, unfolds, err);
     return 0;
@@ -202,6 +218,9 @@ int deepgram_check_live(struct deepgram_config *config, uint32_t unfolds,
             err, "sample_rate is required with this encoding: a whole number from 8000 to 192000");
     if (config->encoding == DEEPGRAM_OPUS && config->channels > 2)
         return fail(err, "channels=%u: opus has 1 or 2", config->channels);
+    if (config->callback)
+        return fail(err,
+                    "callback is for recordings: a live stream is answered on this connection");
     if (config->utterance_end_ms && !config->interim_results)
         return fail(err, "utterance_end_ms needs interim_results=true");
     return check(config, unfolds, err);
@@ -347,6 +366,11 @@ void deepgram_error_header(const struct deepgram_error *err, char *ret_text, siz
         if ((unsigned char)*c >= 32 && (unsigned char)*c < 127)
             ret_text[n++] = *c;
     ret_text[n] = '\0';
+}
+
+char *deepgram_accepted(const char *request_id)
+{
+    return dump(json_pack("{s:s}", "request_id", request_id));
 }
 
 char *deepgram_error_body(const struct deepgram_error *err, const char *request_id)

@@ -34,8 +34,9 @@ struct deepgram_config {
     bool punctuate, smart_format;
     uint32_t alternatives; /* texts of each final, 1 when not given */
     double utt_split_s;
-    bool has_callback;
-    char tag[64]; /* empty: none */
+    char *callback;    /* owned: the url that the answer goes to; NULL: on this connection */
+    bool callback_put; /* else it is posted */
+    char tag[64];      /* empty: none */
     bool has_depth;
     char depth_text[16];               /* as sent, compared with the model's depths by check */
     uint32_t depth;                    /* asked, known after check; 0: not */
@@ -96,6 +97,8 @@ struct json_t *deepgram_alternative(const struct update_word *words, size_t coun
 
 /* err's message as a header's value: without what may not stand in one. Always terminates. */
 void deepgram_error_header(const struct deepgram_error *err, char *ret_text, size_t room);
+/* What a recording with a callback is answered at once. */
+char *deepgram_accepted(const char *request_id);
 char *deepgram_error_body(const struct deepgram_error *err, const char *request_id);
 
 #endif

@@ -3,6 +3,7 @@
 #include "fetch.h"
 
 #include <curl/curl.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "queue.h"
 #include "version.h"
 
 #define CONNECT_S     10L
@@ -18,7 +20,9 @@
 #define STALL_S       20L
 #define STALL_BYTES   500L /* a second */
 #define REDIRECTS     5L
-#define LOOK_ROUND_MS 1000
+#define LETTER_S      30L  /* a try */
+#define WAIT_MS       1000 /* before the second try; then three times as long */
+#define LOOK_ROUND_MS 500
 
 struct job {
     struct job *next; /* {fetch->lock} */
@@ -30,6 +34,12 @@ struct job {
     bool is_known; /* to libcurl */
     bool is_led_astray, is_too_large;
     uint64_t bytes;
+    /* Of a letter: */
+    char *body; /* NULL: something is fetched */
+    bool put;
+    struct curl_slist *headers;
+    uint32_t tries;
+    double due_ms; /* of the next */
 };
 
 struct fetch {
@@ -58,6 +68,8 @@ static size_t write_piece(char *bytes, size_t size, size_t count, void *user)
 {
     struct job *job = user;
     const size_t total = size * count;
+    if (job->body)
+        return atomic_load(&job->cancelled) ? 0 : total; /* whatever is answered */
     job->bytes += total;
     job->is_too_large = job->bytes > job->fetch->options.max_bytes;
     if (job->is_too_large || atomic_load(&job->cancelled))
@@ -66,6 +78,19 @@ static size_t write_piece(char *bytes, size_t size, size_t count, void *user)
 }
 
 /* ---- the thread ----------------------------------------------------------------------------- */
+
+static bool set_up_letter(struct job *job)
+{
+    CURL *e = job->easy;
+    return curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_FAILONERROR, 0L) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_TIMEOUT, LETTER_S) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_POSTFIELDS, job->body) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(job->body)) ==
+               CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_HTTPHEADER, job->headers) == CURLE_OK &&
+           (!job->put || curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, "PUT") == CURLE_OK);
+}
 
 static bool set_up(struct job *job)
 {
@@ -91,7 +116,25 @@ static bool set_up(struct job *job)
            curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, write_piece) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_WRITEDATA, job) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_PRIVATE, job) == CURLE_OK &&
+           (!job->body || set_up_letter(job)) &&
            curl_multi_add_handle(job->fetch->multi, e) == CURLM_OK;
+}
+
+static void hang_up(struct job *job)
+{
+    if (!job->easy)
+        return;
+    curl_multi_remove_handle(job->fetch->multi, job->easy);
+    curl_easy_cleanup(job->easy);
+    job->easy = NULL;
+}
+
+static void free_job(struct job *job)
+{
+    curl_slist_free_all(job->headers);
+    free(job->body);
+    free(job->url);
+    free(job);
 }
 
 /* Takes it out of the list, says how it went, and frees it. */
@@ -106,12 +149,25 @@ static void finish(struct job *job, int status, const char *problem)
         }
     pthread_mutex_unlock(&f->lock);
     job->sink.done(job->sink.user, status, problem);
-    if (job->easy) {
-        curl_multi_remove_handle(f->multi, job->easy);
-        curl_easy_cleanup(job->easy);
-    }
-    free(job->url);
-    free(job);
+    hang_up(job);
+    free_job(job);
+}
+
+/* Puts a letter off that may do better later. */
+static bool try_again(struct job *job, CURLcode code, long answered)
+{
+    const bool is_passing = code != CURLE_OK
+                                ? !job->is_led_astray
+                                : answered == 408 || answered == 429 || answered >= 500;
+    if (!job->body || !is_passing || atomic_load(&job->cancelled) || ++job->tries >= FETCH_TRIES)
+        return false;
+    double wait_ms = WAIT_MS;
+    for (uint32_t i = 1; i < job->tries; i++)
+        wait_ms *= 3;
+    hang_up(job);
+    job->is_known = false;
+    job->due_ms = queue_now_ms() + wait_ms;
+    return true;
 }
 
 static void conclude(struct job *job, CURLcode code)
@@ -120,7 +176,9 @@ static void conclude(struct job *job, CURLcode code)
     long answered = 0;
     int status = 400;
     curl_easy_getinfo(job->easy, CURLINFO_RESPONSE_CODE, &answered);
-    if (code == CURLE_OK && answered == 200) {
+    if (try_again(job, code, answered))
+        return;
+    if (code == CURLE_OK && (answered == 200 || (job->body && answered / 100 == 2))) {
         finish(job, 200, "");
         return;
     }
@@ -146,10 +204,12 @@ static void conclude(struct job *job, CURLcode code)
 /* The first job that wants something of this thread, or NULL. */
 static struct job *find_job(struct fetch *f, bool *ret_stopped)
 {
+    const double now_ms = queue_now_ms();
     pthread_mutex_lock(&f->lock);
     struct job *job = f->jobs;
     *ret_stopped = f->stopped;
-    while (job && !f->stopped && job->is_known && !atomic_load(&job->cancelled))
+    while (job && !f->stopped && (job->is_known || job->due_ms > now_ms) &&
+           !atomic_load(&job->cancelled))
         job = job->next;
     pthread_mutex_unlock(&f->lock);
     return job;
@@ -225,16 +285,9 @@ void fetch_close(struct fetch *f)
     free(f);
 }
 
-int fetch_start(struct fetch *f, const char *url, const struct fetch_sink *sink)
+/* Takes the job, whatever comes of it. */
+static int enlist(struct fetch *f, struct job *job)
 {
-    struct job *job = calloc(1, sizeof *job);
-    char *copy = strdup(url);
-    if (!job || !copy) {
-        free(job);
-        free(copy);
-        return -1;
-    }
-    *job = (struct job){.fetch = f, .url = copy, .sink = *sink};
     pthread_mutex_lock(&f->lock);
     const bool stopped = f->stopped;
     if (!stopped) {
@@ -243,12 +296,82 @@ int fetch_start(struct fetch *f, const char *url, const struct fetch_sink *sink)
     }
     pthread_mutex_unlock(&f->lock);
     if (stopped) {
-        free(copy);
-        free(job);
+        free_job(job);
         return -1;
     }
     curl_multi_wakeup(f->multi);
     return 0;
+}
+
+int fetch_start(struct fetch *f, const char *url, const struct fetch_sink *sink)
+{
+    struct job *job = calloc(1, sizeof *job);
+    if (!job)
+        return -1;
+    *job = (struct job){.fetch = f, .url = strdup(url), .sink = *sink};
+    if (job->url)
+        return enlist(f, job);
+    free_job(job);
+    return -1;
+}
+
+static bool add_header(struct job *job, const char *name, const char *value)
+{
+    char line[160];
+    snprintf(line, sizeof line, "%s:%s%s", name, *value ? " " : "", value);
+    struct curl_slist *longer = curl_slist_append(job->headers, line);
+    job->headers = longer ? longer : job->headers;
+    return longer;
+}
+
+int fetch_send(struct fetch *f, const struct fetch_letter *letter, const struct fetch_sink *sink)
+{
+    struct job *job = calloc(1, sizeof *job);
+    if (!job) {
+        free(letter->body);
+        return -1;
+    }
+    *job = (struct job){.fetch = f,
+                        .url = strdup(letter->url),
+                        .sink = *sink,
+                        .body = letter->body,
+                        .put = letter->put};
+    /* Without "Expect:" libcurl asks before it sends much, and some servers never answer that. */
+    if (job->url && job->body && add_header(job, "Content-Type", "application/json") &&
+        add_header(job, "Expect", "") && add_header(job, "dg-request-id", letter->id))
+        return enlist(f, job);
+    free_job(job);
+    return -1;
+}
+
+bool fetch_may_lead(const struct fetch *f, const char *url)
+{
+    CURLU *parts = curl_url();
+    char *scheme = NULL, *host = NULL;
+    struct addrinfo *found = NULL;
+    const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM};
+    bool may = parts && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
+               curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+               curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+               (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
+    if (may) {
+        /* IPv6 addresses stand in brackets. */
+        const size_t length = strlen(host);
+        if (*host == '[' && length > 2) {
+            host[length - 1] = '\0';
+            may = getaddrinfo(host + 1, NULL, &hints, &found) == 0;
+        } else if (getaddrinfo(host, NULL, &hints, &found) != 0) {
+            found = NULL; /* a name */
+        }
+    }
+    if (may && found)
+        may = address_is_allowed(&f->options.allowed, found->ai_addr);
+    if (found)
+        freeaddrinfo(found);
+    curl_free(host);
+    curl_free(scheme);
+    curl_url_cleanup(parts);
+    return may;
 }
 
 void fetch_cancel(struct fetch *f, void *user)

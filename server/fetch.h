@@ -1,4 +1,5 @@
-/* fetch.h - what a client names by its address: http and https, handed on piece by piece.
+/* fetch.h - what a client names by its address: http and https, handed on piece by piece; and
+ * letters to where a client wants its answer.
  *
  * Where an address leads is judged when a connection is opened: the very address that is connected
  * to must be allowed, after every redirect again, so neither names nor redirects lead elsewhere. */
@@ -33,6 +34,22 @@ void fetch_close(struct fetch *fetch);
 
 /* url is copied. 0, or -1 when stopped or without memory; done() is not called then. Any thread. */
 int fetch_start(struct fetch *fetch, const char *url, const struct fetch_sink *sink);
+/* Could url be asked at all? False for what is no http or https, and for an address, written as
+ * such, that is not allowed; where a name leads is not known before it is asked. Any thread. */
+bool fetch_may_lead(const struct fetch *fetch, const char *url);
+
+struct fetch_letter {
+    const char *url;
+    bool put;       /* else POST */
+    const char *id; /* header dg-request-id */
+    char *body;     /* JSON; from malloc, taken in all cases */
+};
+/* Sends it, up to FETCH_TRIES times with longer and longer waits: again after no connection, a 408,
+ * a 429 or a 5xx. Redirects are not followed. done() says 200 once the other side answers 2xx; take
+ * is not called. As fetch_start in all else. */
+#define FETCH_TRIES 5
+int fetch_send(struct fetch *fetch, const struct fetch_letter *letter,
+               const struct fetch_sink *sink);
 /* Nobody wants it any more: done() comes soon, unless it has already. Any thread. */
 void fetch_cancel(struct fetch *fetch, void *user);
 

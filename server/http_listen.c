@@ -3,7 +3,11 @@
  * The body is the recording, or JSON that names a url; that is then fetched while the connection is
  * suspended, and its bytes go where those of a body go. With multichannel=true the first channel's
  * job says how many there are; its worker then starts one job for each of the others, over the same
- * spooled file. The answer is made when the last one has ended. */
+ * spooled file. The answer is made when the last one has ended.
+ *
+ * With callback=URL the request is answered with its id as soon as the work has begun, and the work
+ * goes on without it: what would have been the answer, also a refusal, is sent to that url, under
+ * the rules of --fetch. Such work keeps the daemon busy, so a drain waits for it. */
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -20,7 +24,17 @@
 
 #define JSON_MAX 16384
 
+#define CALLBACKS_MOST 256 /* that wait for their words or for the other side */
+
+static atomic_uint callbacks;
+
 struct work {
+    struct http *http;
+    struct http_request *request; /* that waits for the answer; NULL: a callback does */
+    char id[ID_BYTES];
+    struct timespec received;
+    struct keys_grant grant; /* outlives the request */
+    uint32_t retry_s;
     struct deepgram_config config;
     struct deepgram_error err; /* the first one; status 0: none */
     char *json;                /* [JSON_MAX] a body that names a url; NULL: it is the recording */
@@ -33,7 +47,7 @@ struct work {
     pthread_mutex_t lock;
     struct deepgram_recording *recording; /* {lock} */
     struct channel {
-        struct http_request *request;
+        struct work *work;
         uint32_t index;
     } channels[DEEPGRAM_CHANNELS];
     uint32_t open, count;        /* {lock} jobs that have not ended; channels of the recording */
@@ -42,11 +56,11 @@ struct work {
     double queue_ms, compute_ms; /* {lock} */
 };
 
-static struct deepgram_source source(const struct http_request *r)
+static struct deepgram_source source(const struct work *w)
 {
-    return (struct deepgram_source){.request_id = r->id,
-                                    .model_id = r->http->model_id,
-                                    .model = r->http->options.info->name,
+    return (struct deepgram_source){.request_id = w->id,
+                                    .model_id = w->http->model_id,
+                                    .model = w->http->options.info->name,
                                     .version = FOLDSCRIBE_VERSION,
                                     .channels = 1};
 }
@@ -63,8 +77,59 @@ static void fail(struct work *w, int status, const char *message)
 static void set_refusal(struct http_request *r)
 {
     const struct work *w = r->work;
+    r->retry_s = w->retry_s;
     deepgram_error_header(&w->err, r->dg_error, sizeof r->dg_error);
     http_request_set(r, w->err.status, "application/json", deepgram_error_body(&w->err, r->id));
+}
+
+static void free_work(struct work *w)
+{
+    if (w->fd >= 0)
+        close(w->fd);
+    free(w->json);
+    EVP_MD_CTX_free(w->digest);
+    deepgram_recording_close(w->recording);
+    deepgram_config_finish(&w->config);
+    pthread_mutex_destroy(&w->lock);
+    free(w);
+}
+
+/* ---- a callback: the fetch's thread, or whoever ends the work -------------------------------- */
+
+static void delivered(void *user, int status, const char *problem)
+{
+    struct work *w = user;
+    struct http *http = w->http;
+    if (status == 200)
+        log_info("called back", "id=%s", w->id);
+    else
+        log_info("not called back", "id=%s reason=\"%s\"", w->id, problem);
+    free_work(w);
+    atomic_fetch_sub(&callbacks, 1);
+    atomic_fetch_sub(&http->busy, 1);
+}
+
+/* body: taken. w is gone then, or soon. */
+static void call_back(struct work *w, char *body)
+{
+    const struct fetch_sink sink = {.done = delivered, .user = w};
+    const struct fetch_letter letter = {
+        .url = w->config.callback, .put = w->config.callback_put, .id = w->id, .body = body};
+    if (fetch_send(w->http->options.fetch, &letter, &sink) != 0)
+        delivered(w, 503, "the server is shutting down");
+}
+
+/* ---- the answer ----------------------------------------------------------------------------- */
+
+/* The first of err, to whoever waits. From here on w may be gone, or the request. */
+static void refuse(struct work *w)
+{
+    if (!w->request) {
+        call_back(w, deepgram_error_body(&w->err, w->id));
+        return;
+    }
+    set_refusal(w->request);
+    MHD_resume_connection(w->request->connection);
 }
 
 /* ---- the engine's workers ------------------------------------------------------------------- */
@@ -72,10 +137,8 @@ static void set_refusal(struct http_request *r)
 static void on_done(void *user, const struct engine_result *result);
 
 /* One channel's job; from 1, or 0 for all mixed. */
-static enum engine_end start_channel(struct http_request *r, struct channel *channel,
-                                     uint32_t number)
+static enum engine_end start_channel(struct work *w, struct channel *channel, uint32_t number)
 {
-    const struct work *w = r->work;
     const struct deepgram_config *c = &w->config;
     struct fold_hotword hotwords[DEEPGRAM_KEYTERMS];
     struct engine_batch *job;
@@ -90,50 +153,51 @@ static enum engine_end start_channel(struct http_request *r, struct channel *cha
                                                  .done = on_done,
                                                  .user = channel};
     const int fd = spool_again(w->fd);
-    return fd < 0 ? ENGINE_FAILED : engine_batch_start(r->http->options.engine, fd, &options, &job);
+    return fd < 0 ? ENGINE_FAILED : engine_batch_start(w->http->options.engine, fd, &options, &job);
 }
 
 /* All jobs have ended. */
-static void conclude(struct http_request *r)
+static void conclude(struct work *w)
 {
-    struct work *w = r->work;
-    const struct deepgram_source from = source(r);
-    const double total_ms = http_request_ms_since(&r->received);
-    if (w->end == ENGINE_OK) {
-        http_request_set(
-            r, 200, "application/json",
-            deepgram_recording_json(w->recording, w->count, w->created, w->sha256, &from));
-        log_info("transcribed", "id=%s channels=%u queue_ms=%.0f compute_ms=%.0f total_ms=%.0f",
-                 r->id, w->count, w->queue_ms, w->compute_ms, total_ms);
-        metrics_batch(total_ms, w->queue_ms);
-    } else {
+    const struct deepgram_source from = source(w);
+    const double total_ms = http_request_ms_since(&w->received);
+    if (w->end != ENGINE_OK) {
         char message[320];
         snprintf(message, sizeof message, "%s%s%s", engine_end_text(w->end),
                  w->detail[0] ? ": " : "", w->detail);
         fail(w, engine_end_http(w->end), message);
-        set_refusal(r);
-        log_info("not transcribed", "id=%s reason=\"%s\"", r->id, message);
+        log_info("not transcribed", "id=%s reason=\"%s\"", w->id, message);
+        refuse(w);
+        return;
     }
-    /* From here on the connection's thread may free r. */
-    MHD_resume_connection(r->connection);
+    char *body = deepgram_recording_json(w->recording, w->count, w->created, w->sha256, &from);
+    log_info("transcribed", "id=%s channels=%u queue_ms=%.0f compute_ms=%.0f total_ms=%.0f", w->id,
+             w->count, w->queue_ms, w->compute_ms, total_ms);
+    metrics_batch(total_ms, w->queue_ms);
+    if (!w->request) {
+        call_back(w, body);
+        return;
+    }
+    http_request_set(w->request, 200, "application/json", body);
+    /* From here on the connection's thread may free both. */
+    MHD_resume_connection(w->request->connection);
 }
 
 /* {w->lock} The first channel is known: starts the others. Returns why not, or ENGINE_OK. */
-static enum engine_end start_others(struct http_request *r, uint32_t channels)
+static enum engine_end start_others(struct work *w, uint32_t channels)
 {
-    struct work *w = r->work;
     w->count = channels;
     if (w->config.multichannel && channels > DEEPGRAM_CHANNELS) {
         snprintf(w->detail, sizeof w->detail, "it has %u channels: multichannel takes at most %d",
                  channels, DEEPGRAM_CHANNELS);
         return ENGINE_NOT_AUDIO;
     }
-    if (atomic_load(&r->is_gone))
+    if (w->request && atomic_load(&w->request->is_gone))
         return ENGINE_CANCELLED;
     for (uint32_t i = 1; w->config.multichannel && i < channels; i++) {
-        w->channels[i] = (struct channel){r, i};
+        w->channels[i] = (struct channel){w, i};
         w->open++;
-        const enum engine_end end = start_channel(r, &w->channels[i], i + 1);
+        const enum engine_end end = start_channel(w, &w->channels[i], i + 1);
         if (end != ENGINE_OK) {
             w->open--;
             return end;
@@ -145,19 +209,20 @@ static enum engine_end start_others(struct http_request *r, uint32_t channels)
 static void on_done(void *user, const struct engine_result *result)
 {
     const struct channel *channel = user;
-    struct http_request *r = channel->request;
-    struct work *w = r->work;
-    const struct deepgram_source from = source(r);
+    struct work *w = channel->work;
+    const struct deepgram_source from = source(w);
     enum engine_end end = result->end;
     pthread_mutex_lock(&w->lock);
     if (end == ENGINE_OK &&
         deepgram_recording_add(w->recording, channel->index, result->transcript, &from) != 0)
         end = ENGINE_FAILED;
     if (end == ENGINE_OK && channel->index == 0) {
-        openai_depth_header(&result->transcript->depth, r->depth, sizeof r->depth);
+        if (w->request)
+            openai_depth_header(&result->transcript->depth, w->request->depth,
+                                sizeof w->request->depth);
         metrics_served(METRICS_RECORDING, &result->transcript->depth);
         w->queue_ms = result->queue_ms;
-        end = start_others(r, result->channels);
+        end = start_others(w, result->channels);
     }
     w->compute_ms += result->compute_ms;
     if (end != ENGINE_OK && w->end == ENGINE_OK) {
@@ -168,7 +233,7 @@ static void on_done(void *user, const struct engine_result *result)
     const bool last = --w->open == 0;
     pthread_mutex_unlock(&w->lock);
     if (last)
-        conclude(r);
+        conclude(w);
 }
 
 /* ---- the body ------------------------------------------------------------------------------- */
@@ -191,6 +256,12 @@ static void check_head(struct http_request *r)
     MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, read_argument, w);
     if (!w->err.status)
         deepgram_check_recording(&w->config, r->http->options.info->unfolds, &w->err);
+    if (w->config.callback && !r->http->options.fetch)
+        fail(w, 400,
+             "callback is off on this server: leave it out and the answer comes as the "
+             "response");
+    else if (w->config.callback && !fetch_may_lead(r->http->options.fetch, w->config.callback))
+        fail(w, 400, "callback is no url, or leads to an address that this server does not call");
     const bool is_json = type && strncasecmp(type, "application/json", 16) == 0;
     if (is_json && !r->http->options.fetch)
         fail(w, 400,
@@ -210,6 +281,9 @@ static enum MHD_Result begin(struct http_request *r)
     if (!w)
         return MHD_NO;
     w->fd = -1;
+    w->http = r->http;
+    w->request = r;
+    strcpy(w->id, r->id);
     deepgram_config_init(&w->config);
     pthread_mutex_init(&w->lock, NULL);
     const time_t now = time(NULL);
@@ -228,11 +302,10 @@ static enum MHD_Result begin(struct http_request *r)
 }
 
 /* A piece of the recording; false when it cannot be kept. */
-static bool store(struct http_request *r, const char *bytes, size_t count)
+static bool store(struct work *w, const char *bytes, size_t count)
 {
-    struct work *w = r->work;
     if (w->fd < 0)
-        w->fd = spool_open(r->http->options.spool);
+        w->fd = spool_open(w->http->options.spool);
     if (w->fd < 0 || spool_write(w->fd, bytes, count) != 0)
         fail(w, 500, "the server cannot store uploads now");
     EVP_DigestUpdate(w->digest, bytes, count);
@@ -258,7 +331,7 @@ static enum MHD_Result feed(struct http_request *r, const char *bytes, size_t co
     if (w->err.status)
         return MHD_YES; /* read and dropped */
     if (!w->json) {
-        store(r, bytes, count);
+        store(w, bytes, count);
     } else if (w->json_bytes + count > JSON_MAX) {
         fail(w, 413, "a body that names a url is longer than 16 kB");
     } else {
@@ -277,26 +350,25 @@ static void end_digest(struct work *w)
         snprintf(w->sha256 + 2 * i, 3, "%02x", sum[i]);
 }
 
-/* The recording is there, and the connection suspended. */
-static void start(struct http_request *r)
+/* The recording is there: begins, or says in err why not. Whoever ends the job may then have freed
+ * w and the request. */
+static bool start(struct work *w)
 {
-    struct work *w = r->work;
-    enum engine_end refused = ENGINE_OK;
-    clock_gettime(CLOCK_MONOTONIC, &r->received);
+    clock_gettime(CLOCK_MONOTONIC, &w->received);
     if (w->fd < 0)
         fail(w, 400, "there is nothing at that url");
-    if (!w->err.status) {
-        end_digest(w);
-        w->channels[0] = (struct channel){r, 0};
-        w->open = 1;
-        w->count = 1;
-        refused = start_channel(r, &w->channels[0], w->config.multichannel ? 1 : 0);
-        if (refused == ENGINE_OK)
-            return; /* whoever ends the job may have freed r */
-        fail(w, engine_end_http(refused), engine_end_text(refused));
-    }
-    set_refusal(r);
-    MHD_resume_connection(r->connection);
+    if (w->err.status)
+        return false;
+    end_digest(w);
+    w->channels[0] = (struct channel){w, 0};
+    w->open = 1;
+    w->count = 1;
+    const enum engine_end refused =
+        start_channel(w, &w->channels[0], w->config.multichannel ? 1 : 0);
+    if (refused == ENGINE_OK)
+        return true;
+    fail(w, engine_end_http(refused), engine_end_text(refused));
+    return false;
 }
 
 /* ---- a url: the fetch's thread -------------------------------------------------------------- */
@@ -308,29 +380,57 @@ static bool take(void *user, const char *bytes, size_t count)
 
 static void fetched(void *user, int status, const char *problem)
 {
-    struct http_request *r = user;
+    struct work *w = user;
     if (status != 200) {
-        fail(r->work, status, problem);
-        log_info("not fetched", "id=%s reason=\"%s\"", r->id, problem);
+        fail(w, status, problem);
+        log_info("not fetched", "id=%s reason=\"%s\"", w->id, problem);
     }
-    start(r);
+    if (!start(w))
+        refuse(w);
 }
 
-/* Suspends the connection. */
-static void start_fetch(struct http_request *r, const char *url)
+/* Gets the recording, where there is a url, and begins. False with err when that cannot be. */
+static bool set_off(struct work *w, const char *url)
 {
-    const struct fetch_sink sink = {.take = take, .done = fetched, .user = r};
-    http_request_suspend(r);
-    if (fetch_start(r->http->options.fetch, url, &sink) != 0)
-        fetched(r, 503, "the server cannot fetch now");
+    const struct fetch_sink sink = {.take = take, .done = fetched, .user = w};
+    if (!url)
+        return start(w);
+    if (fetch_start(w->http->options.fetch, url, &sink) == 0)
+        return true;
+    fail(w, 503, "the server cannot fetch now");
+    return false;
 }
 
 /* ---- all of it ------------------------------------------------------------------------------ */
+
+/* Sets the work off on its own, and answers. */
+static enum MHD_Result part(struct http_request *r, const char *url)
+{
+    struct work *w = r->work;
+    if (atomic_fetch_add(&callbacks, 1) >= CALLBACKS_MOST) {
+        fail(w, 429, "too many recordings wait for their callbacks");
+    } else {
+        atomic_fetch_add(&r->http->busy, 1);
+        w->request = NULL;
+        r->work = NULL;
+        if (set_off(w, url)) {
+            http_request_set(r, 200, "application/json", deepgram_accepted(r->id));
+            return http_request_answer(r);
+        }
+        atomic_fetch_sub(&r->http->busy, 1);
+        w->request = r;
+        r->work = w;
+    }
+    atomic_fetch_sub(&callbacks, 1);
+    set_refusal(r);
+    return http_request_answer(r);
+}
 
 static enum MHD_Result end(struct http_request *r)
 {
     struct work *w = r->work;
     char *url = NULL;
+    enum MHD_Result result = MHD_YES;
     if (w->fd < 0 && !w->json)
         fail(w, 400, "the body is empty: send a recording");
     if (w->json && !w->err.status)
@@ -343,38 +443,33 @@ static enum MHD_Result end(struct http_request *r)
         free(url);
         return http_request_answer(r);
     }
-    if (url) {
-        start_fetch(r, url);
+    w->grant = r->grant;
+    w->wish.tier = &w->grant.tier;
+    w->wish.ret_retry_s = &w->retry_s;
+    if (w->config.callback) {
+        result = part(r, url);
     } else {
         http_request_suspend(r);
-        start(r);
+        if (!set_off(w, url))
+            refuse(w);
     }
     free(url);
-    return MHD_YES;
+    return result;
 }
 
 static void cancel(struct http_request *r)
 {
     struct work *w = r->work;
     if (w->json)
-        fetch_cancel(r->http->options.fetch, r);
+        fetch_cancel(r->http->options.fetch, w);
     for (size_t i = 0; i < DEEPGRAM_CHANNELS; i++)
         engine_batch_cancel(r->http->options.engine, &w->channels[i]);
 }
 
 static void finish(struct http_request *r)
 {
-    struct work *w = r->work;
-    if (!w)
-        return;
-    if (w->fd >= 0)
-        close(w->fd);
-    free(w->json);
-    EVP_MD_CTX_free(w->digest);
-    deepgram_recording_close(w->recording);
-    deepgram_config_finish(&w->config);
-    pthread_mutex_destroy(&w->lock);
-    free(w);
+    if (r->work)
+        free_work(r->work);
 }
 
 const struct http_service http_listen_service = {

@@ -73,7 +73,10 @@ static void what_is_wrong_is_named_with_what_is_allowed(void **state)
         {"utt_split", "soon", "0.1 to 60"},
         {"alternatives", "0", "1 to 10"},
         {"alternatives", "11", "1 to 10"},
-        {"callback", "here", "not supported"},
+        {"callback", "here", "http or https url"},
+        {"callback", "file:///etc/passwd", "http or https url"},
+        {"callback", "https://example.org/", "for recordings"},
+        {"callback_method", "patch", "post or put"},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
