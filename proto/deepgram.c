@@ -71,7 +71,8 @@ static int set_encoding(struct deepgram_config *config, const char *text,
         enum deepgram_encoding encoding;
     } known[] = {{"linear16", DEEPGRAM_LINEAR16}, {"linear32", DEEPGRAM_LINEAR32},
                  {"mulaw", DEEPGRAM_MULAW},       {"alaw", DEEPGRAM_ALAW},
-                 {"opus", DEEPGRAM_OPUS},         {"ogg-opus", DEEPGRAM_CONTAINER}};
+                 {"opus", DEEPGRAM_OPUS},         {"ogg-opus", DEEPGRAM_CONTAINER},
+                 {"flac", DEEPGRAM_CONTAINER}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(text, known[i].name) == 0) {
             config->encoding = known[i].encoding;
@@ -79,8 +80,8 @@ static int set_encoding(struct deepgram_config *config, const char *text,
         }
     return fail(
         err,
-        "encoding=%.40s: must be linear16, linear32, mulaw, alaw, opus or ogg-opus; leave it "
-        "out for WebM, Ogg or WAV",
+        "encoding=%.40s: must be linear16, linear32, mulaw, alaw, flac, opus or ogg-opus; leave it "
+        "out for WebM, Ogg, WAV, FLAC or MP3",
         text);
 }
 

@@ -11,7 +11,7 @@ enum deepgram_encoding {
     DEEPGRAM_MULAW,
     DEEPGRAM_ALAW,
     DEEPGRAM_OPUS,      /* a packet a message */
-    DEEPGRAM_CONTAINER, /* no encoding given, or ogg-opus */
+    DEEPGRAM_CONTAINER, /* no encoding given, ogg-opus or flac */
 };
 
 #define DEEPGRAM_CHANNELS      8

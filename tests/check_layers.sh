@@ -35,6 +35,7 @@ libwebsockets.h:   server/ws*.[ch]
 curl/*:            server/fetch.c
 sndfile.h:         server/audio/* tests/unit/*
 mpg123.h:          server/audio/*
+FLAC/stream_decoder.h: server/audio/*
 ogg/*:             server/audio/* tests/unit/*
 opus/*:            server/audio/* tests/unit/* tests/fuzz/*
 soxr.h:            server/audio/*

@@ -1,6 +1,7 @@
 #include "mp3.h"
 
 #include <mpg123.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@ struct mp3 {
     mpg123_handle *handle;
     long rate_hz;
     int channels;
+    bool is_new; /* the form of what comes next, perhaps */
 };
 
 int mp3_open(struct mp3 **ret_mp3, int fd, const char **ret_error)
@@ -59,27 +61,33 @@ uint32_t mp3_channels(const struct mp3 *mp3)
     return (uint32_t)mp3->channels;
 }
 
+static bool is_same(struct mp3 *mp3)
+{
+    long rate_hz = 0;
+    int channels = 0, encoding = 0;
+
+    mpg123_getformat(mp3->handle, &rate_hz, &channels, &encoding);
+    return rate_hz == mp3->rate_hz && channels == mp3->channels;
+}
+
 long mp3_pull(struct mp3 *mp3, float *frames, size_t count)
 {
     const size_t frame_bytes = sizeof(float) * (size_t)mp3->channels;
     size_t got = 0;
 
     for (;;) {
+        if (mp3->is_new && !is_same(mp3))
+            return -1;
+        mp3->is_new = false;
         const int status =
             mpg123_read(mp3->handle, (unsigned char *)frames, count * frame_bytes, &got);
+        mp3->is_new = status == MPG123_NEW_FORMAT; /* behind what was got */
         if (got)
             return (long)(got / frame_bytes);
-        if (status == MPG123_OK)
-            continue;
-        if (status != MPG123_NEW_FORMAT)
+        if (status != MPG123_OK && status != MPG123_NEW_FORMAT)
             return status == MPG123_DONE || status == MPG123_NEED_MORE ||
                            status == MPG123_ERR_READER
                        ? 0
                        : -1;
-        long rate_hz = 0;
-        int channels = 0, encoding = 0;
-        mpg123_getformat(mp3->handle, &rate_hz, &channels, &encoding);
-        if (rate_hz != mp3->rate_hz || channels != mp3->channels)
-            return -1;
     }
 }

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "flacfeed.h"
+#include "mp3feed.h"
 #include "oggopus.h"
 #include "packets.h"
 #include "resample.h"
@@ -16,11 +18,14 @@
 struct stream {
     struct stream_format format; /* raw: of the WAV, once its head is read */
     enum sniff container;        /* SNIFF_UNKNOWN: not known yet, or none */
+    bool has_sound;              /* coded: some was pulled */
     bool has_head;               /* raw: nothing precedes the sound any more */
     uint64_t data_left;          /* raw: bytes of sound still to come */
     struct raw raw;
     struct webm *webm;
     struct oggopus *ogg;
+    struct flacfeed *flac;
+    struct mp3feed *mp3;
     struct packets *packets;
     bool is_cut;                  /* PACKETS: part of a packet waits */
     struct bytes bytes;           /* raw sound, a head, or packets with their lengths */
@@ -82,6 +87,8 @@ void stream_close(struct stream *stream)
     packets_close(stream->packets);
     webm_close(stream->webm);
     oggopus_close(stream->ogg);
+    flacfeed_close(stream->flac);
+    mp3feed_close(stream->mp3);
     bytes_finish(&stream->bytes);
     free(stream);
 }
@@ -92,6 +99,10 @@ int stream_feed(struct stream *stream, const uint8_t *bytes, size_t count)
         return webm_feed(stream->webm, bytes, count);
     if (stream->ogg)
         return oggopus_feed(stream->ogg, bytes, count);
+    if (stream->flac)
+        return flacfeed_feed(stream->flac, bytes, count);
+    if (stream->mp3)
+        return mp3feed_feed(stream->mp3, bytes, count);
     return bytes_push(&stream->bytes, bytes, count);
 }
 
@@ -126,12 +137,17 @@ static int find_out(struct stream *stream, struct recording_note *note)
         stream->webm = webm_open();
     else if (kind == SNIFF_OGG_OPUS)
         stream->ogg = oggopus_open();
+    else if (kind == SNIFF_FLAC)
+        stream->flac = flacfeed_open(stream->format.channel);
+    else if (kind == SNIFF_MP3)
+        stream->mp3 = mp3feed_open(stream->format.channel);
     else if (kind != SNIFF_WAV)
         return refuse(stream, note);
     stream->container = kind;
     if (kind == SNIFF_WAV)
         return 1;
-    if ((!stream->webm && !stream->ogg) || stream_feed(stream, at, count) < 0)
+    if ((!stream->webm && !stream->ogg && !stream->flac && !stream->mp3) ||
+        stream_feed(stream, at, count) < 0)
         return fail(note, RECORDING_FAILED, "out of memory");
     bytes_finish(&stream->bytes);
     return 1;
@@ -247,6 +263,23 @@ static long pull_packets(struct stream *stream, float *mono, size_t room,
     return stream->error;
 }
 
+/* ---- coded frames ---------------------------------------------------------------------------- */
+
+static long pull_coded(struct stream *stream, float *mono, size_t room, struct recording_note *note)
+{
+    if (!stream->error) {
+        const long got = stream->flac ? flacfeed_pull(stream->flac, mono, room, &stream->failure)
+                                      : mp3feed_pull(stream->mp3, mono, room, &stream->failure);
+        if (got >= 0) {
+            stream->has_sound |= got > 0;
+            return got;
+        }
+        stream->error = (int)got;
+    }
+    *note = stream->failure;
+    return stream->error;
+}
+
 long stream_pull(struct stream *stream, float *mono, size_t room, struct recording_note *note)
 {
     if (stream->format.kind == STREAM_CONTAINER && stream->container == SNIFF_UNKNOWN) {
@@ -256,6 +289,8 @@ long stream_pull(struct stream *stream, float *mono, size_t room, struct recordi
     }
     if (stream->format.kind == STREAM_RAW || stream->container == SNIFF_WAV)
         return pull_raw(stream, mono, room, note);
+    if (stream->flac || stream->mp3)
+        return pull_coded(stream, mono, room, note);
     return pull_packets(stream, mono, room, note);
 }
 
@@ -263,11 +298,19 @@ uint32_t stream_rate_hz(const struct stream *stream)
 {
     const bool is_raw = stream->format.kind == STREAM_RAW || stream->container == SNIFF_WAV;
 
+    if (stream->flac)
+        return flacfeed_rate_hz(stream->flac);
+    if (stream->mp3)
+        return mp3feed_rate_hz(stream->mp3);
     return is_raw ? stream->format.rate_hz : PACKETS_RATE_HZ;
 }
 
 uint32_t stream_channels(const struct stream *stream)
 {
+    if (stream->flac)
+        return flacfeed_channels(stream->flac);
+    if (stream->mp3)
+        return mp3feed_channels(stream->mp3);
     return stream->packets ? packets_channels(stream->packets) : stream->format.channels;
 }
 
@@ -277,8 +320,14 @@ int stream_end(const struct stream *stream, bool whole, struct recording_note *n
         return 0;
     if (stream->container == SNIFF_UNKNOWN)
         return stream->bytes.count ? refuse(stream, note) : 0;
+    if ((stream->flac || stream->mp3) && !stream->has_sound) {
+        snprintf(note->text, sizeof(note->text), "the %s is cut short: not one frame is whole",
+                 sniff_name(stream->container));
+        return RECORDING_TRUNCATED;
+    }
     if (whole && ((stream->webm && !webm_is_between(stream->webm)) ||
-                  (!stream->packets && !stream->has_head)))
+                  (stream->flac && !flacfeed_is_between(stream->flac)) ||
+                  (!stream->packets && !stream->has_head && !stream->flac && !stream->mp3)))
         return fail(note, RECORDING_TRUNCATED, "the file is cut short: its last part is not whole");
     return 0;
 }

@@ -14,7 +14,7 @@
 enum stream_kind {
     STREAM_RAW,       /* no header: encoding, rate and channels are said */
     STREAM_PACKETS,   /* Opus packets, each behind its length in two bytes, the lower one first */
-    STREAM_CONTAINER, /* Ogg Opus, WebM or Matroska with Opus, WAV: found out from its bytes */
+    STREAM_CONTAINER, /* what STREAM_ACCEPTED says: found out from its bytes */
 };
 
 struct stream_format {
@@ -26,7 +26,7 @@ struct stream_format {
 };
 
 /* Containers that need not be whole, for messages. */
-#define STREAM_ACCEPTED "WebM or Ogg with Opus, WAV"
+#define STREAM_ACCEPTED "WebM or Ogg with Opus, WAV, FLAC, MP3"
 
 #define STREAM_PULL_SAMPLES 4096 /* least room for stream_pull */
 #define STREAM_PACKET_BYTES 2    /* of the length before a packet */

@@ -10,6 +10,7 @@ What runs is said by the environment, or what ships with the tree:
 """
 
 import csv
+import ctypes
 import dataclasses
 import http.client
 import io
@@ -72,6 +73,20 @@ def run(*options, timeout=60):
     """Runs the daemon to its end (it is expected to refuse to start) -> CompletedProcess."""
     return subprocess.run([binary(), *map(str, options)], env=clean_environment(), timeout=timeout,
                           capture_output=True, text=True, errors="replace")
+
+
+def mp3(pcm):
+    """s16le mono at RATE as MP3, by libsndfile: sox may have been built without it."""
+    library = ctypes.CDLL("libsndfile.so.1")
+    library.sf_open.restype = ctypes.c_void_p
+    info = (ctypes.c_int * 8)()  # struct SF_INFO: frames in 8 bytes, rate, channels, format, two more
+    info[2], info[3], info[4] = RATE, 1, 0x230000 | 0x82
+    with tempfile.NamedTemporaryFile(suffix=".mp3") as file:
+        sound = library.sf_open(file.name.encode(), 0x20, info)
+        assert sound, "libsndfile writes no MP3"
+        library.sf_write_short(ctypes.c_void_p(sound), pcm, ctypes.c_int64(len(pcm) // 2))
+        library.sf_close(ctypes.c_void_p(sound))
+        return pathlib.Path(file.name).read_bytes()
 
 
 class Daemon:

@@ -76,12 +76,36 @@ def test_raw_encodings_at_other_rates(daemon, clip, encoding, sox_options):
 
 @pytest.mark.parametrize("data, word", [
     (b"%PDF-1.7 " * 20, "PDF"), (bytes(1000), "00 00"), (b"ID3\x04" + bytes(500), "mp3"),
+    (b"ID3\x04" + bytes(500000), "no MPEG"),
+    (b"fLaC" + bytes(500), "STREAMINFO"),
     (b"".join(opus.media_recorder([b"\xfc\xff\xfe"] * 5)).replace(b"A_OPUS", b"A_AAC!"), "A_AAC"),
-], ids=["pdf", "zeros", "mp3", "aac in webm"])
+], ids=["pdf", "zeros", "mp3", "long mp3", "flac", "aac in webm"])
 def test_what_is_no_live_container_is_said_in_the_close_reason(daemon, data, word):
     heard = hear(daemon, [data], **RAW)
     assert heard.close[0] == 1008 and heard.close[1].startswith("DATA-0000"), heard.close
     assert word in heard.close[1] or len(heard.close[1]) > 110
+
+
+@pytest.mark.parametrize("query", [RAW, {**RAW, "encoding": "flac", "sample_rate": 16000}], ids=["found out", "named"])
+def test_flac_needs_no_more_than_its_bytes(daemon, clip, query):
+    whole = clip.path.read_bytes()
+    assert whole[:4] == b"fLaC"
+    is_clip(hear(daemon, [whole[at:at + 777] for at in range(0, len(whole), 777)], **query), clip)
+
+
+def test_mp3_needs_no_encoding(daemon, clip):
+    whole = harness.mp3(clip.pcm())
+    heard = hear(daemon, [whole[at:at + 777] for at in range(0, len(whole), 777)], **RAW)
+    assert heard.close == (1000, ""), heard.close
+    assert harness.word_error_rate([(clip.text, heard.text())]) < 0.5
+    assert heard.metadata()["duration"] == pytest.approx(clip.seconds(), abs=0.3)
+
+
+def test_damaged_flac_is_said_in_the_close_reason(daemon, clip):
+    whole = bytearray(clip.path.read_bytes())
+    whole[len(whole) // 2] ^= 0x10
+    heard = hear(daemon, [bytes(whole)], **RAW)
+    assert heard.close[0] == 1008 and "FLAC stream is damaged" in heard.close[1], heard.close
 
 
 def two_channels(left, right):

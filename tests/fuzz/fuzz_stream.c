@@ -1,12 +1,13 @@
 /* Byte 0: kind, byte 1: channels and channel, byte 2: cutting; the rest arrives bit by bit.
- * Whatever it is: finite sound, no more than Opus can pack into so many bytes, and the same however
+ * Whatever it is: finite sound, no more than can be packed into so many bytes, and the same however
  * it is cut. */
 #include <math.h>
 #include <stdlib.h>
 
 #include "stream.h"
 
-#define MOST_A_BYTE 1920 /* samples: a packet of one byte may last 120 ms */
+/* Samples: an Opus packet of one byte may last 1920, a FLAC frame of 12 bytes 65,535. */
+#define MOST_A_BYTE 5462
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 

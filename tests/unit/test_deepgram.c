@@ -51,7 +51,7 @@ static void what_is_wrong_is_named_with_what_is_allowed(void **state)
     static const struct {
         const char *key, *value, *says;
     } rows[] = {
-        {"encoding", "morse", "linear16, linear32, mulaw, alaw, opus or ogg-opus"},
+        {"encoding", "morse", "linear16, linear32, mulaw, alaw, flac, opus or ogg-opus"},
         {"sample_rate", NULL, "sample_rate is required"},
         {"sample_rate", "7999", "8000 to 192000"},
         {"sample_rate", "16000.0", "8000 to 192000"},

@@ -183,6 +183,29 @@ static void mp3_of_variable_bit_rate_without_a_count_is_read_to_its_end(void **s
     free(pcm);
 }
 
+static void mp3_that_goes_on_in_another_form_is_an_error(void **state)
+{
+    const size_t room = 4 * clip_count;
+    float *pcm = malloc(room * sizeof(*pcm));
+    struct recording_note note;
+    const int first = make(SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III, 16000, 1),
+              second = make(SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III, 48000, 2);
+    const int64_t size = size_of(first), more = size_of(second);
+    uint8_t *bytes = malloc((size_t)(size + more));
+
+    assert_int_equal(pread(first, bytes, (size_t)size, 0), size);
+    assert_int_equal(pread(second, bytes + size, (size_t)more, 0), more);
+    close(first);
+    close(second);
+    for (int64_t i = 0; i + 4 < 200; i++) /* no count says where the first form ends */
+        if (memcmp(bytes + i, "Xing", 4) == 0 || memcmp(bytes + i, "Info", 4) == 0)
+            memset(bytes + i, 0, 120);
+    assert_true(pull_all(make_bytes(bytes, (size_t)(size + more)), pcm, room, &note) < 0);
+    assert_non_null(strstr(note.text, "mp3"));
+    free(bytes);
+    free(pcm);
+}
+
 static void a_wav_of_unknown_length_is_read_to_its_end(void **state)
 {
     static const uint32_t sizes[] = {0, 0xffffffffu, 0x7ffff000u, 0x80000000u};
@@ -375,6 +398,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_container_gives_the_same_sound),
         cmocka_unit_test(mp3_of_variable_bit_rate_without_a_count_is_read_to_its_end),
+        cmocka_unit_test(mp3_that_goes_on_in_another_form_is_an_error),
         cmocka_unit_test(a_wav_of_unknown_length_is_read_to_its_end),
         cmocka_unit_test(a_cut_file_with_a_stated_length_is_an_error_that_says_so),
         cmocka_unit_test(formats_without_a_length_give_what_is_there),

@@ -1,5 +1,7 @@
 #include <math.h>
+#include <sndfile.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "muxed.h"
 #include "stream.h"
@@ -95,6 +97,195 @@ static void every_container_gives_the_sound_however_it_is_cut(void **state)
     }
 }
 
+/* The tone as libsndfile writes it, the same on all channels but for its loudness: the n-th has an
+ * n-th of it. */
+static struct muxed coded(int format, int rate_hz, int channels)
+{
+    SF_INFO info = {.samplerate = rate_hz, .channels = channels, .format = format};
+    char path[] = "/tmp/test_stream_XXXXXX";
+    const int fd = mkstemp(path);
+    float *frames = malloc(sizeof(float) * COUNT * (size_t)channels);
+    struct muxed made = {0};
+
+    assert_true(fd >= 0);
+    for (size_t i = 0; i < COUNT; i++)
+        for (int c = 0; c < channels; c++)
+            frames[i * (size_t)channels + (size_t)c] = tone[i] / (float)(c + 1);
+    SNDFILE *file = sf_open(path, SFM_WRITE, &info);
+    assert_non_null(file);
+    assert_int_equal(sf_writef_float(file, frames, COUNT), COUNT);
+    sf_close(file);
+    free(frames);
+    made.count = (size_t)lseek(fd, 0, SEEK_END);
+    made.bytes = malloc(made.count);
+    assert_int_equal(pread(fd, made.bytes, made.count, 0), made.count);
+    close(fd);
+    unlink(path);
+    return made;
+}
+
+#define FLAC16    (SF_FORMAT_FLAC | SF_FORMAT_PCM_16)
+#define FLAC24    (SF_FORMAT_FLAC | SF_FORMAT_PCM_24)
+#define MP3_DELAY 1105 /* of LAME and a decoder together */
+#define MP3       (SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III)
+
+static void flac_and_mp3_give_the_sound_however_they_are_cut(void **state)
+{
+    static const struct {
+        int format, rate_hz, channels;
+        float within; /* of the tone; MP3 changes it more, in places */
+    } rows[] = {
+        {FLAC16, 16000, 1, 1e-4f}, {FLAC24, 48000, 2, 1e-6f}, {FLAC16, 8000, 8, 1e-4f},
+        {MP3, 16000, 1, 0.4f},     {MP3, 44100, 2, 0.4f},
+    };
+    const size_t steps[] = {1, 7, 4096};
+
+    for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++) {
+        const struct stream_format first = {.kind = STREAM_CONTAINER, .channel = 1};
+        struct muxed made = coded(rows[r].format, rows[r].rate_hz, rows[r].channels);
+        struct heard whole = hear(&first, made.bytes, made.count, 1000000);
+        double off = 0;
+        assert_int_equal(whole.error, 0);
+        assert_int_equal(whole.rate_hz, rows[r].rate_hz);
+        assert_int_equal(whole.channels, rows[r].channels);
+        if (rows[r].format != MP3)
+            assert_int_equal(whole.count, COUNT);
+        const size_t late = rows[r].format == MP3 ? MP3_DELAY : 0;
+        assert_in_range(whole.count, COUNT + late, COUNT + late + 2 * 1152);
+        for (size_t i = 0; i < COUNT; i++) {
+            off += fabs((double)(whole.pcm[i + late] - tone[i]));
+            assert_float_equal(whole.pcm[i + late], tone[i], rows[r].within);
+        }
+        assert_true(off / COUNT < 0.01);
+        for (size_t s = 0; s < sizeof(steps) / sizeof(steps[0]); s++) {
+            struct heard cut = hear(&first, made.bytes, made.count, steps[s]);
+            assert_int_equal(cut.count, whole.count);
+            assert_memory_equal(cut.pcm, whole.pcm, whole.count * sizeof(float));
+            free(cut.pcm);
+        }
+        free(whole.pcm);
+        free(made.bytes);
+    }
+}
+
+static void a_channel_of_flac_and_mp3_can_be_picked(void **state)
+{
+    const struct stream_format second = {.kind = STREAM_CONTAINER, .channel = 2},
+                               third = {.kind = STREAM_CONTAINER, .channel = 3};
+    const int formats[] = {FLAC16, MP3};
+
+    for (size_t f = 0; f < 2; f++) {
+        struct muxed made = coded(formats[f], 16000, 2);
+        struct heard mixed = hear(&container, made.bytes, made.count, 4096);
+        struct heard half = hear(&second, made.bytes, made.count, 4096);
+        double both = 0, one = 0;
+        assert_int_equal(mixed.count, half.count);
+        for (size_t i = 0; i < COUNT; i++) {
+            both += fabs((double)mixed.pcm[i]);
+            one += fabs((double)half.pcm[i]);
+        }
+        assert_true(fabs(both / one - 1.5) < 0.01); /* 3/4 of the tone, and a half */
+        free(mixed.pcm);
+        free(half.pcm);
+        half = hear(&third, made.bytes, made.count, 4096);
+        assert_int_equal(half.error, RECORDING_UNKNOWN);
+        assert_non_null(strstr(half.note.text, "no channel 3"));
+        free(half.pcm);
+        free(made.bytes);
+    }
+}
+
+static void flac_cut_anywhere_gives_the_frames_that_are_whole(void **state)
+{
+    struct muxed made = coded(FLAC16, 16000, 1);
+    size_t last = 0, ends = 0;
+
+    for (size_t count = 0; count <= made.count; count += !count        ? 4
+                                                         : count < 200 ? 1
+                                                                       : 97) { /* 4: fLaC */
+        struct heard heard = hear(&container, made.bytes, count, 4096);
+        assert_true(heard.count >= last && heard.count <= COUNT);
+        ends += heard.count > last;
+        last = heard.count;
+        for (size_t i = 0; i < heard.count; i++)
+            assert_float_equal(heard.pcm[i], tone[i], 1e-4f);
+        if (heard.error) {
+            assert_int_equal(heard.error, RECORDING_TRUNCATED);
+            assert_non_null(strstr(heard.note.text, "cut short"));
+        } else {
+            assert_true(!count || count == made.count || heard.count > 0);
+        }
+        free(heard.pcm);
+    }
+    assert_true(ends > 5);
+    free(made.bytes);
+}
+
+static void damaged_flac_is_an_error_behind_the_sound_before_it(void **state)
+{
+    struct muxed made = coded(FLAC16, 16000, 1);
+    size_t errors = 0;
+
+    for (size_t at = 42; at < made.count; at += 211) {
+        made.bytes[at] ^= 0x10;
+        struct heard heard = hear(&container, made.bytes, made.count, 1000);
+        for (size_t i = 0; i < heard.count && heard.error; i++)
+            assert_float_equal(heard.pcm[i], tone[i], 1e-4f);
+        if (heard.error)
+            assert_non_null(strstr(
+                heard.note.text, heard.error == RECORDING_TRUNCATED ? "cut short" : "FLAC stream"));
+        else /* a block of the head that says nothing of use */
+            assert_int_equal(heard.count, COUNT);
+        errors += heard.error != 0;
+        free(heard.pcm);
+        made.bytes[at] ^= 0x10;
+    }
+    assert_true(errors > 20);
+    free(made.bytes);
+}
+
+static void mp3_without_frames_is_refused_and_a_damaged_one_is_borne(void **state)
+{
+    struct muxed made = coded(MP3, 16000, 1);
+    static uint8_t noise[200000] = "ID3\x03\0\0\0\0\0\0 and then nothing of the kind";
+    struct heard heard = hear(&container, noise, sizeof(noise), 1000);
+
+    assert_int_equal(heard.error, RECORDING_UNKNOWN);
+    assert_non_null(strstr(heard.note.text, "no MPEG audio frame"));
+    assert_int_equal(heard.count, 0);
+    heard = hear(&container, noise, 1000, 100); /* too short to tell */
+    assert_int_equal(heard.error, RECORDING_TRUNCATED);
+    size_t at = made.count / 2;
+    while (memcmp(made.bytes + at, made.bytes, 2) != 0) /* a frame's first bytes */
+        at++;
+    memset(made.bytes + at + 20, 0x55, 5);
+    heard = hear(&container, made.bytes, made.count, 100);
+    assert_int_equal(heard.error, 0);
+    assert_in_range(heard.count, COUNT - 2 * 1152, COUNT + MP3_DELAY + 2 * 1152);
+    free(heard.pcm);
+    free(made.bytes);
+}
+
+static void mp3_that_goes_on_in_another_form_is_an_error(void **state)
+{
+    struct muxed first = coded(MP3, 16000, 1), second = coded(MP3, 48000, 2);
+    const size_t count = first.count + 3 * second.count, steps[] = {1000000, 1000};
+
+    first.bytes = realloc(first.bytes, count);
+    for (size_t i = 0; i < 3; i++)
+        memcpy(first.bytes + first.count + i * second.count, second.bytes, second.count);
+    for (size_t s = 0; s < 2; s++) {
+        struct heard heard = hear(&container, first.bytes, count, steps[s]);
+        assert_int_equal(heard.error, RECORDING_UNKNOWN);
+        if (!strstr(heard.note.text, "no longer of 16000 Hz"))
+            fail_msg("%s", heard.note.text);
+        assert_in_range(heard.count, COUNT, COUNT + MP3_DELAY + 2 * 1152);
+        free(heard.pcm);
+    }
+    free(first.bytes);
+    free(second.bytes);
+}
+
 static void packets_need_no_container(void **state)
 {
     const struct muxed_form form = {.channels = 1};
@@ -164,7 +355,9 @@ static void what_is_no_container_is_named(void **state)
         const char *word;
     } rows[] = {
         {"%PDF-1.7 and so on and so on and so on and so on and so on and so on", 68, "PDF"},
-        {"fLaC and so on and so on and so on and so on and so on and so on and", 68, "flac"},
+        {"fLaC and so on and so on and so on and so on and so on and so on and", 68, "STREAMINFO"},
+        {"OggS........................\x01vorbis and so on and so on and so on ...", 68,
+         "ogg vorbis"},
         {"short", 5, "starts with"},
         {"RIFF....WAVEfmt "
          "\x10\0\0\0\x01\0\x02\0\x40\x1f\0\0\0\x7d\0\0\x04\0\x18\0data....................",
@@ -245,6 +438,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_container_gives_the_sound_however_it_is_cut),
+        cmocka_unit_test(flac_and_mp3_give_the_sound_however_they_are_cut),
+        cmocka_unit_test(a_channel_of_flac_and_mp3_can_be_picked),
+        cmocka_unit_test(flac_cut_anywhere_gives_the_frames_that_are_whole),
+        cmocka_unit_test(damaged_flac_is_an_error_behind_the_sound_before_it),
+        cmocka_unit_test(mp3_without_frames_is_refused_and_a_damaged_one_is_borne),
+        cmocka_unit_test(mp3_that_goes_on_in_another_form_is_an_error),
         cmocka_unit_test(packets_need_no_container),
         cmocka_unit_test(a_channel_can_be_picked),
         cmocka_unit_test(a_wav_stream_may_not_know_its_length),
