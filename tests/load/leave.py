@@ -2,10 +2,13 @@
 
     python tests/load/leave.py --rounds 20                       starts the daemon of build-release/
     python tests/load/leave.py --url ws://HOST:8080              uses one that runs
+    python tests/load/leave.py --crowd 60                        of a crowd that keeps the workers busy
     ... -- --workers 2                                           further options of the daemon
 
 Each round an upload of several minutes hangs up when a word of it is known to be worked at, and a live stream
-with half a minute of sound in the queue breaks off. The daemon counts the time from when it sees them go to when
+with half a minute of sound in the queue breaks off. A crowd of live streams at the pace of a microphone makes many
+short spans, which workers gather and recognise together; its streams break off one after the other, --rounds times
+each. The daemon counts the time from when it sees them go to when
 nothing is computed for them any more (foldscribe_cancel_...). Prints JSON. Standard library and websockets only.
 """
 
@@ -14,6 +17,7 @@ import asyncio
 import contextlib
 import json
 import pathlib
+import random
 import socket
 import struct
 import sys
@@ -84,15 +88,48 @@ def measure(daemon, rounds):
             "audio_computed_s": round(ended["foldscribe_audio_seconds_total"] - begun["foldscribe_audio_seconds_total"])}
 
 
+async def leave_crowd(daemon, pcm, size, rounds):
+    async def one(number):
+        chance = random.Random(number)
+        for _ in range(rounds):
+            at = 2 * harness.RATE * chance.randrange(60)
+            async with live.connect(daemon) as ws:
+                reading = asyncio.create_task(drop(ws))
+                for step in range(chance.randrange(20, 100)):
+                    await ws.send(pcm[at + 3200 * step:at + 3200 * (step + 1)])
+                    await asyncio.sleep(0.1)
+                ws.transport.abort()
+                await reading
+
+    async def drop(ws):
+        with contextlib.suppress(live.websockets.ConnectionClosed):
+            async for _ in ws:
+                pass
+
+    await asyncio.gather(*map(one, range(size)))
+
+
+def measure_crowd(daemon, size, rounds):
+    pcm = b"".join(clip.pcm() for clip in harness.clips())
+    url = daemon.ws.replace("ws", "http", 1)
+    asyncio.run(leave_crowd(daemon, pcm * 2, size, rounds))
+    ended = wait_until(url, lambda now: not now["foldscribe_live_streams"])
+    cancels = ended["foldscribe_cancels_total"]
+    return {"left": size * rounds, "cancels": int(cancels),
+            "mean_ms": round(1e3 * ended["foldscribe_cancel_seconds_total"] / max(cancels, 1), 2),
+            "worst_ms": round(1e3 * ended["foldscribe_cancel_worst_seconds"], 2)}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--crowd", type=int, help="live streams at once")
     parser.add_argument("--url", help="ws://127.0.0.1:PORT of a daemon that runs")
     parser.add_argument("options", nargs="*", help="of the daemon")
     args = parser.parse_args()
     running = contextlib.nullcontext(types.SimpleNamespace(ws=args.url)) if args.url else harness.Daemon(*args.options)
     with running as daemon:
-        print(json.dumps(measure(daemon, args.rounds)))
+        print(json.dumps(measure_crowd(daemon, args.crowd, args.rounds) if args.crowd else measure(daemon, args.rounds)))
 
 
 if __name__ == "__main__":
