@@ -8,7 +8,8 @@
  * first pass as its draft, and its word error rate, doubts, passes and time stand beside.
  * In the environment, SCORE_SHOW prints every text, SCORE_PLAIN takes the draft away, and
  * SCORE_TRUST lets the attention decoder's text stand where it is in doubt: for seeds whose letters
- * are still being taught. */
+ * are still being taught. SCORE_ALTERNATIVES=N asks for so many texts, where there is no doubt:
+ * their number and time, and the word error rates of the best of them and of the likeliest. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,7 +127,37 @@ static void say_letters(float *logp, size_t T, size_t V)
 struct sums {
     size_t errors, written_errors, doubts, pieces, passes;
     double network_s, decoder_s, writer_s;
+    size_t texts, best_errors, likeliest_errors; /* alternatives; in doubt as written */
+    double alternatives_s;
 };
+
+/* Of what was written last, with so many errors, or of what counts instead of it. */
+static void add_alternatives(struct sums *sums, struct fold_writer *writer, uint32_t most,
+                             const struct utterance *utterance, bool in_doubt, size_t errors)
+{
+    static char text[TEXT_BYTES];
+    struct fold_written written;
+    size_t best = errors, likeliest = errors, ignored;
+    float top = -1e9f;
+    uint32_t count = 0;
+    const double began = now_s();
+    if (!in_doubt && fold_writer_alternatives(writer, most, &count))
+        die("there are no alternatives");
+    sums->alternatives_s += now_s() - began;
+    for (uint32_t rank = 0; rank < count; rank++) {
+        fold_writer_alternative(writer, rank, &written);
+        join(text, written.words, written.words_count);
+        const size_t here = word_errors(utterance->text, text, &ignored);
+        best = here < best ? here : best;
+        if (written.mean_logp > top) {
+            top = written.mean_logp;
+            likeliest = here;
+        }
+    }
+    sums->texts += count;
+    sums->best_errors += best;
+    sums->likeliest_errors += likeliest;
+}
 
 int main(int argc, char **argv)
 {
@@ -164,6 +195,8 @@ int main(int argc, char **argv)
         die("SET.i16 cannot be read, or out of memory");
     const bool shown = getenv("SCORE_SHOW") != NULL, plain = getenv("SCORE_PLAIN") != NULL;
     const bool trusted = getenv("SCORE_TRUST") != NULL;
+    const char *asked = getenv("SCORE_ALTERNATIVES");
+    const uint32_t alternatives = asked ? (uint32_t)strtoul(asked, NULL, 10) : 0;
     static char text[TEXT_BYTES], written_text[TEXT_BYTES];
     struct sums all_sums[DEPTHS] = {{0}};
     size_t words = 0, utterances = 0;
@@ -209,8 +242,11 @@ int main(int argc, char **argv)
             sums->writer_s += now_s() - began;
             const bool stands = trusted || !written.doubt;
             join(written_text, written.words, written.words_count);
-            sums->written_errors +=
+            const size_t errors =
                 word_errors(all[i].text, stands ? written_text : text, &reference);
+            sums->written_errors += errors;
+            if (alternatives)
+                add_alternatives(sums, writer, alternatives, &all[i], written.doubt, errors);
             sums->doubts += written.doubt != FOLD_DOUBT_NONE;
             sums->pieces += written.pieces;
             sums->passes += written.passes;
@@ -236,6 +272,13 @@ int main(int argc, char **argv)
                    100 * (double)s->written_errors / (double)words, s->writer_s / audio_s,
                    (double)s->pieces / (double)utterances, (double)s->passes / (double)utterances,
                    s->doubts);
+        if (writer && alternatives)
+            printf("    alternatives: %.2f texts an utterance, RTF %.5f, WER of the likeliest %.2f "
+                   "%%, of "
+                   "the best %.2f %%\n",
+                   (double)s->texts / (double)utterances, s->alternatives_s / audio_s,
+                   100 * (double)s->likeliest_errors / (double)words,
+                   100 * (double)s->best_errors / (double)words);
     }
     for (size_t i = 0; i < count; i++)
         free(all[i].text);

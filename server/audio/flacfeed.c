@@ -14,11 +14,14 @@
 #include "raw.h"
 #include "resample.h"
 
-#define HEAD_BYTES  4 /* of the file, of a block */
-#define INFO_BYTES  34
-#define LEAST_FRAME 10
-#define FRAME_EXTRA 64 /* bytes of a frame beside its samples, and a few a channel */
-#define SYNC_BYTES  2
+#define HEAD_BYTES 4 /* of the file, of a block */
+#define INFO_BYTES 34
+/* Samples of a frame. FLAC allows 65,535, which may take no more than 12 bytes; those that stream
+ * promise 16,384 (RFC 9639, 7). */
+#define MOST_SAMPLES 16384
+#define LEAST_FRAME  10
+#define FRAME_EXTRA  64 /* bytes of a frame beside its samples, and a few a channel */
+#define SYNC_BYTES   2
 
 enum state { IN_MAGIC, IN_BLOCKS, IN_FRAMES };
 
@@ -115,8 +118,10 @@ static int read_info(struct flacfeed *f, const uint8_t *info, struct recording_n
     f->rate_hz = (uint32_t)info[10] << 12 | (uint32_t)info[11] << 4 | info[12] >> 4;
     f->channels = (info[12] >> 1 & 7u) + 1;
     if (f->rate_hz < RESAMPLE_MIN_HZ || f->rate_hz > RESAMPLE_MAX_HZ || f->most_samples < 16 ||
-        bits > 32)
-        return fail(note, "the FLAC stream's rate, depth or block size is out of range");
+        f->most_samples > MOST_SAMPLES || bits > 32)
+        return fail(
+            note, "the FLAC stream's rate or depth is out of range, or a block has more than 16384 "
+                  "samples");
     if (f->channel > f->channels) {
         snprintf(note->text, sizeof note->text, "there is no channel %u: the stream has %u",
                  f->channel, f->channels);

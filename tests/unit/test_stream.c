@@ -244,6 +244,34 @@ static void damaged_flac_is_an_error_behind_the_sound_before_it(void **state)
     free(made.bytes);
 }
 
+static void flac_of_a_form_that_does_not_stream_is_refused(void **state)
+{
+    struct muxed made = coded(FLAC16, 16000, 1);
+    static const struct {
+        size_t at;
+        uint8_t byte;
+        const char *word;
+    } rows[] = {
+        {10, 0x40, "more than 16384"}, /* its greatest block: 0x4000 and what was there */
+        {18, 0, "rate"},               /* 20 bits of it from there on */
+        {4, 1, "STREAMINFO"},          /* another block comes first */
+    };
+
+    made.bytes[11] = 1; /* 0x4001 with the first row; 4097 is fine */
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const uint8_t was = made.bytes[rows[i].at];
+        made.bytes[rows[i].at] = rows[i].byte;
+        if (rows[i].at == 18)
+            made.bytes[19] = made.bytes[20] = 0;
+        struct heard heard = hear(&container, made.bytes, made.count, 100);
+        assert_int_equal(heard.error, RECORDING_UNKNOWN);
+        if (!strstr(heard.note.text, rows[i].word))
+            fail_msg("%s", heard.note.text);
+        made.bytes[rows[i].at] = was;
+    }
+    free(made.bytes);
+}
+
 static void mp3_without_frames_is_refused_and_a_damaged_one_is_borne(void **state)
 {
     struct muxed made = coded(MP3, 16000, 1);
@@ -442,6 +470,7 @@ int main(void)
         cmocka_unit_test(a_channel_of_flac_and_mp3_can_be_picked),
         cmocka_unit_test(flac_cut_anywhere_gives_the_frames_that_are_whole),
         cmocka_unit_test(damaged_flac_is_an_error_behind_the_sound_before_it),
+        cmocka_unit_test(flac_of_a_form_that_does_not_stream_is_refused),
         cmocka_unit_test(mp3_without_frames_is_refused_and_a_damaged_one_is_borne),
         cmocka_unit_test(mp3_that_goes_on_in_another_form_is_an_error),
         cmocka_unit_test(packets_need_no_container),

@@ -5,6 +5,7 @@
 #include "hearing.h"
 #include "test.h"
 #include "transcript.h"
+#include "words.h"
 #include "worker.h"
 
 #define MOST_MS 15000
@@ -181,6 +182,46 @@ static void who_is_late_goes_no_deeper_than_the_floor(void **state)
     transcript_release(&told.span);
 }
 
+static void alternatives_come_with_who_asked_for_them(void **state)
+{
+    const struct transcript_style plain = {.plain = true};
+    struct fold_prose_state sentence = {0};
+    struct worker with_lm;
+    struct fold_lm *lm;
+    struct told told[2];
+
+    assert_int_equal(fold_lm_open(&lm, getenv("FOLDSCRIBE_TEST_LM"), NULL), FOLD_OK);
+    assert_int_equal(worker_open(&with_lm, NULL, hearing_model, lm, MOST_MS), FOLD_OK);
+    with_lm.due_ms = INFINITY;
+    for (size_t i = 0; i < 2; i++) {
+        struct worker_piece p = piece(&told[i], 1);
+        const struct endpoint_span heard = sound(0, 2000);
+        p.alternatives = i ? 3 : 0;
+        worker_gather(&with_lm, &heard, &p);
+    }
+    worker_flush(&with_lm);
+    assert_int_equal(told[0].end, WORKER_DONE);
+    assert_int_equal(told[1].end, WORKER_DONE);
+    assert_int_equal(told[0].span.others_count, 0);
+    assert_same(&told[0].span, &told[1].span);
+    assert_in_range(told[1].span.others_count, 1, 3);
+    assert_int_equal(transcript_write(&told[1].span, &plain, &sentence, true), 0);
+    char *before = words_join(told[1].span.words, told[1].span.words_count);
+    for (size_t i = 0; i < told[1].span.others_count; i++) {
+        const struct update_span *other = &told[1].span.others[i];
+        assert_int_equal(other->start_samples, told[1].span.start_samples);
+        char *text = words_join(other->words, other->words_count);
+        assert_string_not_equal(text, before);
+        free(before);
+        before = text;
+    }
+    free(before);
+    transcript_release(&told[0].span);
+    transcript_release(&told[1].span);
+    worker_close(&with_lm);
+    fold_lm_close(lm);
+}
+
 static void what_a_piece_costs_is_every_stage_of_it(void **state)
 {
     const struct worker_cost cost = {.audio_seconds = 100,
@@ -188,9 +229,10 @@ static void what_a_piece_costs_is_every_stage_of_it(void **state)
                                      .unfold_seconds = 2,
                                      .exit_seconds = 4,
                                      .decode_seconds = 8,
-                                     .write_seconds = 16};
+                                     .write_seconds = 16,
+                                     .others_seconds = 32};
 
-    assert_float_equal(worker_cost_ms(&cost), 31000, 1e-2);
+    assert_float_equal(worker_cost_ms(&cost), 63000, 1e-2);
 }
 
 int main(void)
@@ -200,6 +242,7 @@ int main(void)
         cmocka_unit_test(together_each_hears_what_it_hears_alone),
         cmocka_unit_test(a_long_span_does_not_hold_up_those_before_it),
         cmocka_unit_test(one_that_is_cancelled_leaves_the_others_alone),
+        cmocka_unit_test(alternatives_come_with_who_asked_for_them),
         cmocka_unit_test(who_is_late_goes_no_deeper_than_the_floor),
     };
 
