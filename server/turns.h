@@ -52,8 +52,8 @@ void turns_retire_first(struct turns *turns);
 
 /* What is told of a turn is never taken back, so of a partial only those words are told that the
  * partial before it had as well, that are sure, and that were followed by TURNS_SETTLED_MS of sound
- * and by two words. The text that is new by that, to be freed, with a space before it where one belongs; NULL
- * when there is none, or no memory. */
+ * and by two words. The text that is new by that, to be freed, with a space before it where one
+ * belongs; NULL when there is none, or no memory. */
 #define TURNS_SETTLED_MS 1000
 char *turns_settle(struct turn *turn, const struct update_span *partial);
 
