@@ -14,23 +14,39 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
 /* Leaf 7.1, EAX bit 4; compilers of 2022 have no name for it. AVX state is saved where avx2 is. */
 static bool has_avxvnni(void)
 {
     unsigned a, b, c, d;
     return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & 1u << 4);
 }
+
+/* Leaf 7, EDX bits 24 (tiles) and 25 (int8). Linux wants to be asked before tiles are used, because
+ * their 8 KB of state make signal frames larger; it answers for all threads of the process, as
+ * often as it is asked. */
+static bool has_amx(void)
+{
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+    const unsigned wanted = 1u << 24 | 1u << 25;
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & wanted) == wanted &&
+           syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+}
 #endif
 
 const struct kernels *cpu_kernels(size_t index)
 {
-    const struct kernels *usable[5] = {NULL};
+    const struct kernels *usable[6] = {NULL};
     size_t count = 0;
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512vnni"))
+        __builtin_cpu_supports("avx512vnni")) {
+        if (has_amx())
+            usable[count++] = &kernels_amx;
         usable[count++] = &kernels_avx512;
+    }
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
         if (has_avxvnni())
             usable[count++] = &kernels_avxvnni;

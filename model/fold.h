@@ -332,7 +332,7 @@ const char *fold_cpu_coretype(void);
  * program where that changes anything. Returns when nothing is to be done (or exec fails). */
 void fold_cpu_prepare(char **argv);
 
-/* Name of libfold's own kernels on this CPU ("avx512", "avxvnni", "avx2", "baseline"). */
+/* Name of libfold's own kernels on this CPU ("amx", "avx512", "avxvnni", "avx2", "baseline"). */
 const char *fold_cpu_level(void);
 
 /* Name of the kernels OpenBLAS really uses ("SkylakeX", "Haswell", ...), for logs. */

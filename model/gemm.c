@@ -9,12 +9,15 @@
  * A panel of weights (32 x in bytes) stays in the first cache while BLOCK rows are driven over
  * it; those rows stay in the second while the panels go by.
  *
+ * Where the CPU has tiles (AMX), they make what has more than FEW rows (tiles.c).
+ *
  * The dot product is inline assembly because gcc 12 spills the sums around its own intrinsic, at
  * half the speed. */
 #include "gemm.h"
 
 #include <string.h>
 
+#include "tiles.h"
 #include "vec.h"
 
 #if defined(__AVX512VNNI__)
@@ -31,6 +34,7 @@
 #define COLUMNS 8
 #endif
 #define BLOCK 96
+#define FEW   8 /* rows for which tiles do not pay */
 
 #ifdef __AVX2__
 static inline int32_t four_bytes(const uint8_t *from)
@@ -157,6 +161,12 @@ void LEVEL_NAME(gemm)(float *y, size_t ldy, const struct quant_rows *x, size_t T
                       const struct quant_weights *w)
 {
     float edge[ROWS * COLUMNS];
+#ifdef __AMX_INT8__
+    if (T > FEW) {
+        tiles_gemm(y, ldy, x, T, w);
+        return;
+    }
+#endif
     for (size_t block = 0; block < T; block += BLOCK) {
         const size_t end = T - block < BLOCK ? T : block + BLOCK;
         for (size_t n = 0; n < w->out; n += COLUMNS)

@@ -68,6 +68,7 @@ struct kernels {
     attend_over_bytes_function *attend_over_bytes;
 };
 
-extern const struct kernels kernels_baseline, kernels_avx2, kernels_avxvnni, kernels_avx512;
+extern const struct kernels kernels_baseline, kernels_avx2, kernels_avxvnni, kernels_avx512,
+    kernels_amx;
 
 #endif

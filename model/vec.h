@@ -1,6 +1,6 @@
 /* vec.h - for files that are compiled once for every level of instructions that a CPU may have.
  *
- * LEVEL is baseline, avx2, avxvnni or avx512 (model/meson.build), and LEVEL_NAME(gemm) is
+ * LEVEL is baseline, avx2, avxvnni, avx512 or amx (model/meson.build), and LEVEL_NAME(gemm) is
  * gemm_avx512. What such a file defines is reached through the tables of kernels.h; cpu.c picks.
  *
  * VEC is how many floats a register of the level holds. Where plain loops do not compile to what

@@ -54,11 +54,12 @@ static double sgemm_peak(void)
 static double int8_peak(const struct kernels *kernels)
 {
     const size_t n = (size_t)PEAK * PEAK;
-    unsigned char *bytes = calloc(2, n);
-    float *y = malloc(n * sizeof *y), *zeros = calloc(PEAK, sizeof *zeros);
+    unsigned char *bytes = aligned_alloc(64, 2 * n);
+    float *y = aligned_alloc(64, n * sizeof *y), *zeros = calloc(PEAK, sizeof *zeros);
     double best = 1e9;
     if (!bytes || !y || !zeros)
         return 0;
+    memset(bytes, 1, 2 * n); /* pages that were never written are one page */
     const struct quant_rows rows = {bytes, zeros, (int32_t *)(void *)zeros, PEAK};
     const struct quant_weights w = {
         (int8_t *)bytes + n, zeros, (int32_t *)(void *)zeros, zeros, PEAK, PEAK};

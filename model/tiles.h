@@ -1,0 +1,10 @@
+/* tiles.h - gemm.h's product for many rows, where the CPU has registers of 1 KB (AMX). */
+#ifndef TILES_H
+#define TILES_H
+
+#include "gemm.h"
+
+/* As gemm_function. The process must have been allowed to use tiles (cpu.c). T >= 1. */
+gemm_function tiles_gemm;
+
+#endif
