@@ -47,7 +47,7 @@ static void configure(size_t rows, size_t depth)
 
 /* Sums of two tiles of x and one panel. */
 struct sums {
-    int32_t s[2 * ROWS][QUANT_PANEL];
+    _Alignas(64) int32_t s[2 * ROWS][QUANT_PANEL];
     size_t t[2], n; /* first row of either tile, first column */
 };
 
@@ -111,7 +111,7 @@ void tiles_gemm(float *y, size_t ldy, const struct quant_rows *x, size_t T,
 {
     const size_t in = quant_stride(w->in), depth = in < DEPTH ? in : DEPTH, fresh = in % depth;
     const size_t pairs = (T + 2 * ROWS - 1) / (2 * ROWS), rows = (T + 2 * pairs - 1) / (2 * pairs);
-    uint8_t tail[BLOCK * DEPTH];
+    _Alignas(64) uint8_t tail[BLOCK * DEPTH];
     struct sums sums[2];
     size_t made = 0;
     configure(rows, depth);
