@@ -26,10 +26,16 @@ static size_t lay_out(struct scratch *s, const struct fold_model *m, size_t T, v
 
 size_t attention_bytes(const struct fold_model *m, size_t T)
 {
+    const size_t heads = m->info.heads, width = m->info.d / heads;
     struct scratch s;
-    if (m->info.precision == FOLD_INT8)
-        return m->kernels->attend_bytes(T, m->info.d / m->info.heads);
-    return lay_out(&s, m, T, NULL);
+    if (m->info.precision != FOLD_INT8)
+        return lay_out(&s, m, T, NULL);
+    /* Of a stream, a few queries meet all keys that it keeps. */
+    const size_t kept = m->info.left_frames + m->info.chunk_frames;
+    const size_t over = m->kernels->attend_packed_bytes(T < kept ? T : kept, heads, width) +
+                        m->kernels->attend_over_bytes(width);
+    const size_t all = m->kernels->attend_bytes(T, width);
+    return m->info.chunk_frames && over > all ? over : all;
 }
 
 /* One head's rows queries, from qy on, over all keys. */
@@ -61,18 +67,24 @@ static void some_queries(const struct fold_model *m, const struct scratch *s, fl
             qy[i * d + c] = s->y[i * width + c] / total[i];
 }
 
-void attention_run(const struct fold_model *m, float *qy, const float *k, const float *v, size_t T,
-                   void *scratch)
+void attention_run(const struct fold_model *m, float *qy, size_t rows, const float *k,
+                   const float *v, size_t T, void *scratch)
 {
     const size_t d = m->info.d, heads = m->info.heads, width = d / heads;
     struct scratch s;
-    if (m->info.precision == FOLD_INT8) {
+    if (m->info.precision == FOLD_INT8 && rows == T) {
         m->kernels->attend(qy, k, v, T, heads, width, scratch);
+        return;
+    }
+    if (m->info.precision == FOLD_INT8) {
+        void *rest = (char *)scratch + m->kernels->attend_packed_bytes(T, heads, width);
+        m->kernels->attend_pack(scratch, k, v, T, heads, width, rest);
+        m->kernels->attend_over(qy, rows, scratch, T, heads, width, rest);
         return;
     }
     lay_out(&s, m, T, scratch);
     for (size_t at = 0; at < d; at += width)
-        for (size_t t = 0; t < T; t += QUERIES)
-            some_queries(m, &s, qy + t * d + at, k + at, v + at, T - t < QUERIES ? T - t : QUERIES,
-                         T);
+        for (size_t t = 0; t < rows; t += QUERIES)
+            some_queries(m, &s, qy + t * d + at, k + at, v + at,
+                         rows - t < QUERIES ? rows - t : QUERIES, T);
 }

@@ -4,11 +4,11 @@
 
 #include "model.h"
 
-/* Bytes of scratch for T frames; it grows with T, not with T squared. */
+/* Bytes of scratch for T frames of keys; it grows with T, not with T squared. */
 size_t attention_bytes(const struct fold_model *model, size_t T);
 
-/* qy [T, d]: queries, already rotated, become the result. k, v [T, d]. */
-void attention_run(const struct fold_model *model, float *qy, const float *k, const float *v,
-                   size_t T, void *scratch);
+/* qy [rows, d]: queries, already rotated, become the result. k, v [T, d], rows <= T. */
+void attention_run(const struct fold_model *model, float *qy, size_t rows, const float *k,
+                   const float *v, size_t T, void *scratch);
 
 #endif

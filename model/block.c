@@ -124,13 +124,32 @@ static void project(struct scratch *s, const struct fold_model *m, const struct 
         matmul(s->y, d, &s->rows, parts[part], m);
         for (size_t i = 0; i < slab->pieces_count; i++) {
             const struct piece *p = &slab->pieces[i];
-            float *to = (part == 0 ? p->s->q : part == 1 ? p->s->k : p->s->v) + p->t * d;
+            const size_t place = p->s->past + p->t;
+            float *to = part == 0   ? p->s->q + p->t * d
+                        : part == 1 ? p->s->k + place * d
+                                    : p->s->v + place * d;
             memcpy(to, s->y + p->at * d, p->rows * d * sizeof *to);
-            if (part < 2)
-                m->kernels->rotate(to, p->s->cos + p->t * half, p->s->sin + p->t * half, p->rows,
+            if (part == 0 || (part == 1 && !p->s->cache))
+                m->kernels->rotate(to, p->s->cos + place * half, p->s->sin + place * half, p->rows,
                                    heads, d / heads, half);
         }
     }
+}
+
+/* Keys and values of the frames before join those of the chunk. */
+static void remember(const struct fold_model *m, const struct block_stream *s)
+{
+    const size_t d = m->info.d, heads = m->info.heads;
+    cache_load(s->cache, m, s->k, s->v);
+    if (s->keeps)
+        cache_keep(s->cache, m, s->k + s->past * d, s->v + s->past * d, s->T);
+    m->kernels->rotate(s->k, s->cos, s->sin, s->past + s->T, heads, d / heads, m->rope_dims / 2);
+}
+
+/* Frames before the chunk that its convolution sees. */
+static size_t gates_before(const struct fold_model *m, const struct block_stream *s)
+{
+    return cache_gates(m, s->past);
 }
 
 /* The result of attention is in q. */
@@ -156,7 +175,8 @@ static void gate(struct scratch *s, const struct fold_model *m, const struct mod
     matmul(s->wide, 2 * d, &s->rows, &b->pw1, m);
     for (size_t i = 0; i < slab->pieces_count; i++) {
         const struct piece *p = &slab->pieces[i];
-        m->kernels->glu(p->s->k + p->t * d, s->wide + p->at * 2 * d, p->rows, d);
+        m->kernels->glu(p->s->k + (gates_before(m, p->s) + p->t) * d, s->wide + p->at * 2 * d,
+                        p->rows, d);
     }
 }
 
@@ -167,8 +187,9 @@ static void add_conv(struct scratch *s, const struct fold_model *m, const struct
     const size_t d = m->info.d;
     for (size_t i = 0; i < slab->pieces_count; i++) {
         const struct piece *p = &slab->pieces[i];
-        m->kernels->depthwise(s->y + p->at * d, p->s->k, b->dw, b->dw_bias, p->t, p->rows, p->s->T,
-                              d, m->conv_kernel);
+        const size_t before = gates_before(m, p->s);
+        m->kernels->depthwise(s->y + p->at * d, p->s->k, b->dw, b->dw_bias, before + p->t, p->rows,
+                              before + p->s->T, d, m->conv_kernel);
     }
     m->kernels->norm(s->h, s->y, b->conv_gain, b->conv_bias, slab->rows, d);
     m->kernels->silu(s->h, slab->rows * d);
@@ -194,18 +215,33 @@ void block_run(const struct fold_model *m, const struct model_block *b,
     struct scratch s;
     struct slab slab;
     size_t longest = 0;
-    for (size_t i = 0; i < count; i++)
-        longest = streams[i]->T > longest ? streams[i]->T : longest;
+    for (size_t i = 0; i < count; i++) {
+        const size_t T = streams[i]->past + streams[i]->T;
+        longest = T > longest ? T : longest;
+    }
     lay_out(&s, m, longest, scratch);
     for (slab_begin(&slab, m, streams, count); slab_next(&slab);)
         project(&s, m, b, &slab);
-    for (size_t i = 0; i < count; i++)
-        attention_run(m, streams[i]->q, streams[i]->k, streams[i]->v, streams[i]->T, s.attention);
+    for (size_t i = 0; i < count; i++) {
+        const struct block_stream *stream = streams[i];
+        if (stream->cache)
+            remember(m, stream);
+        attention_run(m, stream->q, stream->T, stream->k, stream->v, stream->past + stream->T,
+                      s.attention);
+    }
     if (b->pw1.out) {
+        for (size_t i = 0; i < count; i++) /* attention is done with k */
+            if (streams[i]->past)
+                memcpy(streams[i]->k, streams[i]->cache->gates,
+                       gates_before(m, streams[i]) * m->info.d * sizeof(float));
         for (slab_begin(&slab, m, streams, count); slab_next(&slab);) {
             add_attention(&s, m, b, &slab);
             gate(&s, m, b, &slab);
         }
+        for (size_t i = 0; i < count; i++)
+            if (streams[i]->keeps)
+                cache_keep_gates(streams[i]->cache, m, streams[i]->k,
+                                 gates_before(m, streams[i]) + streams[i]->T);
         for (slab_begin(&slab, m, streams, count); slab_next(&slab);) {
             add_conv(&s, m, b, &slab);
             add_ffn(&s, m, b, &slab);

@@ -70,6 +70,7 @@ struct fold_info {
     uint32_t hop_samples;     /* samples a frame: 384 */
     uint32_t min_samples;     /* least samples that give one frame */
     uint32_t d, heads, vocab_size, prelude, blocks, unfolds;
+    uint32_t chunk_frames, left_frames; /* of a stream; 0: the seed was not taught to hear so */
     uint32_t
         pieces; /* of the attention decoder; 0: the seed has none, and no writer can be opened */
     enum fold_precision precision; /* FOLD_INT8 or FOLD_FP32 */
@@ -138,6 +139,72 @@ const float *fold_run_x(const struct fold_run *run); /* x [T, d]: for tests */
 int fold_batch_begin(struct fold_run *const *runs, const float *const *pcm, const size_t *samples,
                      size_t count);
 int fold_batch_unfold(struct fold_run *const *runs, size_t count);
+
+/* ---- live -------------------------------------------------------------------------------- */
+
+/* A stream is heard once, as it comes, in chunks of fold_info.chunk_frames: a frame hears its own
+ * chunk to its end and left_frames before that, whatever the depth, so what was heard never
+ * changes, and a chunk costs the same in the tenth hour as in the first second. Look-ahead is one
+ * chunk, and fold_stream_ahead samples beyond it. What a stream remembers is kept by logical layer;
+ * the rest of the work is done in a run, which streams may share one after the other.
+ *
+ *     fold_stream_hear(stream, run, pcm, n, depth);      pcm from sample fold_stream_next on
+ *     fold_stream_read(stream, run, first_frame);        then run holds frames first_frame .. now
+ *     fold_run_exit(run, logp), fold_writer_write(writer, run, ...)
+ *
+ * The same sound in any portions gives the same bits; so does any other stream in between, and,
+ * with FOLD_INT8, any company in a batch. Depth may change from call to call; a frame is as deep as
+ * it was heard. A layer that was left out begins anew: it remembers nothing of what it did not
+ * hear. */
+struct fold_stream;
+
+struct fold_stream_options {
+    uint32_t depth;         /* deepest that will be asked for, 1..R */
+    uint32_t memory_frames; /* that can be read again, at least one chunk */
+};
+
+/* Bytes that fold_stream_open allocates, exactly; 0 where it would fail. */
+size_t fold_stream_bytes(const struct fold_model *model, const struct fold_stream_options *options);
+
+/* FOLD_ERR_ARGUMENT where the seed cannot hear so (fold_info.chunk_frames is 0), or options are out
+ * of range. None of the functions below allocates. The model must outlive the stream, which belongs
+ * to one thread at a time. */
+int fold_stream_open(struct fold_stream **ret_stream, const struct fold_model *model,
+                     const struct fold_stream_options *options);
+void fold_stream_close(struct fold_stream *stream); /* NULL is fine */
+
+/* Forgets all: as fresh from open. */
+void fold_stream_reset(struct fold_stream *stream);
+
+/* The first sample, from the stream's beginning, that hear must be given: what was heard in whole
+ * chunks need not be kept. */
+uint64_t fold_stream_next(const struct fold_stream *stream);
+
+/* Samples that a run must be open for to serve as scratch and to be read into. */
+size_t fold_stream_run_samples(const struct fold_model *model,
+                               const struct fold_stream_options *options);
+
+/* Hears pcm [samples], which begin at fold_stream_next: all whole chunks, and for good; then what
+ * is left over, for the time being. Samples count as fold_run_begin says. FOLD_ERR_ARGUMENT: a
+ * depth beyond the options', another model's run. FOLD_ERR_TOO_LONG: the run has too little room.
+ * FOLD_ERR_STOPPED as fold_run_heed says; the stream must then be reset. */
+int fold_stream_hear(struct fold_stream *stream, struct fold_run *run, const float *pcm,
+                     size_t samples, uint32_t depth);
+
+/* The same for streams [count] in one go, each with a run and a depth of its own. */
+int fold_batch_hear(struct fold_stream *const *streams, struct fold_run *const *runs,
+                    const float *const *pcm, const size_t *samples, const uint32_t *depths,
+                    size_t count);
+
+/* Frames heard since the beginning, those for the time being included; the first that is
+ * remembered. */
+uint64_t fold_stream_frames(const struct fold_stream *stream);
+uint64_t fold_stream_oldest(const struct fold_stream *stream);
+
+/* Makes run hold frames first .. now, as if it had unfolded them: it can exit and be written, not
+ * be unfolded further. FOLD_ERR_ARGUMENT where there are none or first is no longer remembered;
+ * FOLD_ERR_TOO_LONG. */
+int fold_stream_read(const struct fold_stream *stream, struct fold_run *run, uint64_t first);
 
 /* ---- language model and lexicon --------------------------------------------------------- */
 

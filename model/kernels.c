@@ -306,6 +306,47 @@ static void quantise(struct quant_rows *to, const float *x, size_t ldx, size_t T
     }
 }
 
+static void shrink(unsigned char *to, const float *x, size_t T, size_t d)
+{
+    const size_t groups = (d + KERNELS_GROUP - 1) / KERNELS_GROUP;
+    for (size_t t = 0; t < T; t++, to += kernels_row_bytes(d), x += d)
+        for (size_t g = 0; g < groups; g++) {
+            const size_t begin = g * KERNELS_GROUP;
+            const size_t count = d - begin < KERNELS_GROUP ? d - begin : KERNELS_GROUP;
+            float group[KERNELS_GROUP] = {0};
+            unsigned char bytes[KERNELS_GROUP];
+            vec_floats largest = {0};
+            memcpy(group, x + begin, count * sizeof *group);
+            for (size_t i = 0; i < KERNELS_GROUP; i += VEC)
+                largest = vec_max(largest, vec_size(vec_load(group + i)));
+            const float greatest = vec_greatest(largest), scale = greatest / 127;
+            const float inverse = greatest > 0 ? 127 / greatest : 0;
+            for (size_t i = 0; i < KERNELS_GROUP; i += VEC)
+                vec_store_bytes(bytes + i, vec_round(vec_load(group + i) * inverse));
+            memcpy(to + g * sizeof scale, &scale, sizeof scale);
+            memcpy(to + groups * sizeof scale + begin, bytes, count);
+        }
+}
+
+static void widen(float *restrict x, const unsigned char *restrict from, size_t T, size_t d)
+{
+    const size_t groups = (d + KERNELS_GROUP - 1) / KERNELS_GROUP;
+    for (size_t t = 0; t < T; t++, from += kernels_row_bytes(d), x += d) {
+        const signed char *bytes = (const signed char *)(from + groups * sizeof(float));
+        for (size_t g = 0; g < groups; g++) {
+            const size_t begin = g * KERNELS_GROUP;
+            float scale;
+            memcpy(&scale, from + g * sizeof scale, sizeof scale);
+            if (d - begin >= KERNELS_GROUP)
+                for (size_t i = begin; i < begin + KERNELS_GROUP; i++)
+                    x[i] = scale * (float)bytes[i];
+            else
+                for (size_t i = begin; i < d; i++)
+                    x[i] = scale * (float)bytes[i];
+        }
+    }
+}
+
 const struct kernels LEVEL_NAME(kernels) = {
     .name = LEVEL_TEXT(LEVEL),
 #ifdef __AVX2__
@@ -328,6 +369,8 @@ const struct kernels LEVEL_NAME(kernels) = {
     .attend_one = attend_one,
     .rotate = rotate,
     .quantise = quantise,
+    .shrink = shrink,
+    .widen = widen,
     .gemm = LEVEL_NAME(gemm),
     .attend = LEVEL_NAME(attend),
     .attend_bytes = LEVEL_NAME(attend_bytes),

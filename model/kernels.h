@@ -59,6 +59,10 @@ struct kernels {
                    size_t width, size_t half);
     /* to [T, n] = x [T, n], rows ldx apart (they may overlap), by row. */
     void (*quantise)(struct quant_rows *to, const float *x, size_t ldx, size_t T, size_t n);
+    /* Rows x [T, d] in bytes: each the scales of its groups, then d signed bytes, to
+     * [T, kernels_row_bytes(d)]; and back. */
+    void (*shrink)(unsigned char *to, const float *x, size_t T, size_t d);
+    void (*widen)(float *x, const unsigned char *from, size_t T, size_t d);
     gemm_function *gemm;
     attend_function *attend;
     attend_bytes_function *attend_bytes;
@@ -67,6 +71,13 @@ struct kernels {
     attend_over_function *attend_over;
     attend_over_bytes_function *attend_over_bytes;
 };
+
+#define KERNELS_GROUP 32 /* floats with a scale of their own */
+
+static inline size_t kernels_row_bytes(size_t d)
+{
+    return ((d + KERNELS_GROUP - 1) / KERNELS_GROUP * sizeof(float) + d + 3) / 4 * 4;
+}
 
 extern const struct kernels kernels_baseline, kernels_avx2, kernels_avxvnni, kernels_avx512,
     kernels_amx;

@@ -109,6 +109,11 @@ static void load_config(struct loader *l)
         m->decoder.ffn = int_of(l, decoder, "ffn", 1, 16384);
         m->info.pieces = int_of(l, decoder, "pieces", 3, BPE_MOST);
     }
+    json_t *stream = json_object_get(config, "stream");
+    if (stream && !json_is_null(stream)) {
+        m->info.chunk_frames = int_of(l, stream, "chunk", m->conv_kernel / 2 + 1, STEM_CHUNK_MOST);
+        m->info.left_frames = int_of(l, stream, "left", m->conv_kernel / 2 + 1, 1024);
+    }
     if (!l->err)
         load_vocab(l);
 }

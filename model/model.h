@@ -12,6 +12,8 @@
 #include "kernels.h"
 #include "seedfile.h"
 
+#define STEM_CHUNK_MOST 32 /* frames of a stream that the stem makes in one go */
+
 #define MODEL_STEM_KERNEL1 127 /* samples a window of the first convolution, every 64 */
 #define MODEL_STEM_STRIDE1 64
 #define MODEL_STEM_KERNEL2 7

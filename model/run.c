@@ -25,31 +25,17 @@
  *
  * A batch is a list of runs, each at a depth of its own: every unfold is the same K blocks, so
  * their rows go through the same products (block.c). A run alone is a batch of one. */
+#include "run.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "block.h"
 #include "matmul.h"
 #include "place.h"
 #include "rope.h"
 #include "stem.h"
 
 #define EXIT_SLAB 64 /* frames of an exit at a time */
-
-struct fold_run {
-    const struct fold_model *model;
-    size_t max_samples;
-    uint32_t depth;
-    bool begun, exited; /* exited: logp is that of the present depth */
-    struct block_stream stream;
-    float *logp;      /* [T, V] */
-    float *heard;     /* [T, d]: x behind the letters' block; NULL where there is none */
-    float *start;     /* [T, d]: x0, for the bridge; NULL where there is none */
-    float *cos, *sin; /* [T, rope_dims / 2] */
-    void *scratch;    /* of the stem, of the blocks, of an exit: in turn */
-    bool (*stop)(const void *user);
-    const void *stop_user;
-};
 
 /* Of an exit, of feedback and of the bridge: */
 struct exit_scratch {
@@ -140,28 +126,76 @@ bool fold_run_is_stopped(const struct fold_run *run)
 /* The stem: x [T, d], depth 0. False when asked to stop. */
 static bool hear(struct fold_run *run, const float *pcm, size_t samples)
 {
-    run->exited = false;
+    run->exited = run->read = false;
     run->depth = run->stream.r = 0;
     run->stream.T = stem_frames(samples).conv3;
+    run_caches(run, NULL, false);
     return stem_run(run->model, run->stream.x, pcm, samples, run->stop, run->stop_user,
                     run->scratch);
 }
 
-/* Runs the blocks [blocks_count] over all runs, each at its stream's r. False when asked to stop.
- */
-static bool pass(struct fold_run *const *runs, size_t count, const struct model_block *blocks,
-                 size_t blocks_count)
+enum stage { STAGE_PRELUDE, STAGE_BLOCKS, STAGE_BRIDGE, STAGE_LETTERS };
+
+/* The first of a stage's logical layers, where depth unfolds have been done. */
+static size_t layer_of(const struct fold_model *m, enum stage stage, uint32_t depth)
+{
+    const size_t blocks = m->info.prelude,
+                 bridges = blocks + (size_t)m->info.blocks * m->info.unfolds;
+    switch (stage) {
+    case STAGE_PRELUDE:
+        return 0;
+    case STAGE_BLOCKS:
+        return blocks + (size_t)m->info.blocks * depth;
+    case STAGE_BRIDGE:
+        return bridges + depth - 1;
+    case STAGE_LETTERS:
+        break;
+    }
+    return bridges + m->info.unfolds - 1;
+}
+
+size_t run_layers(const struct fold_model *m)
+{
+    return layer_of(m, STAGE_LETTERS, 0) + 1;
+}
+
+void run_caches(struct fold_run *run, struct cache *caches, bool keeps)
+{
+    run->caches = caches;
+    run->keeps = keeps;
+    run->stream.cache = NULL;
+    run->stream.past = 0;
+    run->stream.keeps = false;
+}
+
+/* What the layer remembers of the frames before. */
+static void recollect(const struct fold_run *run, struct block_stream *stream, size_t layer)
+{
+    if (!run->caches)
+        return;
+    stream->cache = &run->caches[layer];
+    stream->past = stream->cache->kept;
+    stream->keeps = run->keeps;
+}
+
+/* Runs the blocks [blocks_count] of a stage over all runs, each at its stream's r. False when asked
+ * to stop. */
+static bool pass(struct fold_run *const *runs, size_t count, enum stage stage,
+                 const struct model_block *blocks, size_t blocks_count)
 {
     const struct block_stream *streams[FOLD_BATCH_MAX];
-    const struct fold_run *longest = runs[0]; /* its scratch is room enough for all */
+    const struct fold_run *roomiest = runs[0]; /* its scratch is room enough for all */
     for (size_t i = 0; i < count; i++) {
         streams[i] = &runs[i]->stream;
-        longest = runs[i]->stream.T > longest->stream.T ? runs[i] : longest;
+        roomiest = runs[i]->max_samples > roomiest->max_samples ? runs[i] : roomiest;
     }
     for (size_t i = 0; i < blocks_count; i++) {
         if (fold_run_is_stopped(runs[0]))
             return false;
-        block_run(longest->model, &blocks[i], streams, count, longest->scratch);
+        for (size_t k = 0; k < count; k++)
+            recollect(runs[k], &runs[k]->stream,
+                      layer_of(runs[k]->model, stage, runs[k]->depth) + i);
+        block_run(roomiest->model, &blocks[i], streams, count, roomiest->scratch);
     }
     return true;
 }
@@ -194,8 +228,13 @@ int fold_batch_begin(struct fold_run *const *runs, const float *const *pcm, cons
     for (size_t i = 0; i < count; i++)
         if (!hear(runs[i], pcm[i], samples[i]))
             return FOLD_ERR_STOPPED;
+    return run_begin(runs, count);
+}
+
+int run_begin(struct fold_run *const *runs, size_t count)
+{
     const struct fold_model *m = runs[0]->model;
-    if (!pass(runs, count, m->prelude, m->info.prelude))
+    if (!pass(runs, count, STAGE_PRELUDE, m->prelude, m->info.prelude))
         return FOLD_ERR_STOPPED;
     for (size_t i = 0; i < count; i++) {
         struct fold_run *run = runs[i];
@@ -211,9 +250,8 @@ int fold_run_begin(struct fold_run *run, const float *pcm, size_t samples)
     return fold_batch_begin(&run, &pcm, &samples, 1);
 }
 
-/* The letters' block if there is one, norm, head and log-softmax into run->logp, unless it is there
- * already. */
-static void compute_exit(struct fold_run *run)
+/* The letters' block if there is one, norm, head and log-softmax. */
+void run_exit(struct fold_run *run)
 {
     const struct fold_model *m = run->model;
     const size_t d = m->info.d, V = m->info.vocab_size, T = run->stream.T;
@@ -227,6 +265,7 @@ static void compute_exit(struct fold_run *run)
         memcpy(run->heard, x, T * d * sizeof *x);
         stream.x = run->heard;
         stream.r = 0;
+        recollect(run, &stream, layer_of(m, STAGE_LETTERS, run->depth));
         block_run(m, &m->letters, &(const struct block_stream *){&stream}, 1, run->scratch);
         x = run->heard;
         norm = &m->letters_norm;
@@ -247,7 +286,7 @@ static void feed_back(struct fold_run *run)
     const struct fold_model *m = run->model;
     const size_t d = m->info.d, V = m->info.vocab_size, T = run->stream.T;
     struct exit_scratch s;
-    compute_exit(run);
+    run_exit(run);
     lay_out_exit(&s, m, run->scratch);
     for (size_t t = 0; t < T; t += EXIT_SLAB) {
         const size_t rows = T - t < EXIT_SLAB ? T - t : EXIT_SLAB;
@@ -286,7 +325,7 @@ static bool cross(struct fold_run *const *runs, size_t count)
             runs[i]->stream.r = 0;
             deeper[deeper_count++] = runs[i];
         }
-    return !deeper_count || pass(deeper, deeper_count, &runs[0]->model->bridge, 1);
+    return !deeper_count || pass(deeper, deeper_count, STAGE_BRIDGE, &runs[0]->model->bridge, 1);
 }
 
 int fold_batch_unfold(struct fold_run *const *runs, size_t count)
@@ -295,7 +334,7 @@ int fold_batch_unfold(struct fold_run *const *runs, size_t count)
         return FOLD_ERR_ARGUMENT;
     const struct fold_model *m = runs[0]->model;
     for (size_t i = 0; i < count; i++)
-        if (!runs[i]->begun || runs[i]->depth == m->info.unfolds)
+        if (!runs[i]->begun || runs[i]->read || runs[i]->depth == m->info.unfolds)
             return FOLD_ERR_ARGUMENT;
     for (size_t i = 0; i < count; i++) {
         if (runs[i]->depth && m->feedback.out)
@@ -307,7 +346,7 @@ int fold_batch_unfold(struct fold_run *const *runs, size_t count)
         return FOLD_ERR_STOPPED;
     for (size_t i = 0; i < count; i++)
         runs[i]->stream.r = runs[i]->depth;
-    if (!pass(runs, count, m->blocks, m->info.blocks))
+    if (!pass(runs, count, STAGE_BLOCKS, m->blocks, m->info.blocks))
         return FOLD_ERR_STOPPED;
     for (size_t i = 0; i < count; i++) {
         runs[i]->begun = true;
@@ -325,7 +364,7 @@ int fold_run_exit(struct fold_run *run, float *logp)
 {
     if (!run->begun || run->depth == 0)
         return FOLD_ERR_ARGUMENT;
-    compute_exit(run);
+    run_exit(run);
     memcpy(logp, run->logp, run->stream.T * run->model->info.vocab_size * sizeof *logp);
     return FOLD_OK;
 }

@@ -15,7 +15,7 @@
 #include "place.h"
 
 /* Frames of the last convolution at a time. */
-#define SLAB_INT8 32
+#define SLAB_INT8 STEM_CHUNK_MOST
 #define SLAB_FP32 256
 
 struct stem_frames stem_frames(size_t samples)
@@ -80,6 +80,11 @@ size_t stem_bytes(const struct fold_model *m)
     return lay_out(&s, m, NULL);
 }
 
+size_t stem_samples(size_t frames)
+{
+    return samples1(frames1(frames));
+}
+
 /* h1 [frames, d] of the first convolution, from frame t on. */
 static void first_conv(const struct fold_model *m, const struct scratch *s, const float *pcm,
                        size_t t, size_t frames)
@@ -103,46 +108,73 @@ static void later_conv(const struct fold_model *m, struct scratch *s, float *y, 
     m->kernels->gelu(y, frames * lin->out);
 }
 
-/* Mean and 1 / standard deviation of the first convolution over the utterance. */
-static void measure(const struct fold_model *m, const struct scratch *s, const float *pcm,
-                    size_t frames, float *ret_mean, float *ret_inverse)
+static void sum(const struct fold_model *m, const float *h1, size_t frames, struct stem_sums *sums)
 {
-    const size_t d = m->info.d, room = frames1(slab_frames(m));
-    double total = 0, squares = 0;
-    for (size_t t = 0; t < frames; t += room) {
-        const size_t rows = frames - t < room ? frames - t : room;
-        first_conv(m, s, pcm, t, rows);
-        for (size_t i = 0; i < rows; i++) {
-            float row = 0, row_squares = 0;
-            m->kernels->moments(s->h1 + i * d, d, &row, &row_squares);
-            total += (double)row;
-            squares += (double)row_squares;
-        }
+    const size_t d = m->info.d;
+    for (size_t i = 0; i < frames; i++) {
+        float row = 0, row_squares = 0;
+        m->kernels->moments(h1 + i * d, d, &row, &row_squares);
+        sums->total += (double)row;
+        sums->squares += (double)row_squares;
     }
-    const double n = (double)frames * (double)d, mean = total / n;
-    const double variance = fmax(squares / n - mean * mean, 0);
+    sums->frames += frames;
+}
+
+/* Mean and 1 / standard deviation of what was summed. */
+static void conclude(const struct stem_sums *sums, size_t d, float *ret_mean, float *ret_inverse)
+{
+    const double n = (double)sums->frames * (double)d, mean = sums->total / n;
+    const double variance = fmax(sums->squares / n - mean * mean, 0);
     *ret_mean = (float)mean;
     *ret_inverse = (float)(1 / sqrt(variance + 1e-5));
+}
+
+/* h1 [frames, d], normalised, becomes x [count, d]. */
+static void rest(const struct fold_model *m, struct scratch *s, float *x, size_t count, float mean,
+                 float inverse)
+{
+    const size_t d = m->info.d;
+    m->kernels->standardise(s->h1, mean, inverse, m->stem_gain, m->stem_bias, frames1(count), d);
+    later_conv(m, s, s->h2, s->h1, frames2(count), MODEL_STEM_STRIDE2, d, &m->conv2);
+    later_conv(m, s, x, s->h2, count, MODEL_STEM_STRIDE3, 2 * d, &m->conv3);
 }
 
 bool stem_run(const struct fold_model *m, float *x, const float *pcm, size_t samples,
               bool (*stop)(const void *user), const void *user, void *scratch)
 {
     const struct stem_frames f = stem_frames(samples);
-    const size_t d = m->info.d, slab = slab_frames(m);
+    const size_t d = m->info.d, slab = slab_frames(m), room = frames1(slab);
+    struct stem_sums sums = {0};
     struct scratch s;
     float mean, inverse;
     lay_out(&s, m, scratch);
-    measure(m, &s, pcm, f.conv1, &mean, &inverse);
+    for (size_t t = 0; t < f.conv1; t += room) {
+        const size_t rows = f.conv1 - t < room ? f.conv1 - t : room;
+        first_conv(m, &s, pcm, t, rows);
+        sum(m, s.h1, rows, &sums);
+    }
+    conclude(&sums, d, &mean, &inverse);
     for (size_t t = 0; t < f.conv3; t += slab) {
         const size_t frames = f.conv3 - t < slab ? f.conv3 - t : slab;
         if (stop && stop(user))
             return false;
         first_conv(m, &s, pcm, t * MODEL_STEM_STRIDE3 * MODEL_STEM_STRIDE2, frames1(frames));
-        m->kernels->standardise(s.h1, mean, inverse, m->stem_gain, m->stem_bias, frames1(frames),
-                                d);
-        later_conv(m, &s, s.h2, s.h1, frames2(frames), MODEL_STEM_STRIDE2, d, &m->conv2);
-        later_conv(m, &s, x + t * d, s.h2, frames, MODEL_STEM_STRIDE3, 2 * d, &m->conv3);
+        rest(m, &s, x + t * d, frames, mean, inverse);
     }
     return true;
+}
+
+void stem_chunk(const struct fold_model *m, float *x, const float *pcm, size_t samples,
+                struct stem_sums *sums, void *scratch)
+{
+    const struct stem_frames f = stem_frames(samples);
+    /* Frames of the first convolution that the chunk before has heard too. */
+    const size_t known = sums->frames ? frames1(1) - MODEL_STEM_STRIDE2 * MODEL_STEM_STRIDE3 : 0;
+    struct scratch s;
+    float mean, inverse;
+    lay_out(&s, m, scratch);
+    first_conv(m, &s, pcm, 0, f.conv1);
+    sum(m, s.h1 + known * m->info.d, f.conv1 - known, sums);
+    conclude(sums, m->info.d, &mean, &inverse);
+    rest(m, &s, x, f.conv3, mean, inverse);
 }

@@ -18,4 +18,19 @@ size_t stem_bytes(const struct fold_model *model);
 bool stem_run(const struct fold_model *model, float *x, const float *pcm, size_t samples,
               bool (*stop)(const void *user), const void *user, void *scratch);
 
+/* What a stream's group norm has heard: sums over the first convolution's frames and channels. */
+struct stem_sums {
+    double total, squares;
+    size_t frames;
+};
+
+/* The same for the next chunk of a stream: x [T, d] from pcm [samples], which begin with the
+ * chunk's first frame and end where its last one ends to hear: stem_samples(STEM_CHUNK_MOST) at
+ * most. The group norm is over all up to here: *sums, which these samples are added to. */
+void stem_chunk(const struct fold_model *model, float *x, const float *pcm, size_t samples,
+                struct stem_sums *sums, void *scratch);
+
+/* Samples that so many frames hear. */
+size_t stem_samples(size_t frames);
+
 #endif

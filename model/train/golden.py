@@ -6,7 +6,8 @@
 
 A golden file is a safetensors file: pcm [N], stem [T, d], prelude [T, d], and for every unfold r
 x<r> [T, d] and logp<r> [T, V]; with an attention decoder also pieces [U], and for every unfold
-logits<r> [U, pieces] of what follows each of them. All F32.
+logits<r> [U, pieces] of what follows each of them; of a seed that hears streams, live.x<r> and live.logp<r>, heard in
+its chunks. All F32.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import struct
 import torch
 
 from fold import aed, seedfile
-from fold.encoder import Config, Foldable
+from fold.encoder import Chunks, Config, Foldable
 from fold.pieces import BYTE, CONTROL, MERGE_NONE, SPACE, Pieces
 
 
@@ -38,6 +39,11 @@ def activations(model, pcm, text="the other one, then."):
             pieces = torch.tensor([[aed.BEGIN, *model.pieces.encode(text)]])
             out["pieces"] = pieces[0].float()
             out[f"logits{r + 1}"] = model.decoder(pieces, model.exit.norm(x))[0]
+    if model.config.stream:
+        chunks = Chunks(model.config.stream["chunk"], model.config.stream["left"])
+        x, _, context = model.features(pcm[None], samples, chunks)
+        for r, x in enumerate(model.unfolds(x, context, model.config.unfolds)):
+            out[f"live.x{r + 1}"], out[f"live.logp{r + 1}"] = x[0], model.logp(x, context)[0]
     return out
 
 
@@ -75,7 +81,8 @@ def tiny(folder):
         torch.manual_seed(7)
         model = Foldable(Config(d=32, heads=4, ffn=48, prelude=1, blocks=2, unfolds=3, conv_kernel=kernel,
                                 rope_dims=4, feedback=feedback, decoder=decoder, bridge=name == "bridge",
-                                letters=name in ("letters", "bridge")))
+                                letters=name in ("letters", "bridge"),
+                                stream={"chunk": 7, "left": 10} if name == "bridge" else None))
         model.pieces = pieces
         for p in model.parameters():
             p.data += 0.1 * torch.randn_like(p)

@@ -113,6 +113,44 @@ static bool decoder_agrees(const struct golden *g, const struct fold_model *mode
     return good;
 }
 
+/* The same sound as a stream hears it, at every depth, in portions of some samples. */
+static bool stream_agrees(const struct golden *g, const struct fold_model *model,
+                          struct fold_run *run, const float *pcm, size_t samples, size_t portion)
+{
+    const struct fold_info *info = fold_model_info(model);
+    const struct fold_stream_options options = {
+        info->unfolds, (uint32_t)fold_frames(model, samples) + info->chunk_frames};
+    struct fold_stream *stream;
+    bool good = true;
+    if (fold_stream_open(&stream, model, &options) != FOLD_OK)
+        die("cannot be opened", "stream");
+    for (uint32_t r = 1; r <= info->unfolds; r++) {
+        char name[16];
+        fold_stream_reset(stream);
+        for (size_t now = portion;; now += portion) {
+            const size_t end = now < samples ? now : samples, next = fold_stream_next(stream);
+            if (fold_stream_hear(stream, run, pcm + next, end - next, r) != FOLD_OK)
+                die("cannot be heard", "stream");
+            if (end == samples)
+                break;
+        }
+        if (fold_stream_read(stream, run, 0) != FOLD_OK)
+            die("cannot be read", "stream");
+        const size_t T = fold_run_frames(run);
+        float *logp = malloc(T * info->vocab_size * sizeof *logp);
+        if (!logp || fold_run_exit(run, logp) != FOLD_OK ||
+            fold_run_unfold(run) != FOLD_ERR_ARGUMENT)
+            die("cannot exit, or goes on", "stream");
+        snprintf(name, sizeof name, "live.x%u", r);
+        good = agrees(g, name, fold_run_x(run), T * info->d, true) && good;
+        snprintf(name, sizeof name, "live.logp%u", r);
+        good = agrees(g, name, logp, T * info->vocab_size, false) && good;
+        free(logp);
+    }
+    fold_stream_close(stream);
+    return good;
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 4)
@@ -147,6 +185,15 @@ int main(int argc, char **argv)
     }
     free(logp);
     fold_run_close(run);
+    if (info->chunk_frames) {
+        const struct fold_stream_options options = {info->unfolds,
+                                                    (uint32_t)T + info->chunk_frames};
+        if (fold_run_open(&run, model, fold_stream_run_samples(model, &options)) != FOLD_OK)
+            die("cannot be run", "stream");
+        good = stream_agrees(&g, model, run, pcm, samples, 1000) && good;
+        good = stream_agrees(&g, model, run, pcm, samples, samples) && good;
+        fold_run_close(run);
+    }
     fold_model_close(model);
     json_decref(g.header);
     free(g.bytes);

@@ -46,6 +46,7 @@ class Config:
     decoder: dict | None = None  # of the attention decoder: layers, ffn, pieces; None: CTC alone
     bridge: bool = False        # unfolds 2.. begin anew from the prelude, through one block of their own
     letters: bool = False       # the letter head has a block of its own, behind every exit
+    stream: dict | None = None  # chunk and left frames of a live stream, where the seed was taught so (Chunks)
     vocab: int = 29
     grow: float = 0.3           # residual scale at which unfolds 2.. start
 
