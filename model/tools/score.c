@@ -9,7 +9,9 @@
  * In the environment, SCORE_SHOW prints every text, SCORE_PLAIN takes the draft away, and
  * SCORE_TRUST lets the attention decoder's text stand where it is in doubt: for seeds whose letters
  * are still being taught. SCORE_ALTERNATIVES=N asks for so many texts, where there is no doubt:
- * their number and time, and the word error rates of the best of them and of the likeliest. */
+ * their number and time, and the word error rates of the best of them and of the likeliest.
+ * SCORE_LIVE hears every utterance as a live stream, PORTION_MS at a time, and writes what is
+ * remembered at its end. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +23,7 @@
 #define WORDS      1024
 #define TEXT_BYTES 16384
 #define DEPTHS     16
+#define PORTION_MS 640
 
 static _Noreturn void die(const char *what)
 {
@@ -123,6 +126,21 @@ static void say_letters(float *logp, size_t T, size_t V)
         logp[t * V + (t % 3 ? 0 : 3 + t % (V - 3))] = 0;
 }
 
+/* pcm [samples] as it would come; then run holds all of it. */
+static void hear_live(struct fold_stream *stream, struct fold_run *run, const float *pcm,
+                      size_t samples, size_t portion, uint32_t depth)
+{
+    fold_stream_reset(stream);
+    for (size_t end = 0; end < samples;) {
+        end = samples - end < portion ? samples : end + portion;
+        const size_t next = fold_stream_next(stream);
+        if (fold_stream_hear(stream, run, pcm + next, end - next, depth))
+            die("the stream failed");
+    }
+    if (fold_stream_read(stream, run, 0))
+        die("the stream cannot be read");
+}
+
 /* Of one depth. */
 struct sums {
     size_t errors, written_errors, doubts, pieces, passes;
@@ -189,7 +207,14 @@ int main(int argc, char **argv)
     unsigned char *bytes = malloc((size_t)longest * 2);
     float *pcm = malloc((size_t)longest * sizeof *pcm);
     float *logp = malloc(fold_frames(model, (size_t)longest) * info->vocab_size * sizeof *logp);
-    if (!sound || !bytes || !pcm || !logp || fold_run_open(&run, model, (size_t)longest) ||
+    const bool live = getenv("SCORE_LIVE") != NULL;
+    const struct fold_stream_options options = {
+        info->unfolds, (uint32_t)fold_frames(model, (size_t)longest) + info->chunk_frames};
+    struct fold_stream *stream = NULL;
+    if (live && fold_stream_open(&stream, model, &options))
+        die("the seed was not taught to hear live streams");
+    const size_t room = live ? fold_stream_run_samples(model, &options) : (size_t)longest;
+    if (!sound || !bytes || !pcm || !logp || fold_run_open(&run, model, room) ||
         fold_decoder_open(&decoder, model, lm, NULL) ||
         (info->pieces && fold_writer_open(&writer, model, (size_t)longest)))
         die("SET.i16 cannot be read, or out of memory");
@@ -209,14 +234,21 @@ int main(int argc, char **argv)
         for (size_t s = 0; s < samples; s++)
             pcm[s] = (float)(int16_t)(bytes[2 * s] | bytes[2 * s + 1] << 8) / 32768.0f;
         double began = now_s();
-        if (fold_run_begin(run, pcm, samples))
-            continue; /* not one frame */
+        if (!fold_frames(model, samples))
+            continue;
+        if (!live)
+            fold_run_begin(run, pcm, samples);
         double network = now_s() - began;
         for (uint32_t r = 0; r < info->unfolds; r++) {
             struct fold_result result;
             struct sums *sums = &all_sums[r];
             began = now_s();
-            fold_run_unfold(run);
+            if (live) {
+                network = 0;
+                hear_live(stream, run, pcm, samples, PORTION_MS * info->rate_hz / 1000, r + 1);
+            } else {
+                fold_run_unfold(run);
+            }
             network += now_s() - began;
             began = now_s();
             fold_run_exit(run, logp);
@@ -287,6 +319,7 @@ int main(int argc, char **argv)
     free(pcm);
     free(logp);
     fclose(sound);
+    fold_stream_close(stream);
     fold_writer_close(writer);
     fold_decoder_close(decoder);
     fold_run_close(run);

@@ -113,6 +113,8 @@ def start(args, out):
     """-> model, what a run that is resumed has behind it, old ids of the pieces that were kept."""
     cache = out.parent / "foundation"
     model, kept = seed(args, out, cache) if args.from_seed else founded(args, out, cache)
+    if args.chunked:
+        model.config.stream = {"chunk": middle(args.chunk), "left": middle(args.left)}
     if args.letters_from:
         other = torch.load(pathlib.Path(args.letters_from) / "last.pt", map_location="cpu")["model"]
         model.load_state_dict({k: v for k, v in other.items() if k.startswith(("letters.", "exit.head."))}, strict=False)
@@ -196,6 +198,11 @@ def feature_loss(memory, teacher, inside):
     return ((memory - teacher).square() * inside).sum() / (teacher.square() * inside).sum()
 
 
+def middle(choices):
+    """The one that the seed's file says and that is watched."""
+    return choices[len(choices) // 2]
+
+
 def draw_chunks(args, generator):
     """Chunks of this step, or None."""
     draw = lambda among: among[int(torch.randint(len(among), (1,), generator=generator))]
@@ -258,7 +265,7 @@ def member(rank, args, out, model, team, spent, kept):
     stream = data.endless(speech, ids, args.batch_seconds, args.seed + step, lambda: args.longest, rank, args.processes)
     generator = torch.Generator().manual_seed(args.seed + step + 1000003 * rank)
     w = dict(zip(("feature", "label", "teacher", "deepest", "ctc", "heard"), map(float, args.weights.split(","))))
-    watched = Chunks(args.chunk[len(args.chunk) // 2], args.left[len(args.left) // 2]) if args.chunked else None
+    watched = Chunks(middle(args.chunk), middle(args.left)) if args.chunked else None
     saved = start_share = team.told()
     save_share = 1 if args.hours else args.save_minutes / args.minutes
     shown, smooth = time.time(), {}
