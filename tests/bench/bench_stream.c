@@ -126,7 +126,9 @@ int main(int argc, char **argv)
                    1e3 * hear_windows(m, pcm, depth));
         else
             printf("mixed     %8.0f           -", (double)fold_stream_bytes(m, &options) / 1024);
-        for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        if (!depth) /* one stream has one depth */
+            printf("      -");
+        for (size_t i = !depth; i < sizeof counts / sizeof *counts; i++) {
             const double took = hear(m, pcm, seconds, counts[i], depth);
             best = took < best ? took : best;
             printf(" %6.2f", 1e3 * took);
