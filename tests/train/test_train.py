@@ -205,6 +205,15 @@ def test_a_recogniser_is_folded_resumed_and_exported(folder, packed, monkeypatch
     read = seedfile.load(file)
     assert read.pieces.decode(read.pieces.encode("One thé.")) == "One thé."
     assert read.decoder.embed.num_embeddings == read.pieces.kept
+    # From that seed it goes on in chunks, and libfold hears a stream as PyTorch does.
+    monkeypatch.setattr(sys, "argv", ["distil.py", *map(str, (
+        "--data", packed, "--from-seed", file, "--chunked", 1, "--chunk", 9, "--left", 20, "--out", folder / "streamed",
+        "--sets", "train_tones", "--device", "cpu", "--processes", 1, "--batch-seconds", 3, "--minutes", 600,
+        "--features-only", 0, "--stop-after", 0.02, "--count", 0))])
+    distil.main()
+    command("export.py", "--run", folder / "streamed", "--out", file)
+    assert seedfile.load(file).config.stream == {"chunk": 9, "left": 20}
+    compare(file, folder, DATA / "1320-122617-0000.flac")
 
 
 def test_pruned_pieces_spell_what_all_of_them_do():
