@@ -244,3 +244,13 @@ def test_numbers_are_scored_as_they_are_read():
 @pytest.mark.parametrize("clip", ["4970-29095-0006.flac", "8455-210777-0000.flac"])
 def test_libfold_computes_what_pytorch_computes_with_the_shipped_seed(folder, clip):
     compare(SEED, folder, DATA / clip)
+
+
+@pytest.mark.parametrize("row, parameters, depths", [("foldable", 0, "123"), ("alone-2", 0, "2"), ("unshared", 1, "1")])
+def test_small_conformer_from_scratch(folder, packed, row, parameters, depths):
+    printed = command("paper.py", "--data", packed, "--sets", "train_tones", "--out", folder / row, "--row", row,
+                      "--hours", 0.01, "--batch-seconds", 4, "--processes", 1)
+    line = json.loads(printed.splitlines()[-1])
+    assert "".join(line["depths"]) == depths and line["hours"] >= 0.01
+    assert line["bytes"] < 2 * line["parameters"]
+    assert (line["parameters"] > 1500000) == bool(parameters)
