@@ -159,6 +159,19 @@ size_t run_layers(const struct fold_model *m)
     return layer_of(m, STAGE_LETTERS, 0) + 1;
 }
 
+struct run_layer run_layer(const struct fold_model *m, size_t layer)
+{
+    const size_t blocks = layer_of(m, STAGE_BLOCKS, 0), bridges = layer_of(m, STAGE_BRIDGE, 1);
+    if (layer < blocks)
+        return (struct run_layer){&m->prelude[layer], 0};
+    if (layer < bridges)
+        return (struct run_layer){&m->blocks[(layer - blocks) % m->info.blocks],
+                                  1 + (layer - blocks) / m->info.blocks};
+    if (layer < layer_of(m, STAGE_LETTERS, 0))
+        return (struct run_layer){&m->bridge, 2 + layer - bridges};
+    return (struct run_layer){&m->letters, 0};
+}
+
 void run_caches(struct fold_run *run, struct cache *caches, bool keeps)
 {
     run->caches = caches;

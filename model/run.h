@@ -27,6 +27,13 @@ struct fold_run {
 /* Logical layers, as a stream caches them: prelude, blocks of every unfold, bridges, letters. */
 size_t run_layers(const struct fold_model *model);
 
+/* The physical block of a logical layer, and the least depth that runs it. */
+struct run_layer {
+    const struct model_block *block; /* q.out 0: the seed has no such layer */
+    size_t depth;
+};
+struct run_layer run_layer(const struct fold_model *model, size_t layer);
+
 /* Caches [run_layers] that hold what is before the run's chunk, or NULL: the run is whole. */
 void run_caches(struct fold_run *run, struct cache *caches, bool keeps);
 

@@ -31,23 +31,8 @@ struct fold_stream {
 /* Layers that a stream of some depth never runs have no room. */
 static bool is_used(const struct fold_model *m, size_t layer, uint32_t depth)
 {
-    const size_t blocks = m->info.prelude,
-                 bridges = blocks + (size_t)m->info.blocks * m->info.unfolds;
-    const size_t letters = bridges + m->info.unfolds - 1;
-    if (layer == letters)
-        return m->letters.q.out;
-    if (layer >= bridges)
-        return m->bridge.q.out && layer - bridges + 1 < depth;
-    return layer < blocks + (size_t)m->info.blocks * depth;
-}
-
-static bool has_conv(const struct fold_model *m, size_t layer)
-{
-    const size_t bridges = m->info.prelude + (size_t)m->info.blocks * m->info.unfolds;
-    if (layer + 1 == run_layers(m))
-        return m->letters.pw1.out;
-    return layer >= m->info.prelude && layer < bridges &&
-           m->blocks[(layer - m->info.prelude) % m->info.blocks].pw1.out;
+    const struct run_layer l = run_layer(m, layer);
+    return l.block->q.out && l.depth <= depth;
 }
 
 /* The stream itself is the first part of its own memory. */
@@ -61,7 +46,7 @@ static size_t lay_out(struct fold_stream *s, const struct fold_model *m,
     for (size_t i = 0; i < layers; i++) {
         struct cache cache = {0};
         if (is_used(m, i, options->depth))
-            cache_place(&cache, m, has_conv(m, i), &at);
+            cache_place(&cache, m, run_layer(m, i).block->pw1.out, &at);
         if (base)
             s->caches[i] = cache;
     }
@@ -256,16 +241,14 @@ int fold_batch_hear(struct fold_stream *const *streams, struct fold_run *const *
         streams[i]->tail = 0;
     }
     int error = FOLD_OK;
-    for (bool whole = true; !error;) {
-        gather(&crowd, streams, runs, left, left_samples, depths, count, whole);
-        if (!crowd.count && !whole)
-            break;
+    do {
+        gather(&crowd, streams, runs, left, left_samples, depths, count, true);
         if (crowd.count)
-            error = step(&crowd, whole);
-        if (!whole)
-            break;
-        whole = crowd.count > 0;
-    }
+            error = step(&crowd, true);
+    } while (!error && crowd.count);
+    gather(&crowd, streams, runs, left, left_samples, depths, count, false);
+    if (!error && crowd.count)
+        error = step(&crowd, false);
     return error;
 }
 

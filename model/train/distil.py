@@ -336,8 +336,8 @@ def member(rank, args, out, model, team, spent, kept):
                   lambda name: reading or not name.startswith(("prelude.", "decoder.")),
                   share_of(args, minutes(), seen))
         step, seen = step + 1, seen + args.processes * float(samples.sum()) / data.RATE / 3600
-        heard = "c" if chunks else "x"
-        for name, value in [(f"{heard}{r + 1}", m) for r, m in enumerate(missed)] + list(parts.items()):
+        mode = "c" if chunks else "x"
+        for name, value in [(f"{mode}{r + 1}", m) for r, m in enumerate(missed)] + list(parts.items()):
             value = float(value.detach())
             smooth[name] = value if name not in smooth else 0.97 * smooth[name] + 0.03 * value
         if lead and time.time() - shown > 30:
