@@ -10,6 +10,7 @@ searches the decoder's weights on the deepest exit, one at a time; only ever do 
 
 import argparse
 import hashlib
+import json
 import pathlib
 import random
 import time
@@ -66,6 +67,8 @@ def read(args):
     model = (seedfile.load(args.seed) if args.seed else export.from_run(args.run)).to(args.device)
     read, _ = evaluation.readings(model, evaluation.subset(data.Speech(args.data, [args.set]), args.count), args.device,
                                   ctc=False)
+    if args.keep:
+        pathlib.Path(args.keep).write_text(json.dumps({args.set: dict(enumerate(read, 1))}))
     for depth, pairs in enumerate(read, 1):
         score, half = wer(pairs)
         line = f"x{depth}  attention decoder {100 * score:.2f} % (+- {100 * half:.2f})"
@@ -119,6 +122,7 @@ def main():
     ap.add_argument("--tune", type=int, nargs="?", const=120, metavar="COUNT",
                     help="search the decoder's weights on so many utterances (120)")
     ap.add_argument("--read", action="store_true", help="score the attention decoder instead of CTC")
+    ap.add_argument("--keep", help="with --read: file for the texts, for compare.py")
     args = ap.parse_args()
     if args.read:
         read(args)

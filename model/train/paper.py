@@ -5,7 +5,8 @@
 
 The blocks are this project's (attention -> conv -> ffn, pre-norm), not the paper's macaron ones. The budget
 is the audio seen, equal for all rows; learning rate and curriculum are functions of the share spent.
-Prints one line: parameters, bytes in int8, CTC loss a letter, CER and WER by depth on dev_clean, minutes.
+Prints one line: parameters, bytes in int8, minutes, and by set and depth CTC loss a letter, CER and WER of greedy
+text. The texts stay in RUN, for compare.py.
 """
 
 import argparse
@@ -15,9 +16,10 @@ import pathlib
 import time
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
-from fold import data, losses, text
+from fold import data, evaluation, losses, seedfile, text
 from fold.encoder import Block, Config, Context, Exit, rope_table
 from fold.logmel import LogMel
 from fold.optimiser import Optimiser
@@ -25,8 +27,22 @@ from fold.team import Team
 from train import TRAIN, learning_rate, longest_now, save
 
 SETS = [name for name in TRAIN if name != "train_an4"]
-ROWS = ["foldable", "alone-1", "alone-2", "alone-3", "unshared", "no-kl", "tied"]
+ROWS = ["foldable", "alone-1", "alone-2", "alone-3", "unshared", "no-kl", "tied", "adapters"]
 BLOCKS, UNFOLDS = 2, 3
+SCORED = 200  # utterances of a set, spread over it
+
+
+class Adapter(nn.Module):
+    """What an unfold has of its own behind a block, besides norms and scales: x + up(silu(down(x))), zero at first."""
+
+    def __init__(self, d, rank=16):
+        super().__init__()
+        self.down, self.up = nn.Linear(d, rank), nn.Linear(rank, d)
+        nn.init.zeros_(self.up.weight)
+        nn.init.zeros_(self.up.bias)
+
+    def forward(self, x):
+        return x + self.up(F.silu(self.down(x)))
 
 
 class Conformer(nn.Module):
@@ -39,7 +55,15 @@ class Conformer(nn.Module):
                                  vocab=len(text.VOCAB), grow=1.0)
         self.mel = LogMel(c.d)
         self.blocks = nn.ModuleList(Block(c, c.unfolds) for _ in range(c.blocks))
+        if row == "adapters":
+            self.adapters = nn.ModuleList(Adapter(c.d) for _ in range(c.unfolds * c.blocks))
         self.exit = Exit(c.d, c.vocab)
+
+    @property
+    def depths(self):
+        """Of its exits, in blocks as deep as the foldable model's unfolds."""
+        return [UNFOLDS] if self.row == "unshared" else [self.unfolds] if self.row.startswith("alone") else \
+            list(range(1, self.unfolds + 1))
 
     def forward(self, wave, samples):
         """-> list of log-probabilities [B, T, V] by depth, frames [B]."""
@@ -48,8 +72,10 @@ class Conformer(nn.Module):
         table = rope_table(x.shape[1], self.config.rope_dims, self.config.rope_base, x.device)
         context, exits = Context(table, keep[:, None, None, :], keep[..., None], None), []
         for r in range(self.unfolds):
-            for block in self.blocks:
+            for k, block in enumerate(self.blocks):
                 x = block(x, *context, r if self.each else 0)
+                if self.row == "adapters":
+                    x = self.adapters[r * len(self.blocks) + k](x)
             exits.append(self.exit(x))
         return exits[-1:] if self.row.startswith("alone") else exits, frames
 
@@ -59,6 +85,7 @@ def main():
     ap.add_argument("--data", required=True, help="folder made by pack.py")
     ap.add_argument("--out", required=True, help="run folder: last.pt, row.json")
     ap.add_argument("--sets", nargs="*", default=SETS)
+    ap.add_argument("--scored", nargs="*", default=["dev_clean", "test_clean_a"], help="sets that the row is scored on")
     ap.add_argument("--row", required=True, choices=ROWS)
     ap.add_argument("--hours", type=float, required=True, help="of audio seen")
     ap.add_argument("--batch-seconds", type=float, default=60)
@@ -94,9 +121,8 @@ def member(rank, args, model, team):
         wave, samples, targets, lengths = data.collate(speech, batch)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             exits, frames = model(wave, samples)
-        wanted = exits if args.row in ("foldable", "no-kl", "tied") else exits[-1:]
         kl = 0.3 if args.row != "no-kl" and share >= 0.25 else 0
-        loss, values = losses.joint(wanted, frames, targets, lengths, kl)
+        loss, values = losses.joint(exits, frames, targets, lengths, kl)
         seen += args.processes * float(samples.sum()) / data.RATE / 3600
         team.clear()
         loss.backward()
@@ -109,34 +135,38 @@ def member(rank, args, model, team):
     if rank == 0:
         minutes = (time.time() - began) / 60
         save(pathlib.Path(args.out) / "last.pt", model, minutes, seen, step)
-        line = {"row": args.row, "hours": round(seen, 3), "minutes": round(minutes, 2), **size(model),
-                "depths": score(model, data.Speech(args.data, ["dev_clean"]))}
+        scores, texts = {}, {}
+        for name in args.scored:
+            scores[name], texts[name] = score(model, data.Speech(args.data, [name]))
+        line = {"row": args.row, "hours": round(seen, 3), "minutes": round(minutes, 2), **size(model), **scores}
         (pathlib.Path(args.out) / "row.json").write_text(json.dumps(line))
+        (pathlib.Path(args.out) / "texts.json").write_text(json.dumps(texts))
         print(json.dumps(line), flush=True)
 
 
 def size(model):
-    """Parameters, and bytes at one a matrix weight and four otherwise."""
-    counts = [(p.numel(), name.endswith(".weight") and p.ndim > 1) for name, p in model.named_parameters()]
-    return {"parameters": sum(n for n, _ in counts), "bytes": sum(n if matrix else 4 * n for n, matrix in counts)}
+    """Parameters, and the bytes that a model file would have for them in int8."""
+    state = [(name, p.detach().float().numpy()) for name, p in model.named_parameters()]
+    return {"parameters": sum(p.size for _, p in state),
+            "bytes": sum(part.nbytes for name, p in state for part in seedfile.stored(name, p, "i8").values())}
 
 
 @torch.no_grad()
-def score(model, speech, count=200):
-    """CTC loss a letter, CER and WER (%) of greedy text by depth, on utterances spread over the set."""
+def score(model, speech):
+    """-> by depth: CTC loss a letter, CER and WER (%) of greedy text; by depth, lists of (reference, text)."""
     model.eval()
-    ids, sums = range(0, len(speech.items), max(1, len(speech.items) // count))[:count], {}
+    ids = range(0, len(speech.items), max(1, len(speech.items) // SCORED))[:SCORED]
+    sums, texts = {r: [0, 0] for r in model.depths}, {r: [] for r in model.depths}
     for i in ids:
         wave, samples, targets, lengths = data.collate(speech, [i])
         exits, frames = model(wave, samples)
-        for depth, logp in enumerate(exits, 1 + model.unfolds - len(exits)):
-            ref, hyp = text.normalise(speech.text(i)), text.decode_greedy(logp[0].argmax(-1).tolist())
-            spelled = lambda line: " ".join(line.replace(" ", "_"))
-            values = (float(losses.ctc(logp, frames, targets, lengths)) * int(lengths), int(lengths),
-                      *text.word_errors(spelled(ref), spelled(hyp)), *text.word_errors(ref, hyp))
-            sums[depth] = [a + b for a, b in zip(sums.get(depth, [0] * 6), values)]
-    return {depth: {"ctc": round(a / b, 3), "cer": round(100 * c / d, 1), "wer": round(100 * e / f, 1)}
-            for depth, (a, b, c, d, e, f) in sums.items()}
+        for depth, logp in zip(model.depths, exits):
+            letters = int(lengths)
+            sums[depth][0] += float(losses.ctc(logp, frames, targets, lengths)) * letters
+            sums[depth][1] += letters
+            texts[depth].append((text.normalise(speech.text(i)), text.decode_greedy(logp[0].argmax(-1).tolist())))
+    return {depth: {"ctc": round(a / b, 3), "cer": round(100 * evaluation.greedy_wer(map(text.spelled, texts[depth])), 1),
+                    "wer": round(100 * evaluation.greedy_wer(texts[depth]), 1)} for depth, (a, b) in sums.items()}, texts
 
 
 if __name__ == "__main__":

@@ -64,14 +64,22 @@ def flicker(heard):
     return changed, words
 
 
-def measure(daemon, said, depth, pace):
-    batch, streamed, changed, words = [], [], 0, 0
-    for pcm, text in said:
-        batch.append((text, upload(daemon, pcm, depth)))
-        heard = asyncio.run(live.stream(daemon, pcm, pace=pace, depth=depth))
-        streamed.append((text, heard.text()))
-        c, n = flicker(heard)
-        changed, words = changed + c, words + n
+async def stream_all(daemon, said, depth, pace, streams):
+    """Utterances live, at most so many at a time -> [Heard] in their order."""
+    free = asyncio.Semaphore(streams)
+
+    async def one(pcm):
+        async with free:
+            return await live.stream(daemon, pcm, pace=pace, depth=depth)
+
+    return await asyncio.gather(*(one(pcm) for pcm, _ in said))
+
+
+def measure(daemon, said, depth, pace, streams):
+    batch = [(text, upload(daemon, pcm, depth)) for pcm, text in said]
+    heard = asyncio.run(stream_all(daemon, said, depth, pace, streams))
+    streamed = [(text, one.text()) for (_, text), one in zip(said, heard)]
+    changed, words = map(sum, zip(*map(flicker, heard)))
     rates = [100 * harness.word_error_rate(pairs) for pairs in (batch, streamed)]
     return [f"x{depth}", len(said), round(rates[0], 2), round(rates[1], 2), round(rates[1] - rates[0], 2),
             round(100 * changed / max(words, 1), 1), words]
@@ -84,12 +92,13 @@ def main():
     parser.add_argument("--count", type=int, default=40)
     parser.add_argument("--depths", default="1,3")
     parser.add_argument("--pace", type=float, default=4, help="times the speed of a microphone")
+    parser.add_argument("--streams", type=int, default=1, help="at a time")
     options = parser.parse_args()
     said = list(utterances(options.data, options.set, options.count))
     print("depth", "utterances", "batch_wer", "live_wer", "difference", "flicker_percent", "words", sep="\t")
     with harness.Daemon() as daemon:
         for depth in map(int, options.depths.split(",")):
-            print(*measure(daemon, said, depth, options.pace), sep="\t", flush=True)
+            print(*measure(daemon, said, depth, options.pace, options.streams), sep="\t", flush=True)
 
 
 if __name__ == "__main__":

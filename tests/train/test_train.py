@@ -246,11 +246,15 @@ def test_libfold_computes_what_pytorch_computes_with_the_shipped_seed(folder, cl
     compare(SEED, folder, DATA / clip)
 
 
-@pytest.mark.parametrize("row, parameters, depths", [("foldable", 0, "123"), ("alone-2", 0, "2"), ("unshared", 1, "1")])
+@pytest.mark.parametrize("row, parameters, depths", [("foldable", 0, "123"), ("alone-2", 0, "2"), ("unshared", 1, "3"),
+                                                     ("adapters", 0, "123")])
 def test_small_conformer_from_scratch(folder, packed, row, parameters, depths):
     printed = command("paper.py", "--data", packed, "--sets", "train_tones", "--out", folder / row, "--row", row,
-                      "--hours", 0.01, "--batch-seconds", 4, "--processes", 1)
+                      "--hours", 0.01, "--batch-seconds", 4, "--processes", 1, "--scored", "train_tones")
     line = json.loads(printed.splitlines()[-1])
-    assert "".join(line["depths"]) == depths and line["hours"] >= 0.01
+    assert "".join(line["train_tones"]) == depths and line["hours"] >= 0.01
+    texts = folder / row / "texts.json"
+    same = command("compare.py", "train_tones", f"{texts}:{depths[0]}", f"{texts}:{depths[0]}")
+    assert "CER: the first is better by 0.00 points (0.00 .. 0.00)" in same
     assert line["bytes"] < 2 * line["parameters"]
     assert (line["parameters"] > 1500000) == bool(parameters)

@@ -38,5 +38,7 @@ class LogMel(nn.Module):
             frames = samples // HOP
             keep = (torch.arange(mel.shape[1], device=mel.device)[None] < frames[:, None])[..., None]
             mel = (mel - (mel * keep).sum(1, keepdim=True) / frames[:, None, None]) * keep
-        x = F.gelu(self.conv2(F.gelu(self.conv1(mel[:, None]))))
+        x = F.gelu(self.conv1(mel[:, None]))
+        half = torch.arange(x.shape[2], device=x.device)[None] < ((frames + 1) // 2)[:, None]
+        x = F.gelu(self.conv2(x * half[:, None, :, None]))  # so that padding is what an utterance alone would have there
         return self.out(x.transpose(1, 2).flatten(2)), (frames + 3) // 4

@@ -38,6 +38,11 @@ def _quantise(value, dtype):
     return {"": q.reshape(value.shape), ".scale": scale}
 
 
+def stored(name, value, dtype):
+    """A tensor as the file has it: {suffix: array}."""
+    return _quantise(value, dtype) if _is_matrix(name, value) else {"": value}
+
+
 def _pieces_arrays(pieces):
     """The tokenizer's table as tensors: the bytes of all strings, where each begins, and ranks (pieces.py)."""
     offsets = np.cumsum([0] + [len(s) for s in pieces.strings])
@@ -55,8 +60,7 @@ def save(path, model, name, dtype="i8"):
     arrays = _pieces_arrays(model.pieces) if model.config.decoder else {}
     for key, value in model.state_dict().items():
         value = value.detach().float().cpu().numpy()
-        parts = _quantise(value, dtype) if _is_matrix(key, value) else {"": value}
-        arrays.update({key + suffix: np.ascontiguousarray(a) for suffix, a in parts.items()})
+        arrays.update({key + suffix: np.ascontiguousarray(a) for suffix, a in stored(key, value, dtype).items()})
     names = {np.dtype(v): k for k, v in DTYPES.items()}
     header, at, chunks = {}, 0, []
     # Wide elements first, so that every tensor is aligned for its dtype without gaps.

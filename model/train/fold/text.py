@@ -86,6 +86,11 @@ def decode_greedy(ids):
     return " ".join("".join(out).split())
 
 
+def spelled(pair):
+    """A pair of texts, each letter a word of its own, so that word_errors counts letters."""
+    return tuple(" ".join(line.replace(" ", "_")) for line in pair)
+
+
 def word_errors(ref, hyp):
     """(errors, reference words) by Levenshtein distance over words."""
     r, h = ref.split(), hyp.split()
