@@ -28,6 +28,7 @@ import torch.nn.functional as F
 import train
 from fold import data, evaluation, losses, moonshine, seedfile
 from fold.aed import BEGIN, END, AttentionDecoder
+from fold.controls import CONTROLS
 from fold.encoder import Chunks, Config, Foldable
 from fold.optimiser import Optimiser
 from fold.pieces import Pieces
@@ -61,7 +62,7 @@ def arguments():
     ap.add_argument("--hours", type=float, default=0,
                     help="budget in hours of audio seen instead of --minutes: for comparisons on a busy machine")
     ap.add_argument("--only", type=int, default=0, help="train this depth alone, as a model built for it (a control)")
-    ap.add_argument("--tied", action="store_true", help="no norms or scales of an unfold's own (a control)")
+    ap.add_argument("--control", choices=sorted(CONTROLS), help="another model than a foldable one (fold/controls.py)")
     ap.add_argument("--stop-after", type=float, default=0,
                     help="leave after so many minutes (or hours, where --hours is the budget) of this call")
     ap.add_argument("--letters-from", help="run folder whose letters the run starts with")
@@ -144,7 +145,7 @@ def founded(args, out, cache):
                     unfolds=args.unfolds,
                     letters=not args.no_letters, conv_kernel=args.conv_kernel, grow=args.grow, vocab=len(data.text.VOCAB),
                     decoder={"layers": count, "ffn": shape["ffn"], "pieces": len(kept)})
-    model = Foldable(config)
+    model = CONTROLS.get(args.control, Foldable)(config)
     model.load_pretrained(moonshine.load(args.foundation, cache), [i - 1 for i in args.layers])
     model.decoder.load_state_dict(decoder_state(args.foundation, cache, kept))
     model.pieces = pieces
@@ -219,13 +220,6 @@ def depth_weights(depths, deep):
 def share_of(args, minutes, hours):
     """How much of the budget is spent, 0 .. 1 and beyond."""
     return hours / args.hours if args.hours else minutes / args.minutes
-
-
-def tie(model):
-    """Unfolds share the gradients of what would tell them apart, so what began equal stays equal."""
-    for name, p in model.blocks.named_parameters():
-        if name.endswith(".scale") or ".norm_" in name:
-            p.grad.copy_(p.grad.mean(0, keepdim=True).expand_as(p))
 
 
 def main():
@@ -330,8 +324,8 @@ def member(rank, args, out, model, team, spent, kept):
         loss = sum(w[name] * value for name, value in parts.items())
         team.clear()
         loss.backward()
-        if args.tied:
-            tie(model)
+        if args.control == "tied":
+            model.tie()
         team.step(optimiser, train.learning_rate(done),
                   lambda name: reading or not name.startswith(("prelude.", "decoder.")),
                   share_of(args, minutes(), seen))

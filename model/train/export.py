@@ -9,16 +9,18 @@ import pathlib
 import torch
 
 from fold import seedfile
+from fold.controls import CONTROLS
 from fold.encoder import Config, Foldable
 from fold.pieces import Pieces
 
 
 def from_run(run):
-    """The Foldable of RUN/last.pt."""
+    """The Foldable of RUN/last.pt, or the control that it is."""
     run = pathlib.Path(run)
     saved = json.loads((run / "config.json").read_text())
     fields = {f.name for f in dataclasses.fields(Config)}
-    model = Foldable(Config(**{k: v for k, v in saved.items() if k in fields}))
+    made = CONTROLS.get(saved["args"].get("control"), Foldable)
+    model = made(Config(**{k: v for k, v in saved.items() if k in fields}))
     model.load_state_dict(torch.load(run / "last.pt", map_location="cpu")["model"])
     if model.config.decoder:
         model.pieces = Pieces.of_plain(json.loads((run / "pieces.json").read_text()))
@@ -32,5 +34,8 @@ if __name__ == "__main__":
     ap.add_argument("--dtype", default="i8", choices=["i8", "f16", "f32"], help="of the GEMM weights")
     ap.add_argument("--name", default="foldscribe-tiny", help="the model's name, shown to clients")
     args = ap.parse_args()
-    size = seedfile.save(args.out, from_run(args.run), args.name, args.dtype)
+    model = from_run(args.run)
+    if type(model) is not Foldable:
+        raise SystemExit(f"{args.run} is a control ({type(model).__name__}); only a foldable model can be written")
+    size = seedfile.save(args.out, model, args.name, args.dtype)
     print(f"{args.out}: {size / 1e6:.1f} MB")

@@ -16,10 +16,10 @@ import pathlib
 import time
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from fold import data, evaluation, losses, seedfile, text
+from fold.controls import Adapter
 from fold.encoder import Block, Config, Context, Exit, rope_table
 from fold.logmel import LogMel
 from fold.optimiser import Optimiser
@@ -30,19 +30,6 @@ SETS = [name for name in TRAIN if name != "train_an4"]
 ROWS = ["foldable", "alone-1", "alone-2", "alone-3", "unshared", "no-kl", "tied", "adapters"]
 BLOCKS, UNFOLDS = 2, 3
 SCORED = 200  # utterances of a set, spread over it
-
-
-class Adapter(nn.Module):
-    """What an unfold has of its own behind a block, besides norms and scales: x + up(silu(down(x))), zero at first."""
-
-    def __init__(self, d, rank=16):
-        super().__init__()
-        self.down, self.up = nn.Linear(d, rank), nn.Linear(rank, d)
-        nn.init.zeros_(self.up.weight)
-        nn.init.zeros_(self.up.bias)
-
-    def forward(self, x):
-        return x + self.up(F.silu(self.down(x)))
 
 
 class Conformer(nn.Module):

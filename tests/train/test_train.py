@@ -25,7 +25,8 @@ sys.path.insert(0, str(TRAINER))
 
 import case  # noqa: E402
 import distil  # noqa: E402
-from fold import moonshine, seedfile, text  # noqa: E402
+import export  # noqa: E402
+from fold import controls, moonshine, seedfile, text  # noqa: E402
 from fold.aed import AttentionDecoder  # noqa: E402
 from fold.encoder import Config, Foldable  # noqa: E402
 from fold.pieces import SPACE, Pieces  # noqa: E402
@@ -185,17 +186,40 @@ def random_foundation(monkeypatch):
     monkeypatch.setattr(moonshine, "pieces", lambda cache: Pieces.of_llama(listed, len(listed)))
 
 
+def distilled(monkeypatch, packed, out, *more):
+    """distil.py for a few steps on tones, in this process."""
+    monkeypatch.setattr(sys, "argv", ["distil.py", *map(str, (
+        "--data", packed, "--out", out, "--sets", "train_tones", "--device", "cpu", "--processes", 1,
+        "--batch-seconds", 3, "--features-only", 0, *more))])
+    distil.main()
+
+
+@pytest.mark.parametrize("control", ["unshared", "adapters", "tied"])
+def test_controls_begin_as_the_foldable_model_and_do_not_ship(folder, packed, monkeypatch, control):
+    random_foundation(monkeypatch)
+    texts, out = folder / "texts", folder / control
+    texts.write_text("\n".join(SENTENCES))
+    distilled(monkeypatch, packed, out, "--text", texts, "--layers", 1, 2, 3, 4, "--prelude", 1, "--no-letters", "--hours",
+              0.002, "--count", 0, "--control", control)
+    model = export.from_run(out)
+    scales = model.blocks[0].scale
+    told_apart = not torch.equal(scales[0], scales[1])
+    assert told_apart == (control != "tied") and type(model) is controls.CONTROLS[control]
+    if control == "unshared":
+        assert not torch.equal(model.stacks[0][0].ffn.fc1.weight, model.blocks[0].ffn.fc1.weight)
+    with pytest.raises(AssertionError, match="only a foldable model can be written"):
+        command("export.py", "--run", out, "--out", folder / "control.safetensors")
+
+
 def test_a_recogniser_is_folded_resumed_and_exported(folder, packed, monkeypatch):
     random_foundation(monkeypatch)
     texts = folder / "texts"
     texts.write_text("\n".join(SENTENCES))
-    monkeypatch.setattr(sys, "argv", ["distil.py", *map(str, (
-        "--data", packed, "--text", texts, "--out", folder / "folded", "--sets", "train_tones", "--device", "cpu",
-        "--processes", 1, "--layers", 1, 2, 3, 4, "--prelude", 1, "--batch-seconds", 3, "--minutes", 600,
-        "--features-only", 0, "--stop-after", 0.04, "--count", 2))])
-    distil.main()
+    folding = lambda: distilled(monkeypatch, packed, folder / "folded", "--text", texts, "--layers", 1, 2, 3, 4, "--prelude", 1,
+                                "--minutes", 600, "--stop-after", 0.04, "--count", 2)
+    folding()
     first = torch.load(folder / "folded" / "last.pt")
-    distil.main()
+    folding()
     second = torch.load(folder / "folded" / "last.pt")
     assert second["step"] > first["step"] >= 1 and all(v.isfinite().all() for v in second["model"].values())
     moved = {k.split(".")[0] for k in first["model"] if not torch.equal(first["model"][k], second["model"][k])}
@@ -206,11 +230,8 @@ def test_a_recogniser_is_folded_resumed_and_exported(folder, packed, monkeypatch
     assert read.pieces.decode(read.pieces.encode("One thé.")) == "One thé."
     assert read.decoder.embed.num_embeddings == read.pieces.kept
     # From that seed it goes on in chunks, and libfold hears a stream as PyTorch does.
-    monkeypatch.setattr(sys, "argv", ["distil.py", *map(str, (
-        "--data", packed, "--from-seed", file, "--chunked", 1, "--chunk", 9, "--left", 20, "--out", folder / "streamed",
-        "--sets", "train_tones", "--device", "cpu", "--processes", 1, "--batch-seconds", 3, "--minutes", 600,
-        "--features-only", 0, "--stop-after", 0.02, "--count", 0))])
-    distil.main()
+    distilled(monkeypatch, packed, folder / "streamed", "--from-seed", file, "--chunked", 1, "--chunk", 9, "--left", 20,
+              "--minutes", 600, "--stop-after", 0.02, "--count", 0)
     command("export.py", "--run", folder / "streamed", "--out", file)
     assert seedfile.load(file).config.stream == {"chunk": 9, "left": 20}
     compare(file, folder, DATA / "1320-122617-0000.flac")

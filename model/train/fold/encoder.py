@@ -285,6 +285,9 @@ class Letters(nn.Module):
 
 
 class Foldable(nn.Module):
+    # What a pretrained encoder need not have; it starts as it was made.
+    NEW = (".scale", ".bias", "conv.", "norm_conv.", "exit.head.", "feedback.", "decoder.", "letters.", "recall.")
+
     def __init__(self, config):
         super().__init__()
         c = self.config = config
@@ -327,8 +330,7 @@ class Foldable(nn.Module):
                     rest = name[len(start):]
                     mine["letters.block." + rest] = value[None] if rest.startswith("norm_") else value
         missing, unexpected = self.load_state_dict(mine, strict=False)
-        new = (".scale", ".bias", "conv.", "norm_conv.", "exit.head.", "feedback.", "decoder.", "letters.", "recall.")
-        assert not unexpected and all(any(n in m for n in new) for m in missing), (missing, unexpected)
+        assert not unexpected and all(any(n in m for n in self.NEW) for m in missing), (missing, unexpected)
 
     def features(self, wave, samples, chunks=None):
         """Stem and prelude. -> x [B, T, d], frames [B], Context for unfold(). chunks: as a stream is heard."""
@@ -351,15 +353,22 @@ class Foldable(nn.Module):
             mask = heard[None, None] & (True if mask is None else mask | torch.eye(T, dtype=torch.bool, device=x.device))
         return Context(rope_table(T, c.rope_dims, c.rope_base, x.device), mask, keep[..., None], chunks)
 
+    def layers(self, r):
+        """Blocks of unfold r + 1, called as block(x, *context, r)."""
+        return self.blocks
+
+    def bridge_into(self, r):
+        return self.bridge
+
     def unfolds(self, x, context, depth):
         """x [B, T, d] -> list of x after unfold 1..depth."""
         out, start = [], x
         for r in range(depth):
             if r and self.config.bridge:
-                x = self.bridge(start, self.exit.norm(x), context)
+                x = self.bridge_into(r)(start, self.exit.norm(x), context)
             if r and self.config.feedback:
                 x = x + self.feedback(self.logp(x, context).exp().to(x.dtype))
-            for block in self.blocks:
+            for block in self.layers(r):
                 x = block(x, *context, r)
             out.append(x)
         return out

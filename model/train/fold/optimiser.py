@@ -16,7 +16,7 @@ def groups(model, lr, muon=True):
     for name, p in model.named_parameters():
         if name.startswith("frontend."):
             p.requires_grad_(False)
-        elif name.startswith(("blocks.", "letters.")) and (name.endswith(".scale") or ".norm_" in name):
+        elif name.startswith(("blocks.", "stacks.", "letters.")) and (name.endswith(".scale") or ".norm_" in name):
             kinds["adam", 5.0][name] = p  # what tells unfolds apart
         elif name.startswith(("exit.head", "feedback.")):
             kinds["adam", 2.5][name] = p
@@ -24,7 +24,7 @@ def groups(model, lr, muon=True):
             kinds["adam", 0.25][name] = p
         elif muon and p.ndim == 2 and name.startswith("letters."):
             kinds["muon", 4.0][name] = p  # it learns something else than it was taken from
-        elif muon and p.ndim == 2 and name.startswith(("blocks.", "prelude.", "bridge.")):
+        elif muon and p.ndim == 2 and name.startswith(("blocks.", "stacks.", "prelude.", "bridge")):
             kinds["muon", 1.0][name] = p
         else:
             kinds["adam", 1.0][name] = p
