@@ -201,6 +201,8 @@ static void recognise(struct engine_live *live, struct worker *worker,
     struct worker_piece piece = {.hotwords = live->hotwords,
                                  .alternatives =
                                      kind == DEPTH_FINAL ? live->options.alternatives : 0,
+                                 .before = live->window.words,
+                                 .before_count = live->window.words_count,
                                  .cancelled = &live->cancelled,
                                  .told = tell,
                                  .user = live};

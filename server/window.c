@@ -32,7 +32,7 @@
 
 void window_reset(struct window *window)
 {
-    free(window->kept);
+    free(window->words);
     *window = (struct window){0};
 }
 
@@ -78,7 +78,7 @@ int window_join(const struct window *window, struct update_span *span, int64_t s
            span->words[skipped].start_samples < window->settled_samples)
         skipped++;
     struct update_word *words =
-        copy(window->kept, window->kept_count, span->words + skipped, span->words_count - skipped);
+        copy(window->words, window->kept_count, span->words + skipped, span->words_count - skipped);
     if (!words)
         return -1;
     free((void *)(uintptr_t)span->words);
@@ -88,35 +88,37 @@ int window_join(const struct window *window, struct update_span *span, int64_t s
     return 0;
 }
 
-void window_move(struct window *window, const struct update_span *span)
+/* Settles the words before the best gap, if there is one. */
+static void settle(struct window *window, int64_t begun, int64_t now)
 {
-    const int64_t now = span->end_samples;
-    const int64_t begun = window->start_samples ? window->start_samples : span->start_samples;
-    int64_t longest = -1, best = 0;
-    size_t kept = 0;
+    int64_t longest = -1;
 
-    if (now - begun <= SAMPLES(WINDOW_MOST_MS))
-        return;
-    for (size_t i = 1; i < span->words_count; i++) {
-        const int64_t gap = span->words[i].start_samples - span->words[i - 1].end_samples;
-        const int64_t middle = span->words[i].start_samples - gap / 2;
+    for (size_t i = 1; i < window->words_count; i++) {
+        const struct update_word *word = &window->words[i];
+        const int64_t gap = word->start_samples - word[-1].end_samples;
+        const int64_t middle = word->start_samples - gap / 2;
         if (middle <= begun + SAMPLES(CONTEXT_MS) || middle > now - SAMPLES(WINDOW_LEAST_MS) ||
             gap < longest)
             continue;
         longest = gap;
-        best = middle;
-        kept = i;
+        window->settled_samples = middle;
+        window->start_samples = middle - SAMPLES(CONTEXT_MS);
+        window->kept_count = i;
     }
-    if (!kept)
-        return;
-    struct update_word *words = copy(span->words, kept, NULL, 0);
+}
+
+void window_move(struct window *window, const struct update_span *span)
+{
+    const int64_t begun = window->start_samples ? window->start_samples : span->start_samples;
+    struct update_word *words = copy(span->words, span->words_count, NULL, 0);
+
     if (!words)
         return;
-    free(window->kept);
-    *window = (struct window){.start_samples = best - SAMPLES(CONTEXT_MS),
-                              .settled_samples = best,
-                              .kept = words,
-                              .kept_count = kept};
+    free(window->words);
+    window->words = words;
+    window->words_count = span->words_count;
+    if (span->end_samples - begun > SAMPLES(WINDOW_MOST_MS))
+        settle(window, begun, span->end_samples);
 }
 
 double window_mean_ms(double span_ms)

@@ -1,5 +1,6 @@
 #include "worker.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,14 +10,15 @@
  * stem drops an incomplete last frame. Greedy WER of a seed of this family on 60 utterances cut to
  * the first and last sound: 44.7 % without, 42.5 % with 0.1 + 0.2 s, 42.1 % with 0.2 + 0.2 s; no
  * difference (0.2 points) for utterances that have their own silence. */
-#define LEAD_SAMPLES  3200
+#define LEAD_SAMPLES  WORKER_LEAD_SAMPLES
 #define TAIL_SAMPLES  3200
 #define DECODE_FRAMES 64 /* pushed to the decoder between two looks at the cancel flag */
 
 double worker_cost_ms(const struct worker_cost *cost)
 {
-    return 1e3 * (cost->stem_seconds + cost->unfold_seconds + cost->exit_seconds +
-                  cost->decode_seconds + cost->write_seconds + cost->others_seconds);
+    return 1e3 *
+           (cost->stem_seconds + cost->unfold_seconds + cost->exit_seconds + cost->decode_seconds +
+            cost->write_seconds + cost->others_seconds + cost->hear_seconds);
 }
 
 /* Runs what was popped. A piece that it gathers is done when the piece is. */
@@ -49,9 +51,16 @@ static void *work(void *user)
     return NULL;
 }
 
-static int open_place(struct worker_place *place, const struct fold_model *model, uint32_t span_ms)
+/* Samples of the longest span that is run in a place. */
+static size_t room_for(uint32_t span_ms)
 {
-    place->max_samples = (size_t)span_ms * (UPDATE_RATE_HZ / 1000) + LEAD_SAMPLES + TAIL_SAMPLES;
+    return (size_t)span_ms * (UPDATE_RATE_HZ / 1000) + LEAD_SAMPLES + TAIL_SAMPLES;
+}
+
+static int open_place(struct worker_place *place, const struct fold_model *model,
+                      size_t max_samples)
+{
+    place->max_samples = max_samples;
     place->pcm = malloc(place->max_samples * sizeof(float));
     return place->pcm ? fold_run_open(&place->run, model, place->max_samples) : FOLD_ERR_MEMORY;
 }
@@ -76,8 +85,12 @@ int worker_open(struct worker *worker, struct queue *queue, const struct fold_mo
     const struct fold_info *info = fold_model_info(model);
 
     *worker = (struct worker){.queue = queue, .model = model, .lm = lm};
+    size_t gathered = room_for(GATHER_PIECE_MS);
+    if (info->chunk_frames && follow_run_samples(model) > gathered)
+        gathered = follow_run_samples(model);
     for (size_t i = 0; i <= GATHER_PIECES; i++) {
-        const int error = open_place(&worker->places[i], model, i ? GATHER_PIECE_MS : max_span_ms);
+        const int error =
+            open_place(&worker->places[i], model, i ? gathered : room_for(max_span_ms));
         if (error)
             return error;
     }
@@ -126,6 +139,16 @@ static void load(struct worker_place *place, const struct endpoint_span *span)
     place->start_samples = span->start_samples;
     place->cut = span->why == ENDPOINT_FULL;
     place->end_samples = span->start_samples + (int64_t)count;
+}
+
+static void load_unheard(struct worker_place *place, const struct endpoint_span *span,
+                         const struct follow *follow)
+{
+    follow_copy(follow, span, place->pcm);
+    place->loaded_samples = follow->unheard_samples;
+    place->start_samples = follow->from_samples;
+    place->end_samples = follow->until_samples;
+    place->cut = false;
 }
 
 void worker_load(struct worker *worker, const struct endpoint_span *span)
@@ -203,19 +226,44 @@ static int warm_writer(struct worker *worker, const struct hotwords *hotwords)
     return error;
 }
 
-/* What was heard letter by letter, as one text. */
-static void set_draft(struct worker *worker, const struct fold_result *heard)
+/* Adds a word to the draft, which has used so many bytes: lower: but for "I", as the decoder
+ * spells.
+ */
+static size_t add_word(struct worker *worker, size_t used, const char *text, bool lower)
 {
+    const size_t length = strlen(text);
+
+    if (used + length + 2 > worker->draft_bytes)
+        return used;
+    if (used)
+        worker->draft[used++] = ' ';
+    for (size_t i = 0; i < length; i++)
+        worker->draft[used++] =
+            lower && length > 1 ? (char)tolower((unsigned char)text[i]) : text[i];
+    return used;
+}
+
+/* What was written before, and behind that what was heard letter by letter, as one text. */
+static void set_draft(struct worker *worker, const struct worker_piece *piece,
+                      const struct fold_result *heard)
+{
+    const struct worker_place *place = piece->place;
+    const uint32_t hop_samples = fold_model_info(worker->model)->hop_samples;
+    int64_t written_samples = place->first_samples;
     size_t used = 0;
 
+    for (size_t i = 0; i < piece->before_count; i++) {
+        const struct update_word *word = &piece->before[i];
+        if (word->start_samples < place->start_samples || word->start_samples >= place->end_samples)
+            continue;
+        used = add_word(worker, used, word->text, false);
+        written_samples = word->end_samples;
+    }
+    const bool behind = used > 0;
     for (size_t i = 0; i < heard->words_count; i++) {
-        const size_t length = strlen(heard->words[i].text);
-        if (used + length + 2 > worker->draft_bytes)
-            break;
-        if (used)
-            worker->draft[used++] = ' ';
-        memcpy(worker->draft + used, heard->words[i].text, length);
-        used += length;
+        const struct fold_word *word = &heard->words[i];
+        if (place->first_samples + (int64_t)word->start_frame * hop_samples >= written_samples)
+            used = add_word(worker, used, word->text, behind);
     }
     worker->draft[used] = '\0';
 }
@@ -233,7 +281,7 @@ static enum worker_end write_down(struct worker *worker, struct worker_piece *pi
     cost->decode_seconds += lap(&clock_ms);
     if (end != WORKER_DONE)
         return end;
-    set_draft(worker, ret_result);
+    set_draft(worker, piece, ret_result);
     if (warm_writer(worker, piece->hotwords) < 0 ||
         fold_writer_write(worker->writer, run, worker->logp, worker->draft, &written) < 0)
         return WORKER_FAILED;
@@ -374,6 +422,23 @@ static bool is_through(struct worker_piece *piece, double pass_ms, enum worker_e
     return true;
 }
 
+/* Tells whose piece it is; with his words, where it went well so far. */
+static void tell(struct worker *worker, struct worker_piece *piece, enum worker_end end)
+{
+    struct update_span span = {0};
+
+    if (end == WORKER_DONE) {
+        fold_run_heed(piece->place->run, is_set, piece->cancelled);
+        end = write(worker, piece, &span);
+    }
+    piece->told(piece, end, &span);
+}
+
+static enum worker_end end_of(int error)
+{
+    return !error ? WORKER_DONE : error == FOLD_ERR_STOPPED ? WORKER_CANCELLED : WORKER_FAILED;
+}
+
 /* Tells those that are as deep as they go (or all, when something failed); the rest stays. */
 static void let_go(struct worker *worker, struct crowd *crowd, int error)
 {
@@ -385,18 +450,13 @@ static void let_go(struct worker *worker, struct crowd *crowd, int error)
     crowd->count = 0;
     for (size_t i = 0; i < count; i++) {
         struct worker_piece *piece = crowd->pieces[i];
-        struct update_span span = {0};
-        enum worker_end end = error == FOLD_ERR_STOPPED ? WORKER_CANCELLED : WORKER_FAILED;
+        enum worker_end end = end_of(error);
         if (!error && !is_through(piece, pass_ms, &end)) {
             crowd->runs[crowd->count] = piece->place->run;
             crowd->pieces[crowd->count++] = piece;
             continue;
         }
-        if (end == WORKER_DONE) {
-            fold_run_heed(piece->place->run, is_set, piece->cancelled);
-            end = write(worker, piece, &span);
-        }
-        piece->told(piece, end, &span);
+        tell(worker, piece, end);
     }
 }
 
@@ -410,35 +470,91 @@ static double share_s(const struct crowd *crowd, size_t i, double seconds)
     return all_s > 0 ? seconds * audio_s(crowd->pieces[i]->place) / all_s : 0;
 }
 
-/* All pieces [count] go in at once and leave at their depths. */
-static void recognise(struct worker *worker, struct worker_piece *pieces, size_t count)
+/* All go in at once and leave at their depths. */
+static void run_all(struct worker *worker, struct crowd *crowd)
 {
-    struct crowd crowd = {.count = count};
     const float *pcm[GATHER_PIECES];
     size_t samples[GATHER_PIECES];
     double clock_ms = queue_now_ms();
 
-    for (size_t i = 0; i < count; i++) {
-        const struct worker_place *place = pieces[i].place;
-        crowd.pieces[i] = &pieces[i];
-        crowd.runs[i] = place->run;
+    for (size_t i = 0; i < crowd->count; i++) {
+        const struct worker_place *place = crowd->pieces[i]->place;
         pcm[i] = place->pcm;
         samples[i] = place->loaded_samples;
-        pieces[i].cost.audio_seconds += audio_s(place);
     }
-    heed(&crowd);
-    int error = fold_batch_begin(crowd.runs, pcm, samples, count);
+    heed(crowd);
+    int error = fold_batch_begin(crowd->runs, pcm, samples, crowd->count);
     const double stem_s = lap(&clock_ms);
-    for (size_t i = 0; i < count; i++)
-        pieces[i].cost.stem_seconds += share_s(&crowd, i, stem_s);
-    for (let_go(worker, &crowd, error); crowd.count; let_go(worker, &crowd, error)) {
+    for (size_t i = 0; i < crowd->count; i++)
+        crowd->pieces[i]->cost.stem_seconds += share_s(crowd, i, stem_s);
+    for (let_go(worker, crowd, error); crowd->count; let_go(worker, crowd, error)) {
         clock_ms = queue_now_ms();
-        heed(&crowd);
-        error = fold_batch_unfold(crowd.runs, crowd.count);
+        heed(crowd);
+        error = fold_batch_unfold(crowd->runs, crowd->count);
         const double unfold_s = lap(&clock_ms);
-        for (size_t i = 0; i < crowd.count; i++)
-            crowd.pieces[i]->cost.unfold_seconds += share_s(&crowd, i, unfold_s);
+        for (size_t i = 0; i < crowd->count; i++)
+            crowd->pieces[i]->cost.unfold_seconds += share_s(crowd, i, unfold_s);
     }
+}
+
+/* Takes what a piece's stream has heard to be read; else the stream is good for nothing more. */
+static int read_heard(struct worker_piece *piece, int error)
+{
+    if (!error)
+        error = follow_read(piece->follow, piece->place->run, &piece->place->first_samples);
+    if (error)
+        follow_forget(piece->follow);
+    return error;
+}
+
+/* Streams hear what is new to them, all at once, each at its depth. */
+static void hear_all(struct worker *worker, struct crowd *crowd)
+{
+    struct fold_stream *streams[GATHER_PIECES];
+    const float *pcm[GATHER_PIECES];
+    size_t samples[GATHER_PIECES];
+    uint32_t depths[GATHER_PIECES];
+    double clock_ms = queue_now_ms(), all_samples = 0;
+
+    for (size_t i = 0; i < crowd->count; i++) {
+        const struct worker_piece *piece = crowd->pieces[i];
+        streams[i] = piece->follow->stream;
+        pcm[i] = piece->place->pcm;
+        samples[i] = piece->place->loaded_samples;
+        depths[i] = piece->depth.used;
+        all_samples += (double)samples[i];
+    }
+    heed(crowd);
+    const int error = fold_batch_hear(streams, crowd->runs, pcm, samples, depths, crowd->count);
+    const double hear_s = lap(&clock_ms);
+    for (size_t i = 0; i < crowd->count; i++) {
+        struct worker_piece *piece = crowd->pieces[i];
+        piece->cost.new_seconds += (double)samples[i] / UPDATE_RATE_HZ;
+        piece->cost.hear_seconds += hear_s * (double)samples[i] / all_samples;
+        tell(worker, piece, end_of(read_heard(piece, error)));
+    }
+}
+
+/* All pieces [count]: those that follow first, since they are brief. */
+static void recognise(struct worker *worker, struct worker_piece *pieces, size_t count)
+{
+    struct crowd following = {.count = 0}, running = {.count = 0};
+
+    for (size_t i = 0; i < count; i++) {
+        struct worker_piece *piece = &pieces[i];
+        struct crowd *crowd = piece->follow ? &following : &running;
+        piece->cost.audio_seconds += audio_s(piece->place);
+        if (piece->follow && atomic_load(piece->cancelled)) {
+            tell(worker, piece, WORKER_CANCELLED);
+            continue;
+        }
+        crowd->runs[crowd->count] = piece->place->run;
+        crowd->pieces[crowd->count++] = piece;
+    }
+    if (following.count)
+        hear_all(worker, &following);
+    if (running.count)
+        run_all(worker, &running);
 }
 
 /* ---- one span, now -------------------------------------------------------------------------- */
@@ -481,15 +597,20 @@ enum worker_end worker_recognise(struct worker *worker, struct update_depth dept
 void worker_gather(struct worker *worker, const struct endpoint_span *span,
                    const struct worker_piece *piece)
 {
-    const size_t samples = span->count + LEAD_SAMPLES + TAIL_SAMPLES;
+    const struct follow *follow = piece->follow;
+    const size_t samples =
+        follow ? follow->unheard_samples : span->count + LEAD_SAMPLES + TAIL_SAMPLES;
     const size_t frames = fold_frames(worker->model, samples);
-    const bool alone = samples > worker->places[1].max_samples;
+    const bool alone = !follow && samples > room_for(GATHER_PIECE_MS);
     struct gather *gather = &worker->gather;
 
     if (alone || !gather_admits(gather, frames, piece->cost_ms, worker->due_ms, queue_now_ms()))
         worker_flush(worker);
     struct worker_place *place = &worker->places[alone ? 0 : 1 + gather->count];
-    load(place, span);
+    if (follow)
+        load_unheard(place, span, follow);
+    else
+        load(place, span);
     worker->pieces[gather->count] = *piece;
     worker->pieces[gather->count].place = place;
     worker->pieces[gather->count].ticket = worker->ticket;

@@ -9,14 +9,21 @@
 
 #include "endpoint.h"
 #include "fold.h"
+#include "follow.h"
 #include "gather.h"
 #include "hotwords.h"
 #include "queue.h"
 #include "update.h"
 
+/* Silence before every span; without it the first sound is heard badly. */
+#define WORKER_LEAD_SAMPLES 3200
+
 /* What computing took; added up. Seconds of wall-clock on this worker. */
 struct worker_cost {
-    double audio_seconds, stem_seconds, unfold_seconds, exit_seconds, decode_seconds, write_seconds;
+    double audio_seconds; /* of which there is text */
+    double stem_seconds, unfold_seconds, exit_seconds, decode_seconds, write_seconds;
+    double new_seconds;    /* of audio, that a stream heard; 0: a run heard audio_seconds, */
+    double hear_seconds;   /* and what that took, the exit included */
     double others_seconds; /* for alternatives; no part of what a depth is learned to cost */
     bool written;          /* the attention decoder was asked */
     enum fold_doubt doubt; /* and what it made of it */
@@ -48,7 +55,12 @@ struct worker_piece {
     struct update_depth depth; /* used: unfolds; fewer within limit */
     struct worker_limit limit;
     const struct hotwords *hotwords;
-    uint32_t alternatives;        /* other texts wanted beside the best, at most so many */
+    uint32_t alternatives; /* other texts wanted beside the best, at most so many */
+    /* [before_count] What was written of this sound before, as far as it went; a draft for the
+     * attention decoder, whose text does not depend on it. Left alone till told. */
+    const struct update_word *before;
+    size_t before_count;
+    struct follow *follow; /* FOLLOW_READY: it hears; NULL: a run does. Left alone till told */
     const atomic_bool *cancelled; /* looked at between unfolds and while decoding */
     double cost_ms;               /* what it should take, of those that are gathered */
     /* Exactly once, on the worker's thread. *span is the callee's when end is WORKER_DONE. */
@@ -56,7 +68,7 @@ struct worker_piece {
     void *user;
     struct worker_cost cost; /* what it took; all zero before */
     /* The worker's: */
-    const struct worker_place *place;
+    struct worker_place *place;
     struct scheduler_ticket ticket;
     double spent_ms; /* on the way here */
 };
@@ -114,8 +126,10 @@ enum worker_end worker_recognise(struct worker *worker, struct update_depth dept
 
 /* ---- short ones together ------------------------------------------------------------------ */
 
-/* Copies span and piece: told() comes soon, perhaps with other pieces, perhaps before this returns.
- * At most one piece for each run() of a work, which then counts as running until told() is over. */
+/* Copies span and piece (of a piece that follows: the span so far, as follow_aim had it; limit
+ * does not shorten it, and a follow whose hearing failed is forgotten). told() comes soon, perhaps
+ * with other pieces, perhaps before this returns. At most one piece for each run() of a work, which
+ * then counts as running until told() is over. */
 void worker_gather(struct worker *worker, const struct endpoint_span *span,
                    const struct worker_piece *piece);
 /* Recognises what was gathered. */

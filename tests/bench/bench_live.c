@@ -3,7 +3,8 @@
  * STREAMS streams of the recordings of tests/data (FOLDSCRIBE_TEST_DATA) with pauses, finals of
  * stream i at depth i % R + 1, partials at depth 1 every EVERY_MS (default 640) while somebody
  * speaks: what live.c does, but without clock, queue and sockets, so that a busy machine makes the
- * same work. Rows: partials hear the whole span so far, or the window of window.h; they are
+ * same work. Rows: partials hear the whole span so far, or the window of window.h, or a
+ * stream hears what is new and the window is read (follow.h); they are
  * recognised one by one, or gathered as gather.h says; and no partials at all. Columns: processor
  * time for a second of sound, how many streams of people who never stop talking that is a core, and
  * what share of the words of last partials their finals changed. */
@@ -32,7 +33,7 @@ struct talk {
 
 struct way {
     const char *name;
-    bool partials, window, together;
+    bool partials, window, follow, together;
 };
 
 struct words {
@@ -44,6 +45,7 @@ struct speaker {
     float *pcm; /* [SECONDS] */
     struct endpoint *endpoint;
     struct window window;
+    struct follow follow;
     uint32_t depth;
     size_t at; /* in pcm */
     bool windowed;
@@ -136,10 +138,13 @@ static void tell_final(struct worker_piece *piece, enum worker_end end, struct u
     s->finals++;
     transcript_release(span);
     window_reset(&s->window);
+    follow_forget(&s->follow);
     endpoint_pop(s->endpoint);
 }
 
-static bool partial_is_due(struct speaker *s, struct endpoint_span *ret_sound, long every_ms)
+/* A partial, if one is due: with piece->follow where a stream hears it. */
+static bool partial_is_due(struct speaker *s, struct endpoint_span *ret_sound, long every_ms,
+                           const struct way *way, struct worker_piece *piece)
 {
     const int64_t now_samples = endpoint_clock(s->endpoint), every_samples = every_ms * 16;
     if (!endpoint_peek(s->endpoint, ret_sound))
@@ -148,6 +153,15 @@ static bool partial_is_due(struct speaker *s, struct endpoint_span *ret_sound, l
         s->due_samples = ret_sound->start_samples + every_samples;
     if (now_samples < s->due_samples || endpoint_speech_clock(s->endpoint) <= s->speech_samples)
         return false;
+    enum follow_aim aim = FOLLOW_TOO_FAR;
+    if (way->follow)
+        aim = follow_aim(&s->follow, ret_sound, s->window.start_samples);
+    if (aim == FOLLOW_WAIT)
+        return false;
+    if (aim == FOLLOW_READY)
+        piece->follow = &s->follow;
+    else if (way->window)
+        window_cut(&s->window, ret_sound);
     s->due_samples = now_samples + every_samples;
     s->speech_samples = endpoint_speech_clock(s->endpoint);
     return true;
@@ -158,15 +172,15 @@ static void turn(struct worker *worker, struct speaker *s, const struct way *way
 {
     struct worker_piece piece = {.depth = {.used = 1, .reason = "tier"},
                                  .limit = {.floor = 1, .due_ms = INFINITY},
+                                 .before = s->window.words,
+                                 .before_count = s->window.words_count,
                                  .cancelled = &never,
                                  .user = s};
     struct endpoint_span sound;
     if (endpoint_span(s->endpoint, &sound)) {
         piece.depth.used = s->depth;
         piece.told = tell_final;
-    } else if (way->partials && partial_is_due(s, &sound, every_ms)) {
-        if (way->window)
-            window_cut(&s->window, &sound);
+    } else if (way->partials && partial_is_due(s, &sound, every_ms, way, &piece)) {
         piece.told = tell_partial;
     } else {
         return;
@@ -186,7 +200,8 @@ static void bench(struct worker *worker, const struct way *way, const struct tal
         speakers[i].pcm = script(clips, clips_count, i, talk);
         speakers[i].depth = (uint32_t)i % unfolds + 1;
         speakers[i].windowed = way->window;
-        if (!speakers[i].pcm || endpoint_open(&speakers[i].endpoint, 500, 20000) < 0)
+        if (!speakers[i].pcm || endpoint_open(&speakers[i].endpoint, 500, 20000) < 0 ||
+            (way->follow && follow_open(&speakers[i].follow, worker->model, 1) < 0))
             exit(1);
     }
     const double begun_s = cpu_s();
@@ -210,6 +225,7 @@ static void bench(struct worker *worker, const struct way *way, const struct tal
         sum.judged += speakers[i].judged;
         sum.changed += speakers[i].changed;
         window_reset(&speakers[i].window);
+        follow_close(&speakers[i].follow);
         endpoint_close(speakers[i].endpoint);
         free(speakers[i].pcm);
     }
@@ -223,10 +239,12 @@ static void bench(struct worker *worker, const struct way *way, const struct tal
 
 int main(int argc, char **argv)
 {
-    static const struct way ways[] = {{"whole span, one by one", true, false, false},
-                                      {"window, one by one", true, true, false},
-                                      {"window, together", true, true, true},
-                                      {"no partials, together", false, false, true}};
+    static const struct way ways[] = {{"whole span, one by one", true, false, false, false},
+                                      {"window, one by one", true, true, false, false},
+                                      {"window, together", true, true, false, true},
+                                      {"stream, one by one", true, true, true, false},
+                                      {"stream, together", true, true, true, true},
+                                      {"no partials, together", false, false, false, true}};
     static const struct talk talks[] = {{"sentences", 60000, 900},
                                         {"a few words at a time", 1200, 900},
                                         {"nobody pauses", 60000, 0}};

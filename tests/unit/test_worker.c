@@ -182,6 +182,133 @@ static void who_is_late_goes_no_deeper_than_the_floor(void **state)
     transcript_release(&told.span);
 }
 
+/* What is written of a span that a stream heard, portion_ms at a time, alone. */
+static struct update_span followed(struct follow *follow, size_t clip, size_t ms, size_t portion_ms,
+                                   uint32_t depth)
+{
+    struct told told = {.span = {0}};
+
+    for (size_t until = 0; until < ms;) {
+        until = until + portion_ms < ms ? until + portion_ms : ms;
+        const struct endpoint_span heard = sound(clip, until);
+        if (follow_aim(follow, &heard, 0) != FOLLOW_READY)
+            continue;
+        transcript_release(&told.span);
+        struct worker_piece p = piece(&told, depth);
+        p.follow = follow;
+        worker_gather(&worker, &heard, &p);
+        worker_flush(&worker);
+        assert_int_equal(told.end, WORKER_DONE);
+    }
+    assert_int_equal(told.times, 1);
+    return told.span;
+}
+
+static void a_stream_hears_the_same_alone_in_company_and_in_portions(void **state)
+{
+    static const size_t ms[GATHER_PIECES] = {2500, 1500, 3000, 1100};
+    const uint32_t unfolds = fold_model_info(hearing_model)->unfolds;
+    struct follow together[GATHER_PIECES], alone;
+    struct told told[GATHER_PIECES];
+    size_t words = 0;
+
+    worker.due_ms = INFINITY;
+    assert_int_equal(follow_open(&alone, hearing_model, unfolds), FOLD_OK);
+    for (size_t i = 0; i < GATHER_PIECES; i++) {
+        struct worker_piece p = piece(&told[i], (uint32_t)i % unfolds + 1);
+        assert_int_equal(follow_open(&together[i], hearing_model, unfolds), FOLD_OK);
+        const struct endpoint_span heard = sound(i, ms[i]);
+        assert_int_equal(follow_aim(&together[i], &heard, 0), FOLLOW_READY);
+        p.follow = i == 1 ? NULL : &together[i]; /* one of them runs */
+        worker_gather(&worker, &heard, &p);
+    }
+    worker_flush(&worker);
+    for (size_t i = 0; i < GATHER_PIECES; i++) {
+        assert_int_equal(told[i].times, 1);
+        assert_int_equal(told[i].end, WORKER_DONE);
+        for (size_t portion_ms = 300; portion_ms < 9000 && i != 1; portion_ms *= 3) {
+            follow_forget(&alone); /* the span before */
+            struct update_span span =
+                followed(&alone, i, ms[i], portion_ms, (uint32_t)i % unfolds + 1);
+            assert_same(&told[i].span, &span);
+            assert_true(span.end_samples <= 1000 * (int64_t)i + (int64_t)ms[i] * 16);
+            words += span.words_count;
+            transcript_release(&span);
+        }
+        transcript_release(&told[i].span);
+        follow_close(&together[i]);
+    }
+    assert_true(words > 0);
+    follow_close(&alone);
+}
+
+static void a_stream_that_is_cancelled_or_fails_leaves_the_others_alone(void **state)
+{
+    struct follow follows[3];
+    struct told told[3];
+
+    worker.due_ms = INFINITY;
+    for (int fails = 0; fails < 2; fails++) {
+        for (size_t i = 0; i < 3; i++) {
+            struct worker_piece p = piece(&told[i], 1);
+            assert_int_equal(follow_open(&follows[i], hearing_model, 1), FOLD_OK);
+            const struct endpoint_span heard = sound(i, 900);
+            assert_int_equal(follow_aim(&follows[i], &heard, 0), FOLLOW_READY);
+            p.follow = &follows[i];
+            if (i == 1 && !fails)
+                p.cancelled = &stopped;
+            worker_gather(&worker, &heard, &p);
+        }
+        if (fails) /* what is to be read was never heard: nobody else has to suffer */
+            follows[1].from_samples += 16000 * 100;
+        worker_flush(&worker);
+        for (size_t i = 0; i < 3; i++) {
+            assert_int_equal(told[i].times, 1);
+            assert_int_equal(told[i].end, i != 1  ? WORKER_DONE
+                                          : fails ? WORKER_FAILED
+                                                  : WORKER_CANCELLED);
+            assert_int_equal(follows[i].begun, !(fails && i == 1));
+            transcript_release(&told[i].span);
+            follow_close(&follows[i]);
+        }
+    }
+}
+
+static void what_was_written_before_changes_no_text(void **state)
+{
+    static const struct update_word before[] = {
+        {.text = "Quite", .start_samples = 100, .end_samples = 9000},
+        {.text = "something", .start_samples = 9500, .end_samples = 20000},
+        {.text = "else.", .start_samples = 20000, .end_samples = 25000}};
+    struct fold_model *model;
+    struct worker writing;
+    struct told told[4];
+    size_t words = 0;
+
+    assert_int_equal(
+        fold_model_open_as(&model, getenv("FOLDSCRIBE_TEST_DECODER_MODEL"), FOLD_INT8, NULL),
+        FOLD_OK);
+    assert_int_equal(worker_open(&writing, NULL, model, NULL, MOST_MS), FOLD_OK);
+    writing.due_ms = INFINITY;
+    for (size_t i = 0; i < 4; i++) {
+        struct worker_piece p = piece(&told[i], 2);
+        const struct endpoint_span heard = sound(0, 2500);
+        /* None; wrong; one word wrong; its own. */
+        p.before = i < 3 ? before : told[0].span.words;
+        p.before_count = i < 3 ? (size_t[]){0, 3, 1}[i] : told[0].span.words_count;
+        worker_gather(&writing, &heard, &p);
+        worker_flush(&writing);
+        assert_int_equal(told[i].end, WORKER_DONE);
+        assert_same(&told[0].span, &told[i].span);
+        words += told[i].span.words_count;
+    }
+    for (size_t i = 0; i < 4; i++)
+        transcript_release(&told[i].span);
+    assert_true(words > 0);
+    worker_close(&writing);
+    fold_model_close(model);
+}
+
 static void alternatives_come_with_who_asked_for_them(void **state)
 {
     const struct transcript_style plain = {.plain = true};
@@ -230,9 +357,11 @@ static void what_a_piece_costs_is_every_stage_of_it(void **state)
                                      .exit_seconds = 4,
                                      .decode_seconds = 8,
                                      .write_seconds = 16,
-                                     .others_seconds = 32};
+                                     .others_seconds = 32,
+                                     .new_seconds = 100,
+                                     .hear_seconds = 64};
 
-    assert_float_equal(worker_cost_ms(&cost), 63000, 1e-2);
+    assert_float_equal(worker_cost_ms(&cost), 127000, 1e-2);
 }
 
 int main(void)
@@ -242,6 +371,9 @@ int main(void)
         cmocka_unit_test(together_each_hears_what_it_hears_alone),
         cmocka_unit_test(a_long_span_does_not_hold_up_those_before_it),
         cmocka_unit_test(one_that_is_cancelled_leaves_the_others_alone),
+        cmocka_unit_test(a_stream_hears_the_same_alone_in_company_and_in_portions),
+        cmocka_unit_test(a_stream_that_is_cancelled_or_fails_leaves_the_others_alone),
+        cmocka_unit_test(what_was_written_before_changes_no_text),
         cmocka_unit_test(alternatives_come_with_who_asked_for_them),
         cmocka_unit_test(who_is_late_goes_no_deeper_than_the_floor),
     };

@@ -1,0 +1,152 @@
+/* Chunks are heard when they are whole, each once.
+ *
+ * The seed's chunks have a length of their own (fold_info.chunk_frames), so a partial that follows
+ * hears up to the end of a chunk, and what is said behind that waits for the next. What was heard
+ * of a chunk for the time being would be thrown away again: with partials every 640 ms and chunks
+ * of 672 that would be a second stem and network for a third of all sound.
+ *
+ * The text is of the window (window.h), as with runs: the decoder has to write it anew each time.
+ * So the stream remembers MEMORY_MS: the longest window, and what is new to it where load makes
+ * partials come four times less often. Longer windows are for runs, and so is a window whose
+ * beginning the stream never heard; for the partial behind that, or where partials did not follow
+ * before, the stream begins anew at the window's beginning, which costs what a run of the window
+ * would have. */
+#include "follow.h"
+
+#include <string.h>
+
+#include "update.h"
+#include "worker.h"
+
+#define MEMORY_MS 6720
+
+static struct fold_stream_options options_for(const struct fold_model *model, uint32_t depth)
+{
+    const struct fold_info *info = fold_model_info(model);
+    const uint32_t frames = MEMORY_MS * (UPDATE_RATE_HZ / 1000) / info->hop_samples;
+
+    return (struct fold_stream_options){depth,
+                                        frames > info->chunk_frames ? frames : info->chunk_frames};
+}
+
+size_t follow_bytes(const struct fold_model *model, uint32_t depth)
+{
+    const struct fold_stream_options options = options_for(model, depth);
+
+    return fold_stream_bytes(model, &options);
+}
+
+size_t follow_run_samples(const struct fold_model *model)
+{
+    const struct fold_stream_options options = options_for(model, 1);
+
+    return fold_stream_run_samples(model, &options);
+}
+
+int follow_open(struct follow *follow, const struct fold_model *model, uint32_t depth)
+{
+    const struct fold_stream_options options = options_for(model, depth);
+
+    *follow = (struct follow){.info = fold_model_info(model)};
+    follow->memory_samples = (size_t)options.memory_frames * follow->info->hop_samples;
+    return fold_stream_open(&follow->stream, model, &options);
+}
+
+void follow_close(struct follow *follow)
+{
+    fold_stream_close(follow->stream);
+    *follow = (struct follow){0};
+}
+
+void follow_forget(struct follow *follow)
+{
+    follow->begun = false;
+}
+
+/* Clock of the first sample that the stream has not heard for good. */
+static int64_t next_samples(const struct follow *follow)
+{
+    return follow->begun_samples + (int64_t)fold_stream_next(follow->stream);
+}
+
+/* The frame that reading begins with: the very first where the stream began with the window. */
+static int64_t first_frame(const struct follow *follow)
+{
+    const int64_t behind = follow->from_samples - follow->begun_samples;
+
+    return behind <= WORKER_LEAD_SAMPLES ? 0 : behind / follow->info->hop_samples;
+}
+
+/* Whole chunks from the stream's next sample to the sound's end; sets what depends on it. */
+static bool count_chunks(struct follow *follow, int64_t end_samples)
+{
+    const int64_t chunk = (int64_t)follow->info->chunk_frames * follow->info->hop_samples;
+    const int64_t ahead = (int64_t)follow->info->min_samples - follow->info->hop_samples;
+    const int64_t left = end_samples - next_samples(follow) - ahead;
+
+    if (left < chunk)
+        return false;
+    follow->unheard_samples = (size_t)(left / chunk * chunk + ahead);
+    follow->until_samples = next_samples(follow) + (int64_t)follow->unheard_samples;
+    return true;
+}
+
+/* Will the stream remember the first frame to be read once it has heard? */
+static bool reaches_back(const struct follow *follow)
+{
+    const int64_t first = first_frame(follow) * follow->info->hop_samples;
+    const int64_t heard = (int64_t)fold_stream_next(follow->stream);
+    const int64_t chunk = (int64_t)follow->info->chunk_frames * follow->info->hop_samples;
+    const int64_t now = heard + (int64_t)follow->unheard_samples / chunk * chunk;
+
+    return first <= heard && now - first <= (int64_t)follow->memory_samples;
+}
+
+static void begin(struct follow *follow)
+{
+    fold_stream_reset(follow->stream);
+    follow->begun = true;
+    follow->begun_samples = follow->from_samples - WORKER_LEAD_SAMPLES;
+}
+
+enum follow_aim follow_aim(struct follow *follow, const struct endpoint_span *sound,
+                           int64_t from_samples)
+{
+    const int64_t end_samples = sound->start_samples + (int64_t)sound->count;
+
+    follow->from_samples =
+        from_samples > sound->start_samples ? from_samples : sound->start_samples;
+    if (follow->begun && !count_chunks(follow, end_samples))
+        return FOLLOW_WAIT;
+    if (follow->begun && reaches_back(follow))
+        return FOLLOW_READY;
+    begin(follow);
+    if (!count_chunks(follow, end_samples))
+        return FOLLOW_WAIT;
+    if (reaches_back(follow))
+        return FOLLOW_READY;
+    follow_forget(follow);
+    return FOLLOW_TOO_FAR;
+}
+
+void follow_copy(const struct follow *follow, const struct endpoint_span *sound, float *pcm)
+{
+    /* Before its first sound a stream hears silence, also where the sound began earlier. */
+    const int64_t silent = follow->begun_samples + WORKER_LEAD_SAMPLES - next_samples(follow);
+    const size_t most = follow->unheard_samples;
+    const size_t lead = silent <= 0 ? 0 : (size_t)silent < most ? (size_t)silent : most;
+    const int64_t from = next_samples(follow) + (int64_t)lead - sound->start_samples;
+
+    memset(pcm, 0, lead * sizeof *pcm);
+    memcpy(pcm + lead, sound->pcm + from, (most - lead) * sizeof *pcm);
+}
+
+int follow_read(const struct follow *follow, struct fold_run *run, int64_t *ret_first_samples)
+{
+    const int64_t first = first_frame(follow);
+    const int error = fold_stream_read(follow->stream, run, (uint64_t)first);
+
+    if (!error)
+        *ret_first_samples = follow->begun_samples + first * follow->info->hop_samples;
+    return error;
+}

@@ -1,0 +1,180 @@
+/* A stream follows a growing span: what it hears when, and where it begins anew. */
+#include <string.h>
+
+#include "follow.h"
+#include "test.h"
+#include "worker.h"
+
+#define SECONDS 20
+#define LEAD    WORKER_LEAD_SAMPLES
+
+static struct fold_model *model;
+static const struct fold_info *info;
+static struct fold_run *run;
+static float pcm[SECONDS * 16000];
+static int64_t chunk, ahead;
+
+static int setup(void **state)
+{
+    if (fold_model_open(&model, getenv("FOLDSCRIBE_TEST_MODEL"), NULL))
+        return -1;
+    info = fold_model_info(model);
+    chunk = (int64_t)info->chunk_frames * info->hop_samples;
+    ahead = (int64_t)info->min_samples - info->hop_samples;
+    for (size_t i = 0; i < sizeof pcm / sizeof *pcm; i++)
+        pcm[i] = (float)((int64_t)(i * 7919 % 2003) - 1001) / 5e3f;
+    return fold_run_open(&run, model, follow_run_samples(model));
+}
+
+static int teardown(void **state)
+{
+    fold_run_close(run);
+    fold_model_close(model);
+    return 0;
+}
+
+/* The span that began at sample 5000, until there. */
+static struct endpoint_span until(int64_t end_samples)
+{
+    return (struct endpoint_span){
+        .pcm = pcm, .count = (size_t)(end_samples - 5000), .start_samples = 5000};
+}
+
+/* Hears what was aimed at and reads it; the frames that are then in the run. */
+static size_t hear(struct follow *f, const struct endpoint_span *sound)
+{
+    float *unheard = malloc(f->unheard_samples * sizeof *unheard);
+    int64_t first_samples;
+
+    assert_non_null(unheard);
+    follow_copy(f, sound, unheard);
+    assert_int_equal(fold_stream_hear(f->stream, run, unheard, f->unheard_samples, 1), FOLD_OK);
+    assert_int_equal(follow_read(f, run, &first_samples), FOLD_OK);
+    free(unheard);
+    const int64_t frames = (int64_t)fold_run_frames(run);
+    assert_int_equal(first_samples + frames * info->hop_samples + ahead, f->until_samples);
+    return (size_t)frames;
+}
+
+static void only_whole_chunks_are_heard_each_once(void **state)
+{
+    struct follow f;
+    size_t heard = 0;
+
+    assert_int_equal(follow_open(&f, model, 1), FOLD_OK);
+    for (int64_t end = 5000; end < 5000 + 6 * 16000; end += 400) {
+        const struct endpoint_span sound = until(end);
+        const enum follow_aim aim = follow_aim(&f, &sound, 0);
+        const int64_t whole = (end - 5000 + LEAD - ahead) / chunk;
+        assert_int_equal(aim, whole > (int64_t)heard ? FOLLOW_READY : FOLLOW_WAIT);
+        if (aim != FOLLOW_READY)
+            continue;
+        heard = (size_t)whole;
+        assert_int_equal(f.until_samples, 5000 - LEAD + whole * chunk + ahead);
+        assert_int_equal(hear(&f, &sound), heard * info->chunk_frames);
+    }
+    assert_true(heard > 10);
+    follow_close(&f);
+}
+
+static void before_the_sound_there_is_silence(void **state)
+{
+    const struct endpoint_span sound = until(5000 + 3 * chunk);
+    struct follow f;
+
+    assert_int_equal(follow_open(&f, model, 1), FOLD_OK);
+    assert_int_equal(follow_aim(&f, &sound, 0), FOLLOW_READY);
+    assert_int_equal(f.from_samples, 5000);
+    float *got = malloc(f.unheard_samples * sizeof *got);
+    assert_non_null(got);
+    follow_copy(&f, &sound, got);
+    for (size_t i = 0; i < LEAD; i++)
+        assert_true(got[i] == 0);
+    assert_memory_equal(got + LEAD, pcm, (f.unheard_samples - LEAD) * sizeof *got);
+    free(got);
+    follow_close(&f);
+}
+
+static void the_window_may_move_on(void **state)
+{
+    struct follow f;
+    int64_t from = 0;
+
+    assert_int_equal(follow_open(&f, model, 1), FOLD_OK);
+    for (int64_t end = 5000 + 16000; end < 5000 + 16000 * SECONDS; end += 8000) {
+        const struct endpoint_span sound = until(end);
+        if (end - from > 4 * 16000)
+            from = end - 2 * 16000;
+        assert_int_equal(follow_aim(&f, &sound, from), FOLLOW_READY);
+        assert_int_equal(f.begun_samples, 5000 - LEAD); /* nothing is heard twice */
+        const size_t frames = hear(&f, &sound);
+        const int64_t begins = f.until_samples - ahead - (int64_t)frames * info->hop_samples;
+        assert_in_range(begins,
+                        f.from_samples - (f.from_samples == 5000 ? LEAD : info->hop_samples),
+                        f.from_samples);
+    }
+    follow_close(&f);
+}
+
+static void what_is_too_far_back_is_for_a_run_and_then_it_begins_anew(void **state)
+{
+    const struct endpoint_span brief = until(5000 + 2 * 16000), lengthy = until(5000 + 9 * 16000);
+    struct follow f;
+
+    assert_int_equal(follow_open(&f, model, 1), FOLD_OK);
+    assert_int_equal(follow_aim(&f, &brief, 0), FOLLOW_READY);
+    hear(&f, &brief);
+    assert_int_equal(follow_aim(&f, &lengthy, 0), FOLLOW_TOO_FAR);
+    assert_int_equal(follow_aim(&f, &lengthy, 5000 + 6 * 16000), FOLLOW_READY);
+    assert_int_equal(f.begun_samples, 5000 + 6 * 16000 - LEAD);
+    assert_int_equal(hear(&f, &lengthy), (3 * 16000 + LEAD - ahead) / chunk * info->chunk_frames);
+    follow_close(&f);
+}
+
+static void a_window_that_was_never_heard_begins_anew(void **state)
+{
+    const struct endpoint_span brief = until(5000 + 2 * 16000), longer = until(5000 + 5 * 16000);
+    struct follow f;
+
+    assert_int_equal(follow_open(&f, model, 1), FOLD_OK);
+    assert_int_equal(follow_aim(&f, &brief, 0), FOLLOW_READY);
+    hear(&f, &brief);
+    /* A partial in between was of a run, and settled what the stream has not heard. */
+    assert_int_equal(follow_aim(&f, &longer, 5000 + 3 * 16000), FOLLOW_READY);
+    assert_int_equal(f.begun_samples, 5000 + 3 * 16000 - LEAD);
+    hear(&f, &longer);
+    /* So does the next span. */
+    follow_forget(&f);
+    assert_int_equal(follow_aim(&f, &brief, 0), FOLLOW_READY);
+    assert_int_equal(f.begun_samples, 5000 - LEAD);
+    follow_close(&f);
+}
+
+static void a_seed_that_was_not_taught_so_cannot(void **state)
+{
+    struct fold_model *other;
+    struct follow f;
+
+    assert_true(follow_bytes(model, 1) > 0);
+    assert_true(follow_bytes(model, info->unfolds) > follow_bytes(model, 1));
+    assert_int_equal(follow_bytes(model, info->unfolds + 1), 0);
+    assert_int_equal(fold_model_open(&other, getenv("FOLDSCRIBE_TEST_DECODER_MODEL"), NULL),
+                     FOLD_OK);
+    assert_int_equal(follow_bytes(other, 1), 0);
+    assert_int_equal(follow_open(&f, other, 1), FOLD_ERR_ARGUMENT);
+    follow_close(&f);
+    fold_model_close(other);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_whole_chunks_are_heard_each_once),
+        cmocka_unit_test(before_the_sound_there_is_silence),
+        cmocka_unit_test(the_window_may_move_on),
+        cmocka_unit_test(what_is_too_far_back_is_for_a_run_and_then_it_begins_anew),
+        cmocka_unit_test(a_window_that_was_never_heard_begins_anew),
+        cmocka_unit_test(a_seed_that_was_not_taught_so_cannot),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
