@@ -8,7 +8,9 @@
  * blanks at the pace of speech, now sure, now between two or three (speak): 0.61 ms a second at the
  * depths of the seed that shipped when this was written, whose dev_clean took 0.62, 0.63 and
  * 0.58. (Noise took 0.03.) And the attention decoder writes as much as is
- * usually said in the time (fold_writer_rehearse). Only what was measured here is kept, not
+ * usually said in the time (fold_writer_rehearse). A seed that was taught to hear streams hears
+ * one, at depth 1, whose share of a run is that of all depths (cost.c); what drafts save is learned
+ * from speech. Only what was measured here is kept, not
  * what was learned (cost_learn): that belongs to the load of its day. */
 #include "calibrate.h"
 
@@ -27,7 +29,8 @@
 #define SHORT_S     1
 #define LONG_S      4
 #define PADDING_MS  400 /* as worker.c puts around a span */
-#define FORMAT      1
+#define FORMAT      2
+#define CHUNKS      8 /* of a stream; the last of them have as much before them as there is */
 #define FILE_MOST   16384
 #define UNSURE_MOST 0.5f /* of a frame, for what is not the likeliest */
 
@@ -142,6 +145,31 @@ static double lap(double *clock_ms)
     return *clock_ms - before;
 }
 
+/* A stream of the seed hears chunk after chunk: the least that one took, in ms. */
+static int measure_chunk(const struct fold_model *model, const float *pcm, double *ret_ms)
+{
+    const struct fold_info *info = fold_model_info(model);
+    const struct fold_stream_options options = {1, info->chunk_frames};
+    const size_t samples = (size_t)(info->chunk_frames - 1) * info->hop_samples + info->min_samples;
+    struct fold_stream *stream = NULL;
+    struct fold_run *run = NULL;
+    int error = fold_stream_open(&stream, model, &options);
+
+    if (!error)
+        error = fold_run_open(&run, model, fold_stream_run_samples(model, &options));
+    *ret_ms = INFINITY;
+    for (size_t i = 0; i < CHUNKS && !error; i++) {
+        double clock_ms = cpu_ms();
+        error = fold_stream_hear(stream, run, pcm, samples, 1);
+        const double took_ms = lap(&clock_ms);
+        if (i >= CHUNKS / 2)
+            *ret_ms = fmin(*ret_ms, took_ms);
+    }
+    fold_run_close(run);
+    fold_stream_close(stream);
+    return error;
+}
+
 /* One pass over so many seconds to the greatest depth. */
 static int pass(struct bench *b, unsigned seconds, struct least *least)
 {
@@ -195,14 +223,22 @@ int calibrate_measure(struct cost *ret_cost, const struct fold_model *model,
             error = pass(&bench, LONG_S, &lengthy);
         pass_ms = fmax(queue_now_ms() - begun_ms, 1e-3);
     }
+    const struct fold_info *info = fold_model_info(model);
+    double chunk_ms = 0;
+    if (!error && info->chunk_frames)
+        error = measure_chunk(model, bench.pcm, &chunk_ms);
     bench_close(&bench);
     if (error)
         return error;
-    *ret_cost = (struct cost){.unfolds = fold_model_info(model)->unfolds,
+    *ret_cost = (struct cost){.unfolds = info->unfolds,
                               .front = line(brief.front, lengthy.front),
                               .unfold = line(brief.unfold, lengthy.unfold)};
     for (uint32_t r = 1; r <= ret_cost->unfolds; r++)
         ret_cost->tail[r] = line(brief.tail[r], lengthy.tail[r]);
+    const double chunk_s = (double)(info->chunk_frames * info->hop_samples) / info->rate_hz;
+    const double ms_per_s = ret_cost->front.ms_per_s + ret_cost->unfold.ms_per_s;
+    if (chunk_ms > 0 && ms_per_s > 0)
+        ret_cost->hear = chunk_ms / chunk_s / ms_per_s;
     return FOLD_OK;
 }
 
@@ -291,7 +327,9 @@ bool calibrate_load(struct cost *ret_cost, const char *path, uint32_t unfolds)
     bool sound = json_integer_value(json_object_get(json, "format")) == FORMAT && measured_by &&
                  strcmp(measured_by, build) == 0 && json_array_size(tails) == unfolds &&
                  unfolds <= COST_DEPTHS && read_line(&cost.front, json_object_get(json, "front")) &&
-                 read_line(&cost.unfold, json_object_get(json, "unfold"));
+                 read_line(&cost.unfold, json_object_get(json, "unfold")) &&
+                 json_is_number(json_object_get(json, "hear"));
+    cost.hear = json_number_value(json_object_get(json, "hear"));
     for (uint32_t r = 1; r <= unfolds && sound; r++)
         sound = read_line(&cost.tail[r], json_array_get(tails, r - 1));
     json_decref(json);
@@ -315,9 +353,9 @@ bool calibrate_save(const struct cost *cost, const char *path)
         json_array_append_new(tails, line_json(&cost->tail[r]));
     program(build, sizeof build);
     json_t *json =
-        json_pack("{s:i, s:s, s:s, s:o, s:o, s:o}", "format", FORMAT, "program", build, "unit",
+        json_pack("{s:i, s:s, s:s, s:o, s:o, s:o, s:f}", "format", FORMAT, "program", build, "unit",
                   "[ms, ms per second of audio] of one worker", "front", line_json(&cost->front),
-                  "unfold", line_json(&cost->unfold), "tail", tails);
+                  "unfold", line_json(&cost->unfold), "tail", tails, "hear", cost->hear);
     snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
     /* The cache folder itself may not be there yet. */
     char *slash = strrchr(folder, '/');

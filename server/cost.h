@@ -21,14 +21,20 @@ struct cost {
     uint32_t unfolds;                       /* R */
     struct cost_line front;                 /* stem and prelude */
     struct cost_line unfold;                /* one pass through the blocks: each costs the same */
-    struct cost_line tail[COST_DEPTHS + 1]; /* [1..R] exit and decoding */
-    double learned_s;                       /* audio that corrected it so far */
+    struct cost_line tail[COST_DEPTHS + 1]; /* [1..R] exit, decoding and writing */
+    /* Shares of that; 0: not known. */
+    double again;     /* of a tail, where there is a draft: what was written of the sound before */
+    double hear;      /* a stream's chunks: of front and unfolds of a long run over as much sound */
+    double read;      /* the tail behind those, which have done the exit */
+    double learned_s; /* audio that corrected it so far */
 };
 
 /* What one span took. */
 struct cost_spent {
     uint32_t depth;
     double audio_ms, front_ms, unfold_ms, tail_ms; /* unfold_ms: all passes together */
+    bool drafted;
+    double new_ms, hear_ms; /* sound that a stream heard, in such a time; front and unfold are 0 */
 };
 
 double cost_front_ms(const struct cost *cost, double audio_ms);
@@ -36,6 +42,12 @@ double cost_unfold_ms(const struct cost *cost, double audio_ms);
 double cost_tail_ms(const struct cost *cost, uint32_t depth, double audio_ms);
 /* The whole way to words at a depth. */
 double cost_ms(const struct cost *cost, uint32_t depth, double audio_ms);
+
+/* The same where something was written before. */
+double cost_drafted_tail_ms(const struct cost *cost, uint32_t depth, double audio_ms);
+double cost_drafted_ms(const struct cost *cost, uint32_t depth, double audio_ms);
+/* And where a stream hears new_ms of the audio, and has heard the rest before. */
+double cost_followed_ms(const struct cost *cost, uint32_t depth, double audio_ms, double new_ms);
 
 /* Moves the table towards what a span really took. Spans that took no time are ignored. */
 void cost_learn(struct cost *cost, const struct cost_spent *spent);

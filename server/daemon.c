@@ -136,6 +136,17 @@ static int start_fetch(struct parts *p, const struct options *o)
 static int start(struct parts *p, const struct options *o)
 {
     const struct fold_info *info = fold_model_info(p->model);
+    static const char *const ways[] = {[ENGINE_PARTIALS_AUTO] = "auto",
+                                       [ENGINE_PARTIALS_WINDOWS] = "windows",
+                                       [ENGINE_PARTIALS_STREAMS] = "streams"};
+    int partials = ENGINE_PARTIALS_STREAMS;
+    while (partials >= 0 && strcmp(ways[partials], o->partials) != 0)
+        partials--;
+    if (partials < 0)
+        return complain("--partials must be auto, windows or streams, not", o->partials);
+    if (partials == ENGINE_PARTIALS_STREAMS && !info->chunk_frames)
+        return complain("--partials streams",
+                        "this seed was not taught to hear streams; auto or windows");
     const struct engine_options engine = {.model = p->model,
                                           .lm = p->lm,
                                           .prose = p->prose,
@@ -147,6 +158,7 @@ static int start(struct parts *p, const struct options *o)
                                           .max_audio_ms = (uint64_t)o->max_audio_s * 1000,
                                           .spool = o->spool,
                                           .backlog_bytes = (uint64_t)o->backlog_mb * 1000000,
+                                          .partials = (enum engine_partials)partials,
                                           .adaptive = strcmp(o->depth_policy, "fixed") != 0,
                                           .cost = &p->cost};
     if (engine.adaptive && strcmp(o->depth_policy, "adaptive") != 0)

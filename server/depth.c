@@ -12,6 +12,7 @@
  *      0  everybody gets what was asked for
  *      1  uploads are held back, which nobody watches (scheduler.h)
  *     then for each priority, the lowest first:
+ *          partials by a stream (follow.h), where the seed was taught so and that costs less
  *          partials at depth 1 and half as often
  *          partials a quarter as often
  *          finals at R - 1, R - 2, ... 1, but never below the tier's floor
@@ -19,9 +20,11 @@
  * Below the last rung there is only refusing newcomers, which is not this file's business. A
  * priority loses everything above its floor before the next higher one loses anything; within one
  * priority partials go before finals, because a late partial is a nuisance and a shallow final is
- * an error that stays. Partials lose frequency as well as depth: each recognises the whole span so
- * far, so a span of n partials costs about n / 2 times its length, more than its final. The
- * caps are counted from R and not from what was asked for, so whoever asked for little is hit last.
+ * an error that stays. The first thing that partials lose is the sound behind each chunk, in which
+ * a stream hears: that costs words (one in five of a last partial is not what its final says, where
+ * windows have one in thirty), but none of their frequency. Then they lose that as well: partials
+ * cost more than their finals. The caps are counted from R and not from what was asked for, so
+ * whoever asked for little is hit last.
  *
  * The budget: the deepest of what is left that still fits in the time that is left, and the floor
  * if none does. Late is better than wrong below what the tier promises. The budget is judged when
@@ -38,7 +41,7 @@
 
 #include <math.h>
 
-#define PARTIAL_STEPS 2
+#define PARTIAL_STEPS 3
 #define FILL_BEGINS   0.5
 #define FILL_ENDS     0.9
 
@@ -71,9 +74,16 @@ static uint32_t steps_down(uint32_t level, uint32_t unfolds, uint32_t priority)
     return level <= above ? 0 : least(level - above, each);
 }
 
+bool depth_partials_follow(uint32_t level, uint32_t unfolds, uint32_t priority)
+{
+    return steps_down(level, unfolds, priority) > 0;
+}
+
 uint32_t depth_partial_stretch(uint32_t level, uint32_t unfolds, uint32_t priority)
 {
-    return 1u << least(steps_down(level, unfolds, priority), PARTIAL_STEPS);
+    const uint32_t down = least(steps_down(level, unfolds, priority), PARTIAL_STEPS);
+
+    return down > 1 ? 1u << (down - 1) : 1;
 }
 
 uint32_t depth_final_cap(uint32_t level, uint32_t unfolds, uint32_t priority)
@@ -90,6 +100,14 @@ static uint32_t upload_cap(double fill, uint32_t floor, uint32_t want)
         return want;
     const double lost = fmin((fill - FILL_BEGINS) / (FILL_ENDS - FILL_BEGINS), 1);
     return want - (uint32_t)ceil(lost * (want - floor) - 1e-9);
+}
+
+/* What computing takes at a depth. */
+static double cost_of(const struct depth_question *q, uint32_t depth)
+{
+    return q->new_ms > 0 ? cost_followed_ms(q->cost, depth, q->audio_ms, q->new_ms)
+           : q->drafted  ? cost_drafted_ms(q->cost, depth, q->audio_ms)
+                         : cost_ms(q->cost, depth, q->audio_ms);
 }
 
 struct update_depth depth_choose(const struct depth_question *q)
@@ -116,11 +134,10 @@ struct update_depth depth_choose(const struct depth_question *q)
         depth.reason = "load";
     }
     if (q->budget_ms > 0)
-        while (depth.used > floor &&
-               q->elapsed_ms + cost_ms(q->cost, depth.used, q->audio_ms) > q->budget_ms) {
+        while (depth.used > floor && q->elapsed_ms + cost_of(q, depth.used) > q->budget_ms) {
             depth.used--;
             depth.reason = "budget";
         }
-    depth.predicted_ms = q->elapsed_ms + cost_ms(q->cost, depth.used, q->audio_ms);
+    depth.predicted_ms = q->elapsed_ms + cost_of(q, depth.used);
     return depth;
 }

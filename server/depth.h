@@ -23,7 +23,9 @@ struct depth_question {
     uint32_t level;          /* what load takes away: load.h */
     double upload_fill;      /* share of the places for uploads that are taken, 0..1 */
     const struct cost *cost;
-    double audio_ms;   /* of the piece */
+    double audio_ms;   /* of the piece, */
+    bool drafted;      /* of which something was written before, */
+    double new_ms;     /* and so much is new to a stream that hears it; 0: a run does */
     double elapsed_ms; /* since its audio was received */
     double budget_ms;  /* from there to the text; 0: none */
 };
@@ -33,10 +35,12 @@ struct update_depth depth_choose(const struct depth_question *question);
 
 /* ---- the ladder that load climbs ---------------------------------------------------------- */
 
-#define DEPTH_LEVELS (2 + TIER_PRIORITIES * (COST_DEPTHS + 1)) /* most there can be */
+#define DEPTH_LEVELS (2 + TIER_PRIORITIES * (COST_DEPTHS + 2)) /* most there can be */
 
 /* Levels are 0..depth_top_level(R). At the top everybody has what the tier guarantees. */
 uint32_t depth_top_level(uint32_t unfolds);
+/* Partials are heard by a stream, where the seed can and it costs less. */
+bool depth_partials_follow(uint32_t level, uint32_t unfolds, uint32_t priority);
 /* Partials come this many times less often: 1, 2 or 4. */
 uint32_t depth_partial_stretch(uint32_t level, uint32_t unfolds, uint32_t priority);
 /* Deepest final that this level leaves a priority, 1..R; a tier's floor may be deeper. */

@@ -77,11 +77,26 @@ static int open_workers(struct engine *engine)
     return FOLD_OK;
 }
 
+bool engine_can_follow(const struct engine *engine)
+{
+    return engine->info->chunk_frames && engine->options.partials != ENGINE_PARTIALS_WINDOWS;
+}
+
+static uint32_t chunk_ms(const struct engine *engine)
+{
+    const struct fold_info *info = engine->info;
+
+    return engine_can_follow(engine) ? info->chunk_frames * info->hop_samples * 1000 / info->rate_hz
+                                     : 0;
+}
+
 int engine_open(struct engine **ret_engine, const struct engine_options *options)
 {
     struct engine *engine;
 
-    if (!options->model || options->max_span_ms < ENDPOINT_MIN_SPAN_MS)
+    if (!options->model || options->max_span_ms < ENDPOINT_MIN_SPAN_MS ||
+        (options->partials == ENGINE_PARTIALS_STREAMS &&
+         !fold_model_info(options->model)->chunk_frames))
         return FOLD_ERR_ARGUMENT;
     engine = calloc(1, sizeof(*engine));
     if (!engine)
@@ -103,6 +118,7 @@ int engine_open(struct engine **ret_engine, const struct engine_options *options
                                             .workers = engine->options.workers,
                                             .max_live = options->max_live,
                                             .max_uploads = options->max_batch,
+                                            .chunk_ms = chunk_ms(engine),
                                             .adaptive = options->adaptive,
                                             .cost = options->cost};
     if (steward_init(&engine->steward, &steward, queue_now_ms()) < 0)
@@ -179,7 +195,10 @@ void engine_learn(struct engine *engine, const struct worker_cost *cost,
                                      .audio_ms = cost->audio_seconds * 1e3,
                                      .front_ms = cost->stem_seconds * 1e3,
                                      .unfold_ms = cost->unfold_seconds * 1e3,
-                                     .tail_ms = tail_seconds * 1e3};
+                                     .tail_ms = tail_seconds * 1e3,
+                                     .drafted = cost->drafted,
+                                     .new_ms = cost->new_seconds * 1e3,
+                                     .hear_ms = cost->hear_seconds * 1e3};
     struct engine_stats *stats = &engine->stats;
 
     pthread_mutex_lock(&engine->lock);
@@ -187,7 +206,8 @@ void engine_learn(struct engine *engine, const struct worker_cost *cost,
     if (final && (strcmp(depth->reason, "load") == 0 || strcmp(depth->reason, "budget") == 0))
         stats->spans_lowered++;
     stats->stem_seconds += cost->stem_seconds;
-    stats->unfold_seconds += cost->unfold_seconds + cost->exit_seconds;
+    stats->partials_followed += cost->new_seconds > 0;
+    stats->unfold_seconds += cost->unfold_seconds + cost->exit_seconds + cost->hear_seconds;
     stats->decode_seconds += cost->decode_seconds;
     stats->write_seconds += cost->write_seconds;
     stats->written_spans += cost->written;

@@ -23,6 +23,14 @@
 struct engine;
 struct steward_report;
 
+/* Partials of live streams: runs over a window of the last seconds (window.h), whose text is
+ * better, or by a stream of the seed that hears each sound once (follow.h), which costs less. */
+enum engine_partials {
+    ENGINE_PARTIALS_AUTO,    /* windows, and streams under load, where the seed was taught to */
+    ENGINE_PARTIALS_WINDOWS, /* always */
+    ENGINE_PARTIALS_STREAMS, /* always; engine_open fails where the seed was not */
+};
+
 struct engine_options {
     const struct fold_model *model; /* outlive the engine */
     const struct fold_lm *lm;       /* NULL: greedy decoding */
@@ -35,6 +43,7 @@ struct engine_options {
     uint64_t max_audio_ms;          /* longest recording accepted */
     const char *spool;              /* folder for live audio that waits; NULL: in memory only */
     uint64_t backlog_bytes;         /* of it for each stream, where there is a spool */
+    enum engine_partials partials;  /* how they are heard */
     bool adaptive;                  /* under load give up depth, then refuse; else neither */
     const struct cost *cost;        /* copied; NULL: learned from what comes */
 };
@@ -189,6 +198,8 @@ struct engine_stats {
     uint64_t spans_by_depth[ENGINE_DEPTHS]; /* final spans, index = depth */
     uint64_t spans_lowered;                 /* of these, by load or budget */
     uint64_t partials_by_depth[ENGINE_DEPTHS];
+    uint64_t partials_followed; /* of these, heard by a stream of the seed */
+    uint64_t follow_bytes;      /* that live streams hold for that */
     /* Work that was queued or running when its client had gone; how long it then went on. */
     uint64_t cancels;
     double cancel_seconds, cancel_worst_seconds;

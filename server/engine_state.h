@@ -57,6 +57,9 @@ enum worker_end engine_recognise(struct engine *engine, struct worker *worker,
 void engine_gather(struct engine *engine, struct worker *worker, const struct endpoint_span *sound,
                    struct depth_question *question, struct worker_piece *piece);
 
+/* Whether live streams may hear partials by a stream of the seed. */
+bool engine_can_follow(const struct engine *engine);
+
 /* Counts what a span took, and corrects what the next ones are thought to take. */
 void engine_learn(struct engine *engine, const struct worker_cost *cost,
                   const struct update_depth *depth, bool final);

@@ -47,7 +47,8 @@ int follow_open(struct follow *follow, const struct fold_model *model, uint32_t 
 {
     const struct fold_stream_options options = options_for(model, depth);
 
-    *follow = (struct follow){.info = fold_model_info(model)};
+    *follow = (struct follow){.info = fold_model_info(model),
+                              .bytes = fold_stream_bytes(model, &options)};
     follow->memory_samples = (size_t)options.memory_frames * follow->info->hop_samples;
     return fold_stream_open(&follow->stream, model, &options);
 }
@@ -116,6 +117,8 @@ enum follow_aim follow_aim(struct follow *follow, const struct endpoint_span *so
 
     follow->from_samples =
         from_samples > sound->start_samples ? from_samples : sound->start_samples;
+    if (follow->begun_samples + WORKER_LEAD_SAMPLES < sound->start_samples)
+        follow_forget(follow); /* that was the sound before */
     if (follow->begun && !count_chunks(follow, end_samples))
         return FOLLOW_WAIT;
     if (follow->begun && reaches_back(follow))

@@ -15,6 +15,7 @@
 struct follow {
     struct fold_stream *stream;   /* NULL: it cannot follow */
     const struct fold_info *info; /* the seed's */
+    size_t bytes;                 /* that the stream holds */
     size_t memory_samples;        /* that can be read again */
     bool begun;                   /* else the stream is fresh, or good for nothing */
     int64_t begun_samples;        /* clock of the stream's first sample: silence before the sound */
@@ -23,7 +24,8 @@ struct follow {
     size_t unheard_samples;       /* and so many at its end are new to the stream */
 };
 
-/* Bytes that follow_open allocates, exactly; 0: the seed was not taught to hear streams. */
+/* Bytes that follow_open allocates, exactly, and notes; 0: the seed was not taught to hear streams.
+ */
 size_t follow_bytes(const struct fold_model *model, uint32_t depth);
 /* Samples that a run must be open for to hear and be read into. */
 size_t follow_run_samples(const struct fold_model *model);

@@ -8,8 +8,9 @@
  *
  * Finals depend on the samples only: endpoint.c cuts, and a final is one run over the
  * whole span. Partials are a courtesy: the last seconds of the span so far (window.h), at a shallow
- * depth, again and again. They are left out when the stream had to wait for its turn, and never
- * come so often that they take more than half of a worker.
+ * depth, again and again; or, under load, what a stream of the seed made of them (follow.h). They
+ * are left out when the stream had to wait for its turn, and never come so often that they take
+ * more than half of a worker.
  *
  * What comes faster than it is heard waits: NEAR_MS of it in memory, the rest in a file, so that a
  * socket is read on and its pings are answered. Bytes of the file count as having come when they
@@ -33,12 +34,40 @@
 #define MESSAGE_BYTES    (32u << 20) /* one more may come before anybody stops reading */
 #define TARGET_MS        500 /* text is due so long after audio where no budget says otherwise */
 
+/* What hears partials chunk by chunk, where that may be wanted; it is then counted. */
+static int open_follow(struct engine_live *live)
+{
+    struct engine *engine = live->engine;
+
+    if (!live->stewarded.chunk_ms)
+        return 0;
+    if (follow_open(&live->follow, engine->options.model, live->stewarded.tier.partial_depth) < 0)
+        return -1;
+    pthread_mutex_lock(&engine->lock);
+    engine->stats.follow_bytes += live->follow.bytes;
+    pthread_mutex_unlock(&engine->lock);
+    return 0;
+}
+
+static void close_follow(struct engine_live *live)
+{
+    struct engine *engine = live->engine;
+
+    if (!live->follow.stream)
+        return;
+    pthread_mutex_lock(&engine->lock);
+    engine->stats.follow_bytes -= live->follow.bytes;
+    pthread_mutex_unlock(&engine->lock);
+    follow_close(&live->follow);
+}
+
 static void live_free(struct engine_live *live)
 {
     backlog_finish(&live->bytes);
     ear_close(live->ear);
     hotwords_unref(live->hotwords);
     window_reset(&live->window);
+    close_follow(live);
     free(live->slice);
     pthread_cond_destroy(&live->idle);
     pthread_mutex_destroy(&live->lock);
@@ -106,6 +135,9 @@ static void set_options(struct engine_live *live, const struct engine_live_optio
     live->stewarded.asked = o->wish.depth;
     live->stewarded.partials = o->partials;
     live->stewarded.partial_every_ms = o->partial_every_ms;
+    if (o->partials && engine_can_follow(live->engine))
+        live->stewarded.chunk_ms = live->engine->steward.chunk_ms;
+    live->stewarded.always_follows = live->engine->options.partials == ENGINE_PARTIALS_STREAMS;
     live->budget_ms = o->wish.latency_ms ? o->wish.latency_ms : live->stewarded.tier.latency_ms;
     live->key = o->wish.key;
     o->wish = (struct engine_wish){.depth = o->wish.depth}; /* the rest is borrowed */
@@ -160,7 +192,7 @@ enum engine_end engine_live_open(struct engine *engine, const struct engine_live
     set_options(live, options);
     live->style = engine_style(engine, options->plain);
     live->hotwords = hotwords_copy(options->hotwords, options->hotwords_count);
-    if (!live->hotwords || set_sound(live) < 0) {
+    if (!live->hotwords || set_sound(live) < 0 || open_follow(live) < 0) {
         live_free(live);
         return ENGINE_FAILED;
     }

@@ -5,6 +5,7 @@
 #include "backlog.h"
 #include "ear.h"
 #include "engine_state.h"
+#include "follow.h"
 #include "window.h"
 
 enum mark { MARK_NONE, MARK_FLUSH, MARK_FINISH };
@@ -55,6 +56,7 @@ struct engine_live {
     bool drained;                   /* the resampler is flushed for the mark that is next */
     int64_t covered_samples;        /* end of the last final */
     struct window window;           /* of the partials of this span */
+    struct follow follow;           /* hears them, under load */
     struct making making;           /* with the worker */
     int64_t partial_due_samples;    /* clock of the next partial */
     int64_t partial_speech_samples; /* speech clock of the last one */

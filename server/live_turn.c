@@ -128,6 +128,14 @@ static void note_words(struct engine_live *live, const struct update_span *span)
 
 static void pop_flush(struct engine_live *live);
 
+/* What comes next is another sound. */
+static void span_is_over(struct engine_live *live)
+{
+    live->partial_due_samples = 0;
+    window_reset(&live->window);
+    follow_forget(&live->follow);
+}
+
 static void tell_final(struct engine_live *live, const struct update_span *span)
 {
     const enum mark mark = live->making.mark;
@@ -142,8 +150,7 @@ static void tell_final(struct engine_live *live, const struct update_span *span)
                          (double)(end_samples - live->covered_samples) / (UPDATE_RATE_HZ / 1e3));
     live->covered_samples = end_samples;
     endpoint_pop(live->endpoint);
-    live->partial_due_samples = 0;
-    window_reset(&live->window);
+    span_is_over(live);
     note_words(live, span);
     send_update(live, &update);
     if (mark == MARK_FINISH)
@@ -162,7 +169,10 @@ static void tell_partial(struct engine_live *live, const struct worker_cost *cos
 
     live->partial_due_samples =
         endpoint_clock(live->endpoint) + (int64_t)(every_ms * (UPDATE_RATE_HZ / 1e3));
-    live->partial_speech_samples = endpoint_speech_clock(live->endpoint);
+    /* Behind the last whole chunk there may be speech of which there is no text yet. */
+    const int64_t speech_samples = endpoint_speech_clock(live->endpoint);
+    live->partial_speech_samples =
+        speech_samples < span->end_samples ? speech_samples : span->end_samples;
     note_words(live, span);
     send_update(live, &update);
 }
@@ -187,15 +197,20 @@ static void tell(struct worker_piece *piece, enum worker_end end, struct update_
     turn_is_over(live);
 }
 
-/* Leaves a sound with the worker: the turn goes on in tell. */
+/* Leaves a sound with the worker: the turn goes on in tell. follow: as in worker_piece. */
 static void recognise(struct engine_live *live, struct worker *worker,
-                      const struct endpoint_span *sound, enum depth_kind kind, double since_ms,
-                      enum mark mark)
+                      const struct endpoint_span *sound, struct follow *follow,
+                      enum depth_kind kind, double since_ms, enum mark mark)
 {
+    const double a_ms = UPDATE_RATE_HZ / 1e3;
+    const double audio_samples =
+        follow ? (double)(follow->until_samples - follow->from_samples) : (double)sound->count;
     struct depth_question question = {.kind = kind,
                                       .tier = &live->stewarded.tier,
                                       .asked = live->stewarded.asked,
-                                      .audio_ms = (double)sound->count / (UPDATE_RATE_HZ / 1e3),
+                                      .audio_ms = audio_samples / a_ms,
+                                      .drafted = live->window.words_count > 0,
+                                      .new_ms = follow ? (double)follow->unheard_samples / a_ms : 0,
                                       .elapsed_ms = queue_now_ms() - since_ms,
                                       .budget_ms = live->budget_ms};
     struct worker_piece piece = {.hotwords = live->hotwords,
@@ -203,6 +218,7 @@ static void recognise(struct engine_live *live, struct worker *worker,
                                      kind == DEPTH_FINAL ? live->options.alternatives : 0,
                                  .before = live->window.words,
                                  .before_count = live->window.words_count,
+                                 .follow = follow,
                                  .cancelled = &live->cancelled,
                                  .told = tell,
                                  .user = live};
@@ -222,7 +238,7 @@ static void begin_final(struct engine_live *live, struct worker *worker, double 
         send_voice(live, true, sound.start_samples);
     if (sound.why != ENDPOINT_FULL)
         send_voice(live, false, sound.start_samples + (int64_t)sound.count);
-    recognise(live, worker, &sound, DEPTH_FINAL, since_ms, mark);
+    recognise(live, worker, &sound, NULL, DEPTH_FINAL, since_ms, mark);
 }
 
 /* A final that needs no computing: what was heard since the last one holds no speech. */
@@ -242,7 +258,9 @@ static void send_wordless(struct engine_live *live, bool endpoint, bool from_flu
     send_update(live, &update);
 }
 
-static bool partial_is_due(struct engine_live *live, struct endpoint_span *ret_sound)
+/* *ret_follow: what is to hear it; NULL: a run over the window, which is then in *ret_sound. */
+static bool partial_is_due(struct engine_live *live, struct endpoint_span *ret_sound,
+                           struct follow **ret_follow)
 {
     if (!live->options.partials || !endpoint_peek(live->endpoint, ret_sound))
         return false;
@@ -252,8 +270,16 @@ static bool partial_is_due(struct engine_live *live, struct endpoint_span *ret_s
     const int64_t now_samples = ret_sound->start_samples + (int64_t)ret_sound->count;
     if (live->partial_due_samples == 0)
         live->partial_due_samples = ret_sound->start_samples + every_samples;
-    return now_samples >= live->partial_due_samples &&
-           endpoint_speech_clock(live->endpoint) > live->partial_speech_samples;
+    if (now_samples < live->partial_due_samples ||
+        endpoint_speech_clock(live->endpoint) <= live->partial_speech_samples)
+        return false;
+    enum follow_aim aim = FOLLOW_TOO_FAR;
+    if (steward_partial_follows(&live->engine->steward, &live->stewarded))
+        aim = follow_aim(&live->follow, ret_sound, live->window.start_samples);
+    *ret_follow = aim == FOLLOW_READY ? &live->follow : NULL;
+    if (aim == FOLLOW_TOO_FAR)
+        window_cut(&live->window, ret_sound);
+    return aim != FOLLOW_WAIT;
 }
 
 /* ---- voices and gaps ------------------------------------------------------------------------ */
@@ -266,6 +292,7 @@ static void tell_voice(struct engine_live *live)
     if (live->voice && !endpoint_has_speech(live->endpoint)) {
         send_voice(live, false, endpoint_clock(live->endpoint));
         send_wordless(live, true, false);
+        span_is_over(live);
     } else if (!live->voice && endpoint_peek(live->endpoint, &sound) &&
                endpoint_speech_clock(live->endpoint) - sound.start_samples >= VOICE_SAMPLES) {
         send_voice(live, true, sound.start_samples);
@@ -374,6 +401,7 @@ static bool turn(struct engine_live *live, struct worker *worker)
 {
     const bool behind = queue_now_ms() - live->work.item.since_ms > BEHIND_MS;
     struct endpoint_span sound;
+    struct follow *follow;
     enum engine_end end;
     size_t count;
 
@@ -395,10 +423,9 @@ static bool turn(struct engine_live *live, struct worker *worker)
                 fail(live);
             send_ready(live);
         } else if (next == NEXT_NOTHING) {
-            if (behind || !partial_is_due(live, &sound))
+            if (behind || !partial_is_due(live, &sound, &follow))
                 return true;
-            window_cut(&live->window, &sound);
-            recognise(live, worker, &sound, DEPTH_PARTIAL, live->heard_ms, MARK_NONE);
+            recognise(live, worker, &sound, follow, DEPTH_PARTIAL, live->heard_ms, MARK_NONE);
             return false;
         } else {
             const enum reached reached =

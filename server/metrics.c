@@ -206,6 +206,10 @@ static void print_engine(FILE *out, struct engine *engine, uint32_t unfolds)
                 "foldscribe_spans_total{depth=\"%u\",kind=\"final\"} %" PRIu64
                 "\nfoldscribe_spans_total{depth=\"%u\",kind=\"partial\"} %" PRIu64 "\n",
                 r, s.spans_by_depth[r], r, s.partials_by_depth[r]);
+    counter(out, "foldscribe_partials_followed_total",
+            "Of the partials, heard by a stream of the seed.", (double)s.partials_followed);
+    gauge(out, "foldscribe_follow_bytes", "Memory that live streams hold for that.",
+          (double)s.follow_bytes);
     counter(out, "foldscribe_spans_lowered_total", "Final pieces made shallower by load or budget.",
             (double)s.spans_lowered);
     counter(out, "foldscribe_cancels_total", "Work dropped because its client had gone.",

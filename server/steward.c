@@ -7,10 +7,10 @@
  *
  * where the share of speech and the usual span are learned from what was heard, costs come from the
  * cost table, and the partials of a span are span / interval runs over what window.h lets them
- * hear. A stream that nobody has spoken into for ACTIVE_MS takes nothing, unless what was said
- * still waits: else a crowd that stops would have its backlog worked off at full depth. Summed over
- * all streams and divided by the workers that is the demand; done for every rung it is what load.c
- * wants.
+ * hear, or that many chunks that a stream hears (follow.h) and readings of the window. A stream
+ * that nobody has spoken into for ACTIVE_MS takes nothing, unless what was said still waits: else a
+ * crowd that stops would have its backlog worked off at full depth. Summed over all streams and
+ * divided by the workers that is the demand; done for every rung it is what load.c wants.
  *
  * Newcomers are refused when all streams and the newcomer would not fit with everybody at the
  * tier's floor: so never while depth can still fall, and never while there are fewer streams than
@@ -41,6 +41,7 @@ int steward_init(struct steward *steward, const struct steward_options *options,
 {
     *steward = (struct steward){.unfolds = options->unfolds,
                                 .workers = options->workers,
+                                .chunk_ms = options->chunk_ms,
                                 .adaptive = options->adaptive,
                                 .live.most = options->max_live,
                                 .uploads.most = options->max_uploads,
@@ -67,46 +68,94 @@ static double speech_share(const struct steward *s)
     return fmin(s->spoken_ms / s->heard_ms, 1);
 }
 
+/* How the partials of a stream come. */
+struct partials {
+    uint32_t depth; /* 0: not at all */
+    double every_ms;
+    bool follow;
+};
+
+/* ms of a worker that the partials of one second of speech cost. */
+static double partials_ms(const struct cost *cost, double span_ms, const struct partials *partials,
+                          uint32_t chunk_ms)
+{
+    const double heard_ms = window_mean_ms(span_ms);
+
+    if (!partials->follow)
+        return 1e3 / partials->every_ms * cost_drafted_ms(cost, partials->depth, heard_ms);
+    /* They come when a chunk is whole. */
+    const double every_ms = ceil(partials->every_ms / chunk_ms) * chunk_ms;
+    return 1e3 / every_ms * cost_followed_ms(cost, partials->depth, heard_ms, every_ms);
+}
+
+static bool is_cheaper_to_follow(const struct cost *cost, double span_ms, struct partials partials,
+                                 uint32_t chunk_ms)
+{
+    partials.follow = false;
+    const double run_ms = partials_ms(cost, span_ms, &partials, chunk_ms);
+    partials.follow = true;
+    return partials_ms(cost, span_ms, &partials, chunk_ms) < run_ms;
+}
+
 /* ms of a worker that one second of speech costs. */
 static double speech_ms(const struct cost *cost, double span_ms, uint32_t depth,
-                        uint32_t partial_depth, double partial_every_ms)
+                        const struct partials *partials, uint32_t chunk_ms)
 {
-    const double spans = 1e3 / span_ms;
-    double partials_ms = 0;
+    const double final_ms =
+        partials->depth ? cost_drafted_ms(cost, depth, span_ms) : cost_ms(cost, depth, span_ms);
+    const double others_ms = partials->depth ? partials_ms(cost, span_ms, partials, chunk_ms) : 0;
 
-    if (partial_depth)
-        partials_ms = spans * span_ms / partial_every_ms *
-                      cost_ms(cost, partial_depth, window_mean_ms(span_ms));
-    return spans * cost_ms(cost, depth, span_ms) + fmin(partials_ms, PARTIAL_MOST);
+    return 1e3 / span_ms * final_ms + fmin(others_ms, PARTIAL_MOST);
+}
+
+/* {lock} */
+static struct partials partials_at(const struct steward *s, const struct steward_stream *stream,
+                                   uint32_t level)
+{
+    const uint32_t priority = stream->tier.priority;
+    const struct depth_question question = {.kind = DEPTH_PARTIAL,
+                                            .unfolds = s->unfolds,
+                                            .tier = &stream->tier,
+                                            .asked = stream->asked,
+                                            .level = level,
+                                            .cost = &s->cost};
+    struct partials partials = {0};
+
+    if (!stream->partials)
+        return partials;
+    partials.depth = depth_choose(&question).used;
+    partials.every_ms =
+        (double)stream->partial_every_ms * depth_partial_stretch(level, s->unfolds, priority);
+    partials.follow = stream->chunk_ms &&
+                      (stream->always_follows ||
+                       (depth_partials_follow(level, s->unfolds, priority) &&
+                        is_cheaper_to_follow(&s->cost, s->span_ms, partials, stream->chunk_ms)));
+    return partials;
 }
 
 /* Share of all workers that a stream takes at a level while it is spoken into. */
 static double stream_demand(const struct steward *s, const struct steward_stream *stream,
                             uint32_t level)
 {
-    struct depth_question question = {.kind = DEPTH_FINAL,
-                                      .unfolds = s->unfolds,
-                                      .tier = &stream->tier,
-                                      .asked = stream->asked,
-                                      .level = level,
-                                      .cost = &s->cost};
-    const uint32_t depth = depth_choose(&question).used;
-    uint32_t partial_depth = 0;
+    const struct depth_question question = {.kind = DEPTH_FINAL,
+                                            .unfolds = s->unfolds,
+                                            .tier = &stream->tier,
+                                            .asked = stream->asked,
+                                            .level = level,
+                                            .cost = &s->cost};
+    const struct partials partials = partials_at(s, stream, level);
 
-    if (stream->partials) {
-        question.kind = DEPTH_PARTIAL;
-        partial_depth = depth_choose(&question).used;
-    }
-    const double every_ms = (double)stream->partial_every_ms *
-                            depth_partial_stretch(level, s->unfolds, stream->tier.priority);
-    return speech_share(s) * speech_ms(&s->cost, s->span_ms, depth, partial_depth, every_ms) / 1e3 /
-           s->workers;
+    return speech_share(s) *
+           speech_ms(&s->cost, s->span_ms, depth_choose(&question).used, &partials,
+                     stream->chunk_ms) /
+           1e3 / s->workers;
 }
 
 static bool are_alike(const struct steward_stream *a, const struct steward_stream *b)
 {
     return a->asked == b->asked && a->partials == b->partials &&
-           a->partial_every_ms == b->partial_every_ms && a->tier.priority == b->tier.priority &&
+           a->partial_every_ms == b->partial_every_ms && a->chunk_ms == b->chunk_ms &&
+           a->always_follows == b->always_follows && a->tier.priority == b->tier.priority &&
            a->tier.depth_floor == b->tier.depth_floor &&
            a->tier.depth_ceiling == b->tier.depth_ceiling &&
            a->tier.partial_depth == b->tier.partial_depth;
@@ -292,7 +341,9 @@ struct update_depth steward_choose(struct steward *s, struct depth_question *que
     if (ret_unfold_ms)
         *ret_unfold_ms = cost_unfold_ms(&s->cost, question->audio_ms);
     if (ret_tail_ms)
-        *ret_tail_ms = cost_tail_ms(&s->cost, depth.used, question->audio_ms);
+        *ret_tail_ms = question->drafted
+                           ? cost_drafted_tail_ms(&s->cost, depth.used, question->audio_ms)
+                           : cost_tail_ms(&s->cost, depth.used, question->audio_ms);
     pthread_mutex_unlock(&s->lock);
     return depth;
 }
@@ -304,6 +355,14 @@ uint32_t steward_partial_every_ms(struct steward *s, const struct steward_stream
     pthread_mutex_unlock(&s->lock);
     return stream->partial_every_ms *
            depth_partial_stretch(level, s->unfolds, stream->tier.priority);
+}
+
+bool steward_partial_follows(struct steward *s, const struct steward_stream *stream)
+{
+    pthread_mutex_lock(&s->lock);
+    const bool follows = partials_at(s, stream, s->load.level).follow;
+    pthread_mutex_unlock(&s->lock);
+    return follows;
 }
 
 void steward_learn(struct steward *s, const struct cost_spent *spent)
@@ -348,6 +407,7 @@ void steward_report(struct steward *s, struct steward_report *ret_report)
     pthread_mutex_lock(&s->lock);
     *ret_report = (struct steward_report){.unfolds = s->unfolds,
                                           .workers = s->workers,
+                                          .chunk_ms = s->chunk_ms,
                                           .level = s->load.level,
                                           .top_level = s->load.top,
                                           .level_changes = s->load.changes,
@@ -369,6 +429,10 @@ void steward_report(struct steward *s, struct steward_report *ret_report)
 
 double steward_stream_share(const struct steward_report *report, uint32_t depth, bool partials)
 {
+    struct partials usual = {.depth = partials ? 1 : 0, .every_ms = 600};
+
+    usual.follow = partials && report->chunk_ms &&
+                   is_cheaper_to_follow(&report->cost, report->span_ms, usual, report->chunk_ms);
     return report->speech_share *
-           speech_ms(&report->cost, report->span_ms, depth, partials ? 1 : 0, 600) / 1e3;
+           speech_ms(&report->cost, report->span_ms, depth, &usual, report->chunk_ms) / 1e3;
 }

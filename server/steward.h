@@ -16,13 +16,15 @@
 #include "scheduler.h"
 #include "tier.h"
 
-/* A live stream, embedded in whatever it belongs to. The caller sets the first four and leaves them
+/* A live stream, embedded in whatever it belongs to. The caller sets the first six and leaves them
  * alone from steward_join to steward_leave. */
 struct steward_stream {
     struct tier tier;
     uint32_t asked; /* depth; 0: none */
     bool partials;
     uint32_t partial_every_ms;            /* when nothing presses */
+    uint32_t chunk_ms;                    /* in which a stream may hear partials; 0: it cannot */
+    bool always_follows;                  /* it does, whatever the load */
     double active_ms;                     /* {lock} audio came last */
     bool waits;                           /* {lock} for a worker, or has one */
     bool joined;                          /* {lock} */
@@ -42,7 +44,7 @@ struct steward_places {
 
 struct steward {
     pthread_mutex_t lock;
-    uint32_t unfolds, workers;
+    uint32_t unfolds, workers, chunk_ms;
     bool adaptive; /* false: load takes nothing away and refuses nobody */
     _Atomic double ticked_ms;
     struct cost cost;                    /* {lock} */
@@ -56,6 +58,7 @@ struct steward {
 
 struct steward_options {
     uint32_t unfolds, workers, max_live, max_uploads;
+    uint32_t chunk_ms; /* of those that live streams may hear partials in; 0: they do not */
     bool adaptive;
     const struct cost *cost; /* NULL: learned from the first spans */
 };
@@ -82,6 +85,8 @@ struct update_depth steward_choose(struct steward *steward, struct depth_questio
                                    double *ret_unfold_ms, double *ret_tail_ms);
 /* Audio between two partials of a stream, as things are. */
 uint32_t steward_partial_every_ms(struct steward *steward, const struct steward_stream *stream);
+/* Whether its next partial is to be heard by a stream (follow.h). */
+bool steward_partial_follows(struct steward *steward, const struct steward_stream *stream);
 void steward_learn(struct steward *steward, const struct cost_spent *spent);
 /* A live final was made: so long, of a stream that was heard for so long since its last one. */
 void steward_learn_speech(struct steward *steward, double audio_ms, double heard_ms);
@@ -94,7 +99,7 @@ enum scheduler_hold steward_tick(struct steward *steward, double now_ms, double 
 /* ---- numbers ------------------------------------------------------------------------------- */
 
 struct steward_report {
-    uint32_t unfolds, workers, level, top_level;
+    uint32_t unfolds, workers, level, top_level, chunk_ms;
     uint64_t level_changes, live_refused, uploads_refused;
     bool adaptive;
     double trust;
@@ -105,7 +110,8 @@ struct steward_report {
     struct cost cost;
 };
 void steward_report(struct steward *steward, struct steward_report *ret_report);
-/* Share of one worker that a stream of the default tier takes at a depth. */
+/* Share of one worker that a stream of the default tier takes at a depth, its partials heard in the
+ * way that costs less. */
 double steward_stream_share(const struct steward_report *report, uint32_t depth, bool partials);
 
 #endif

@@ -244,7 +244,7 @@ static size_t add_word(struct worker *worker, size_t used, const char *text, boo
 }
 
 /* What was written before, and behind that what was heard letter by letter, as one text. */
-static void set_draft(struct worker *worker, const struct worker_piece *piece,
+static void set_draft(struct worker *worker, struct worker_piece *piece,
                       const struct fold_result *heard)
 {
     const struct worker_place *place = piece->place;
@@ -259,11 +259,11 @@ static void set_draft(struct worker *worker, const struct worker_piece *piece,
         used = add_word(worker, used, word->text, false);
         written_samples = word->end_samples;
     }
-    const bool behind = used > 0;
+    piece->cost.drafted = used > 0;
     for (size_t i = 0; i < heard->words_count; i++) {
         const struct fold_word *word = &heard->words[i];
         if (place->first_samples + (int64_t)word->start_frame * hop_samples >= written_samples)
-            used = add_word(worker, used, word->text, behind);
+            used = add_word(worker, used, word->text, piece->cost.drafted);
     }
     worker->draft[used] = '\0';
 }

@@ -25,6 +25,7 @@ struct worker_cost {
     double new_seconds;    /* of audio, that a stream heard; 0: a run heard audio_seconds, */
     double hear_seconds;   /* and what that took, the exit included */
     double others_seconds; /* for alternatives; no part of what a depth is learned to cost */
+    bool drafted;          /* from what was written before */
     bool written;          /* the attention decoder was asked */
     enum fold_doubt doubt; /* and what it made of it */
 };

@@ -34,6 +34,7 @@ struct talk {
 struct way {
     const char *name;
     bool partials, window, follow, together;
+    bool deep; /* partials at the depth of the final */
 };
 
 struct words {
@@ -117,6 +118,9 @@ static void tell_partial(struct worker_piece *piece, enum worker_end end, struct
         window_join(&s->window, span, sound.start_samples);
         window_move(&s->window, span);
     }
+    /* Behind the last whole chunk there may be speech of which there is no text yet. */
+    const int64_t speech_samples = endpoint_speech_clock(s->endpoint);
+    s->speech_samples = speech_samples < span->end_samples ? speech_samples : span->end_samples;
     keep_words(&s->last, span);
     s->partials++;
     transcript_release(span);
@@ -163,7 +167,6 @@ static bool partial_is_due(struct speaker *s, struct endpoint_span *ret_sound, l
     else if (way->window)
         window_cut(&s->window, ret_sound);
     s->due_samples = now_samples + every_samples;
-    s->speech_samples = endpoint_speech_clock(s->endpoint);
     return true;
 }
 
@@ -181,6 +184,7 @@ static void turn(struct worker *worker, struct speaker *s, const struct way *way
         piece.depth.used = s->depth;
         piece.told = tell_final;
     } else if (way->partials && partial_is_due(s, &sound, every_ms, way, &piece)) {
+        piece.depth.used = way->deep ? s->depth : 1;
         piece.told = tell_partial;
     } else {
         return;
@@ -201,7 +205,7 @@ static void bench(struct worker *worker, const struct way *way, const struct tal
         speakers[i].depth = (uint32_t)i % unfolds + 1;
         speakers[i].windowed = way->window;
         if (!speakers[i].pcm || endpoint_open(&speakers[i].endpoint, 500, 20000) < 0 ||
-            (way->follow && follow_open(&speakers[i].follow, worker->model, 1) < 0))
+            (way->follow && follow_open(&speakers[i].follow, worker->model, unfolds) < 0))
             exit(1);
     }
     const double begun_s = cpu_s();
@@ -239,12 +243,14 @@ static void bench(struct worker *worker, const struct way *way, const struct tal
 
 int main(int argc, char **argv)
 {
-    static const struct way ways[] = {{"whole span, one by one", true, false, false, false},
-                                      {"window, one by one", true, true, false, false},
-                                      {"window, together", true, true, false, true},
-                                      {"stream, one by one", true, true, true, false},
-                                      {"stream, together", true, true, true, true},
-                                      {"no partials, together", false, false, false, true}};
+    static const struct way ways[] = {{"whole span, one by one", true, false, false, false, false},
+                                      {"window, one by one", true, true, false, false, false},
+                                      {"window, together", true, true, false, true, false},
+                                      {"window, together, deep", true, true, false, true, true},
+                                      {"stream, one by one", true, true, true, false, false},
+                                      {"stream, together", true, true, true, true, false},
+                                      {"stream, together, deep", true, true, true, true, true},
+                                      {"no partials, together", false, false, false, true, false}};
     static const struct talk talks[] = {{"sentences", 60000, 900},
                                         {"a few words at a time", 1200, 900},
                                         {"nobody pauses", 60000, 0}};

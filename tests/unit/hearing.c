@@ -35,10 +35,17 @@ int hearing_teardown(void **state)
 
 struct engine *hearing_engine(uint32_t workers, uint32_t max_live, uint32_t max_batch)
 {
+    return hearing_engine_with(workers, max_live, max_batch, ENGINE_PARTIALS_AUTO);
+}
+
+struct engine *hearing_engine_with(uint32_t workers, uint32_t max_live, uint32_t max_batch,
+                                   enum engine_partials partials)
+{
     const struct engine_options options = {.model = hearing_model,
                                            .workers = workers,
                                            .max_live = max_live,
                                            .max_batch = max_batch,
+                                           .partials = partials,
                                            .max_span_ms = 15000,
                                            .max_audio_ms = 300000};
     struct engine *engine;
@@ -88,6 +95,24 @@ static void note_span(struct heard *heard, const struct update_span *span)
     heard->finals_count++;
 }
 
+/* Within what was heard, in order, and never less far than the partial before. */
+static void note_partial(struct heard *heard, const struct update_span *span)
+{
+    int64_t before = span->start_samples;
+
+    for (size_t i = 0; i < span->words_count; i++) {
+        const struct update_word *word = &span->words[i];
+        heard->wrong |= word->start_samples < before || word->end_samples < word->start_samples ||
+                        word->end_samples > span->end_samples;
+        before = word->start_samples;
+    }
+    heard->wrong |= span->start_samples < heard->last_end_samples ||
+                    span->end_samples < heard->partial_end_samples;
+    heard->partial_end_samples = span->end_samples;
+    heard->partial_depth = span->depth;
+    heard->partials_count++;
+}
+
 static void on_done(void *user, const struct engine_result *result)
 {
     struct heard *heard = user;
@@ -120,8 +145,7 @@ static void on_update(void *user, const struct update *update)
         heard->flushed_count += update->from_flush;
         heard->endpoints_count += update->endpoint;
     } else {
-        heard->partials_count++;
-        heard->partial_depth = update->span.depth;
+        note_partial(heard, &update->span);
         heard->wrong |= update->endpoint || update->from_flush;
     }
     pthread_cond_broadcast(&heard->changed);

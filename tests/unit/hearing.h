@@ -22,6 +22,10 @@ int hearing_teardown(void **state);
 /* Spans of up to 15 s, recordings of up to 300 s. */
 struct engine *hearing_engine(uint32_t workers, uint32_t max_live, uint32_t max_batch);
 
+/* The same, with partials heard in one way. */
+struct engine *hearing_engine_with(uint32_t workers, uint32_t max_live, uint32_t max_batch,
+                                   enum engine_partials partials);
+
 /* What callbacks leave behind; its address is their user. */
 struct heard {
     pthread_mutex_t lock;
@@ -32,7 +36,7 @@ struct heard {
     char detail[256];
     char finals[HEARING_TEXT_BYTES]; /* "[start-end] word@start-end ...\n" a final span */
     int finals_count, partials_count, flushed_count, endpoints_count, ready_count;
-    int64_t duration_samples, last_end_samples;
+    int64_t duration_samples, last_end_samples, partial_end_samples;
     struct update_depth depth, partial_depth;
     bool wrong; /* something came that may not */
 };

@@ -17,7 +17,9 @@ static void an_empty_table_is_filled_by_the_first_span(void **state)
     struct cost cost = {.unfolds = 3};
 
     assert_float_equal(cost_ms(&cost, 3, 5000), 0, 0);
-    cost_learn(&cost, &(struct cost_spent){2, 5000, 50, 100, 25});
+    cost_learn(&cost,
+               &(struct cost_spent){
+                   .depth = 2, .audio_ms = 5000, .front_ms = 50, .unfold_ms = 100, .tail_ms = 25});
     assert_float_equal(cost_ms(&cost, 2, 5000), 175, 1e-9);
     assert_float_equal(cost_ms(&cost, 1, 5000), 125, 1e-9); /* tails of others: as good a guess */
     assert_float_equal(cost_ms(&cost, 3, 10000), 2 * 225, 1e-9);
@@ -44,12 +46,20 @@ static void one_absurd_measurement_does_not_wreck_the_table(void **state)
     struct cost cost = table;
 
     for (int i = 0; i < 20; i++)
-        cost_learn(&cost, &(struct cost_spent){3, 5000, cost_front_ms(&table, 5000),
-                                               3 * cost_unfold_ms(&table, 5000),
-                                               cost_tail_ms(&table, 3, 5000)});
-    cost_learn(&cost, &(struct cost_spent){3, 5000, 1e9, 1e9, 1e9});
+        cost_learn(&cost, &(struct cost_spent){.depth = 3,
+                                               .audio_ms = 5000,
+                                               .front_ms = cost_front_ms(&table, 5000),
+                                               .unfold_ms = 3 * cost_unfold_ms(&table, 5000),
+                                               .tail_ms = cost_tail_ms(&table, 3, 5000)});
+    cost_learn(
+        &cost,
+        &(struct cost_spent){
+            .depth = 3, .audio_ms = 5000, .front_ms = 1e9, .unfold_ms = 1e9, .tail_ms = 1e9});
     assert_true(cost_ms(&cost, 3, 5000) < 1.5 * cost_ms(&table, 3, 5000));
-    cost_learn(&cost, &(struct cost_spent){3, 5000, 1e-9, 1e-9, 1e-9});
+    cost_learn(
+        &cost,
+        &(struct cost_spent){
+            .depth = 3, .audio_ms = 5000, .front_ms = 1e-9, .unfold_ms = 1e-9, .tail_ms = 1e-9});
     assert_true(cost_ms(&cost, 3, 5000) > 0.8 * cost_ms(&table, 3, 5000));
     assert_true(cost_is_sound(&cost));
 }
@@ -58,10 +68,19 @@ static void measurements_of_nothing_teach_nothing(void **state)
 {
     struct cost cost = table;
 
-    cost_learn(&cost, &(struct cost_spent){3, 0, 10, 10, 10});
-    cost_learn(&cost, &(struct cost_spent){0, 5000, 10, 10, 10});
-    cost_learn(&cost, &(struct cost_spent){4, 5000, 10, 10, 10});
-    cost_learn(&cost, &(struct cost_spent){3, (double)NAN, 10, 10, 10});
+    cost_learn(&cost,
+               &(struct cost_spent){
+                   .depth = 3, .audio_ms = 0, .front_ms = 10, .unfold_ms = 10, .tail_ms = 10});
+    cost_learn(&cost,
+               &(struct cost_spent){
+                   .depth = 0, .audio_ms = 5000, .front_ms = 10, .unfold_ms = 10, .tail_ms = 10});
+    cost_learn(&cost,
+               &(struct cost_spent){
+                   .depth = 4, .audio_ms = 5000, .front_ms = 10, .unfold_ms = 10, .tail_ms = 10});
+    cost_learn(
+        &cost,
+        &(struct cost_spent){
+            .depth = 3, .audio_ms = (double)NAN, .front_ms = 10, .unfold_ms = 10, .tail_ms = 10});
     assert_memory_equal(&cost, &table, sizeof(cost));
 }
 
@@ -87,11 +106,49 @@ static void searching_speech_may_cost_far_more_than_searching_noise(void **state
     struct cost cost = table;
 
     for (int i = 0; i < 6; i++)
-        cost_learn(&cost, &(struct cost_spent){2, 5000, cost_front_ms(&table, 5000),
-                                               2 * cost_unfold_ms(&table, 5000),
-                                               20 * cost_tail_ms(&table, 2, 5000)});
+        cost_learn(&cost, &(struct cost_spent){.depth = 2,
+                                               .audio_ms = 5000,
+                                               .front_ms = cost_front_ms(&table, 5000),
+                                               .unfold_ms = 2 * cost_unfold_ms(&table, 5000),
+                                               .tail_ms = 20 * cost_tail_ms(&table, 2, 5000)});
     assert_true(cost_tail_ms(&cost, 2, 5000) > 16 * cost_tail_ms(&table, 2, 5000));
     assert_true(cost_tail_ms(&cost, 3, 5000) > 5 * cost_tail_ms(&table, 3, 5000));
+}
+
+static void what_was_done_before_is_a_share_of_what_it_costs_anew(void **state)
+{
+    struct cost cost = table;
+    const double run_ms = cost_ms(&table, 1, 3000), tail_ms = cost_tail_ms(&table, 1, 3000);
+
+    /* Nothing is known: as much as anew, and a stream's new sound by what is usual. */
+    assert_float_equal(cost_drafted_ms(&cost, 1, 3000), run_ms, 1e-9);
+    assert_float_equal(cost_followed_ms(&cost, 1, 3000, 1000), 1.5 * (14 + 11) + tail_ms, 1e-9);
+    for (int i = 0; i < 500; i++) {
+        cost_learn(&cost, &(struct cost_spent){.depth = 1,
+                                               .audio_ms = 3000,
+                                               .front_ms = cost_front_ms(&table, 3000),
+                                               .unfold_ms = cost_unfold_ms(&table, 3000),
+                                               .tail_ms = 0.5 * tail_ms,
+                                               .drafted = true});
+        cost_learn(&cost, &(struct cost_spent){.depth = 1,
+                                               .audio_ms = 3000,
+                                               .tail_ms = 0.25 * tail_ms,
+                                               .drafted = true,
+                                               .new_ms = 700,
+                                               .hear_ms = 0.7 * 2 * (14 + 11)});
+    }
+    assert_float_equal(cost_drafted_ms(&cost, 1, 3000), run_ms - 0.5 * tail_ms, 0.5);
+    assert_float_equal(cost_drafted_tail_ms(&cost, 1, 3000), 0.5 * tail_ms, 0.5);
+    assert_float_equal(cost_followed_ms(&cost, 1, 3000, 1000), 2 * (14 + 11) + 0.25 * tail_ms, 1);
+    /* It says nothing about what is recognised anew, */
+    assert_float_equal(cost_ms(&cost, 1, 3000), run_ms, 1e-9);
+    assert_float_equal(cost_ms(&cost, 3, 3000), cost_ms(&table, 3, 3000), 1e-9);
+    /* and holds for other depths. */
+    assert_float_equal(cost_drafted_tail_ms(&cost, 3, 3000), 0.5 * cost_tail_ms(&table, 3, 3000),
+                       0.5);
+    assert_true(cost_is_sound(&cost));
+    cost.read = (double)NAN;
+    assert_false(cost_is_sound(&cost));
 }
 
 int main(void)
@@ -104,6 +161,7 @@ int main(void)
         cmocka_unit_test(searching_speech_may_cost_far_more_than_searching_noise),
         cmocka_unit_test(measurements_of_nothing_teach_nothing),
         cmocka_unit_test(tables_with_impossible_numbers_are_unsound),
+        cmocka_unit_test(what_was_done_before_is_a_share_of_what_it_costs_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -127,6 +127,40 @@ static void a_priority_loses_everything_before_the_next_one_loses_anything(void 
     }
 }
 
+static void partials_are_heard_by_a_stream_before_they_come_less_often(void **state)
+{
+    for (uint32_t p = 0; p < TIER_PRIORITIES; p++) {
+        uint32_t level = 0;
+        while (!depth_partials_follow(level, R, p))
+            level++;
+        assert_true(level > 1); /* uploads are held back before */
+        assert_int_equal(depth_partial_stretch(level, R, p), 1);
+        assert_int_equal(depth_partial_stretch(level + 1, R, p), 2);
+        assert_int_equal(depth_partial_stretch(level + 2, R, p), 4);
+        assert_true(depth_partials_follow(depth_top_level(R), R, p));
+    }
+}
+
+static void what_a_stream_hears_costs_what_is_new(void **state)
+{
+    struct depth_question q = question(DEPTH_PARTIAL);
+    const struct cost known = {.unfolds = R,
+                               .front = {0, 20},
+                               .unfold = {0, 10},
+                               .tail = {[1] = {0, 10}, {0, 10}, {0, 10}},
+                               .again = 0.5,
+                               .hear = 2,
+                               .read = 0.25};
+
+    q.cost = &known;
+    q.audio_ms = 4000;
+    assert_float_equal(depth_choose(&q).predicted_ms, 4 * 40, 1e-9);
+    q.drafted = true;
+    assert_float_equal(depth_choose(&q).predicted_ms, 4 * 35, 1e-9);
+    q.new_ms = 500;
+    assert_float_equal(depth_choose(&q).predicted_ms, 0.5 * 2 * 30 + 4 * 2.5, 1e-9);
+}
+
 static void whoever_asked_for_little_is_hit_last(void **state)
 {
     struct depth_question q = question(DEPTH_FINAL);
@@ -177,6 +211,8 @@ int main(void)
         cmocka_unit_test_setup(whoever_asked_for_little_is_hit_last, fresh),
         cmocka_unit_test_setup(uploads_are_lowered_only_as_their_places_fill, fresh),
         cmocka_unit_test_setup(a_seed_of_one_depth_has_a_ladder_too, fresh),
+        cmocka_unit_test_setup(partials_are_heard_by_a_stream_before_they_come_less_often, fresh),
+        cmocka_unit_test_setup(what_a_stream_hears_costs_what_is_new, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -105,6 +105,26 @@ static void closing_the_engine_ends_everything_and_tells(void **state)
     free(sound.pcm);
 }
 
+static void partials_by_streams_need_a_seed_that_was_taught_so(void **state)
+{
+    struct engine_options options = {.model = hearing_model,
+                                     .workers = 1,
+                                     .max_live = 1,
+                                     .max_span_ms = 15000,
+                                     .partials = ENGINE_PARTIALS_STREAMS};
+    struct fold_model *untaught;
+    struct engine *engine;
+
+    assert_int_equal(fold_model_open(&untaught, getenv("FOLDSCRIBE_TEST_DECODER_MODEL"), NULL),
+                     FOLD_OK);
+    options.model = untaught;
+    assert_int_equal(engine_open(&engine, &options), FOLD_ERR_ARGUMENT);
+    options.partials = ENGINE_PARTIALS_AUTO; /* windows, whatever the load */
+    assert_int_equal(engine_open(&engine, &options), FOLD_OK);
+    engine_close(engine);
+    fold_model_close(untaught);
+}
+
 static void every_end_has_its_codes(void **state)
 {
     assert_int_equal(engine_end_http(ENGINE_BUSY), 429);
@@ -120,6 +140,7 @@ int main(void)
         cmocka_unit_test(a_stream_gives_the_finals_of_the_file),
         cmocka_unit_test(more_than_allowed_is_refused_as_busy),
         cmocka_unit_test(closing_the_engine_ends_everything_and_tells),
+        cmocka_unit_test(partials_by_streams_need_a_seed_that_was_taught_so),
         cmocka_unit_test(every_end_has_its_codes),
     };
     return cmocka_run_group_tests(tests, hearing_setup, hearing_teardown);

@@ -308,6 +308,62 @@ static void what_still_waits_keeps_the_rung_it_came_on(void **state)
     steward_finish(&steward);
 }
 
+static void streams_of_the_seed_carry_what_windows_do_not(void **state)
+{
+    add_streams(SUSTAINABLE + 3, 0, 1.9 * MINUTE_MS, 0);
+    struct traffic_result *windows = run();
+    trace.chunk_ms = 672;
+    trace.cost.hear = 1.5;
+    trace.cost.read = 0.7;
+    struct traffic_result *streams = run();
+
+    assert_int_equal(windows->tiers[0].followed, 0);
+    assert_true(streams->tiers[0].followed > streams->tiers[0].partials / 2);
+    assert_true(streams->highest_level < windows->highest_level);
+    /* They come twice as often, and finals are no shallower. */
+    assert_true(streams->tiers[0].partials > 3 * windows->tiers[0].partials / 2);
+    assert_true(streams->tiers[0].by_depth[3] >= windows->tiers[0].by_depth[3]);
+    free(windows);
+    free(streams);
+    /* While there is room, windows are the way. */
+    trace.clients_count = 0;
+    add_streams(SUSTAINABLE / 3, 0, 1.9 * MINUTE_MS, 0);
+    struct traffic_result *few = run();
+    assert_int_equal(few->tiers[0].followed, 0);
+    free(few);
+}
+
+static void a_partial_follows_where_that_costs_less_or_always(void **state)
+{
+    const struct steward_options options = {
+        .unfolds = 3, .workers = 1, .max_live = 9, .adaptive = true, .cost = &trace.cost};
+    struct steward_stream streams[5];
+    struct steward steward;
+    double retry_ms;
+
+    for (int dear = 0; dear < 2; dear++) {
+        trace.cost.hear = dear ? 6 : 1.5;
+        assert_int_equal(steward_init(&steward, &options, 0), 0);
+        for (size_t i = 0; i < 5; i++) {
+            streams[i] = (struct steward_stream){.tier = tier_default(3),
+                                                 .partials = true,
+                                                 .partial_every_ms = 600,
+                                                 .chunk_ms = i == 1 ? 0 : 672,
+                                                 .always_follows = i == 2};
+            assert_true(steward_join(&steward, &streams[i], 0, &retry_ms));
+            assert_int_equal(steward_partial_follows(&steward, &streams[i]), i == 2);
+            steward_heard(&steward, &streams[i], 0);
+        }
+        steward_tick(&steward, 1000, 0);
+        assert_int_equal(steward_partial_follows(&steward, &streams[0]), !dear);
+        assert_false(steward_partial_follows(&steward, &streams[1])); /* it cannot */
+        assert_true(steward_partial_follows(&steward, &streams[2]));
+        for (size_t i = 0; i < 5; i++)
+            steward_leave(&steward, &streams[i], 2000);
+        steward_finish(&steward);
+    }
+}
+
 static void a_clock_that_leaps_or_goes_back_leaves_the_rules_standing(void **state)
 {
     static const double leaps_ms[] = {0, 250, 86400e3, 86400e3 - 5000, 0, -1e9, 1e12, 1e12 + 250};
@@ -362,6 +418,8 @@ int main(void)
         cmocka_unit_test_setup(limits_of_places_hold_and_fill_lowers_uploads_first, fresh),
         cmocka_unit_test_setup(what_still_waits_keeps_the_rung_it_came_on, fresh),
         cmocka_unit_test_setup(a_clock_that_leaps_or_goes_back_leaves_the_rules_standing, fresh),
+        cmocka_unit_test_setup(streams_of_the_seed_carry_what_windows_do_not, fresh),
+        cmocka_unit_test_setup(a_partial_follows_where_that_costs_less_or_always, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,6 +95,7 @@ static void come(struct simulation *sim, struct speaker *s)
     s->stream.tier = sim->trace->tiers[s->client->tier];
     s->stream.partials = s->client->partials;
     s->stream.partial_every_ms = PARTIAL_EVERY_MS;
+    s->stream.chunk_ms = sim->trace->chunk_ms;
     if (s->client->is_upload) {
         in = steward_begin_upload(&sim->steward, sim->now_ms, &retry_ms);
     } else {
@@ -182,16 +183,23 @@ static void begin(struct simulation *sim, struct job *job)
         job->until_ms = sim->now_ms + 0.1;
         return;
     }
+    if (job->kind == DEPTH_PARTIAL && steward_partial_follows(&sim->steward, &s->stream))
+        question.new_ms = steward_partial_every_ms(&sim->steward, &s->stream);
     job->depth = steward_choose(&sim->steward, &question, NULL, NULL);
     const double slow = trace->slowdown ? trace->slowdown(sim->now_ms) : 1;
     const uint32_t depth = job->depth.used;
     job->spent = (struct cost_spent){
-        .depth = depth,
-        .audio_ms = question.audio_ms,
-        .front_ms = slow * cost_front_ms(&trace->cost, question.audio_ms),
-        .unfold_ms = slow * depth * cost_unfold_ms(&trace->cost, question.audio_ms),
-        .tail_ms = slow * cost_tail_ms(&trace->cost, depth, question.audio_ms)};
-    job->until_ms = sim->now_ms + job->spent.front_ms + job->spent.unfold_ms + job->spent.tail_ms;
+        .depth = depth, .audio_ms = question.audio_ms, .new_ms = question.new_ms};
+    job->spent.tail_ms = slow * cost_tail_ms(&trace->cost, depth, question.audio_ms);
+    if (question.new_ms > 0) {
+        job->spent.tail_ms *= trace->cost.read;
+        job->spent.hear_ms = slow * cost_followed_ms(&trace->cost, depth, 0, question.new_ms);
+    } else {
+        job->spent.front_ms = slow * cost_front_ms(&trace->cost, question.audio_ms);
+        job->spent.unfold_ms = slow * depth * cost_unfold_ms(&trace->cost, question.audio_ms);
+    }
+    job->until_ms = sim->now_ms + job->spent.front_ms + job->spent.unfold_ms + job->spent.hear_ms +
+                    job->spent.tail_ms;
 }
 
 static void note_final(struct simulation *sim, struct speaker *s, const struct job *job)
@@ -248,6 +256,7 @@ static void end_job(struct simulation *sim, struct job *job)
         note_final(sim, s, job);
     } else if (!job->empty) {
         sum->partials++;
+        sum->followed += job->spent.new_ms > 0;
         sum->partial_worst_ms = fmax(sum->partial_worst_ms, job->until_ms - job->received_ms);
     }
     if (s->sentences) {

@@ -24,7 +24,8 @@ struct traffic_client {
 
 struct traffic_trace {
     uint32_t unfolds, workers, max_live, max_uploads;
-    bool fixed_depth; /* no policy */
+    uint32_t chunk_ms; /* in which streams may hear partials; 0: they cannot */
+    bool fixed_depth;  /* no policy */
     struct tier tiers[TRAFFIC_TIERS];
     struct cost cost;                  /* true at first */
     double (*slowdown)(double now_ms); /* NULL: 1. How much slower the machine is than that. */
@@ -36,6 +37,7 @@ struct traffic_trace {
 struct traffic_sum {
     double latency_ms[TRAFFIC_SPEND], worst_ms; /* [finals] audio received to final */
     double partial_worst_ms;
+    size_t followed;                     /* of the partials, heard by a stream */
     size_t finals, partials, due_finals; /* due: sentences that were spoken to their end */
     size_t by_depth[COST_DEPTHS + 1];
     size_t below_floor, above_ceiling;
