@@ -17,7 +17,9 @@
 
 #include "writer_state.h"
 
-#define TRIES 2 /* turnings taken, for each text wanted */
+#define TRIES     2 /* turnings taken, for each text wanted */
+#define SAME_MOST 6 /* pieces that say the same as another, looked past */
+#define NEVER     -1e4f
 
 void alternatives_place(struct alternatives *others, size_t most_pieces, struct place *at)
 {
@@ -42,8 +44,10 @@ static void keep(const struct fold_writer *w, float mean_logp, struct alternativ
 
 void alternatives_begin(struct fold_writer *w, const struct fold_written *written)
 {
-    keep(w, written->mean_logp, &w->others.texts[0]);
+    struct alternative *text = &w->others.texts[0];
+    keep(w, written->mean_logp, text);
     w->others.count = 1;
+    memcpy(w->others.turnings, w->noted, (text->count + 1) * sizeof *w->noted);
 }
 
 /* Puts the first pieces [count] of a text into the wording; the walk behind them. */
@@ -86,21 +90,24 @@ static bool say_the_same(const struct bpe *pieces, uint32_t a, uint32_t b)
     }
 }
 
-/* By a row of logits, the likeliest piece that says something else than `written` does. */
-static struct turning turn_at(const struct fold_writer *w, size_t row, size_t at, uint32_t written)
+struct turning turning_at(struct fold_writer *w, size_t row, size_t at, uint32_t written,
+                          float logp)
 {
     const size_t V = w->model->info.pieces;
-    const float *logits = w->aed.logits + row * V;
-    struct turning turning = {.at = (uint32_t)at, .piece = written, .lost = INFINITY};
-    float most = -INFINITY, log_sum;
-    w->model->kernels->choose(logits, V, &log_sum);
-    for (uint32_t piece = BPE_END; piece < V; piece++)
-        if (logits[piece] > most && !say_the_same(&w->model->decoder.pieces, piece, written)) {
-            most = logits[piece];
-            turning.piece = piece;
+    float *logits = w->aed.logits + row * V;
+    const float log_sum = logits[written] - logp;
+    struct turning turning = {.at = (uint32_t)at, .lost = INFINITY, .logp = -INFINITY};
+    for (size_t i = 0; i < SAME_MOST; i++) {
+        float ignored;
+        logits[i ? turning.piece : written] = NEVER;
+        turning.piece = (uint32_t)w->model->kernels->choose(logits, V, &ignored);
+        if (turning.piece >= BPE_END &&
+            !say_the_same(&w->model->decoder.pieces, turning.piece, written)) {
+            turning.logp = logits[turning.piece] - log_sum;
+            turning.lost = logp - turning.logp;
+            break;
         }
-    turning.logp = most - log_sum;
-    turning.lost = logits[written] - most;
+    }
     return turning;
 }
 
@@ -119,27 +126,12 @@ static int cheaper(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* All places, the cheapest first: as many as there are pieces, and the end. */
-static size_t find_turnings(struct fold_writer *w)
+bool alternatives_take(struct fold_writer *w, const struct turning *turning, float least,
+                       size_t *fresh, struct fold_written *result)
 {
-    const struct alternative *text = &w->others.texts[0];
-    for (size_t at = 0, rows; at <= text->count; at += rows) {
-        rows = text->count + 1 - at < AED_ROWS ? text->count + 1 - at : AED_ROWS;
-        read_on(w, at, at + rows);
-        for (size_t i = 0; i < rows; i++)
-            w->others.turnings[at + i] =
-                turn_at(w, i, at + i, at + i < text->count ? text->pieces[at + i] : BPE_END);
-    }
-    qsort(w->others.turnings, text->count + 1, sizeof *w->others.turnings, cheaper);
-    return text->count + 1;
-}
-
-/* Writes from a turning on; true when the text is one to keep. Pieces of the first text before
- * *fresh are read as they stand there. */
-static bool take_turning(struct fold_writer *w, const struct turning *turning, size_t *fresh,
-                         struct fold_written *result)
-{
+    draft_rewind(&w->draft);
     struct walk walk = replay(w, &w->others.texts[0], turning->at);
+    walk.least = least;
     read_on(w, *fresh, turning->at + 1);
     *fresh = turning->at + 1;
     walk.sum += turning->logp;
@@ -182,26 +174,38 @@ static void add(struct fold_writer *w, float mean_logp, size_t most)
     keep(w, mean_logp, &others->texts[rank]);
 }
 
+void alternatives_rewind(struct fold_writer *w)
+{
+    replay(w, &w->others.texts[0], w->others.texts[0].count);
+    w->wording.text[w->wording.text_bytes] = '\0'; /* it has room for that */
+    draft_set(&w->draft, w->wording.text);
+}
+
+static int earlier(const void *a, const void *b)
+{
+    const uint32_t x = ((const struct turning *)a)->at, y = ((const struct turning *)b)->at;
+    return x < y ? -1 : x > y;
+}
+
 int fold_writer_alternatives(struct fold_writer *w, uint32_t most, uint32_t *ret_count)
 {
     struct alternatives *others = &w->others;
     if (!others->count)
         return FOLD_ERR_ARGUMENT;
     most = most < FOLD_WRITER_ALTERNATIVES ? most : FOLD_WRITER_ALTERNATIVES;
-    replay(w, &others->texts[0], others->texts[0].count);
-    w->wording.text[w->wording.text_bytes] = '\0'; /* it has room for that */
-    draft_set(&w->draft, w->wording.text);
+    alternatives_rewind(w);
     others->count = 1;
-    const size_t turnings = most > 1 ? find_turnings(w) : 0;
+    const size_t turnings = others->texts[0].count + 1;
     size_t fresh = turnings; /* BEGIN is one of them */
+    qsort(others->turnings, turnings, sizeof *others->turnings, cheaper);
     for (size_t i = 0; i < turnings && i < TRIES * (most - 1); i++) {
         struct fold_written result = {0};
         if (fold_run_is_stopped(w->run))
             break;
-        draft_rewind(&w->draft);
-        if (take_turning(w, &others->turnings[i], &fresh, &result))
+        if (alternatives_take(w, &others->turnings[i], -INFINITY, &fresh, &result))
             add(w, result.mean_logp, most);
     }
+    qsort(others->turnings, turnings, sizeof *others->turnings, earlier);
     *ret_count = (uint32_t)others->count;
     return FOLD_OK;
 }

@@ -335,6 +335,15 @@ int fold_writer_hotwords(struct fold_writer *writer, const struct fold_hotword *
 int fold_writer_write(struct fold_writer *writer, const struct fold_run *run, const float *logp,
                       const char *draft, struct fold_written *ret_written);
 
+/* Looks for a likelier text than what was written last, by the sum of the log-probabilities of all
+ * pieces: at most so many times the decoder takes another piece at a place where that could still
+ * win, and writes on. A sure text has no such place, and costs nothing. *ret_written, as
+ * fold_writer_write left it, becomes the likeliest text found; passes are added to. The run and
+ * logp must be as they were. FOLD_ERR_ARGUMENT where what was written last is in doubt, or nothing
+ * was. */
+int fold_writer_search(struct fold_writer *writer, uint32_t tries,
+                       struct fold_written *ret_written);
+
 #define FOLD_WRITER_ALTERNATIVES 10
 
 /* Other texts for what was written last: up to most in all, that one included, at most

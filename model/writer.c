@@ -59,6 +59,7 @@ static size_t lay_out(struct fold_writer *w, const struct fold_model *m, size_t 
     w->written = place(&at, (pieces + 1) * sizeof *w->written);
     w->guess = place(&at, AED_ROWS * sizeof *w->guess);
     alternatives_place(&w->others, pieces, &at);
+    w->noted = place(&at, (pieces + 1) * sizeof *w->noted);
     return at.used;
 }
 
@@ -233,8 +234,11 @@ enum fold_doubt writer_go_on(struct fold_writer *w, struct walk from, struct fol
         for (bool right = true; right && row < rows; row += right) {
             float logp;
             const uint32_t piece = choose(w, row, hot, &logp);
+            w->noted[count] = turning_at(w, row, count, piece, logp);
             sum += logp;
             result->mean_logp = sum / (float)(count + 1);
+            if (sum < from.least)
+                return FOLD_DOUBT_LOOP;
             if (piece == BPE_END)
                 return FOLD_DOUBT_NONE;
             w->written[++count] = piece;
@@ -333,7 +337,7 @@ int fold_writer_write(struct fold_writer *w, const struct fold_run *run, const f
     aed_hear(&w->aed, fold_run_x(run), T);
     draft_set(&w->draft, draft);
     w->written[0] = BPE_BEGIN;
-    result.doubt = writer_go_on(w, (struct walk){0}, &result);
+    result.doubt = writer_go_on(w, (struct walk){.least = -INFINITY}, &result);
     writer_finish(w, &result);
     if (!result.doubt)
         alternatives_begin(w, &result);

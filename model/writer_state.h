@@ -27,6 +27,8 @@ struct fold_writer {
     uint32_t *written; /* [most pieces] BEGIN first */
     uint32_t *guess;   /* [AED_ROWS] */
     struct alternatives others;
+    struct turning
+        *noted; /* [most pieces + 1] of what is in the wording, one a piece and the end */
     /* Of the utterance that is written: */
     const struct fold_run *run;
     const float *logp; /* [T, V] */
@@ -37,15 +39,17 @@ struct fold_writer {
 };
 
 /* Where greedy decoding goes on: pieces written behind BEGIN, all of which are in the wording and
- * all but the last read, their log-probabilities together, the state of hotwords. */
+ * all but the last read, their log-probabilities together, the state of hotwords; and what their
+ * sum must not fall below. */
 struct walk {
     size_t count;
-    float sum;
+    float sum, least;
     uint32_t hot;
 };
 
 /* Greedy decoding to the end, many pieces a pass where the draft is right; adds to result's passes
- * and sets its mean_logp. FOLD_DOUBT_NONE, or FOLD_DOUBT_LOOP without an end. */
+ * and sets its mean_logp, and notes where else it could have turned. FOLD_DOUBT_NONE, or
+ * FOLD_DOUBT_LOOP without an end, also where the sum fell too low. */
 enum fold_doubt writer_go_on(struct fold_writer *writer, struct walk from,
                              struct fold_written *result);
 /* The state of hotwords behind a piece. */

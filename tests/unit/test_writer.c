@@ -345,9 +345,60 @@ static void alternatives_say_other_things_in_order(void **state)
     assert_true(others > 0);
 }
 
+static float sum_of(const struct fold_written *written)
+{
+    return written->mean_logp * (float)(written->pieces + 1);
+}
+
+/* Random weights seldom come to an end; of these sounds they do. */
+static const struct {
+    unsigned seed;
+    size_t samples;
+} ended[] = {{84, 34800}, {178, 12800}, {195, 39200}, {293, 34800}, {431, 12800}, {490, 30400}};
+
+static void a_search_finds_what_is_likelier_whatever_the_draft(void **state)
+{
+    size_t letters, found = 0, asked = 0;
+    (void)state;
+    for (size_t i = 0; i < sizeof ended / sizeof *ended; i++) {
+        struct fold_written best = {0}, likelier, other;
+        uint32_t count;
+        hear(ended[i].seed, ended[i].samples);
+        pretend(2);
+        struct result want = write_down(NULL);
+        if (want.written.doubt == FOLD_DOUBT_LOOP || want.count <= 2)
+            continue;
+        pretend_to_hear(text_of(&want), &letters);
+        want = write_down(NULL);
+        if (want.written.doubt)
+            continue;
+        for (uint32_t tries = 0; tries <= 16; tries += 4) {
+            assert_int_equal(fold_writer_write(writer, run, logp, NULL, &likelier), FOLD_OK);
+            const uint32_t passes = likelier.passes;
+            assert_int_equal(fold_writer_search(writer, tries, &likelier), FOLD_OK);
+            assert_int_equal(likelier.doubt, FOLD_DOUBT_NONE);
+            assert_true(likelier.passes >= passes && (tries || likelier.passes == passes));
+            assert_true(sum_of(&likelier) >= sum_of(tries ? &best : &want.written));
+            best = likelier;
+        }
+        asked++;
+        found += sum_of(&best) > sum_of(&want.written);
+        /* The same from another draft, and after alternatives; it is now the first of them. */
+        assert_int_equal(fold_writer_write(writer, run, logp, "thy other tide", &other), FOLD_OK);
+        assert_int_equal(fold_writer_search(writer, 16, &other), FOLD_OK);
+        assert_true(other.mean_logp == best.mean_logp && other.pieces == best.pieces);
+        assert_int_equal(fold_writer_alternatives(writer, 4, &count), FOLD_OK);
+        assert_int_equal(fold_writer_alternative(writer, 0, &other), FOLD_OK);
+        assert_true(other.mean_logp == best.mean_logp && other.pieces == best.pieces);
+        assert_int_equal(fold_writer_search(writer, 0, &other), FOLD_OK);
+        assert_true(other.mean_logp == best.mean_logp && other.pieces == best.pieces);
+    }
+    assert_true(found > 0 && found < asked);
+}
+
 static void what_is_in_doubt_has_no_alternatives(void **state)
 {
-    struct fold_written written;
+    struct fold_written written = {0};
     uint32_t count;
     (void)state;
     hear(1, SAMPLES);
@@ -355,6 +406,7 @@ static void what_is_in_doubt_has_no_alternatives(void **state)
     assert_int_equal(write_down(NULL).written.doubt, FOLD_DOUBT_SILENCE);
     assert_int_equal(fold_writer_alternatives(writer, 3, &count), FOLD_ERR_ARGUMENT);
     assert_int_equal(fold_writer_alternative(writer, 0, &written), FOLD_ERR_ARGUMENT);
+    assert_int_equal(fold_writer_search(writer, 3, &written), FOLD_ERR_ARGUMENT);
 }
 
 static void hotwords_without_any_text_are_refused(void **state)
@@ -405,6 +457,7 @@ int main(void)
         cmocka_unit_test(words_lie_in_order_within_the_frames),
         cmocka_unit_test(a_strong_hotword_is_written_in_any_case_and_then_forgotten),
         cmocka_unit_test(alternatives_say_other_things_in_order),
+        cmocka_unit_test(a_search_finds_what_is_likelier_whatever_the_draft),
         cmocka_unit_test(what_is_in_doubt_has_no_alternatives),
         cmocka_unit_test(hotwords_without_any_text_are_refused),
         cmocka_unit_test(what_cannot_be_written_is_refused),
