@@ -340,7 +340,7 @@ int fold_writer_write(struct fold_writer *writer, const struct fold_run *run, co
  * win, and writes on. A sure text has no such place, and costs nothing. *ret_written, as
  * fold_writer_write left it, becomes the likeliest text found; passes are added to. The run and
  * logp must be as they were. FOLD_ERR_ARGUMENT where what was written last is in doubt, or nothing
- * was. */
+ * was. With hotwords nothing is looked for: what they brought in is seldom the likeliest. */
 int fold_writer_search(struct fold_writer *writer, uint32_t tries,
                        struct fold_written *ret_written);
 

@@ -69,7 +69,7 @@ int fold_writer_search(struct fold_writer *w, uint32_t tries, struct fold_writte
         return FOLD_ERR_ARGUMENT;
     size_t fresh = best->count + 1;
     alternatives_rewind(w);
-    for (uint32_t i = 0; i < tries && !fold_run_is_stopped(w->run); i++) {
+    for (uint32_t i = 0; i < tries && !w->hot.count && !fold_run_is_stopped(w->run); i++) {
         const float sum = sum_of(best->mean_logp, best->count);
         struct turning *turning = promising(others);
         struct fold_written result = {0};

@@ -252,7 +252,8 @@ enum worker_end engine_recognise(struct engine *engine, struct worker *worker,
     struct worker_cost cost = {0};
     const struct update_depth depth = choose(engine, question, &limit);
     const enum worker_end end =
-        worker_recognise(worker, depth, &limit, hotwords, alternatives, cancelled, ret_span, &cost);
+        worker_recognise(worker, depth, &limit, hotwords, question->kind != DEPTH_PARTIAL,
+                         alternatives, cancelled, ret_span, &cost);
 
     if (end == WORKER_DONE)
         engine_learn(engine, &cost, &ret_span->depth, question->kind != DEPTH_PARTIAL);
@@ -263,6 +264,7 @@ void engine_gather(struct engine *engine, struct worker *worker, const struct en
                    struct depth_question *question, struct worker_piece *piece)
 {
     piece->depth = choose(engine, question, &piece->limit);
+    piece->search = question->kind != DEPTH_PARTIAL;
     piece->cost_ms = piece->depth.predicted_ms - question->elapsed_ms;
     worker_gather(worker, sound, piece);
 }

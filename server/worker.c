@@ -12,6 +12,7 @@
  * difference (0.2 points) for utterances that have their own silence. */
 #define LEAD_SAMPLES  WORKER_LEAD_SAMPLES
 #define TAIL_SAMPLES  3200
+#define SEARCH_TRIES  8
 #define DECODE_FRAMES 64 /* pushed to the decoder between two looks at the cancel flag */
 
 double worker_cost_ms(const struct worker_cost *cost)
@@ -283,7 +284,9 @@ static enum worker_end write_down(struct worker *worker, struct worker_piece *pi
         return end;
     set_draft(worker, piece, ret_result);
     if (warm_writer(worker, piece->hotwords) < 0 ||
-        fold_writer_write(worker->writer, run, worker->logp, worker->draft, &written) < 0)
+        fold_writer_write(worker->writer, run, worker->logp, worker->draft, &written) < 0 ||
+        (piece->search && !written.doubt &&
+         fold_writer_search(worker->writer, SEARCH_TRIES, &written) < 0))
         return WORKER_FAILED;
     if (atomic_load(piece->cancelled))
         return WORKER_CANCELLED;
@@ -571,13 +574,14 @@ static void keep_answer(struct worker_piece *piece, enum worker_end end, struct 
 
 enum worker_end worker_recognise(struct worker *worker, struct update_depth depth,
                                  const struct worker_limit *limit, const struct hotwords *hotwords,
-                                 uint32_t alternatives, const atomic_bool *cancelled,
+                                 bool search, uint32_t alternatives, const atomic_bool *cancelled,
                                  struct update_span *ret_span, struct worker_cost *cost)
 {
     struct answer answer;
     struct worker_piece piece = {.depth = depth,
                                  .limit = *limit,
                                  .hotwords = hotwords,
+                                 .search = search,
                                  .alternatives = alternatives,
                                  .cancelled = cancelled,
                                  .told = keep_answer,

@@ -56,6 +56,7 @@ struct worker_piece {
     struct update_depth depth; /* used: unfolds; fewer within limit */
     struct worker_limit limit;
     const struct hotwords *hotwords;
+    bool search;           /* for a likelier text than the greedy one */
     uint32_t alternatives; /* other texts wanted beside the best, at most so many */
     /* [before_count] What was written of this sound before, as far as it went; a draft for the
      * attention decoder, whose text does not depend on it. Left alone till told. */
@@ -116,13 +117,14 @@ void worker_load(struct worker *worker, const struct endpoint_span *span);
 double worker_audio_ms(const struct worker *worker);
 
 /* Recognises what was loaded, depth.used unfolds deep, or less deep within limit; the span says
- * how deep it went. Where there is an attention decoder it writes the words, and the search over
- * language model and lexicon is left for what it must not be trusted with. *ret_span is released
+ * how deep it went. Where there is an attention decoder it writes the words, with a search for
+ * a likelier text if wanted, and the beam over language model and lexicon is left for what it must
+ * not be trusted with. *ret_span is released
  * with transcript_release, and has up to so many alternatives as others. Looks at cancelled between
  * unfolds and while decoding. cost is added to in every case. */
 enum worker_end worker_recognise(struct worker *worker, struct update_depth depth,
                                  const struct worker_limit *limit, const struct hotwords *hotwords,
-                                 uint32_t alternatives, const atomic_bool *cancelled,
+                                 bool search, uint32_t alternatives, const atomic_bool *cancelled,
                                  struct update_span *ret_span, struct worker_cost *cost);
 
 /* ---- short ones together ------------------------------------------------------------------ */

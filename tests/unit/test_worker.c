@@ -88,7 +88,7 @@ static struct update_span alone(size_t clip, size_t ms, uint32_t depth)
     worker_load(&worker, &heard);
     assert_int_equal(worker_recognise(&worker,
                                       (struct update_depth){.used = depth, .reason = "asked"},
-                                      &limit, NULL, 0, &never, &span, &cost),
+                                      &limit, NULL, false, 0, &never, &span, &cost),
                      WORKER_DONE);
     assert_true(cost.audio_seconds > 0 && worker_cost_ms(&cost) > 0);
     return span;
