@@ -341,6 +341,7 @@ int fold_writer_write(struct fold_writer *writer, const struct fold_run *run, co
  * fold_writer_write left it, becomes the likeliest text found; passes are added to. The run and
  * logp must be as they were. FOLD_ERR_ARGUMENT where what was written last is in doubt, or nothing
  * was. With hotwords nothing is looked for: what they brought in is seldom the likeliest. */
+#define FOLD_WRITER_TRIES 8 /* beyond so many little is found */
 int fold_writer_search(struct fold_writer *writer, uint32_t tries,
                        struct fold_written *ret_written);
 

@@ -12,7 +12,6 @@
  * difference (0.2 points) for utterances that have their own silence. */
 #define LEAD_SAMPLES  WORKER_LEAD_SAMPLES
 #define TAIL_SAMPLES  3200
-#define SEARCH_TRIES  8
 #define DECODE_FRAMES 64 /* pushed to the decoder between two looks at the cancel flag */
 
 double worker_cost_ms(const struct worker_cost *cost)
@@ -286,7 +285,7 @@ static enum worker_end write_down(struct worker *worker, struct worker_piece *pi
     if (warm_writer(worker, piece->hotwords) < 0 ||
         fold_writer_write(worker->writer, run, worker->logp, worker->draft, &written) < 0 ||
         (piece->search && !written.doubt &&
-         fold_writer_search(worker->writer, SEARCH_TRIES, &written) < 0))
+         fold_writer_search(worker->writer, FOLD_WRITER_TRIES, &written) < 0))
         return WORKER_FAILED;
     if (atomic_load(piece->cancelled))
         return WORKER_CANCELLED;

@@ -10,7 +10,7 @@
  * SCORE_TRUST lets the attention decoder's text stand where it is in doubt: for seeds whose letters
  * are still being taught. SCORE_ALTERNATIVES=N asks for so many texts, where there is no doubt:
  * their number and time, and the word error rates of the best of them and of the likeliest.
- * SCORE_SEARCH=N looks N times for a likelier text than the greedy one.
+ * SCORE_GREEDY leaves out the search for a likelier text than the greedy one.
  * SCORE_LIVE hears every utterance as a live stream, PORTION_MS at a time, and writes what is
  * remembered at its end. */
 #include <stdio.h>
@@ -221,8 +221,8 @@ int main(int argc, char **argv)
         die("SET.i16 cannot be read, or out of memory");
     const bool shown = getenv("SCORE_SHOW") != NULL, plain = getenv("SCORE_PLAIN") != NULL;
     const bool trusted = getenv("SCORE_TRUST") != NULL;
-    const char *asked = getenv("SCORE_ALTERNATIVES"), *search = getenv("SCORE_SEARCH");
-    const uint32_t tries = search ? (uint32_t)strtoul(search, NULL, 10) : 0;
+    const char *asked = getenv("SCORE_ALTERNATIVES");
+    const bool searched = getenv("SCORE_GREEDY") == NULL;
     const uint32_t alternatives = asked ? (uint32_t)strtoul(asked, NULL, 10) : 0;
     static char text[TEXT_BYTES], written_text[TEXT_BYTES];
     struct sums all_sums[DEPTHS] = {{0}};
@@ -273,7 +273,8 @@ int main(int argc, char **argv)
             began = now_s();
             if (fold_writer_write(writer, run, logp, plain ? NULL : text, &written))
                 die("the writer failed");
-            if (tries && !written.doubt && fold_writer_search(writer, tries, &written))
+            if (searched && !written.doubt &&
+                fold_writer_search(writer, FOLD_WRITER_TRIES, &written))
                 die("the search failed");
             sums->writer_s += now_s() - began;
             const bool stands = trusted || !written.doubt;
