@@ -102,6 +102,11 @@ static uint32_t upload_cap(double fill, uint32_t floor, uint32_t want)
     return want - (uint32_t)ceil(lost * (want - floor) - 1e-9);
 }
 
+uint32_t depth_followed(const struct tier *tier, uint32_t unfolds)
+{
+    return least(greatest(tier->partial_depth, DEPTH_FOLLOWED), unfolds);
+}
+
 /* What computing takes at a depth. */
 static double cost_of(const struct depth_question *q, uint32_t depth)
 {
@@ -117,7 +122,8 @@ struct update_depth depth_choose(const struct depth_question *q)
     uint32_t floor = tier->depth_floor, cap;
 
     if (q->kind == DEPTH_PARTIAL) {
-        depth.used = least(tier->partial_depth, q->asked ? q->asked : tier->depth_ceiling);
+        depth.used = q->new_ms > 0 ? depth_followed(tier, q->unfolds) : tier->partial_depth;
+        depth.used = least(depth.used, q->asked ? q->asked : tier->depth_ceiling);
         floor = 1;
         cap = depth_partial_stretch(q->level, q->unfolds, tier->priority) > 1 ? 1 : depth.used;
     } else {

@@ -260,6 +260,9 @@ static void set_draft(struct worker *worker, struct worker_piece *piece,
         written_samples = word->end_samples;
     }
     piece->cost.drafted = used > 0;
+    /* It ended there with a mark, but it goes on. */
+    while (used && strchr(".,?!", worker->draft[used - 1]))
+        used--;
     for (size_t i = 0; i < heard->words_count; i++) {
         const struct fold_word *word = &heard->words[i];
         if (place->first_samples + (int64_t)word->start_frame * hop_samples >= written_samples)

@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "clips.h"
+#include "depth.h"
 #include "transcript.h"
 #include "window.h"
 #include "worker.h"
@@ -34,7 +35,7 @@ struct talk {
 struct way {
     const char *name;
     bool partials, window, follow, together;
-    bool deep; /* partials at the depth of the final */
+    uint32_t depth; /* of partials; 0: that of their finals */
 };
 
 struct words {
@@ -184,7 +185,7 @@ static void turn(struct worker *worker, struct speaker *s, const struct way *way
         piece.depth.used = s->depth;
         piece.told = tell_final;
     } else if (way->partials && partial_is_due(s, &sound, every_ms, way, &piece)) {
-        piece.depth.used = way->deep ? s->depth : 1;
+        piece.depth.used = way->depth ? way->depth : s->depth;
         piece.told = tell_partial;
     } else {
         return;
@@ -243,14 +244,15 @@ static void bench(struct worker *worker, const struct way *way, const struct tal
 
 int main(int argc, char **argv)
 {
-    static const struct way ways[] = {{"whole span, one by one", true, false, false, false, false},
-                                      {"window, one by one", true, true, false, false, false},
-                                      {"window, together", true, true, false, true, false},
-                                      {"window, together, deep", true, true, false, true, true},
-                                      {"stream, one by one", true, true, true, false, false},
-                                      {"stream, together", true, true, true, true, false},
-                                      {"stream, together, deep", true, true, true, true, true},
-                                      {"no partials, together", false, false, false, true, false}};
+    const uint32_t two = DEPTH_FOLLOWED;
+    const struct way ways[] = {{"whole span, one by one", true, false, false, false, 1},
+                               {"window, one by one", true, true, false, false, 1},
+                               {"window, together", true, true, false, true, 1},
+                               {"stream at x1, together", true, true, true, true, 1},
+                               {"stream at x2, one by one", true, true, true, false, two},
+                               {"stream at x2, together", true, true, true, true, two},
+                               {"stream, mixed, together", true, true, true, true, 0},
+                               {"no partials, together", false, false, false, true, 1}};
     static const struct talk talks[] = {{"sentences", 60000, 900},
                                         {"a few words at a time", 1200, 900},
                                         {"nobody pauses", 60000, 0}};
