@@ -21,7 +21,7 @@
  * priority loses everything above its floor before the next higher one loses anything; within one
  * priority partials go before finals, because a late partial is a nuisance and a shallow final is
  * an error that stays. The first thing that partials lose is the sound behind each chunk, in which
- * a stream hears: that costs words (one in five of a last partial is not what its final says, where
+ * a stream hears: that costs words (one in six of a last partial is not what its final says, where
  * windows have one in thirty), but none of their frequency. Then they lose that as well: partials
  * cost more than their finals. The caps are counted from R and not from what was asked for, so
  * whoever asked for little is hit last.
@@ -102,11 +102,6 @@ static uint32_t upload_cap(double fill, uint32_t floor, uint32_t want)
     return want - (uint32_t)ceil(lost * (want - floor) - 1e-9);
 }
 
-uint32_t depth_followed(const struct tier *tier, uint32_t unfolds)
-{
-    return least(greatest(tier->partial_depth, DEPTH_FOLLOWED), unfolds);
-}
-
 /* What computing takes at a depth. */
 static double cost_of(const struct depth_question *q, uint32_t depth)
 {
@@ -122,8 +117,7 @@ struct update_depth depth_choose(const struct depth_question *q)
     uint32_t floor = tier->depth_floor, cap;
 
     if (q->kind == DEPTH_PARTIAL) {
-        depth.used = q->new_ms > 0 ? depth_followed(tier, q->unfolds) : tier->partial_depth;
-        depth.used = least(depth.used, q->asked ? q->asked : tier->depth_ceiling);
+        depth.used = least(tier->partial_depth, q->asked ? q->asked : tier->depth_ceiling);
         floor = 1;
         cap = depth_partial_stretch(q->level, q->unfolds, tier->priority) > 1 ? 1 : depth.used;
     } else {

@@ -30,14 +30,6 @@ struct depth_question {
     double budget_ms;  /* from there to the text; 0: none */
 };
 
-/* Partials that a stream hears go so deep at least, where load leaves partials as they are: what it
- * costs more is little, and of the words of last partials finals change 18 % rather than 21 with
- * sentences, 26 rather than 37 with a few words at a time (tests/bench, bench_live). */
-#define DEPTH_FOLLOWED 2
-
-/* Deepest that a stream will hear partials of a tier. */
-uint32_t depth_followed(const struct tier *tier, uint32_t unfolds);
-
 /* predicted_ms of the answer: elapsed_ms and what computing will take. */
 struct update_depth depth_choose(const struct depth_question *question);
 

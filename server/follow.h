@@ -11,6 +11,11 @@
 
 #include "endpoint.h"
 #include "fold.h"
+#include "window.h"
+
+/* Silence that is heard for the time being behind the last chunk: a text that ends within speech
+ * ends better so. */
+#define FOLLOW_TAIL_SAMPLES 1600
 
 struct follow {
     struct fold_stream *stream;   /* NULL: it cannot follow */
@@ -44,11 +49,12 @@ enum follow_aim {
     FOLLOW_TOO_FAR, /* from_samples is further back than is remembered: a run must hear that */
 };
 
-/* sound: the span so far, from its beginning; from_samples: where its window begins. */
+/* sound: the span so far, from its beginning; what window.h has of it. */
 enum follow_aim follow_aim(struct follow *follow, const struct endpoint_span *sound,
-                           int64_t from_samples);
+                           const struct window *window);
 
-/* After FOLLOW_READY, of the same sound: copies what is unheard to pcm [unheard_samples]. */
+/* After FOLLOW_READY, of the same sound: copies what is unheard, and the silence behind it, to pcm
+ * [unheard_samples + FOLLOW_TAIL_SAMPLES]. */
 void follow_copy(const struct follow *follow, const struct endpoint_span *sound, float *pcm);
 
 /* After it was heard: makes run hold what is to be read. *ret_first_samples: clock of the run's

@@ -41,8 +41,7 @@ static int open_follow(struct engine_live *live)
 
     if (!live->stewarded.chunk_ms)
         return 0;
-    if (follow_open(&live->follow, engine->options.model,
-                    depth_followed(&live->stewarded.tier, engine->info->unfolds)) < 0)
+    if (follow_open(&live->follow, engine->options.model, live->stewarded.tier.partial_depth) < 0)
         return -1;
     pthread_mutex_lock(&engine->lock);
     engine->stats.follow_bytes += live->follow.bytes;

@@ -275,7 +275,7 @@ static bool partial_is_due(struct engine_live *live, struct endpoint_span *ret_s
         return false;
     enum follow_aim aim = FOLLOW_TOO_FAR;
     if (steward_partial_follows(&live->engine->steward, &live->stewarded))
-        aim = follow_aim(&live->follow, ret_sound, live->window.start_samples);
+        aim = follow_aim(&live->follow, ret_sound, &live->window);
     *ret_follow = aim == FOLLOW_READY ? &live->follow : NULL;
     if (aim == FOLLOW_TOO_FAR)
         window_cut(&live->window, ret_sound);

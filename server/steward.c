@@ -88,6 +88,15 @@ static double partials_ms(const struct cost *cost, double span_ms, const struct 
     return 1e3 / every_ms * cost_followed_ms(cost, partials->depth, heard_ms, every_ms);
 }
 
+static bool is_cheaper_to_follow(const struct cost *cost, double span_ms, struct partials partials,
+                                 uint32_t chunk_ms)
+{
+    partials.follow = false;
+    const double run_ms = partials_ms(cost, span_ms, &partials, chunk_ms);
+    partials.follow = true;
+    return partials_ms(cost, span_ms, &partials, chunk_ms) < run_ms;
+}
+
 /* ms of a worker that one second of speech costs. */
 static double speech_ms(const struct cost *cost, double span_ms, uint32_t depth,
                         const struct partials *partials, uint32_t chunk_ms)
@@ -104,28 +113,23 @@ static struct partials partials_at(const struct steward *s, const struct steward
                                    uint32_t level)
 {
     const uint32_t priority = stream->tier.priority, chunk_ms = stream->chunk_ms;
-    struct depth_question question = {.kind = DEPTH_PARTIAL,
-                                      .unfolds = s->unfolds,
-                                      .tier = &stream->tier,
-                                      .asked = stream->asked,
-                                      .level = level,
-                                      .cost = &s->cost};
+    const struct depth_question question = {.kind = DEPTH_PARTIAL,
+                                            .unfolds = s->unfolds,
+                                            .tier = &stream->tier,
+                                            .asked = stream->asked,
+                                            .level = level,
+                                            .cost = &s->cost};
+    struct partials partials = {0};
 
     if (!stream->partials)
-        return (struct partials){0};
-    const struct partials run = {.depth = depth_choose(&question).used,
-                                 .every_ms = (double)stream->partial_every_ms *
-                                             depth_partial_stretch(level, s->unfolds, priority)};
-    if (!chunk_ms ||
-        !(stream->always_follows || depth_partials_follow(level, s->unfolds, priority)))
-        return run;
-    question.new_ms = chunk_ms;
-    const struct partials followed = {
-        .depth = depth_choose(&question).used, .every_ms = run.every_ms, .follow = true};
-    return stream->always_follows || partials_ms(&s->cost, s->span_ms, &followed, chunk_ms) <
-                                         partials_ms(&s->cost, s->span_ms, &run, chunk_ms)
-               ? followed
-               : run;
+        return partials;
+    partials.depth = depth_choose(&question).used;
+    partials.every_ms =
+        (double)stream->partial_every_ms * depth_partial_stretch(level, s->unfolds, priority);
+    if (chunk_ms && (stream->always_follows || depth_partials_follow(level, s->unfolds, priority)))
+        partials.follow = stream->always_follows ||
+                          is_cheaper_to_follow(&s->cost, s->span_ms, partials, chunk_ms);
+    return partials;
 }
 
 /* Share of all workers that a stream takes at a level while it is spoken into. */
@@ -424,19 +428,10 @@ void steward_report(struct steward *s, struct steward_report *ret_report)
 
 double steward_stream_share(const struct steward_report *report, uint32_t depth, bool partials)
 {
-    const double span_ms = report->span_ms;
-    const uint32_t chunk_ms = report->chunk_ms;
-    const struct partials none = {0}, run = {1, 600, false},
-                          followed = {report->unfolds < DEPTH_FOLLOWED ? 1 : DEPTH_FOLLOWED, 600,
-                                      true};
-    const bool follow = chunk_ms && partials_ms(&report->cost, span_ms, &followed, chunk_ms) <
-                                        partials_ms(&report->cost, span_ms, &run, chunk_ms);
+    struct partials usual = {.depth = partials ? 1 : 0, .every_ms = 600};
 
+    usual.follow = partials && report->chunk_ms &&
+                   is_cheaper_to_follow(&report->cost, report->span_ms, usual, report->chunk_ms);
     return report->speech_share *
-           speech_ms(&report->cost, span_ms, depth,
-                     !partials ? &none
-                     : follow  ? &followed
-                               : &run,
-                     chunk_ms) /
-           1e3;
+           speech_ms(&report->cost, report->span_ms, depth, &usual, report->chunk_ms) / 1e3;
 }

@@ -145,7 +145,7 @@ static void load_unheard(struct worker_place *place, const struct endpoint_span 
                          const struct follow *follow)
 {
     follow_copy(follow, span, place->pcm);
-    place->loaded_samples = follow->unheard_samples;
+    place->loaded_samples = follow->unheard_samples + FOLLOW_TAIL_SAMPLES;
     place->start_samples = follow->from_samples;
     place->end_samples = follow->until_samples;
     place->cut = false;
@@ -534,7 +534,7 @@ static void hear_all(struct worker *worker, struct crowd *crowd)
     const double hear_s = lap(&clock_ms);
     for (size_t i = 0; i < crowd->count; i++) {
         struct worker_piece *piece = crowd->pieces[i];
-        piece->cost.new_seconds += (double)samples[i] / UPDATE_RATE_HZ;
+        piece->cost.new_seconds += (double)piece->follow->unheard_samples / UPDATE_RATE_HZ;
         piece->cost.hear_seconds += hear_s * (double)samples[i] / all_samples;
         tell(worker, piece, end_of(read_heard(piece, error)));
     }
@@ -604,8 +604,8 @@ void worker_gather(struct worker *worker, const struct endpoint_span *span,
                    const struct worker_piece *piece)
 {
     const struct follow *follow = piece->follow;
-    const size_t samples =
-        follow ? follow->unheard_samples : span->count + LEAD_SAMPLES + TAIL_SAMPLES;
+    const size_t samples = follow ? follow->unheard_samples + FOLLOW_TAIL_SAMPLES
+                                  : span->count + LEAD_SAMPLES + TAIL_SAMPLES;
     const size_t frames = fold_frames(worker->model, samples);
     const bool alone = !follow && samples > room_for(GATHER_PIECE_MS);
     struct gather *gather = &worker->gather;

@@ -1,6 +1,5 @@
 #include <string.h>
 
-#include "depth.h"
 #include "follow.h"
 #include "hearing.h"
 #include "test.h"
@@ -122,8 +121,7 @@ static void hear_partials(enum engine_partials partials)
     engine_live_finish(live);
     assert_true(hearing_wait_over(&heard));
     assert_true(heard.partials_count >= 1);
-    const uint32_t depth = partials == ENGINE_PARTIALS_STREAMS ? DEPTH_FOLLOWED : 1;
-    assert_in_range(heard.partial_depth.used, 1, depth); /* 1: of a window too long for a stream */
+    assert_int_equal(heard.partial_depth.used, 1);
     assert_string_equal(heard.partial_depth.reason, "tier");
     assert_int_equal(heard.finals_count, 1);
     assert_int_equal(heard.depth.used, fold_model_info(hearing_model)->unfolds);
@@ -135,7 +133,7 @@ static void hear_partials(enum engine_partials partials)
         assert_int_equal(stats.partials_followed, 0);
     assert_int_equal(stats.follow_bytes, partials == ENGINE_PARTIALS_WINDOWS || !can_follow()
                                              ? 0
-                                             : follow_bytes(hearing_model, DEPTH_FOLLOWED));
+                                             : follow_bytes(hearing_model, 1));
     engine_live_close(live);
     do {
         hearing_nap(1); /* the worker may hold it still */

@@ -191,7 +191,7 @@ static struct update_span followed(struct follow *follow, size_t clip, size_t ms
     for (size_t until = 0; until < ms;) {
         until = until + portion_ms < ms ? until + portion_ms : ms;
         const struct endpoint_span heard = sound(clip, until);
-        if (follow_aim(follow, &heard, 0) != FOLLOW_READY)
+        if (follow_aim(follow, &heard, &(struct window){0}) != FOLLOW_READY)
             continue;
         transcript_release(&told.span);
         struct worker_piece p = piece(&told, depth);
@@ -218,7 +218,7 @@ static void a_stream_hears_the_same_alone_in_company_and_in_portions(void **stat
         struct worker_piece p = piece(&told[i], (uint32_t)i % unfolds + 1);
         assert_int_equal(follow_open(&together[i], hearing_model, unfolds), FOLD_OK);
         const struct endpoint_span heard = sound(i, ms[i]);
-        assert_int_equal(follow_aim(&together[i], &heard, 0), FOLLOW_READY);
+        assert_int_equal(follow_aim(&together[i], &heard, &(struct window){0}), FOLLOW_READY);
         p.follow = i == 1 ? NULL : &together[i]; /* one of them runs */
         worker_gather(&worker, &heard, &p);
     }
@@ -253,7 +253,7 @@ static void a_stream_that_is_cancelled_or_fails_leaves_the_others_alone(void **s
             struct worker_piece p = piece(&told[i], 1);
             assert_int_equal(follow_open(&follows[i], hearing_model, 1), FOLD_OK);
             const struct endpoint_span heard = sound(i, 900);
-            assert_int_equal(follow_aim(&follows[i], &heard, 0), FOLLOW_READY);
+            assert_int_equal(follow_aim(&follows[i], &heard, &(struct window){0}), FOLLOW_READY);
             p.follow = &follows[i];
             if (i == 1 && !fails)
                 p.cancelled = &stopped;
