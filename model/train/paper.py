@@ -27,8 +27,9 @@ from fold.team import Team
 from train import TRAIN, learning_rate, longest_now, save
 
 SETS = [name for name in TRAIN if name != "train_an4"]
-ROWS = ["foldable", "alone-1", "alone-2", "alone-3", "unshared", "no-kl", "tied", "adapters"]
+ROWS = ["foldable", "alone-1", "alone-2", "alone-3", "unshared", "no-kl", "tied", "adapters", "half"]
 BLOCKS, UNFOLDS = 2, 3
+SHAPES = {"unshared": (6, 1), "half": (3, 2), "alone-1": (2, 1), "alone-2": (2, 2)}  # other rows' blocks and unfolds
 SCORED = 200  # utterances of a set, spread over it
 
 
@@ -36,10 +37,9 @@ class Conformer(nn.Module):
     def __init__(self, row):
         super().__init__()
         self.row, self.each = row, row not in ("unshared", "tied")
-        self.unfolds = 1 if row == "unshared" else int(row[-1]) if row.startswith("alone") else UNFOLDS
-        c = self.config = Config(d=144, heads=4, ffn=576, prelude=0, unfolds=self.unfolds if self.each else 1,
-                                 blocks=BLOCKS * UNFOLDS if row == "unshared" else BLOCKS, rope_dims=36,
-                                 vocab=len(text.VOCAB), grow=1.0)
+        blocks, self.unfolds = SHAPES.get(row, (BLOCKS, UNFOLDS))
+        c = self.config = Config(d=144, heads=4, ffn=576, prelude=0, unfolds=self.unfolds if self.each else 1, blocks=blocks,
+                                 rope_dims=36, vocab=len(text.VOCAB), grow=1.0)
         self.mel = LogMel(c.d)
         self.blocks = nn.ModuleList(Block(c, c.unfolds) for _ in range(c.blocks))
         if row == "adapters":
@@ -48,9 +48,10 @@ class Conformer(nn.Module):
 
     @property
     def depths(self):
-        """Of its exits, in blocks as deep as the foldable model's unfolds."""
-        return [UNFOLDS] if self.row == "unshared" else [self.unfolds] if self.row.startswith("alone") else \
-            list(range(1, self.unfolds + 1))
+        """Of its exits; an unshared model is as deep as the foldable one's last."""
+        alone = self.row.startswith("alone") or self.row == "unshared"
+        last = UNFOLDS if self.row == "unshared" else self.unfolds
+        return [last] if alone else list(range(1, last + 1))
 
     def forward(self, wave, samples):
         """-> list of log-probabilities [B, T, V] by depth, frames [B]."""

@@ -268,7 +268,7 @@ def test_libfold_computes_what_pytorch_computes_with_the_shipped_seed(folder, cl
 
 
 @pytest.mark.parametrize("row, parameters, depths", [("foldable", 0, "123"), ("alone-2", 0, "2"), ("unshared", 1, "3"),
-                                                     ("adapters", 0, "123")])
+                                                     ("adapters", 0, "123"), ("half", 0, "12")])
 def test_small_conformer_from_scratch(folder, packed, row, parameters, depths):
     printed = command("paper.py", "--data", packed, "--sets", "train_tones", "--out", folder / row, "--row", row,
                       "--hours", 0.01, "--batch-seconds", 4, "--processes", 1, "--scored", "train_tones")
