@@ -12,7 +12,8 @@
  *      0  everybody gets what was asked for
  *      1  uploads are held back, which nobody watches (scheduler.h)
  *     then for each priority, the lowest first:
- *          partials by a stream (follow.h), where the seed was taught so and that costs less
+ *          partials by a stream (follow.h), where the seed was taught so and that costs less (not
+ *             at a quarter of them: then a window is run more cheaply than all is heard)
  *          partials at depth 1 and half as often
  *          partials a quarter as often
  *          finals at R - 1, R - 2, ... 1, but never below the tier's floor

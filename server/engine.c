@@ -196,7 +196,8 @@ void engine_learn(struct engine *engine, const struct worker_cost *cost,
                                      .front_ms = cost->stem_seconds * 1e3,
                                      .unfold_ms = cost->unfold_seconds * 1e3,
                                      .tail_ms = tail_seconds * 1e3,
-                                     .drafted = cost->drafted,
+                                     /* The first of a span is too brief to say what others take. */
+                                     .drafted = cost->drafted || !final,
                                      .new_ms = cost->new_seconds * 1e3,
                                      .hear_ms = cost->hear_seconds * 1e3};
     struct engine_stats *stats = &engine->stats;

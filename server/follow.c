@@ -9,12 +9,14 @@
  * But it begins in the very gap before which words are settled: the frames behind that have heard
  * what came before, and a text that begins with a word is written better than one that begins
  * within. Behind the last chunk 0.1 s of silence are heard for the time being: with nothing the
- * decoder took half of the last words for the end of a text and said nothing (bench_live, x1: of
- * 241 partials with sentences 48 were left to the first pass, with silence 11, and the first pass
- * costs more). So the stream remembers MEMORY_MS: the longest window, and what is new to it where
- * load makes partials come four times less often. Longer windows are for runs,
- * and for the partial behind one, or where partials did not follow for long, the stream begins anew
- * at the window's beginning, which costs what a run of the window would have. */
+ * decoder often took what broke off for the end and wrote nothing (bench_live, x1: of 241 partials
+ * with sentences 48 were left to the first pass, with silence 11, and the first pass
+ * costs more).
+ *
+ * So the stream remembers MEMORY_MS: the longest window, and what is new to it where load makes
+ * partials come four times less often. Longer windows are for runs, and for the partial behind one,
+ * or where partials did not follow for long, the stream begins anew at the window's beginning,
+ * which costs what a run of the window would have. */
 #include "follow.h"
 
 #include <string.h>
