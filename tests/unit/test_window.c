@@ -108,6 +108,7 @@ static void without_a_gap_it_grows(void **state)
     window_move(&window, &none);
     assert_int_equal(window.start_samples, 0);
     assert_int_equal(window.kept_count, 0);
+    window_reset(&window);
 }
 
 static void what_is_forgotten_leaves_nothing(void **state)
@@ -121,6 +122,7 @@ static void what_is_forgotten_leaves_nothing(void **state)
     assert_int_equal(window.kept_count, 0);
     partial(&window, 1000, -1, &begun_ms);
     assert_int_equal(begun_ms, 0);
+    window_reset(&window);
 }
 
 static void a_mean_partial_is_half_a_short_span_and_bounded_in_a_long_one(void **state)
