@@ -90,8 +90,8 @@ static bool say_the_same(const struct bpe *pieces, uint32_t a, uint32_t b)
     }
 }
 
-struct turning turning_at(struct fold_writer *w, size_t row, size_t at, uint32_t written,
-                          float logp)
+struct turning alternatives_turning(struct fold_writer *w, size_t row, size_t at, uint32_t written,
+                                    float logp)
 {
     const size_t V = w->model->info.pieces;
     float *logits = w->aed.logits + row * V;

@@ -33,8 +33,8 @@ struct alternatives {
 
 /* By a row of logits, what the likeliest piece is that says something else than `written` does,
  * with its log-probability of logp, behind `at` pieces. The row is spent. */
-struct turning turning_at(struct fold_writer *writer, size_t row, size_t at, uint32_t written,
-                          float logp);
+struct turning alternatives_turning(struct fold_writer *writer, size_t row, size_t at,
+                                    uint32_t written, float logp);
 
 void alternatives_place(struct alternatives *alternatives, size_t most_pieces, struct place *at);
 /* Keeps what is written as the first. */

@@ -234,7 +234,7 @@ enum fold_doubt writer_go_on(struct fold_writer *w, struct walk from, struct fol
         for (bool right = true; right && row < rows; row += right) {
             float logp;
             const uint32_t piece = choose(w, row, hot, &logp);
-            w->noted[count] = turning_at(w, row, count, piece, logp);
+            w->noted[count] = alternatives_turning(w, row, count, piece, logp);
             sum += logp;
             result->mean_logp = sum / (float)(count + 1);
             if (sum < from.least)
