@@ -2,8 +2,8 @@
  *     bits 0, 1: which stream, all of them in one batch when 3
  *     bits 2, 3: 0 and 1 hear more, 2 begin anew, 3 hear something that is no sound
  *     bits 4 to 7: depth; the second byte: how much
- * Whatever the order: nothing but finite log-probabilities, as many frames as so much sound has, and
- * for a stream that never changed its depth the bits that hearing all of it at once gives. */
+ * Whatever the order: nothing but finite log-probabilities, as many frames as so much sound has,
+ * and for a stream that never changed its depth the bits that hearing all of it at once gives. */
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
