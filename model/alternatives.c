@@ -1,13 +1,12 @@
 /* alternatives.c - what else may have been said.
  *
  * A beam would carry several texts along from the first piece on, and most of what it carries are
- * spellings and marks of one sentence. Here the text that was written is read again, eight pieces a
- * pass, and wherever something else could follow, the likeliest piece that says something else is
- * noted with what it costs. From the cheapest of those places on, the decoder writes again,
- * greedily and with the written text as its draft, since behind the other word it mostly joins the
- * same sentence. So each text is whole, ends by the decoder's own choice, has its log-probability,
- * and costs a few passes. Texts that say the same in another spelling are left out, and so is what
- * the writer would doubt. */
+ * spellings and marks of one sentence. Here the likeliest piece that says something else is noted
+ * at every place while the text is written (alternatives_turning), with what it costs. From the
+ * cheapest of those places on, the decoder writes again, greedily and with the written text as its
+ * draft, since behind the other word it mostly joins the same sentence. So each text is whole, ends
+ * by the decoder's own choice, has its log-probability, and costs a few passes. Texts that say the
+ * same in another spelling are left out, and so is what the writer would doubt. */
 #include "alternatives.h"
 
 #include <ctype.h>

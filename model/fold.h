@@ -337,7 +337,7 @@ int fold_writer_write(struct fold_writer *writer, const struct fold_run *run, co
 
 /* Looks for a likelier text than what was written last, by the sum of the log-probabilities of all
  * pieces: at most so many times the decoder takes another piece at a place where that could still
- * win, and writes on. A sure text has no such place, and costs nothing. *ret_written, as
+ * win, and writes on. A sure text has no such place, and costs no pass. *ret_written, as
  * fold_writer_write left it, becomes the likeliest text found; passes are added to. The run and
  * logp must be as they were. FOLD_ERR_ARGUMENT where what was written last is in doubt, or nothing
  * was. With hotwords nothing is looked for: what they brought in is seldom the likeliest. */
@@ -350,7 +350,7 @@ int fold_writer_search(struct fold_writer *writer, uint32_t tries,
 /* Other texts for what was written last: up to most in all, that one included, at most
  * FOLD_WRITER_ALTERNATIVES; *ret_count of them are there. The run and logp must be as they were.
  * At its least sure places the decoder takes the likeliest piece that says something else, and
- * writes on: for each text wanted at most two short walks, beside one over the whole text. All
+ * writes on: for each text wanted at most two short walks. All
  * say different things, whatever their case and marks, and none would be in doubt.
  * FOLD_ERR_ARGUMENT where what was written last is in doubt, or nothing was. */
 int fold_writer_alternatives(struct fold_writer *writer, uint32_t most, uint32_t *ret_count);

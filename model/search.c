@@ -6,7 +6,7 @@
  * where another piece could have won: one that costs less than the next few pieces cost together,
  * since what it may save is theirs. The place where most may be saved is tried first: written on
  * greedily, given up as soon as its sum falls below the best, and otherwise the best from then on.
- * A sure text has no such place and costs nothing.
+ * A sure text has no such place and costs no pass.
  *
  * dev_clean, 150 utterances, WER at x1, x2, x3: greedy 8.08, 6.07, 6.22 % with 13.4 passes an
  * utterance at x2; eight tries, among places within 2 pieces 7.56, 5.85, 5.95 % with 14.9; 4 pieces

@@ -108,22 +108,30 @@ static double speech_ms(const struct cost *cost, double span_ms, uint32_t depth,
     return 1e3 / span_ms * final_ms + fmin(others_ms, PARTIAL_MOST);
 }
 
-/* {lock} */
-static struct partials partials_at(const struct steward *s, const struct steward_stream *stream,
-                                   uint32_t level)
+/* {lock} How deep a stream is heard at a level. */
+static uint32_t depth_at(const struct steward *s, const struct steward_stream *stream,
+                         enum depth_kind kind, uint32_t level)
 {
-    const uint32_t priority = stream->tier.priority, chunk_ms = stream->chunk_ms;
-    const struct depth_question question = {.kind = DEPTH_PARTIAL,
+    const struct depth_question question = {.kind = kind,
                                             .unfolds = s->unfolds,
                                             .tier = &stream->tier,
                                             .asked = stream->asked,
                                             .level = level,
                                             .cost = &s->cost};
+
+    return depth_choose(&question).used;
+}
+
+/* {lock} */
+static struct partials partials_at(const struct steward *s, const struct steward_stream *stream,
+                                   uint32_t level)
+{
+    const uint32_t priority = stream->tier.priority, chunk_ms = stream->chunk_ms;
     struct partials partials = {0};
 
     if (!stream->partials)
         return partials;
-    partials.depth = depth_choose(&question).used;
+    partials.depth = depth_at(s, stream, DEPTH_PARTIAL, level);
     partials.every_ms =
         (double)stream->partial_every_ms * depth_partial_stretch(level, s->unfolds, priority);
     if (chunk_ms && (stream->always_follows || depth_partials_follow(level, s->unfolds, priority)))
@@ -136,17 +144,10 @@ static struct partials partials_at(const struct steward *s, const struct steward
 static double stream_demand(const struct steward *s, const struct steward_stream *stream,
                             uint32_t level)
 {
-    const struct depth_question question = {.kind = DEPTH_FINAL,
-                                            .unfolds = s->unfolds,
-                                            .tier = &stream->tier,
-                                            .asked = stream->asked,
-                                            .level = level,
-                                            .cost = &s->cost};
     const struct partials partials = partials_at(s, stream, level);
+    const uint32_t depth = depth_at(s, stream, DEPTH_FINAL, level);
 
-    return speech_share(s) *
-           speech_ms(&s->cost, s->span_ms, depth_choose(&question).used, &partials,
-                     stream->chunk_ms) /
+    return speech_share(s) * speech_ms(&s->cost, s->span_ms, depth, &partials, stream->chunk_ms) /
            1e3 / s->workers;
 }
 

@@ -295,23 +295,31 @@ static void say(char *to, const struct fold_written *written)
     *to = '\0';
 }
 
+/* Writes what run heard, and again with letters that say the same; false when that is in doubt. */
+static bool write_what_is_believed(struct result *ret_want)
+{
+    size_t letters;
+    pretend(2);
+    *ret_want = write_down(NULL);
+    if (ret_want->written.doubt == FOLD_DOUBT_LOOP || ret_want->count <= 2)
+        return false;
+    pretend_to_hear(text_of(ret_want), &letters);
+    *ret_want = write_down(NULL);
+    return !ret_want->written.doubt;
+}
+
 static void alternatives_say_other_things_in_order(void **state)
 {
     char texts[FOLD_WRITER_ALTERNATIVES][4096];
-    size_t letters, others = 0;
+    size_t others = 0;
     (void)state;
     for (unsigned seed = 0; seed < 40; seed++) {
         struct fold_written written;
+        struct result want;
         uint32_t count, again;
         float before = 0;
         hear(seed, 16000 + 700 * seed);
-        pretend(2);
-        struct result want = write_down(NULL);
-        if (want.written.doubt == FOLD_DOUBT_LOOP || want.count <= 2)
-            continue;
-        pretend_to_hear(text_of(&want), &letters);
-        want = write_down(NULL);
-        if (want.written.doubt)
+        if (!write_what_is_believed(&want))
             continue;
         assert_int_equal(fold_writer_alternatives(writer, 100, &count), FOLD_OK);
         assert_in_range(count, 1, FOLD_WRITER_ALTERNATIVES);
@@ -358,19 +366,14 @@ static const struct {
 
 static void a_search_finds_what_is_likelier_whatever_the_draft(void **state)
 {
-    size_t letters, found = 0, asked = 0;
+    size_t found = 0, asked = 0;
     (void)state;
     for (size_t i = 0; i < sizeof ended / sizeof *ended; i++) {
         struct fold_written best = {0}, likelier, other;
+        struct result want;
         uint32_t count;
         hear(ended[i].seed, ended[i].samples);
-        pretend(2);
-        struct result want = write_down(NULL);
-        if (want.written.doubt == FOLD_DOUBT_LOOP || want.count <= 2)
-            continue;
-        pretend_to_hear(text_of(&want), &letters);
-        want = write_down(NULL);
-        if (want.written.doubt)
+        if (!write_what_is_believed(&want))
             continue;
         for (uint32_t tries = 0; tries <= 16; tries += 4) {
             assert_int_equal(fold_writer_write(writer, run, logp, NULL, &likelier), FOLD_OK);
