@@ -1,53 +1,73 @@
-/* aed.h - the attention decoder of one utterance: hears its frames once, then says for pieces of
- * text, one or many in a row, what it would write behind each.
+/* aed.h - the attention decoder: hears an utterance's frames once, then says for pieces of text,
+ * one or many in a row, what it would write behind each; of one utterance or of several at a time.
  *
  *     aed_hear(aed, x, T);                       keys and values of the frames, for every layer
- *     aed_read(aed, 0, pieces, n);               logits [n, V]: what follows pieces 0, 1 .. n - 1
- *     aed_read(aed, n, more, 1);                 and so on; at may go back to try something else
+ *     lines = {aed, 0, pieces, n};
+ *     aed_read(desk, &lines, 1);                 lines.logits [n, V]: what follows pieces 0 .. n -
+ * 1 lines = {aed, n, more, 1};                 and so on; at may go back to try something else
  *
- * With int8 a row's logits have the same bits however many rows were read together: activations
- * are quantised by row, integer sums are exact, and attention over the pieces before is summed
- * row by row. That makes checking a guess of many pieces in one go the same as writing them one by
- * one. With fp32 OpenBLAS may round differently in products of other sizes. */
+ * A pass costs one walk through all weights, which is why those of several utterances that share a
+ * desk are read in one go. With int8 a row's logits have the same bits whatever was read together:
+ * activations are quantised by row, integer sums are exact, and attention over the pieces before is
+ * summed row by row. That makes checking a guess of many pieces in one go the same as writing them
+ * one by one. With fp32 OpenBLAS may round differently in products of other sizes. */
 #ifndef AED_H
 #define AED_H
 
 #include "matmul.h"
 #include "place.h"
 
-/* Pieces read in one go. On one core with AVX-512 VNNI, 10 s of sound: 1 takes 0.47 ms, 4 0.48,
- * 8 0.61, 12 0.86, 24 1.96. Where one guess in seven to twenty is wrong, 8 is the cheapest. */
+/* Pieces of an utterance read in one go. On one core with AVX-512 VNNI, 10 s of sound: 1 takes
+ * 0.47 ms, 4 0.48, 8 0.61, 12 0.86, 24 1.96. Where one guess in seven to twenty is wrong, 8 is the
+ * cheapest. */
 #define AED_ROWS 8
 
-struct aed {
+/* What utterances that are heard by turns and read at once have in common. */
+struct aed_desk {
     const struct fold_model *model;
+    size_t together;          /* utterances read at once, at most; rows = together * AED_ROWS */
+    float *cos, *sin;         /* [most_pieces, rope_dims / 2] */
+    float *memory, *k, *v;    /* [most_frames, d] while hearing */
+    float *x, *h, *y, *q, *w; /* [rows, d] */
+    float *wide;              /* [rows, 2 ffn] */
+    float *gated;             /* [rows, ffn] */
+    float *scores;            /* [greater of most_frames and most_pieces] */
+    float *logits;            /* [rows, V] */
+    struct matmul_rows frame_rows, taken;
+    void *scratch; /* of attention */
+};
+
+/* One utterance. */
+struct aed {
+    struct aed_desk *desk;
     size_t most_frames, most_pieces, ld; /* ld: most_pieces padded */
     size_t T;                            /* frames heard */
-    float *cos, *sin;                    /* [most_pieces, rope_dims / 2] */
     float *keys, *values; /* of pieces: [layers, d, ld] transposed, [layers, most_pieces, d] */
     unsigned char
         *heard; /* [layers, heard_bytes]: packed in int8, else keys [d, T], values [T, d] */
     size_t heard_bytes;
-    float *memory, *k, *v; /* [most_frames, d] while hearing */
-    float *x, *h, *y, *q;  /* [AED_ROWS, d] */
-    float *wide;           /* [AED_ROWS, 2 ffn] */
-    float *gated;          /* [AED_ROWS, ffn] */
-    float *scores;         /* [greater of most_frames and most_pieces] */
-    float *logits;         /* [AED_ROWS, V]: the result of aed_read */
-    struct matmul_rows frame_rows, rows;
-    void *scratch; /* of attention */
 };
 
-/* Lays the decoder out for utterances of so many frames and texts of so many pieces; with a base,
- * makes it ready. */
-void aed_place(struct aed *aed, const struct fold_model *model, size_t most_frames,
-               size_t most_pieces, struct place *at);
+/* Pieces of one utterance to be read in a row. */
+struct aed_lines {
+    struct aed *aed;
+    size_t at; /* of the first; those before it have been read */
+    const uint32_t *pieces;
+    size_t rows;   /* 1 .. AED_ROWS, at + rows <= most_pieces */
+    float *logits; /* [rows, V] once they are read, until the next reading at the desk */
+};
+
+/* Lay a desk out for utterances of at most so many frames, and texts of so many pieces, and an
+ * utterance at it; with a base, make them ready. */
+void aed_desk_place(struct aed_desk *desk, const struct fold_model *model, size_t most_frames,
+                    size_t most_pieces, size_t together, struct place *at);
+void aed_place(struct aed *aed, struct aed_desk *desk, const struct fold_model *model,
+               size_t most_frames, size_t most_pieces, struct place *at);
 
 /* x [T, d] of an unfold. T <= most_frames. */
 void aed_hear(struct aed *aed, const float *x, size_t T);
 
-/* pieces [rows] at positions from at on, at + rows <= most_pieces, rows <= AED_ROWS; those before
- * at have been read. */
-void aed_read(struct aed *aed, size_t at, const uint32_t *pieces, size_t rows);
+/* lines [count] of different utterances of this desk, 1 <= count <= together. */
+void aed_read(struct aed_desk *desk, struct aed_lines *lines, size_t count);
 
 #endif

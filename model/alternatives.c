@@ -93,7 +93,7 @@ struct turning alternatives_turning(struct fold_writer *w, size_t row, size_t at
                                     float logp)
 {
     const size_t V = w->model->info.pieces;
-    float *logits = w->aed.logits + row * V;
+    float *logits = w->lines.logits + row * V;
     const float log_sum = logits[written] - logp;
     struct turning turning = {.at = (uint32_t)at, .lost = INFINITY, .logp = -INFINITY};
     for (size_t i = 0; i < SAME_MOST; i++) {
@@ -115,7 +115,8 @@ static void read_on(struct fold_writer *w, size_t at, size_t end)
 {
     for (size_t rows; at < end; at += rows) {
         rows = end - at < AED_ROWS ? end - at : AED_ROWS;
-        aed_read(&w->aed, at, w->written + at, rows);
+        w->lines = (struct aed_lines){&w->aed, at, w->written + at, rows, NULL};
+        aed_read(w->aed.desk, &w->lines, 1);
     }
 }
 
@@ -140,7 +141,7 @@ bool alternatives_take(struct fold_writer *w, const struct turning *turning, flo
         w->written[++walk.count] = turning->piece;
         wording_add(&w->wording, turning->piece, turning->logp);
         walk.hot = writer_follow_hot(&w->hot, walk.hot, turning->piece);
-        result->doubt = writer_go_on(w, walk, result);
+        writer_go_on(w, walk, result);
     }
     writer_finish(w, result);
     return !result->doubt && result->words_count;

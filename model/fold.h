@@ -313,6 +313,8 @@ struct fold_written {
     uint32_t pieces, passes; /* written; through the decoder to write them */
 };
 
+#define FOLD_WRITERS_MOST 16 /* that write together */
+
 /* Bytes that fold_writer_open allocates, exactly; 0 where it would fail. */
 size_t fold_writer_bytes(const struct fold_model *model, size_t max_samples);
 
@@ -322,6 +324,14 @@ size_t fold_writer_bytes(const struct fold_model *model, size_t max_samples);
 int fold_writer_open(struct fold_writer **ret_writer, const struct fold_model *model,
                      size_t max_samples);
 void fold_writer_close(struct fold_writer *writer); /* NULL is fine */
+
+/* The same for writers [count] that can write together: they share scratch, and so belong to one
+ * thread at a time all of them. Each has max_samples of its own. They are opened and closed all at
+ * once; on failure ret_writers [count] are left as they were. */
+size_t fold_writers_bytes(const struct fold_model *model, const size_t *max_samples, size_t count);
+int fold_writers_open(struct fold_writer **ret_writers, const struct fold_model *model,
+                      const size_t *max_samples, size_t count);
+void fold_writers_close(struct fold_writer *const *writers, size_t count); /* [0] NULL is fine */
 
 /* Hotwords [count] from now on, copied; allocates. Boosts are added to the log-probability of their
  * pieces: after i of n pieces i / n of it. As given, in lower, upper and title case. On failure
@@ -334,6 +344,22 @@ int fold_writer_hotwords(struct fold_writer *writer, const struct fold_hotword *
  * depth 0, FOLD_ERR_TOO_LONG. */
 int fold_writer_write(struct fold_writer *writer, const struct fold_run *run, const float *logp,
                       const char *draft, struct fold_written *ret_written);
+
+/* What a writer is to write down: as the arguments of fold_writer_write. */
+struct fold_writing {
+    struct fold_writer *writer;
+    const struct fold_run *run;
+    const float *logp;
+    const char *draft;
+    struct fold_written written; /* the result */
+};
+
+/* Writes down several runs in step, [count] at most FOLD_WRITERS_MOST, each by a writer of its own
+ * of those that were opened together: one walk through the decoder's weights reads what all of them
+ * need next. The texts are those of fold_writer_write, to the bit with int8. A run that is stopped
+ * leaves the others alone. FOLD_ERR_ARGUMENT where writers do not belong together, or one is there
+ * twice; errors are found before anything is written. */
+int fold_batch_write(struct fold_writing *writings, size_t count);
 
 /* Looks for a likelier text than what was written last, by the sum of the log-probabilities of all
  * pieces: at most so many times the decoder takes another piece at a place where that could still

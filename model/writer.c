@@ -5,7 +5,8 @@
  * go: as long as the decoder would have written just that, it counts as written; where it would
  * not, the decoder's own piece counts, the draft is taken up again behind it, and so on. Every
  * piece that counts is the likeliest behind those before it, so the draft decides how fast the text
- * is written and nothing else.
+ * is written and nothing else. Several texts are written in step: each walk through the weights
+ * reads what every one of them needs next.
  *
  * What is never believed: a text where nothing was heard, one that repeats itself beyond what was
  * heard, one much longer or shorter than what was heard, one whose letters the frames contradict.
@@ -42,58 +43,92 @@ static size_t most_pieces(const struct fold_model *m, size_t samples)
     return 2 + (size_t)(PIECES_S * (float)samples / (float)m->info.rate_hz);
 }
 
-/* The writer itself is the first part of its own memory. */
-static size_t lay_out(struct fold_writer *w, const struct fold_model *m, size_t max_samples,
-                      void *base)
+/* Writers and the desk that they share: the first of them is the first part of their memory. */
+static size_t lay_out(struct fold_writer **ret_writers, const struct fold_model *m,
+                      const size_t *max_samples, size_t count, void *base)
 {
-    const size_t T = fold_frames(m, max_samples), pieces = most_pieces(m, max_samples);
     struct place at = {base, 0};
-    place(&at, sizeof *w);
-    w->model = m;
-    w->max_samples = max_samples;
-    w->hot = (struct boost){0};
-    aed_place(&w->aed, m, T, pieces, &at);
-    draft_place(&w->draft, &m->decoder.pieces, pieces, &at);
-    wording_place(&w->wording, m, pieces, T, &at);
-    align_place(&w->align, T, &at);
-    w->written = place(&at, (pieces + 1) * sizeof *w->written);
-    w->guess = place(&at, AED_ROWS * sizeof *w->guess);
-    alternatives_place(&w->others, pieces, &at);
-    w->noted = place(&at, (pieces + 1) * sizeof *w->noted);
+    struct aed_desk *desk = NULL, measured;
+    size_t longest = 0;
+    for (size_t i = 0; i < count; i++)
+        longest = max_samples[i] > longest ? max_samples[i] : longest;
+    for (size_t i = 0; i < count; i++) {
+        const size_t T = fold_frames(m, max_samples[i]), pieces = most_pieces(m, max_samples[i]);
+        struct fold_writer measuring, *w = place(&at, sizeof *w);
+        if (i == 0) {
+            desk = place(&at, sizeof *desk);
+            aed_desk_place(base ? desk : &measured, m, fold_frames(m, longest),
+                           most_pieces(m, longest), count, &at);
+        }
+        if (base)
+            ret_writers[i] = w;
+        else
+            w = &measuring;
+        *w = (struct fold_writer){.model = m, .max_samples = max_samples[i]};
+        aed_place(&w->aed, desk, m, T, pieces, &at);
+        draft_place(&w->draft, &m->decoder.pieces, pieces, &at);
+        wording_place(&w->wording, m, pieces, T, &at);
+        align_place(&w->align, T, &at);
+        w->written = place(&at, (pieces + 1) * sizeof *w->written);
+        w->guess = place(&at, AED_ROWS * sizeof *w->guess);
+        alternatives_place(&w->others, pieces, &at);
+        w->noted = place(&at, (pieces + 1) * sizeof *w->noted);
+    }
     return at.used;
 }
 
-static bool is_possible(const struct fold_model *m, size_t max_samples)
+static bool are_possible(const struct fold_model *m, const size_t *max_samples, size_t count)
 {
-    return m->info.pieces && max_samples >= m->info.min_samples &&
-           max_samples <= (size_t)FOLD_WRITER_SECONDS * m->info.rate_hz;
+    if (!m->info.pieces || !count || count > FOLD_WRITERS_MOST)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (max_samples[i] < m->info.min_samples ||
+            max_samples[i] > (size_t)FOLD_WRITER_SECONDS * m->info.rate_hz)
+            return false;
+    return true;
+}
+
+size_t fold_writers_bytes(const struct fold_model *model, const size_t *max_samples, size_t count)
+{
+    return are_possible(model, max_samples, count) ? lay_out(NULL, model, max_samples, count, NULL)
+                                                   : 0;
 }
 
 size_t fold_writer_bytes(const struct fold_model *model, size_t max_samples)
 {
-    struct fold_writer w;
-    return is_possible(model, max_samples) ? lay_out(&w, model, max_samples, NULL) : 0;
+    return fold_writers_bytes(model, &max_samples, 1);
+}
+
+int fold_writers_open(struct fold_writer **ret_writers, const struct fold_model *model,
+                      const size_t *max_samples, size_t count)
+{
+    if (!are_possible(model, max_samples, count))
+        return FOLD_ERR_ARGUMENT;
+    void *memory = aligned_alloc(64, fold_writers_bytes(model, max_samples, count));
+    if (!memory)
+        return FOLD_ERR_MEMORY;
+    lay_out(ret_writers, model, max_samples, count, memory);
+    return FOLD_OK;
 }
 
 int fold_writer_open(struct fold_writer **ret_writer, const struct fold_model *model,
                      size_t max_samples)
 {
-    if (!is_possible(model, max_samples))
-        return FOLD_ERR_ARGUMENT;
-    struct fold_writer *w = aligned_alloc(64, fold_writer_bytes(model, max_samples));
-    if (!w)
-        return FOLD_ERR_MEMORY;
-    lay_out(w, model, max_samples, w);
-    *ret_writer = w;
-    return FOLD_OK;
+    return fold_writers_open(ret_writer, model, &max_samples, 1);
+}
+
+void fold_writers_close(struct fold_writer *const *writers, size_t count)
+{
+    if (!count || !writers[0])
+        return;
+    for (size_t i = 0; i < count; i++)
+        boost_finish(&writers[i]->hot);
+    free(writers[0]);
 }
 
 void fold_writer_close(struct fold_writer *w)
 {
-    if (!w)
-        return;
-    boost_finish(&w->hot);
-    free(w);
+    fold_writers_close(&w, 1);
 }
 
 /* The case forms in which a hotword may be written. */
@@ -189,7 +224,7 @@ static uint32_t choose(struct fold_writer *w, size_t row, uint32_t hot, float *r
 {
     const size_t V = w->model->info.pieces;
     const struct boost *boost = &w->hot;
-    const float *logits = w->aed.logits + row * V;
+    const float *logits = w->lines.logits + row * V;
     float log_sum;
     size_t best = w->model->kernels->choose(logits, V, &log_sum);
     float most = logits[best];
@@ -215,42 +250,70 @@ uint32_t writer_follow_hot(const struct boost *hot, uint32_t state, uint32_t pie
     return next || !state ? next : boost_find(hot, 0, piece);
 }
 
-enum fold_doubt writer_go_on(struct fold_writer *w, struct walk from, struct fold_written *result)
+/* What is to be read next: the piece written last, and behind it what the draft has. false: there
+ * is room for no more, or the run is stopped. */
+static bool propose(struct fold_writer *w)
+{
+    struct walk *walk = &w->walk;
+    if (walk->count >= w->limit || fold_run_is_stopped(w->run))
+        return false;
+    const size_t left = w->limit - walk->count - 1, room = left < walk->ahead ? left : walk->ahead;
+    walk->guessed = draft_follow(&w->draft, w->wording.text, w->wording.text_bytes, w->guess, room);
+    const bool ends = walk->guessed && w->guess[walk->guessed - 1] == BPE_END;
+    const size_t rows = 1 + walk->guessed - ends;
+    memcpy(w->written + walk->count + 1, w->guess, (rows - 1) * sizeof *w->guess);
+    w->lines = (struct aed_lines){
+        .aed = &w->aed, .at = walk->count, .pieces = w->written + walk->count, .rows = rows};
+    return true;
+}
+
+/* Of what was read: takes pieces as long as they were guessed, and the first that was not. true:
+ * that was the end, for result->doubt. */
+static bool take_up(struct fold_writer *w, struct fold_written *result)
 {
     struct wording *out = &w->wording;
-    size_t count = from.count;
-    float sum = from.sum;
-    uint32_t hot = from.hot;
-    size_t ahead = AED_ROWS - 1; /* guesses worth a try: a bad draft shall cost no more than none */
-    while (count < w->limit && !fold_run_is_stopped(w->run)) {
-        const size_t left = w->limit - count - 1, room = left < ahead ? left : ahead;
-        const size_t guessed = draft_follow(&w->draft, out->text, out->text_bytes, w->guess, room);
-        const bool ends = guessed && w->guess[guessed - 1] == BPE_END;
-        const size_t rows = 1 + guessed - ends;
-        memcpy(w->written + count + 1, w->guess, (rows - 1) * sizeof *w->guess);
-        aed_read(&w->aed, count, w->written + count, rows);
-        result->passes++;
-        size_t row = 0;
-        for (bool right = true; right && row < rows; row += right) {
-            float logp;
-            const uint32_t piece = choose(w, row, hot, &logp);
-            w->noted[count] = alternatives_turning(w, row, count, piece, logp);
-            sum += logp;
-            result->mean_logp = sum / (float)(count + 1);
-            if (sum < from.least)
-                return FOLD_DOUBT_LOOP;
-            if (piece == BPE_END)
-                return FOLD_DOUBT_NONE;
-            w->written[++count] = piece;
-            wording_add(out, piece, logp);
-            hot = writer_follow_hot(&w->hot, hot, piece);
-            if (out->letters > w->letters_most && is_loop(w->written + 1, count))
-                return FOLD_DOUBT_LOOP;
-            right = row < guessed && piece == w->guess[row];
+    struct walk *walk = &w->walk;
+    size_t row = 0;
+    result->passes++;
+    for (bool right = true; right && row < w->lines.rows; row += right) {
+        float logp;
+        const uint32_t piece = choose(w, row, walk->hot, &logp);
+        w->noted[walk->count] = alternatives_turning(w, row, walk->count, piece, logp);
+        walk->sum += logp;
+        result->mean_logp = walk->sum / (float)(walk->count + 1);
+        if (walk->sum < walk->least)
+            return true;
+        if (piece == BPE_END) {
+            result->doubt = FOLD_DOUBT_NONE;
+            return true;
         }
-        ahead = row < guessed ? row + 1 : AED_ROWS - 1;
+        w->written[++walk->count] = piece;
+        wording_add(out, piece, logp);
+        walk->hot = writer_follow_hot(&w->hot, walk->hot, piece);
+        if (out->letters > w->letters_most && is_loop(w->written + 1, walk->count))
+            return true;
+        right = row < walk->guessed && piece == w->guess[row];
     }
-    return FOLD_DOUBT_LOOP;
+    walk->ahead = row < walk->guessed ? row + 1 : AED_ROWS - 1;
+    return false;
+}
+
+/* Until an end is written, it is a loop. */
+static void set_off(struct fold_writer *w, struct walk from, struct fold_written *result)
+{
+    w->walk = from;
+    w->walk.ahead = AED_ROWS - 1;
+    result->doubt = FOLD_DOUBT_LOOP;
+}
+
+void writer_go_on(struct fold_writer *w, struct walk from, struct fold_written *result)
+{
+    set_off(w, from, result);
+    while (propose(w)) {
+        aed_read(w->aed.desk, &w->lines, 1);
+        if (take_up(w, result))
+            return;
+    }
 }
 
 /* Times of words [count] by their best path through the frames; returns how far that lies below
@@ -296,8 +359,10 @@ int fold_writer_rehearse(struct fold_writer *w, const struct fold_run *run, cons
     aed_hear(&w->aed, fold_run_x(run), T);
     for (size_t i = 0; i < AED_ROWS; i++)
         w->guess[i] = BPE_END + (uint32_t)i % (info->pieces - BPE_END);
-    for (size_t at = 0; at <= pieces && at + AED_ROWS <= w->aed.most_pieces; at += USUAL_STEP)
-        aed_read(&w->aed, at, w->guess, AED_ROWS);
+    for (size_t at = 0; at <= pieces && at + AED_ROWS <= w->aed.most_pieces; at += USUAL_STEP) {
+        w->lines = (struct aed_lines){&w->aed, at, w->guess, AED_ROWS, NULL};
+        aed_read(w->aed.desk, &w->lines, 1);
+    }
     for (size_t i = 0; i < letters; i++)
         w->wording.symbols[i] = 1 + (uint32_t)i % (uint32_t)(V - 1);
     align_run(&w->align, logp, T, V, w->wording.symbols, letters, &path);
@@ -310,24 +375,39 @@ const uint32_t *writer_pieces(const struct fold_writer *w, size_t *ret_count)
     return w->written + 1;
 }
 
-int fold_writer_write(struct fold_writer *w, const struct fold_run *run, const float *logp,
-                      const char *draft, struct fold_written *ret_written)
+/* Writers at one desk, each once, and runs that they can hear. */
+static int check(const struct fold_writing *writings, size_t count)
 {
-    const size_t T = fold_run_frames(run), V = w->model->info.vocab_size;
-    struct fold_written result = {.words = w->wording.words};
-    if (!fold_run_depth(run))
+    if (!count || count > FOLD_WRITERS_MOST)
         return FOLD_ERR_ARGUMENT;
-    if (T > w->aed.most_frames)
-        return FOLD_ERR_TOO_LONG;
+    for (size_t i = 0; i < count; i++) {
+        const struct fold_writing *one = &writings[i];
+        if (one->writer->aed.desk != writings[0].writer->aed.desk || !fold_run_depth(one->run))
+            return FOLD_ERR_ARGUMENT;
+        for (size_t k = 0; k < i; k++)
+            if (writings[k].writer == one->writer)
+                return FOLD_ERR_ARGUMENT;
+        if (fold_run_frames(one->run) > one->writer->aed.most_frames)
+            return FOLD_ERR_TOO_LONG;
+    }
+    return FOLD_OK;
+}
+
+/* Hears the run; false where there is nothing to be written. */
+static bool begin(struct fold_writing *writing)
+{
+    struct fold_writer *w = writing->writer;
+    const struct fold_run *run = writing->run;
+    const size_t T = fold_run_frames(run), V = w->model->info.vocab_size;
+    writing->written = (struct fold_written){.words = w->wording.words};
     w->run = run;
-    w->logp = logp;
+    w->logp = writing->logp;
     w->others.count = 0;
     wording_clear(&w->wording);
-    w->heard = hear(logp, T, &w->wording, V);
+    w->heard = hear(w->logp, T, &w->wording, V);
     if (!w->heard.letters && w->heard.mass < SILENCE) {
-        result.doubt = FOLD_DOUBT_SILENCE;
-        *ret_written = result;
-        return FOLD_OK;
+        writing->written.doubt = FOLD_DOUBT_SILENCE;
+        return false;
     }
     /* One letter may be heard in several frames, so the mass is the more generous. */
     const float letters = (float)w->heard.letters;
@@ -335,12 +415,61 @@ int fold_writer_write(struct fold_writer *w, const struct fold_run *run, const f
     w->letters_least = LENGTH_LEAST * letters - 8;
     w->limit = most_pieces(w->model, T * w->model->info.hop_samples);
     aed_hear(&w->aed, fold_run_x(run), T);
-    draft_set(&w->draft, draft);
+    draft_set(&w->draft, writing->draft);
     w->written[0] = BPE_BEGIN;
-    result.doubt = writer_go_on(w, (struct walk){.least = -INFINITY}, &result);
-    writer_finish(w, &result);
-    if (!result.doubt)
-        alternatives_begin(w, &result);
-    *ret_written = result;
+    set_off(w, (struct walk){.least = -INFINITY}, &writing->written);
+    return true;
+}
+
+/* Those of them [count] that are not at their end after one more pass, in front; their number. */
+static size_t pass(struct fold_writing **writings, size_t count)
+{
+    struct aed_lines lines[FOLD_WRITERS_MOST];
+    size_t reading = 0, left = 0;
+    for (size_t i = 0; i < count; i++)
+        if (propose(writings[i]->writer)) {
+            lines[reading] = writings[i]->writer->lines;
+            writings[reading++] = writings[i];
+        }
+    if (!reading)
+        return 0;
+    aed_read(writings[0]->writer->aed.desk, lines, reading);
+    for (size_t i = 0; i < reading; i++) {
+        writings[i]->writer->lines = lines[i];
+        if (!take_up(writings[i]->writer, &writings[i]->written))
+            writings[left++] = writings[i];
+    }
+    return left;
+}
+
+int fold_batch_write(struct fold_writing *writings, size_t count)
+{
+    struct fold_writing *writing[FOLD_WRITERS_MOST], *begun[FOLD_WRITERS_MOST];
+    size_t left = 0;
+    const int err = check(writings, count);
+    if (err)
+        return err;
+    for (size_t i = 0; i < count; i++)
+        if (begin(&writings[i]))
+            begun[left++] = &writings[i];
+    const size_t begun_count = left;
+    memcpy(writing, begun, left * sizeof(*writing));
+    while (left)
+        left = pass(writing, left);
+    for (size_t i = 0; i < begun_count; i++) {
+        writer_finish(begun[i]->writer, &begun[i]->written);
+        if (!begun[i]->written.doubt)
+            alternatives_begin(begun[i]->writer, &begun[i]->written);
+    }
     return FOLD_OK;
+}
+
+int fold_writer_write(struct fold_writer *w, const struct fold_run *run, const float *logp,
+                      const char *draft, struct fold_written *ret_written)
+{
+    struct fold_writing writing = {.writer = w, .run = run, .logp = logp, .draft = draft};
+    const int err = fold_batch_write(&writing, 1);
+    if (!err)
+        *ret_written = writing.written;
+    return err;
 }

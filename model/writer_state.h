@@ -16,10 +16,23 @@ struct heard {
     float logp;          /* of the best label of every frame, all together */
 };
 
+/* Where greedy decoding goes on: pieces written behind BEGIN, all of which are in the wording and
+ * all but the last read, their log-probabilities together, the state of hotwords; and what their
+ * sum must not fall below. */
+struct walk {
+    size_t count;
+    float sum, least;
+    uint32_t hot;
+    size_t ahead;   /* guesses worth a try: a bad draft shall cost no more than none */
+    size_t guessed; /* of what is read */
+};
+
 struct fold_writer {
     const struct fold_model *model;
     size_t max_samples;
-    struct aed aed;
+    struct aed aed;         /* at a desk that it may share with others */
+    struct aed_lines lines; /* to be read, or read last */
+    struct walk walk;
     struct draft draft;
     struct wording wording;
     struct align align;
@@ -38,20 +51,10 @@ struct fold_writer {
     float letters_least; /* and fewer */
 };
 
-/* Where greedy decoding goes on: pieces written behind BEGIN, all of which are in the wording and
- * all but the last read, their log-probabilities together, the state of hotwords; and what their
- * sum must not fall below. */
-struct walk {
-    size_t count;
-    float sum, least;
-    uint32_t hot;
-};
-
 /* Greedy decoding to the end, many pieces a pass where the draft is right; adds to result's passes
- * and sets its mean_logp, and notes where else it could have turned. FOLD_DOUBT_NONE, or
- * FOLD_DOUBT_LOOP without an end, also where the sum fell too low. */
-enum fold_doubt writer_go_on(struct fold_writer *writer, struct walk from,
-                             struct fold_written *result);
+ * and sets its mean_logp and doubt, and notes where else it could have turned. The doubt is
+ * FOLD_DOUBT_LOOP where there was no end, also where the sum fell too low. */
+void writer_go_on(struct fold_writer *writer, struct walk from, struct fold_written *result);
 /* The state of hotwords behind a piece. */
 uint32_t writer_follow_hot(const struct boost *hot, uint32_t state, uint32_t piece);
 /* What is in the wording becomes words with times, and perhaps in doubt. */

@@ -2,7 +2,8 @@
  *
  * Noise of 10 s (or SECONDS) is run to depth 1; then its frames are heard by the attention decoder,
  * and so many pieces are read in one go, in the middle of a text. What a draft saves follows: it
- * turns passes of one piece into passes of many. The best of some rounds counts. */
+ * turns passes of one piece into passes of many. Then several utterances read so many pieces each,
+ * together. The best of some rounds counts. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +14,9 @@
 #include "fold.h"
 #include "model.h"
 
-#define ROUNDS 25
-#define BEFORE 30 /* pieces written before those that are read */
+#define ROUNDS   25
+#define TOGETHER 8
+#define BEFORE   30 /* pieces written before those that are read */
 
 static double now_s(void)
 {
@@ -29,13 +31,24 @@ static void keep_least(double *best, double began)
     *best = took < *best ? took : *best;
 }
 
+/* A reading of rows pieces each by so many utterances. */
+struct reading {
+    size_t together, rows;
+    double best_s;
+};
+
 static int bench(const char *path, enum fold_precision precision, size_t seconds)
 {
-    static const size_t rows[] = {1, 2, 3, 4, 6, AED_ROWS};
+    struct reading readings[] = {{1, 1, 1e9},        {1, 2, 1e9},
+                                 {1, 4, 1e9},        {1, AED_ROWS, 1e9},
+                                 {2, 1, 1e9},        {4, 1, 1e9},
+                                 {8, 1, 1e9},        {2, AED_ROWS, 1e9},
+                                 {4, AED_ROWS, 1e9}, {TOGETHER, AED_ROWS, 1e9}};
     struct fold_note note;
     struct fold_model *m;
     struct fold_run *run;
-    struct aed aed;
+    struct aed_desk desk;
+    struct aed aeds[TOGETHER];
     struct align align;
     if (fold_model_open_as(&m, path, precision, &note) != FOLD_OK) {
         fprintf(stderr, "bench_writer: %s\n", note.text);
@@ -51,14 +64,17 @@ static int bench(const char *path, enum fold_precision precision, size_t seconds
     float *logp = malloc(T * m->info.vocab_size * sizeof *logp);
     uint32_t *letters = malloc(T * sizeof *letters), pieces[BEFORE + AED_ROWS];
     struct place at = {NULL, 0};
-    aed_place(&aed, m, T, BEFORE + AED_ROWS, &at);
-    align_place(&align, T, &at);
-    void *memory = aligned_alloc(64, at.used);
+    void *memory = NULL;
+    for (int round = 0; round < 2; round++) {
+        aed_desk_place(&desk, m, T, BEFORE + AED_ROWS, TOGETHER, &at);
+        for (size_t i = 0; i < TOGETHER; i++)
+            aed_place(&aeds[i], &desk, m, T, BEFORE + AED_ROWS, &at);
+        align_place(&align, T, &at);
+        memory = round ? memory : aligned_alloc(64, at.used);
+        at = (struct place){memory, 0};
+    }
     if (!pcm || !logp || !letters || !memory || fold_run_open(&run, m, samples) != FOLD_OK)
         return 1;
-    at = (struct place){memory, 0};
-    aed_place(&aed, m, T, BEFORE + AED_ROWS, &at);
-    align_place(&align, T, &at);
     for (size_t i = 0; i < samples; i++)
         pcm[i] = (float)rand() / (float)RAND_MAX * 0.2f - 0.1f;
     for (size_t i = 0; i < BEFORE + AED_ROWS; i++)
@@ -68,31 +84,43 @@ static int bench(const char *path, enum fold_precision precision, size_t seconds
     fold_run_begin(run, pcm, samples);
     fold_run_unfold(run);
     fold_run_exit(run, logp);
-    double hear = 1e9, alignment = 1e9, read[sizeof rows / sizeof *rows];
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        read[i] = 1e9;
+    double hear = 1e9, alignment = 1e9;
     for (int round = 0; round < ROUNDS; round++) {
+        struct aed_lines lines[TOGETHER];
         float ignored;
-        double began = now_s();
-        aed_hear(&aed, fold_run_x(run), T);
-        keep_least(&hear, began);
+        double began;
+        for (size_t i = 0; i < TOGETHER; i++) {
+            began = now_s();
+            aed_hear(&aeds[i], fold_run_x(run), T);
+            keep_least(&hear, began);
+        }
         began = now_s();
         align_run(&align, logp, T, m->info.vocab_size, letters, T * 2 / 5, &ignored);
         keep_least(&alignment, began);
-        for (size_t i = 0; i < BEFORE; i += AED_ROWS)
-            aed_read(&aed, i, pieces + i, BEFORE - i < AED_ROWS ? BEFORE - i : AED_ROWS);
-        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (size_t k = 0; k < BEFORE; k += AED_ROWS) {
+            const size_t rows = BEFORE - k < AED_ROWS ? BEFORE - k : AED_ROWS;
+            for (size_t i = 0; i < TOGETHER; i++)
+                lines[i] = (struct aed_lines){&aeds[i], k, pieces + k, rows, NULL};
+            aed_read(&desk, lines, TOGETHER);
+        }
+        for (size_t k = 0; k < sizeof readings / sizeof *readings; k++) {
+            struct reading *r = &readings[k];
+            for (size_t i = 0; i < r->together; i++)
+                lines[i] = (struct aed_lines){&aeds[i], BEFORE, pieces + BEFORE, r->rows, NULL};
             began = now_s();
-            aed_read(&aed, BEFORE, pieces + BEFORE, rows[i]);
-            keep_least(&read[i], began);
+            aed_read(&desk, lines, r->together);
+            keep_least(&r->best_s, began);
         }
     }
     printf("%s  %zu s, %u pieces: hear %.2f ms, align %.2f ms, a writer holds %.2f MiB\n",
            m->info.precision == FOLD_INT8 ? "int8" : "fp32", seconds, m->info.pieces, hear * 1e3,
            alignment * 1e3, (double)fold_writer_bytes(m, samples) / 1048576);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        printf("      read %2zu: %.3f ms, %.3f a piece\n", rows[i], read[i] * 1e3,
-               read[i] * 1e3 / (double)rows[i]);
+    for (size_t k = 0; k < sizeof readings / sizeof *readings; k++) {
+        const struct reading *r = &readings[k];
+        printf("      %zu read %zu each: %.3f ms, %.3f an utterance, %.3f a piece\n", r->together,
+               r->rows, r->best_s * 1e3, r->best_s * 1e3 / (double)r->together,
+               r->best_s * 1e3 / (double)(r->together * r->rows));
+    }
     fold_run_close(run);
     fold_model_close(m);
     free(memory);

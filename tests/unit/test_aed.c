@@ -38,42 +38,73 @@ static int close_model(void **state)
     return 0;
 }
 
-static void *open_aed(struct aed *aed, size_t frames)
+#define TOGETHER 3
+
+/* A desk and utterances at it. */
+struct table {
+    struct aed_desk desk;
+    struct aed aeds[TOGETHER];
+    void *memory;
+};
+
+static void open_table(struct table *table, size_t frames)
 {
     struct place at = {NULL, 0};
-    aed_place(aed, model, frames, PIECES, &at);
-    const size_t measured = at.used;
-    void *memory = aligned_alloc(64, measured);
-    assert_non_null(memory);
-    memset(memory, 0x5a, measured);
-    at = (struct place){memory, 0};
-    aed_place(aed, model, frames, PIECES, &at);
-    assert_int_equal(at.used, measured);
-    return memory;
+    size_t measured = 0;
+    for (int round = 0; round < 2; round++) {
+        aed_desk_place(&table->desk, model, frames, PIECES, TOGETHER, &at);
+        for (size_t i = 0; i < TOGETHER; i++)
+            aed_place(&table->aeds[i], &table->desk, model, frames, PIECES, &at);
+        if (round) {
+            assert_int_equal(at.used, measured);
+            continue;
+        }
+        measured = at.used;
+        table->memory = aligned_alloc(64, measured);
+        assert_non_null(table->memory);
+        memset(table->memory, 0x5a, measured);
+        at = (struct place){table->memory, 0};
+    }
+}
+
+static const float *read_one(struct table *table, size_t at, const uint32_t *read, size_t rows)
+{
+    struct aed_lines lines = {&table->aeds[0], at, read, rows, NULL};
+    aed_read(&table->desk, &lines, 1);
+    return lines.logits;
 }
 
 /* Logits [PIECES, V] read in parts of so many; some of each part twice, as after a wrong guess. */
 static float *read_in_parts(size_t most)
 {
     const size_t T = fold_run_frames(run), V = model->info.pieces;
-    struct aed aed;
-    void *memory = open_aed(&aed, T + most);
+    struct table table;
     float *logits = malloc(PIECES * V * sizeof *logits);
     assert_non_null(logits);
-    aed_hear(&aed, fold_run_x(run), T);
+    open_table(&table, T + most);
+    aed_hear(&table.aeds[0], fold_run_x(run), T);
     for (size_t at = 0, rows; at < PIECES; at += rows) {
         rows = PIECES - at < most ? PIECES - at : most;
         if (most > 2 && rows > 1) {
             uint32_t wrong[AED_ROWS];
             for (size_t i = 0; i < rows; i++)
                 wrong[i] = (pieces[at + i] + 1) % model->info.pieces;
-            aed_read(&aed, at, wrong, rows);
+            read_one(&table, at, wrong, rows);
         }
-        aed_read(&aed, at, pieces + at, rows);
-        memcpy(logits + at * V, aed.logits, rows * V * sizeof *logits);
+        const float *read = read_one(&table, at, pieces + at, rows);
+        memcpy(logits + at * V, read, rows * V * sizeof *logits);
     }
-    free(memory);
+    free(table.memory);
     return logits;
+}
+
+static void assert_same(const float *a, const float *b, size_t count)
+{
+    if (precision == FOLD_INT8)
+        assert_memory_equal(a, b, count * sizeof *a);
+    else
+        for (size_t i = 0; i < count; i++)
+            assert_float_equal(a[i], b[i], 1e-3f);
 }
 
 static void many_pieces_at_once_give_what_one_by_one_gives(void **state)
@@ -83,37 +114,76 @@ static void many_pieces_at_once_give_what_one_by_one_gives(void **state)
     (void)state;
     for (size_t most = 2; most <= AED_ROWS; most += 2) {
         float *together = read_in_parts(most);
-        if (precision == FOLD_INT8)
-            assert_memory_equal(together, alone, PIECES * V * sizeof *alone);
-        else
-            for (size_t i = 0; i < PIECES * V; i++)
-                assert_float_equal(together[i], alone[i], 1e-3f);
+        assert_same(together, alone, PIECES * V);
         free(together);
     }
     free(alone);
 }
 
+/* Utterance i is without the first i frames, and is read i + 1, i + 2, ... pieces in one go. */
+static void several_utterances_at_once_give_what_each_alone_gives(void **state)
+{
+    const size_t T = fold_run_frames(run), V = model->info.pieces, d = model->info.d;
+    float *alone[TOGETHER];
+    struct table table;
+    size_t at[TOGETHER] = {0};
+    (void)state;
+    open_table(&table, T);
+    for (size_t i = 0; i < TOGETHER; i++) {
+        alone[i] = malloc(PIECES * V * sizeof(float));
+        assert_non_null(alone[i]);
+        aed_hear(&table.aeds[0], fold_run_x(run) + i * d, T - i);
+        for (size_t k = 0; k < PIECES; k++)
+            memcpy(alone[i] + k * V, read_one(&table, k, pieces + k, 1), V * sizeof(float));
+    }
+    for (size_t i = 0; i < TOGETHER; i++)
+        aed_hear(&table.aeds[i], fold_run_x(run) + i * d, T - i);
+    for (size_t round = 0;; round++) {
+        struct aed_lines lines[TOGETHER];
+        size_t whose[TOGETHER], count = 0;
+        for (size_t i = 0; i < TOGETHER; i++) {
+            const size_t wanted = 1 + (i + round) % AED_ROWS, left = PIECES - at[i];
+            if (!left)
+                continue;
+            whose[count] = i;
+            lines[count++] = (struct aed_lines){&table.aeds[i], at[i], pieces + at[i],
+                                                wanted < left ? wanted : left, NULL};
+        }
+        if (!count)
+            break;
+        aed_read(&table.desk, lines, count);
+        for (size_t n = 0; n < count; n++) {
+            const size_t i = whose[n];
+            assert_same(lines[n].logits, alone[i] + at[i] * V, lines[n].rows * V);
+            at[i] += lines[n].rows;
+        }
+    }
+    for (size_t i = 0; i < TOGETHER; i++)
+        free(alone[i]);
+    free(table.memory);
+}
+
 static void one_utterance_leaves_nothing_for_the_next(void **state)
 {
     const size_t T = fold_run_frames(run), V = model->info.pieces;
-    struct aed aed;
-    void *memory = open_aed(&aed, T);
+    struct table table;
     float *fresh = read_in_parts(1);
     (void)state;
-    aed_hear(&aed, fold_run_x(run) + model->info.d, T - 1);
+    open_table(&table, T);
+    aed_hear(&table.aeds[0], fold_run_x(run) + model->info.d, T - 1);
     for (size_t at = 0; at < 2 * AED_ROWS; at += AED_ROWS)
-        aed_read(&aed, at, pieces + 7 + at, AED_ROWS);
-    aed_hear(&aed, fold_run_x(run), T);
-    aed_read(&aed, 0, pieces, 1);
-    assert_memory_equal(aed.logits, fresh, V * sizeof *fresh);
+        read_one(&table, at, pieces + 7 + at, AED_ROWS);
+    aed_hear(&table.aeds[0], fold_run_x(run), T);
+    assert_memory_equal(read_one(&table, 0, pieces, 1), fresh, V * sizeof *fresh);
     free(fresh);
-    free(memory);
+    free(table.memory);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_pieces_at_once_give_what_one_by_one_gives),
+        cmocka_unit_test(several_utterances_at_once_give_what_each_alone_gives),
         cmocka_unit_test(one_utterance_leaves_nothing_for_the_next),
     };
     precision = FOLD_INT8;

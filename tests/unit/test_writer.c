@@ -426,6 +426,91 @@ static void hotwords_without_any_text_are_refused(void **state)
     assert_int_equal(fold_writer_hotwords(writer, hotwords, 2), FOLD_ERR_ARGUMENT);
 }
 
+#define TOGETHER 4
+
+/* Four sounds, each at a depth of its own, one of them silent, with a good draft, a bad one or
+ * none. */
+static void writers_in_step_write_what_each_alone_writes(void **state)
+{
+    struct fold_writer *writers[TOGETHER];
+    struct fold_run *runs[TOGETHER];
+    struct fold_writing writings[TOGETHER];
+    struct result alone[TOGETHER];
+    size_t samples[TOGETHER];
+    float *heard[TOGETHER];
+    (void)state;
+    for (size_t i = 0; i < TOGETHER; i++)
+        samples[i] = SAMPLES - 1600 * i;
+    assert_int_equal(fold_writers_open(writers, model, samples, TOGETHER), FOLD_OK);
+    for (unsigned round = 0; round < 6; round++) {
+        for (size_t i = 0; i < TOGETHER; i++) {
+            struct fold_run *const mine = run;
+            assert_int_equal(fold_run_open(&runs[i], model, SAMPLES), FOLD_OK);
+            run = runs[i];
+            hear(10 * round + (unsigned)i, 9000 + 4000 * i + 700 * round);
+            pretend(i == 2 && round % 2 ? 0 : 40);
+            for (uint32_t extra = 0; extra < i % model->info.unfolds; extra++)
+                assert_int_equal(fold_run_unfold(run), FOLD_OK);
+            alone[i] = write_down(NULL);
+            heard[i] = malloc(T * V * sizeof **heard);
+            assert_non_null(heard[i]);
+            memcpy(heard[i], logp, T * V * sizeof *logp);
+            writings[i] = (struct fold_writing){.writer = writers[i], .run = run, .logp = heard[i]};
+            if (round % 3)
+                writings[i].draft = strdup(round % 3 == 1 ? text_of(&alone[i]) : "thy other tide");
+            run = mine;
+        }
+        assert_int_equal(fold_batch_write(writings, TOGETHER), FOLD_OK);
+        for (size_t i = 0; i < TOGETHER; i++) {
+            struct result got = {.written = writings[i].written};
+            memcpy(got.pieces, writer_pieces(writers[i], &got.count),
+                   alone[i].count * sizeof(uint32_t));
+            assert_same(&got, &alone[i]);
+            assert_true(got.written.mean_logp == alone[i].written.mean_logp);
+            free((char *)writings[i].draft);
+            free(heard[i]);
+            fold_run_close(runs[i]);
+        }
+    }
+    fold_writers_close(writers, TOGETHER);
+}
+
+static bool is_told(const void *told)
+{
+    return told;
+}
+
+static void a_writer_that_stops_leaves_the_others_alone(void **state)
+{
+    const size_t samples[2] = {SAMPLES, SAMPLES};
+    struct fold_writer *writers[2];
+    struct fold_run *stopped;
+    (void)state;
+    assert_int_equal(fold_writers_open(writers, model, samples, 2), FOLD_OK);
+    assert_int_equal(fold_run_open(&stopped, model, SAMPLES), FOLD_OK);
+    assert_int_equal(fold_run_begin(stopped, pcm, SAMPLES), FOLD_OK);
+    assert_int_equal(fold_run_unfold(stopped), FOLD_OK);
+    fold_run_heed(stopped, is_told, &samples);
+    hear(3, SAMPLES);
+    pretend(40);
+    const struct result want = write_down(NULL);
+    struct fold_writing writings[2] = {{.writer = writers[0], .run = stopped, .logp = logp},
+                                       {.writer = writers[1], .run = run, .logp = logp}};
+    assert_int_equal(fold_batch_write(writings, 2), FOLD_OK);
+    assert_int_equal(writings[0].written.pieces, 0);
+    assert_int_equal(writings[0].written.doubt, FOLD_DOUBT_LOOP);
+    assert_int_equal(writings[1].written.pieces, want.count);
+    assert_int_equal(writings[1].written.passes, want.written.passes);
+    /* Neither one twice nor those that were opened apart. */
+    writings[0].writer = writers[1];
+    assert_int_equal(fold_batch_write(writings, 2), FOLD_ERR_ARGUMENT);
+    writings[0].writer = writer;
+    assert_int_equal(fold_batch_write(writings, 2), FOLD_ERR_ARGUMENT);
+    assert_int_equal(fold_batch_write(writings, 0), FOLD_ERR_ARGUMENT);
+    fold_run_close(stopped);
+    fold_writers_close(writers, 2);
+}
+
 static void what_cannot_be_written_is_refused(void **state)
 {
     struct fold_writer *none;
@@ -470,6 +555,8 @@ int main(void)
         cmocka_unit_test(a_search_finds_what_is_likelier_whatever_the_draft),
         cmocka_unit_test(what_is_in_doubt_has_no_alternatives),
         cmocka_unit_test(hotwords_without_any_text_are_refused),
+        cmocka_unit_test(writers_in_step_write_what_each_alone_writes),
+        cmocka_unit_test(a_writer_that_stops_leaves_the_others_alone),
         cmocka_unit_test(what_cannot_be_written_is_refused),
         cmocka_unit_test(a_seed_without_an_attention_decoder_has_no_writer),
     };

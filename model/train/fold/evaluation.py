@@ -16,8 +16,8 @@ def subset(speech, count, seed=0):
 
 
 @torch.no_grad()
-def logprobs(model, chosen, device="cpu", depth=None, batch_seconds=60):
-    """Yields (id, [logp [T, V] by depth]) for each utterance."""
+def logprobs(model, chosen, device="cpu", depth=None, batch_seconds=60, chunks=None):
+    """Yields (id, [logp [T, V] by depth]) for each utterance. chunks: as a live stream is heard."""
     speech, ids = chosen
     batch = []
     for n, i in enumerate(ids):
@@ -25,17 +25,17 @@ def logprobs(model, chosen, device="cpu", depth=None, batch_seconds=60):
         last = n + 1 == len(ids)
         if last or speech.seconds(ids[n + 1]) * (len(batch) + 1) > batch_seconds:
             wave, samples, _, _ = data.collate(speech, batch)
-            exits, frames = model(wave.to(device), samples.to(device), depth)
+            exits, frames = model(wave.to(device), samples.to(device), depth, chunks)
             for row, uid in enumerate(batch):
                 yield uid, [e[row, :frames[row]].float().cpu() for e in exits]
             batch = []
 
 
-def transcripts(model, chosen, device="cpu", depth=None):
+def transcripts(model, chosen, device="cpu", depth=None, chunks=None):
     """-> by depth, a list of (reference, greedy hypothesis)."""
     speech, _ = chosen
     out = [[] for _ in range(depth or model.config.unfolds)]
-    for i, exits in logprobs(model, chosen, device, depth):
+    for i, exits in logprobs(model, chosen, device, depth, chunks=chunks):
         reference = text.normalise(speech.text(i))
         for pairs, logp in zip(out, exits):
             pairs.append((reference, text.decode_greedy(logp.argmax(-1).tolist())))
