@@ -16,11 +16,17 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+/* Keys in a row, as attend_behind wants them. */
+static size_t padded(size_t count)
+{
+    return (count + 15) / 16 * 16;
+}
+
 static size_t heard_bytes(const struct fold_model *m, size_t T)
 {
     const size_t d = m->info.d, heads = m->info.heads;
     return m->info.precision == FOLD_INT8 ? m->kernels->attend_packed_bytes(T, heads, d / heads)
-                                          : 2 * T * d * sizeof(float);
+                                          : (padded(T) + T) * d * sizeof(float);
 }
 
 void aed_desk_place(struct aed_desk *desk, const struct fold_model *m, size_t most_frames,
@@ -41,7 +47,8 @@ void aed_desk_place(struct aed_desk *desk, const struct fold_model *m, size_t mo
     desk->w = place(at, rows * d * sizeof(float));
     desk->wide = place(at, rows * 2 * ffn * sizeof(float));
     desk->gated = place(at, rows * ffn * sizeof(float));
-    desk->scores = place(at, larger(most_frames, most_pieces) * sizeof(float));
+    desk->scores =
+        place(at, KERNELS_QUERIES * padded(larger(most_frames, most_pieces)) * sizeof(float));
     desk->logits = place(at, rows * (size_t)m->info.pieces * sizeof(float));
     matmul_place(&desk->frame_rows, m, most_frames, d, at);
     matmul_place(&desk->taken, m, rows, larger(ffn, d), at);
@@ -54,7 +61,7 @@ void aed_place(struct aed *a, struct aed_desk *desk, const struct fold_model *m,
                size_t most_pieces, struct place *at)
 {
     const size_t d = m->info.d, layers = m->decoder.layers_count;
-    const size_t ld = (most_pieces + 15) / 16 * 16;
+    const size_t ld = padded(most_pieces);
     *a = (struct aed){
         .desk = desk, .most_frames = most_frames, .most_pieces = most_pieces, .ld = ld};
     a->heard_bytes = (heard_bytes(m, most_frames) + 63) / 64 * 64;
@@ -80,11 +87,12 @@ void aed_hear(struct aed *a, const float *x, size_t T)
             m->kernels->attend_pack(heard, desk->k, desk->v, T, heads, d / heads, desk->scratch);
             continue;
         }
-        float *keys = (float *)(void *)heard, *values = keys + d * T;
+        const size_t ld = padded(T);
+        float *keys = (float *)(void *)heard, *values = keys + d * ld;
         matmul(values, d, &desk->frame_rows, &cross->v, m);
         for (size_t t = 0; t < T; t++)
             for (size_t c = 0; c < d; c++)
-                keys[c * T + t] = desk->k[t * d + c];
+                keys[c * ld + t] = desk->k[t * d + c];
     }
 }
 
@@ -138,9 +146,8 @@ static void look_at_pieces(const struct aed_lines *l, size_t i, float *q, float 
         for (size_t row = 0; row < l->rows; row++)
             keys[c * a->ld + l->at + row] = k[row * d + c];
     memcpy(values + l->at * d, v, l->rows * d * sizeof *values);
-    for (size_t row = 0; row < l->rows; row++)
-        m->kernels->attend_one(q + row * d, keys, a->ld, values, l->at + row + 1, heads, d / heads,
-                               desk->scores);
+    m->kernels->attend_behind(q, l->rows, keys, a->ld, values, l->at + 1, heads, d / heads,
+                              desk->scores);
 }
 
 /* Attention of each over its pieces. */
@@ -170,10 +177,11 @@ static void look_at_frames(const struct aed_lines *l, size_t i, float *q)
         m->kernels->attend_over(q, l->rows, heard, a->T, heads, d / heads, a->desk->scratch);
         return;
     }
-    const float *keys = (const float *)(const void *)heard, *values = keys + d * a->T;
+    const size_t ld = padded(a->T);
+    const float *keys = (const float *)(const void *)heard, *values = keys + d * ld;
     for (size_t row = 0; row < l->rows; row++)
-        m->kernels->attend_one(q + row * d, keys, a->T, values, a->T, heads, d / heads,
-                               a->desk->scores);
+        m->kernels->attend_behind(q + row * d, 1, keys, ld, values, a->T, heads, d / heads,
+                                  a->desk->scores);
 }
 
 /* Attention of each over its frames. */

@@ -31,7 +31,7 @@ struct aed_desk {
     float *x, *h, *y, *q, *w; /* [rows, d] */
     float *wide;              /* [rows, 2 ffn] */
     float *gated;             /* [rows, ffn] */
-    float *scores;            /* [greater of most_frames and most_pieces] */
+    float *scores;            /* [KERNELS_QUERIES, greater of most_frames and most_pieces] */
     float *logits;            /* [rows, V] */
     struct matmul_rows frame_rows, taken;
     void *scratch; /* of attention */

@@ -289,9 +289,11 @@ static void some_queries(struct scratch *s, const struct packed *packed, float *
         for (size_t i = 0; i < rows * padded; i++)
             s->mixed[i] += s->y[i];
     }
-    for (size_t i = 0; i < rows; i++)
+    for (size_t i = 0; i < rows; i++) {
+        const float inverse = 1.0f / total[i];
         for (size_t c = 0; c < width; c++)
-            qy[i * ld + c] = s->mixed[i * padded + c] / total[i];
+            qy[i * ld + c] = s->mixed[i * padded + c] * inverse;
+    }
 }
 
 /* All rows of one head, QUERIES at a time. */

@@ -48,11 +48,12 @@ struct kernels {
     /* Index of the greatest of x [n], the first among equals; *ret_log_sum: log of the sum of e^x.
      */
     size_t (*choose)(const float *x, size_t n, float *ret_log_sum);
-    /* One query of every head, qy [heads * width] (in place: it becomes the weighted means of v),
-     * over n keys. k is transposed, [heads * width, n] in rows ldk apart; v [n, heads * width];
-     * scores [n] is scratch. */
-    void (*attend_one)(float *qy, const float *k, size_t ldk, const float *v, size_t n,
-                       size_t heads, size_t width, float *scores);
+    /* Queries of pieces in a row, qy [rows, heads * width] (in place: they become weighted means of
+     * v), row r over the first n + r keys, to the same bits however many rows there are. k is
+     * transposed, [heads * width, ldk], ldk a multiple of 16 and all of it readable;
+     * v [n + rows - 1, heads * width]; scratch [KERNELS_QUERIES, ldk]. */
+    void (*attend_behind)(float *qy, size_t rows, const float *k, size_t ldk, const float *v,
+                          size_t n, size_t heads, size_t width, float *scratch);
     /* Rotary embedding on the halves of the first 2 * half dims of every head of x
      * [T, heads * width], in place; cos and sin are [T, half]. */
     void (*rotate)(float *x, const float *cos, const float *sin, size_t T, size_t heads,
@@ -72,7 +73,8 @@ struct kernels {
     attend_over_bytes_function *attend_over_bytes;
 };
 
-#define KERNELS_GROUP 32 /* floats with a scale of their own */
+#define KERNELS_QUERIES 4
+#define KERNELS_GROUP   32 /* floats with a scale of their own */
 
 static inline size_t kernels_row_bytes(size_t d)
 {

@@ -1,6 +1,7 @@
 #include "test.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "cpu.h"
 
@@ -92,13 +93,25 @@ static void exponentials_agree(void **state)
 
 static void extreme_values_stay_finite(void **state)
 {
-    float v[4] = {-1e30f, 1e30f, -90, 90};
     (void)state;
+    const float extreme[4] = {-1e30f, 1e30f, -90, 90};
+    float v[4], huge[4] = {-3e38f, 3e38f, -2e38f, 2e38f};
+    memcpy(v, extreme, sizeof v);
     kernels->silu(v, 4);
+    for (int i = 0; i < 4; i++)
+        assert_close((double)v[i], i % 2 ? (double)extreme[i] : 0, 2e-6);
+    memcpy(v, extreme, sizeof v);
     kernels->tanh(v, 4);
+    for (int i = 0; i < 4; i++)
+        assert_close((double)v[i], i % 2 ? 1 : -1, 1e-6);
+    memcpy(v, extreme, sizeof v);
     kernels->gelu(v, 4);
     for (int i = 0; i < 4; i++)
-        assert_true(isfinite(v[i]));
+        assert_close((double)v[i], i % 2 ? (double)extreme[i] : 0, 2e-6);
+    kernels->silu(huge, 4);
+    kernels->gelu(huge, 4);
+    for (int i = 0; i < 4; i++)
+        assert_true(isfinite(huge[i]));
 }
 
 static void gated_linear_units_agree(void **state)
@@ -147,33 +160,38 @@ static void the_first_of_the_greatest_is_chosen(void **state)
     }
 }
 
-static void attention_of_one_query_agrees(void **state)
+static void attention_to_what_is_behind_agrees(void **state)
 {
     (void)state;
-    for (int round = 0; round < 60; round++) {
-        const size_t heads = shape(3), width = shape(40), d = heads * width;
-        const size_t n = shape(MOST / d < 90 ? MOST / d : 90), ldk = n + (size_t)rand() % 3;
-        static float k[MOST + 400], qy[200], scores[200];
+    for (int round = 0; round < 120; round++) {
+        const size_t heads = shape(3), width = shape(40), d = heads * width, rows = shape(9);
+        const size_t most = MOST / d < 90 ? MOST / d : 90;
+        const size_t n = shape(most > rows ? most - rows : 1), ldk = (n + rows + 14) / 16 * 16;
+        static float k[MOST + 2000], qy[9 * 200], alone[200], scratch[KERNELS_QUERIES * 112];
         double p[200];
-        fill(k, d * ldk, 2); /* transposed */
-        fill(x, n * d, 2);   /* values */
-        fill(qy, d, 2);
-        for (size_t i = 0; i < d; i++)
-            y[i] = qy[i];
-        kernels->attend_one(qy, k, ldk, x, n, heads, width, scores);
-        for (size_t head = 0; head < heads; head++) {
-            double total = 0;
-            for (size_t t = 0; t < n; t++) {
-                double score = 0;
-                for (size_t i = head * width; i < (head + 1) * width; i++)
-                    score += (double)y[i] * (double)k[i * ldk + t];
-                total += p[t] = exp(score / sqrt((double)width));
-            }
-            for (size_t i = head * width; i < (head + 1) * width; i++) {
-                double want = 0;
-                for (size_t t = 0; t < n; t++)
-                    want += p[t] / total * (double)x[t * d + i];
-                assert_close((double)qy[i], want, 1e-5);
+        fill(k, d * ldk, 2);            /* transposed */
+        fill(x, (n + rows - 1) * d, 2); /* values */
+        fill(qy, rows * d, 2);
+        memcpy(y, qy, rows * d * sizeof *qy);
+        kernels->attend_behind(qy, rows, k, ldk, x, n, heads, width, scratch);
+        for (size_t r = 0; r < rows; r++) {
+            memcpy(alone, y + r * d, d * sizeof *alone);
+            kernels->attend_behind(alone, 1, k, ldk, x, n + r, heads, width, scratch);
+            assert_memory_equal(alone, qy + r * d, d * sizeof *alone);
+            for (size_t head = 0; head < heads; head++) {
+                double total = 0;
+                for (size_t t = 0; t < n + r; t++) {
+                    double score = 0;
+                    for (size_t i = head * width; i < (head + 1) * width; i++)
+                        score += (double)y[r * d + i] * (double)k[i * ldk + t];
+                    total += p[t] = exp(score / sqrt((double)width));
+                }
+                for (size_t i = head * width; i < (head + 1) * width; i++) {
+                    double want = 0;
+                    for (size_t t = 0; t < n + r; t++)
+                        want += p[t] / total * (double)x[t * d + i];
+                    assert_close((double)qy[r * d + i], want, 1e-5);
+                }
             }
         }
     }
@@ -285,7 +303,7 @@ int main(void)
         cmocka_unit_test(gated_linear_units_agree),
         cmocka_unit_test(gated_silu_agrees),
         cmocka_unit_test(the_first_of_the_greatest_is_chosen),
-        cmocka_unit_test(attention_of_one_query_agrees),
+        cmocka_unit_test(attention_to_what_is_behind_agrees),
         cmocka_unit_test(depthwise_convolution_agrees_also_when_shorter_than_its_taps),
         cmocka_unit_test(softmax_and_log_softmax_agree),
         cmocka_unit_test(rotation_turns_pairs_and_leaves_the_rest),
