@@ -60,23 +60,42 @@ static size_t room_for(uint32_t span_ms)
 static int open_place(struct worker_place *place, const struct fold_model *model,
                       size_t max_samples)
 {
+    const struct fold_info *info = fold_model_info(model);
+    const size_t frames = fold_frames(model, max_samples);
+
     place->max_samples = max_samples;
-    place->pcm = malloc(place->max_samples * sizeof(float));
-    return place->pcm ? fold_run_open(&place->run, model, place->max_samples) : FOLD_ERR_MEMORY;
+    place->pcm = malloc(max_samples * sizeof(float));
+    place->logp = malloc(frames * info->vocab_size * sizeof(float));
+    /* Every frame may bring a letter and a space. */
+    place->draft_bytes = 2 * frames + 2;
+    place->draft = info->pieces ? malloc(place->draft_bytes) : NULL;
+    if (!place->pcm || !place->logp || (info->pieces && !place->draft))
+        return FOLD_ERR_MEMORY;
+    return fold_run_open(&place->run, model, max_samples);
 }
 
-/* The attention decoder and what drafts for it. */
-static int open_writer(struct worker *worker, size_t frames, size_t samples)
+/* The attention decoders, which write together, and what drafts for them. */
+static int open_writers(struct worker *worker)
 {
     const struct fold_decoder_options options = fold_decoder_defaults();
+    struct fold_writer *writers[WORKER_PLACES];
+    size_t samples[WORKER_PLACES];
 
-    /* Every frame may bring a letter and a space. */
-    worker->draft_bytes = 2 * frames + 2;
-    worker->draft = malloc(worker->draft_bytes);
-    if (!worker->draft)
-        return FOLD_ERR_MEMORY;
-    const int error = fold_writer_open(&worker->writer, worker->model, samples);
+    for (size_t i = 0; i < WORKER_PLACES; i++)
+        samples[i] = worker->places[i].max_samples;
+    const int error = fold_writers_open(writers, worker->model, samples, WORKER_PLACES);
+    for (size_t i = 0; !error && i < WORKER_PLACES; i++)
+        worker->places[i].writer = writers[i];
     return error ? error : fold_decoder_open(&worker->drafts, worker->model, NULL, &options);
+}
+
+static void close_writers(struct worker *worker)
+{
+    struct fold_writer *writers[WORKER_PLACES];
+
+    for (size_t i = 0; i < WORKER_PLACES; i++)
+        writers[i] = worker->places[i].writer;
+    fold_writers_close(writers, WORKER_PLACES);
 }
 
 int worker_open(struct worker *worker, struct queue *queue, const struct fold_model *model,
@@ -88,22 +107,16 @@ int worker_open(struct worker *worker, struct queue *queue, const struct fold_mo
     size_t gathered = room_for(GATHER_PIECE_MS);
     if (info->chunk_frames && follow_run_samples(model) > gathered)
         gathered = follow_run_samples(model);
-    for (size_t i = 0; i <= GATHER_PIECES; i++) {
+    for (size_t i = 0; i < WORKER_PLACES; i++) {
         const int error =
             open_place(&worker->places[i], model, i ? gathered : room_for(max_span_ms));
         if (error)
             return error;
     }
-    const size_t longest = worker->places[0].max_samples > worker->places[1].max_samples ? 0 : 1;
-    const size_t samples = worker->places[longest].max_samples;
-    const size_t frames = fold_frames(model, samples);
-    worker->logp = malloc(frames * info->vocab_size * sizeof(float));
-    if (!worker->logp)
-        return FOLD_ERR_MEMORY;
     const struct fold_decoder_options options = fold_decoder_defaults();
     int error = fold_decoder_open(&worker->decoder, model, lm, &options);
     if (!error && info->pieces)
-        error = open_writer(worker, frames, samples);
+        error = open_writers(worker);
     if (error || !queue)
         return error;
     worker->started = pthread_create(&worker->thread, NULL, work, worker) == 0;
@@ -117,13 +130,13 @@ void worker_close(struct worker *worker)
     fold_decoder_close(worker->hot_decoder);
     fold_decoder_close(worker->decoder);
     fold_decoder_close(worker->drafts);
-    fold_writer_close(worker->writer);
-    free(worker->draft);
-    for (size_t i = 0; i <= GATHER_PIECES; i++) {
+    close_writers(worker);
+    for (size_t i = 0; i < WORKER_PLACES; i++) {
         fold_run_close(worker->places[i].run);
+        free(worker->places[i].draft);
+        free(worker->places[i].logp);
         free(worker->places[i].pcm);
     }
-    free(worker->logp);
 }
 
 static void load(struct worker_place *place, const struct endpoint_span *span)
@@ -206,39 +219,39 @@ static enum worker_end decode(struct worker *worker, struct fold_decoder *decode
         if (atomic_load(piece->cancelled))
             return WORKER_CANCELLED;
         const size_t frames = T - t < DECODE_FRAMES ? T - t : DECODE_FRAMES;
-        if (fold_decoder_push(decoder, worker->logp + t * V, frames) < 0)
+        if (fold_decoder_push(decoder, piece->place->logp + t * V, frames) < 0)
             return WORKER_FAILED;
     }
     return fold_decoder_result(decoder, ret_result) < 0 ? WORKER_FAILED : WORKER_DONE;
 }
 
 /* Gives the writer these hotwords, unless it has them. */
-static int warm_writer(struct worker *worker, const struct hotwords *hotwords)
+static int warm_writer(struct worker_place *place, const struct hotwords *hotwords)
 {
     const uint64_t id = hotwords && hotwords->count ? hotwords->id : 0;
 
-    if (id == worker->writer_hot_id)
+    if (id == place->writer_hot_id)
         return FOLD_OK;
-    worker->writer_hot_id = 0; /* on failure it has none */
+    place->writer_hot_id = 0; /* on failure it has none */
     const int error =
-        fold_writer_hotwords(worker->writer, id ? hotwords->words : NULL, id ? hotwords->count : 0);
-    worker->writer_hot_id = error ? 0 : id;
+        fold_writer_hotwords(place->writer, id ? hotwords->words : NULL, id ? hotwords->count : 0);
+    place->writer_hot_id = error ? 0 : id;
     return error;
 }
 
 /* Adds a word to the draft, which has used so many bytes: lower: but for "I", as the decoder
  * spells.
  */
-static size_t add_word(struct worker *worker, size_t used, const char *text, bool lower)
+static size_t add_word(struct worker_place *place, size_t used, const char *text, bool lower)
 {
     const size_t length = strlen(text);
 
-    if (used + length + 2 > worker->draft_bytes)
+    if (used + length + 2 > place->draft_bytes)
         return used;
     if (used)
-        worker->draft[used++] = ' ';
+        place->draft[used++] = ' ';
     for (size_t i = 0; i < length; i++)
-        worker->draft[used++] =
+        place->draft[used++] =
             lower && length > 1 ? (char)tolower((unsigned char)text[i]) : text[i];
     return used;
 }
@@ -247,7 +260,7 @@ static size_t add_word(struct worker *worker, size_t used, const char *text, boo
 static void set_draft(struct worker *worker, struct worker_piece *piece,
                       const struct fold_result *heard)
 {
-    const struct worker_place *place = piece->place;
+    struct worker_place *place = piece->place;
     const uint32_t hop_samples = fold_model_info(worker->model)->hop_samples;
     int64_t written_samples = place->first_samples;
     size_t used = 0;
@@ -256,67 +269,37 @@ static void set_draft(struct worker *worker, struct worker_piece *piece,
         const struct update_word *word = &piece->before[i];
         if (word->start_samples < place->start_samples || word->start_samples >= place->end_samples)
             continue;
-        used = add_word(worker, used, word->text, false);
+        used = add_word(place, used, word->text, false);
         written_samples = word->end_samples;
     }
     piece->cost.drafted = used > 0;
     /* It ended there with a mark, but it goes on. */
-    while (used && strchr(".,?!", worker->draft[used - 1]))
+    while (used && strchr(".,?!", place->draft[used - 1]))
         used--;
     for (size_t i = 0; i < heard->words_count; i++) {
         const struct fold_word *word = &heard->words[i];
         if (place->first_samples + (int64_t)word->start_frame * hop_samples >= written_samples)
-            used = add_word(worker, used, word->text, piece->cost.drafted);
+            used = add_word(place, used, word->text, piece->cost.drafted);
     }
-    worker->draft[used] = '\0';
-}
-
-/* Words by the attention decoder, in *ret_result; cost.doubt says whether they count. */
-static enum worker_end write_down(struct worker *worker, struct worker_piece *piece,
-                                  struct fold_result *ret_result)
-{
-    struct fold_run *run = piece->place->run;
-    struct worker_cost *cost = &piece->cost;
-    double clock_ms = queue_now_ms();
-    struct fold_written written;
-
-    enum worker_end end = decode(worker, worker->drafts, piece, ret_result);
-    cost->decode_seconds += lap(&clock_ms);
-    if (end != WORKER_DONE)
-        return end;
-    set_draft(worker, piece, ret_result);
-    if (warm_writer(worker, piece->hotwords) < 0 ||
-        fold_writer_write(worker->writer, run, worker->logp, worker->draft, &written) < 0 ||
-        (piece->search && !written.doubt &&
-         fold_writer_search(worker->writer, FOLD_WRITER_TRIES, &written) < 0))
-        return WORKER_FAILED;
-    if (atomic_load(piece->cancelled))
-        return WORKER_CANCELLED;
-    cost->write_seconds += lap(&clock_ms);
-    cost->written = true;
-    cost->doubt = written.doubt;
-    ret_result->words = written.words;
-    ret_result->words_count = written.words_count;
-    return WORKER_DONE;
+    place->draft[used] = '\0';
 }
 
 /* The rank-th text of a piece, 0 the one that is shown: of the writer, or of the decoder. */
-static int text_of(struct worker *worker, struct fold_decoder *decoder, uint32_t rank,
+static int text_of(struct worker_place *place, struct fold_decoder *decoder, uint32_t rank,
                    struct fold_result *ret_result)
 {
     struct fold_written written;
 
     if (decoder)
         return fold_decoder_alternative(decoder, rank, ret_result);
-    const int error = fold_writer_alternative(worker->writer, rank, &written);
+    const int error = fold_writer_alternative(place->writer, rank, &written);
     ret_result->words = error ? NULL : written.words;
     ret_result->words_count = error ? 0 : written.words_count;
     return error;
 }
 
 /* Gives a span its others: at most as many as the piece wants, as far as there are so many. */
-static enum worker_end add_others(struct worker *worker, struct fold_decoder *decoder,
-                                  const struct worker_piece *piece,
+static enum worker_end add_others(struct fold_decoder *decoder, const struct worker_piece *piece,
                                   const struct transcript_clock *clock, struct fold_result *result,
                                   struct update_span *span)
 {
@@ -325,12 +308,12 @@ static enum worker_end add_others(struct worker *worker, struct fold_decoder *de
     uint32_t written;
 
     span->others = others;
-    if (!others || (!decoder && fold_writer_alternatives(worker->writer, most, &written) < 0))
+    if (!others || (!decoder && fold_writer_alternatives(piece->place->writer, most, &written) < 0))
         return WORKER_FAILED;
     for (uint32_t rank = 1; rank < most; rank++) {
         if (atomic_load(piece->cancelled))
             return WORKER_CANCELLED;
-        if (text_of(worker, decoder, rank, result) < 0)
+        if (text_of(piece->place, decoder, rank, result) < 0)
             break;
         if (transcript_span(&others[span->others_count], result, !decoder, clock, piece->depth) < 0)
             return WORKER_FAILED;
@@ -339,27 +322,74 @@ static enum worker_end add_others(struct worker *worker, struct fold_decoder *de
     return WORKER_DONE;
 }
 
-/* Words of a piece that is unfolded. */
-static enum worker_end write(struct worker *worker, struct worker_piece *piece,
-                             struct update_span *ret_span)
+static bool is_set(const void *cancelled)
+{
+    return atomic_load((const atomic_bool *)cancelled);
+}
+
+/* What the attention decoder is to write of a piece that is unfolded; without one, what the beam
+ * reads. */
+static enum worker_end prepare(struct worker *worker, struct worker_piece *piece,
+                               struct fold_writing *ret_writing)
+{
+    struct worker_place *place = piece->place;
+    struct worker_cost *cost = &piece->cost;
+    double clock_ms = queue_now_ms();
+    struct fold_result heard;
+
+    fold_run_heed(place->run, is_set, piece->cancelled);
+    const int error = fold_run_exit(place->run, place->logp);
+    cost->exit_seconds += lap(&clock_ms);
+    if (error)
+        return WORKER_FAILED;
+    if (!place->writer)
+        return WORKER_DONE;
+    const enum worker_end end = decode(worker, worker->drafts, piece, &heard);
+    cost->decode_seconds += lap(&clock_ms);
+    if (end != WORKER_DONE)
+        return end;
+    set_draft(worker, piece, &heard);
+    *ret_writing = (struct fold_writing){
+        .writer = place->writer, .run = place->run, .logp = place->logp, .draft = place->draft};
+    return warm_writer(place, piece->hotwords) < 0 ? WORKER_FAILED : WORKER_DONE;
+}
+
+/* Looks for a likelier text, and says in *ret_result what the attention decoder wrote; cost.doubt
+ * says whether it counts. */
+static enum worker_end settle(struct worker_piece *piece, struct fold_written *written,
+                              struct fold_result *ret_result)
+{
+    struct worker_cost *cost = &piece->cost;
+    double clock_ms = queue_now_ms();
+
+    if (piece->search && !written->doubt &&
+        fold_writer_search(piece->place->writer, FOLD_WRITER_TRIES, written) < 0)
+        return WORKER_FAILED;
+    cost->write_seconds += lap(&clock_ms);
+    if (atomic_load(piece->cancelled))
+        return WORKER_CANCELLED;
+    cost->written = true;
+    cost->doubt = written->doubt;
+    ret_result->words = written->words;
+    ret_result->words_count = written->words_count;
+    return WORKER_DONE;
+}
+
+/* Words of a piece, written where that is not NULL. */
+static enum worker_end conclude(struct worker *worker, struct worker_piece *piece,
+                                struct fold_written *written, struct update_span *ret_span)
 {
     const struct fold_info *info = fold_model_info(worker->model);
     const struct worker_place *place = piece->place;
-    double clock_ms = queue_now_ms();
+    enum worker_end end = WORKER_DONE;
+    struct fold_decoder *decoder = NULL;
     struct fold_result result;
 
-    const int error = fold_run_exit(place->run, worker->logp);
-    piece->cost.exit_seconds += lap(&clock_ms);
-    if (error)
-        return WORKER_FAILED;
-    enum worker_end end = WORKER_DONE;
-    if (worker->writer)
-        end = write_down(worker, piece, &result);
-    const bool written = worker->writer && !piece->cost.doubt;
-    struct fold_decoder *decoder = NULL;
-    if (end == WORKER_DONE && !written) {
+    if (written)
+        end = settle(piece, written, &result);
+    double clock_ms = queue_now_ms();
+    if (end == WORKER_DONE && (!written || written->doubt)) {
         decoder = decoder_for(worker, piece->hotwords);
-        clock_ms = queue_now_ms();
         end = decoder ? decode(worker, decoder, piece, &result) : WORKER_FAILED;
         piece->cost.decode_seconds += lap(&clock_ms);
     }
@@ -371,11 +401,11 @@ static enum worker_end write(struct worker *worker, struct worker_piece *piece,
                                            .hop_samples = info->hop_samples,
                                            .frame_samples = info->min_samples,
                                            .cut = place->cut};
-    if (transcript_span(ret_span, &result, written, &clock, piece->depth) < 0)
+    if (transcript_span(ret_span, &result, !decoder, &clock, piece->depth) < 0)
         return WORKER_FAILED;
     if (piece->alternatives && result.words_count) {
         clock_ms = queue_now_ms();
-        end = add_others(worker, decoder, piece, &clock, &result, ret_span);
+        end = add_others(decoder, piece, &clock, &result, ret_span);
         piece->cost.others_seconds += lap(&clock_ms);
     }
     if (end != WORKER_DONE)
@@ -389,11 +419,6 @@ struct crowd {
     struct fold_run *runs[GATHER_PIECES];
     size_t count;
 };
-
-static bool is_set(const void *cancelled)
-{
-    return atomic_load((const atomic_bool *)cancelled);
-}
 
 /* Who is alone is stopped in the middle of a pass. Several are short, and one must not stop the
  * others, so of them one leaves before the next pass. That is soon: for four of a second each the
@@ -427,27 +452,66 @@ static bool is_through(struct worker_piece *piece, double pass_ms, enum worker_e
     return true;
 }
 
-/* Tells whose piece it is; with his words, where it went well so far. */
-static void tell(struct worker *worker, struct worker_piece *piece, enum worker_end end)
-{
-    struct update_span span = {0};
-
-    if (end == WORKER_DONE) {
-        fold_run_heed(piece->place->run, is_set, piece->cancelled);
-        end = write(worker, piece, &span);
-    }
-    piece->told(piece, end, &span);
-}
-
 static enum worker_end end_of(int error)
 {
     return !error ? WORKER_DONE : error == FOLD_ERR_STOPPED ? WORKER_CANCELLED : WORKER_FAILED;
 }
 
-/* Tells those that are as deep as they go (or all, when something failed); the rest stays. */
+/* What a stage took, shared out by length. */
+static double share_s(const struct crowd *crowd, size_t i, double seconds)
+{
+    double all_s = 0;
+
+    for (size_t k = 0; k < crowd->count; k++)
+        all_s += audio_s(crowd->pieces[k]->place);
+    return all_s > 0 ? seconds * audio_s(crowd->pieces[i]->place) / all_s : 0;
+}
+
+/* Tells who is without words. */
+static void tell(struct worker_piece *piece, enum worker_end end)
+{
+    struct update_span none = {0};
+
+    piece->told(piece, end, &none);
+}
+
+/* Writes what unfolded pieces say, in step, and tells whose they are. */
+static void write_all(struct worker *worker, const struct crowd *crowd)
+{
+    struct fold_writing writings[GATHER_PIECES];
+    enum worker_end ends[GATHER_PIECES];
+    struct crowd writing = {.count = 0};
+
+    for (size_t i = 0; i < crowd->count; i++) {
+        struct worker_piece *piece = crowd->pieces[i];
+        ends[i] = prepare(worker, piece, &writings[writing.count]);
+        if (ends[i] == WORKER_DONE && piece->place->writer)
+            writing.pieces[writing.count++] = piece;
+    }
+    double clock_ms = queue_now_ms();
+    const int error = writing.count ? fold_batch_write(writings, writing.count) : FOLD_OK;
+    const double write_s = lap(&clock_ms);
+    for (size_t i = 0; i < writing.count; i++)
+        writing.pieces[i]->cost.write_seconds += share_s(&writing, i, write_s);
+    for (size_t i = 0, k = 0; i < crowd->count; i++) {
+        struct worker_piece *piece = crowd->pieces[i];
+        struct update_span span = {0};
+        const bool written = ends[i] == WORKER_DONE && piece->place->writer;
+        if (written && error)
+            ends[i] = WORKER_FAILED;
+        if (ends[i] == WORKER_DONE)
+            ends[i] = conclude(worker, piece, written ? &writings[k].written : NULL, &span);
+        k += written;
+        piece->told(piece, ends[i], &span);
+    }
+}
+
+/* Writes and tells what is as deep as it goes (or tells all, when something failed); the rest
+ * stays. */
 static void let_go(struct worker *worker, struct crowd *crowd, int error)
 {
     const size_t count = crowd->count;
+    struct crowd through = {.count = 0};
     double pass_ms = 0;
 
     for (size_t i = 0; i < count; i++)
@@ -459,20 +523,13 @@ static void let_go(struct worker *worker, struct crowd *crowd, int error)
         if (!error && !is_through(piece, pass_ms, &end)) {
             crowd->runs[crowd->count] = piece->place->run;
             crowd->pieces[crowd->count++] = piece;
-            continue;
+        } else if (end == WORKER_DONE) {
+            through.pieces[through.count++] = piece;
+        } else {
+            tell(piece, end);
         }
-        tell(worker, piece, end);
     }
-}
-
-/* What a stage took, shared out by length. */
-static double share_s(const struct crowd *crowd, size_t i, double seconds)
-{
-    double all_s = 0;
-
-    for (size_t k = 0; k < crowd->count; k++)
-        all_s += audio_s(crowd->pieces[k]->place);
-    return all_s > 0 ? seconds * audio_s(crowd->pieces[i]->place) / all_s : 0;
+    write_all(worker, &through);
 }
 
 /* All go in at once and leave at their depths. */
@@ -532,12 +589,18 @@ static void hear_all(struct worker *worker, struct crowd *crowd)
     heed(crowd);
     const int error = fold_batch_hear(streams, crowd->runs, pcm, samples, depths, crowd->count);
     const double hear_s = lap(&clock_ms);
+    struct crowd heard = {.count = 0};
     for (size_t i = 0; i < crowd->count; i++) {
         struct worker_piece *piece = crowd->pieces[i];
         piece->cost.new_seconds += (double)piece->follow->unheard_samples / UPDATE_RATE_HZ;
         piece->cost.hear_seconds += hear_s * (double)samples[i] / all_samples;
-        tell(worker, piece, end_of(read_heard(piece, error)));
+        const enum worker_end end = end_of(read_heard(piece, error));
+        if (end == WORKER_DONE)
+            heard.pieces[heard.count++] = piece;
+        else
+            tell(piece, end);
     }
+    write_all(worker, &heard);
 }
 
 /* All pieces [count]: those that follow first, since they are brief. */
@@ -550,7 +613,7 @@ static void recognise(struct worker *worker, struct worker_piece *pieces, size_t
         struct crowd *crowd = piece->follow ? &following : &running;
         piece->cost.audio_seconds += audio_s(piece->place);
         if (piece->follow && atomic_load(piece->cancelled)) {
-            tell(worker, piece, WORKER_CANCELLED);
+            tell(piece, WORKER_CANCELLED);
             continue;
         }
         crowd->runs[crowd->count] = piece->place->run;

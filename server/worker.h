@@ -39,10 +39,19 @@ struct worker_limit {
     double unfold_ms, tail_ms; /* what one more pass, and exit, decoding and writing, should take */
 };
 
-/* A span that was copied, with the silence around it that the model wants. */
+#define WORKER_PLACES (1 + GATHER_PIECES)
+
+/* A span that was copied, with the silence around it that the model wants, and what is heard of it.
+ */
 struct worker_place {
     struct fold_run *run;
-    float *pcm; /* [max_samples] */
+    float *pcm;  /* [max_samples] */
+    float *logp; /* [frames of max_samples, V] */
+    /* Where the seed has an attention decoder; else NULL. */
+    struct fold_writer *writer;
+    uint64_t writer_hot_id; /* whose hotwords it has; 0: none */
+    char *draft;            /* [draft_bytes] */
+    size_t draft_bytes;
     size_t max_samples, loaded_samples;
     int64_t first_samples;              /* stream time of pcm[0] */
     int64_t start_samples, end_samples; /* of the span */
@@ -84,15 +93,9 @@ struct worker {
     struct fold_decoder *decoder;     /* without hotwords */
     struct fold_decoder *hot_decoder; /* with those of hot_id; NULL: none yet */
     uint64_t hot_id;
-    /* Where the seed has an attention decoder; else NULL. */
-    struct fold_writer *writer;
-    uint64_t writer_hot_id;      /* whose hotwords it has; 0: none */
     struct fold_decoder *drafts; /* what was heard, letter by letter: good enough for a draft */
-    char *draft;                 /* [draft_bytes] */
-    size_t draft_bytes;
-    float *logp;                                   /* [frames of the longest span, V] */
-    struct worker_place places[1 + GATHER_PIECES]; /* the first has room for the longest span */
-    struct worker_piece pieces[GATHER_PIECES];     /* gathered, not recognised yet */
+    struct worker_place places[WORKER_PLACES]; /* the first has room for the longest span */
+    struct worker_piece pieces[GATHER_PIECES]; /* gathered, not recognised yet */
     struct gather gather;
     struct scheduler_ticket ticket; /* of the work that runs, */
     double due_ms;                  /* when it is due, */
