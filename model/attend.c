@@ -4,9 +4,9 @@
  * its values are quantised by dimension, KEYS keys at a time, and packed as the weights of a
  * product that takes probabilities. QUERIES queries then meet KEYS keys after KEYS keys:
  *
- *     s [QUERIES, KEYS]  = q k'                         int8 product
- *     p                  = 255 exp(s - top)  as u8      top: the greatest score so far
- *     y, total           = y keep + p v, total keep + sum p        keep = exp(old top - top)
+ *     s [QUERIES, KEYS]  = q k' log2 e                  int8 product
+ *     p                  = 255 2^(s - top)   as u8      top: the greatest score so far
+ *     y, total           = y keep + p v, total keep + sum p        keep = 2^(old top - top)
  *
  * and y / total is the result: the softmax one pass over the keys at a time (as in FlashAttention).
  * The sum is that of the rounded p, so that the weights of the mean sum to one. */
@@ -22,6 +22,7 @@
 
 #define QUERIES 24
 #define KEYS    256
+#define LOG2_E  1.44269504f
 
 /* One head's keys and values. */
 struct packed {
@@ -216,7 +217,7 @@ static void take_queries(const struct scratch *s, struct quant_rows *to, const f
     }
 }
 
-/* p <- 255 exp(s [n] - top), see soften of kernels.h. p and s have room for a multiple of VEC,
+/* p <- 255 2^(s [n] - top), see soften of kernels.h. p and s have room for a multiple of VEC,
  * which is filled up with 0. */
 static float soften(uint8_t *p, float *s, size_t n, float *top, float *total)
 {
@@ -229,11 +230,11 @@ static float soften(uint8_t *p, float *s, size_t n, float *top, float *total)
         greatest = vec_max(greatest, vec_load(s + i));
     const float old = *top, now = vec_greatest(greatest);
     for (size_t i = 0; i < padded; i += VEC) {
-        const vec_ints byte = vec_round(255 * vec_short_exp(vec_load(s + i) - now));
+        const vec_ints byte = vec_round(255 * vec_short_exp2(vec_load(s + i) - now));
         vec_store_bytes(p + i, byte);
         sum += byte;
     }
-    const float keep = old == -INFINITY ? 0.0f : vec_short_exp(vec_all(old - now))[0];
+    const float keep = old == -INFINITY ? 0.0f : vec_short_exp2(vec_all(old - now))[0];
     *top = now;
     *total = *total * keep + (float)vec_sum(sum);
     return keep;
@@ -267,7 +268,7 @@ static void some_queries(struct scratch *s, const struct packed *packed, float *
 {
     const size_t padded = quant_padded(width);
     float top[QUERIES], total[QUERIES] = {0};
-    take_queries(s, &s->q, qy, rows, width, ld, 1.0f / sqrtf((float)width));
+    take_queries(s, &s->q, qy, rows, width, ld, LOG2_E / sqrtf((float)width));
     for (size_t i = 0; i < rows; i++)
         top[i] = -INFINITY;
     memset(s->mixed, 0, rows * padded * sizeof(float));

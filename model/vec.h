@@ -179,10 +179,15 @@ static inline vec_floats vec_size(vec_floats v)
     return vec_max(v, -v);
 }
 
-/* e^v for v <= 0 with relative error below 2e-4, for results of eight bits. */
-static inline vec_floats vec_short_exp(vec_floats v)
+/* 2^v for v <= 0 with relative error below 2e-4, for results of eight bits. */
+static inline vec_floats vec_short_exp2(vec_floats v)
 {
-    const vec_floats x = vec_max(v * 1.44269504f, vec_all(-116.0f));
+#ifdef __AVX512F__
+    const vec_floats r = (vec_floats)_mm512_reduce_ps((__m512)v, _MM_FROUND_TO_NEG_INF);
+    const vec_floats p = ((0.07802452f * r + 0.22606716f) * r + 0.69583354f) * r + 0.99992522f;
+    return (vec_floats)_mm512_scalef_ps((__m512)p, (__m512)v); /* p times 2^floor(v) */
+#else
+    const vec_floats x = vec_max(v, vec_all(-116.0f));
     const vec_floats shifted = x + 12582912.0f, r = x - (shifted - 12582912.0f);
     const vec_floats p = ((0.0555041f * r + 0.2402265f) * r + 0.6931472f) * r + 1.0f;
     vec_ints bits;
@@ -191,6 +196,7 @@ static inline vec_floats vec_short_exp(vec_floats v)
     bits = (bits + 127) << 23;
     memcpy(&power, &bits, sizeof power);
     return p * power;
+#endif
 }
 
 #endif
