@@ -20,9 +20,13 @@
 #include "place.h"
 #include "vec.h"
 
+#ifdef __AMX_INT8__
+#define QUERIES 32 /* two tiles of rows */
+#else
 #define QUERIES 24
-#define KEYS    256
-#define LOG2_E  1.44269504f
+#endif
+#define KEYS   256
+#define LOG2_E 1.44269504f
 
 /* One head's keys and values. */
 struct packed {
@@ -41,6 +45,12 @@ struct scratch {
 static size_t tiles_of(size_t T)
 {
     return (T + KEYS - 1) / KEYS;
+}
+
+/* Columns of the mean of values that are made: as many as registers hold whole. */
+static size_t columns_of(size_t width)
+{
+    return (width + 15) / 16 * 16;
 }
 
 static size_t zeros_of(size_t width)
@@ -68,7 +78,7 @@ static void lay_out_packed(struct packed *p, size_t T, size_t width, struct plac
             .scale = place(at, padded * sizeof(float)),
             .sums = (const int32_t *)(void *)p->zeros, /* probabilities have no zero point */
             .bias = p->zeros,
-            .out = padded,
+            .out = columns_of(width),
             .in = T - i * KEYS < KEYS ? T - i * KEYS : KEYS,
         };
         if (p->values)
@@ -266,12 +276,12 @@ static void pack_head(struct packed *p, const struct scratch *s, const float *k,
 static void some_queries(struct scratch *s, const struct packed *packed, float *qy, size_t rows,
                          size_t T, size_t width, size_t ld)
 {
-    const size_t padded = quant_padded(width);
+    const size_t columns = columns_of(width);
     float top[QUERIES], total[QUERIES] = {0};
     take_queries(s, &s->q, qy, rows, width, ld, LOG2_E / sqrtf((float)width));
     for (size_t i = 0; i < rows; i++)
         top[i] = -INFINITY;
-    memset(s->mixed, 0, rows * padded * sizeof(float));
+    memset(s->mixed, 0, rows * columns * sizeof(float));
     for (size_t t = 0; t < T; t += KEYS) {
         const size_t n = T - t < KEYS ? T - t : KEYS;
         struct quant_weights keys = keys_from(packed, t);
@@ -281,19 +291,19 @@ static void some_queries(struct scratch *s, const struct packed *packed, float *
         for (size_t i = 0; i < rows; i++) {
             const float keep =
                 soften(s->p.q + i * s->p.stride, s->scores + i * KEYS, n, &top[i], &total[i]);
-            for (size_t c = 0; t && c < padded; c++)
-                s->mixed[i * padded + c] *= keep;
+            for (size_t c = 0; t && c < columns; c++)
+                s->mixed[i * columns + c] *= keep;
             s->p.scale[i] = 1;
             s->p.zero[i] = 0;
         }
-        LEVEL_NAME(gemm)(s->y, padded, &s->p, rows, &packed->values[t / KEYS]);
-        for (size_t i = 0; i < rows * padded; i++)
+        LEVEL_NAME(gemm)(s->y, columns, &s->p, rows, &packed->values[t / KEYS]);
+        for (size_t i = 0; i < rows * columns; i++)
             s->mixed[i] += s->y[i];
     }
     for (size_t i = 0; i < rows; i++) {
         const float inverse = 1.0f / total[i];
         for (size_t c = 0; c < width; c++)
-            qy[i * ld + c] = s->mixed[i * padded + c] * inverse;
+            qy[i * ld + c] = s->mixed[i * columns + c] * inverse;
     }
 }
 

@@ -121,14 +121,19 @@ static void project(struct scratch *s, const struct fold_model *m, const struct 
     const struct model_linear *parts[] = {&b->q, &b->k, &b->v};
     take_norm(s, m, slab, &b->norm_attn);
     for (int part = 0; part < 3; part++) {
-        matmul(s->y, d, &s->rows, parts[part], m);
+        const bool shared = slab->pieces_count > 1;
+        if (shared)
+            matmul(s->y, d, &s->rows, parts[part], m);
         for (size_t i = 0; i < slab->pieces_count; i++) {
             const struct piece *p = &slab->pieces[i];
             const size_t place = p->s->past + p->t;
             float *to = part == 0   ? p->s->q + p->t * d
                         : part == 1 ? p->s->k + place * d
                                     : p->s->v + place * d;
-            memcpy(to, s->y + p->at * d, p->rows * d * sizeof *to);
+            if (shared)
+                memcpy(to, s->y + p->at * d, p->rows * d * sizeof *to);
+            else
+                matmul(to, d, &s->rows, parts[part], m);
             if (part == 0 || (part == 1 && !p->s->cache))
                 m->kernels->rotate(to, p->s->cos + place * half, p->s->sin + place * half, p->rows,
                                    heads, d / heads, half);
@@ -157,11 +162,13 @@ static void add_attention(struct scratch *s, const struct fold_model *m,
                           const struct model_block *b, const struct slab *slab)
 {
     const size_t d = m->info.d;
-    for (size_t i = 0; i < slab->pieces_count; i++) {
+    const float *mixed = slab->pieces[0].s->q + slab->pieces[0].t * d;
+    for (size_t i = 0; slab->pieces_count > 1 && i < slab->pieces_count; i++) {
         const struct piece *p = &slab->pieces[i];
         memcpy(s->h + p->at * d, p->s->q + p->t * d, p->rows * d * sizeof(float));
+        mixed = s->h;
     }
-    matmul_take(&s->rows, m, s->h, d, slab->rows, d);
+    matmul_take(&s->rows, m, mixed, d, slab->rows, d);
     matmul(s->y, d, &s->rows, &b->o, m);
     add(s, m, b, slab, 0);
 }

@@ -71,8 +71,16 @@ static inline float fast_erf(float x)
     return a * p;
 }
 
-/* Sixteen partial sums: the order is fixed, so every machine gives the same result, and a
- * vector unit can keep them in one register. */
+/* Sixteen partial sums and a tree over them: the order is fixed, so every machine gives the same
+ * result, and a vector unit can keep them in one register. */
+static inline float join(float lanes[16])
+{
+    for (size_t half = 8; half; half /= 2)
+        for (size_t j = 0; j < half; j++)
+            lanes[j] += lanes[j + half];
+    return lanes[0];
+}
+
 static inline float sum(const float *x, size_t n)
 {
     float lanes[16] = {0};
@@ -82,10 +90,7 @@ static inline float sum(const float *x, size_t n)
             lanes[j] += x[i + j];
     for (; i < n; i++)
         lanes[i % 16] += x[i];
-    float total = 0;
-    for (size_t j = 0; j < 16; j++)
-        total += lanes[j];
-    return total;
+    return join(lanes);
 }
 
 static inline float sum_squares(const float *x, float mean, size_t n)
@@ -97,10 +102,7 @@ static inline float sum_squares(const float *x, float mean, size_t n)
             lanes[j] += (x[i + j] - mean) * (x[i + j] - mean);
     for (; i < n; i++)
         lanes[i % 16] += (x[i] - mean) * (x[i] - mean);
-    float total = 0;
-    for (size_t j = 0; j < 16; j++)
-        total += lanes[j];
-    return total;
+    return join(lanes);
 }
 
 static inline float maximum(const float *x, size_t n)
@@ -242,18 +244,16 @@ static void log_softmax(float *x, size_t T, size_t n)
 static size_t choose(const float *x, size_t n, float *ret_log_sum)
 {
     const float top = maximum(x, n);
-    float lanes[16] = {0}, total = 0;
+    float lanes[16] = {0};
     size_t i = 0, best = 0;
     for (; i + 16 <= n; i += 16)
         for (size_t j = 0; j < 16; j++)
             lanes[j] += fast_exp(x[i + j] - top);
     for (; i < n; i++)
         lanes[i % 16] += fast_exp(x[i] - top);
-    for (size_t j = 0; j < 16; j++)
-        total += lanes[j];
     while (best + 1 < n && x[best] != top)
         best++;
-    *ret_log_sum = top + logf(total);
+    *ret_log_sum = top + logf(join(lanes));
     return best;
 }
 
@@ -342,12 +342,7 @@ static void rotate(float *x, const float *cos, const float *sin, size_t T, size_
             }
 }
 
-/* Half a step above 255 may come of rounding zero. */
-static inline vec_ints to_bytes(vec_floats x, float inverse, float zero)
-{
-    return vec_round(vec_min(x * inverse + zero, vec_all(255)));
-}
-
+/* Rounding zero may leave half a step below 0 or above 255, which is why it saturates. */
 static void quantise(struct quant_rows *to, const float *x, size_t ldx, size_t T, size_t n)
 {
     to->stride = quant_stride(n);
@@ -366,10 +361,10 @@ static void quantise(struct quant_rows *to, const float *x, size_t ldx, size_t T
         const float scale = range > 0 ? range / 255 : 1, inverse = 1 / scale;
         const float zero = rintf(-least * inverse);
         for (size_t i = 0; i < whole; i += VEC)
-            vec_store_bytes(q + i, to_bytes(vec_load(x + i), inverse, zero));
+            vec_store_rounded(q + i, vec_load(x + i) * inverse + zero);
         if (whole < to->stride) {
             uint8_t bytes[VEC];
-            vec_store_bytes(bytes, to_bytes(vec_load(edge), inverse, zero));
+            vec_store_rounded(bytes, vec_load(edge) * inverse + zero);
             memset(q + whole, 0, to->stride - whole);
             memcpy(q + whole, bytes, n - whole);
         }

@@ -15,6 +15,7 @@
 #include "tiles.h"
 
 #include <immintrin.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define ROWS  16 /* most of a tile */
@@ -51,23 +52,30 @@ struct sums {
     size_t t[2], n; /* first row of either tile, first column */
 };
 
-static inline void multiply(const uint8_t *x0, const uint8_t *x1, size_t stride, const int8_t *w)
+/* wide: the panel has more than sixteen columns. */
+static inline void multiply(const uint8_t *x0, const uint8_t *x1, size_t stride, const int8_t *w,
+                            bool wide)
 {
     _tile_loadd(4, x0, stride);
     _tile_loadd(6, w, 4 * QUANT_PANEL);
-    _tile_loadd(7, w + 64, 4 * QUANT_PANEL);
+    if (wide)
+        _tile_loadd(7, w + 64, 4 * QUANT_PANEL);
     _tile_loadd(5, x1, stride);
     _tile_dpbusd(0, 4, 6);
-    _tile_dpbusd(1, 4, 7);
+    if (wide)
+        _tile_dpbusd(1, 4, 7);
     _tile_dpbusd(2, 5, 6);
-    _tile_dpbusd(3, 5, 7);
+    if (wide)
+        _tile_dpbusd(3, 5, 7);
 }
 
-static inline void store(struct sums *to)
+static inline void store(struct sums *to, bool wide)
 {
     _tile_stored(0, to->s[0], sizeof to->s[0]);
-    _tile_stored(1, to->s[0] + 16, sizeof to->s[0]);
     _tile_stored(2, to->s[ROWS], sizeof to->s[0]);
+    if (!wide)
+        return;
+    _tile_stored(1, to->s[0] + 16, sizeof to->s[0]);
     _tile_stored(3, to->s[ROWS] + 16, sizeof to->s[0]);
 }
 
@@ -123,6 +131,7 @@ void tiles_gemm(float *y, size_t ldy, const struct quant_rows *x, size_t T,
             take_tail(tail, x->q + tail_first * x->stride, x->stride, last - tail_first, in, fresh);
         for (size_t n = 0; n < w->out; n += QUANT_PANEL) {
             const int8_t *panel = w->w + n * in;
+            const bool wide = w->out - n > 16;
             for (size_t pair = block; pair < end; pair++, made++) {
                 struct sums *now = &sums[made % 2];
                 now->n = n;
@@ -137,14 +146,14 @@ void tiles_gemm(float *y, size_t ldy, const struct quant_rows *x, size_t T,
                 _tile_zero(2);
                 _tile_zero(3);
                 for (size_t k = 0; k + depth <= in; k += depth)
-                    multiply(x0 + k, x1 + k, x->stride, panel + k * QUANT_PANEL);
+                    multiply(x0 + k, x1 + k, x->stride, panel + k * QUANT_PANEL, wide);
                 if (fresh)
                     multiply(tail + (now->t[0] - tail_first) * DEPTH,
                              tail + (now->t[1] - tail_first) * DEPTH, DEPTH,
-                             panel + (in - DEPTH) * QUANT_PANEL);
+                             panel + (in - DEPTH) * QUANT_PANEL, wide);
                 if (made)
                     finish(y, ldy, x, w, &sums[(made + 1) % 2], rows);
-                store(now);
+                store(now, wide);
             }
         }
     }

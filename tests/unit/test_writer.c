@@ -308,17 +308,21 @@ static bool write_what_is_believed(struct result *ret_want)
     return !ret_want->written.doubt;
 }
 
+/* Random weights seldom come to an end, and where they do depends on the CPU's rounding: so many
+ * sounds are tried. */
+#define SOUNDS 400
+
 static void alternatives_say_other_things_in_order(void **state)
 {
     char texts[FOLD_WRITER_ALTERNATIVES][4096];
     size_t others = 0;
     (void)state;
-    for (unsigned seed = 0; seed < 40; seed++) {
+    for (unsigned seed = 0; seed < SOUNDS && others < 12; seed++) {
         struct fold_written written;
         struct result want;
         uint32_t count, again;
         float before = 0;
-        hear(seed, 16000 + 700 * seed);
+        hear(seed, 16000 + 700 * (seed % 40));
         if (!write_what_is_believed(&want))
             continue;
         assert_int_equal(fold_writer_alternatives(writer, 100, &count), FOLD_OK);
@@ -358,21 +362,15 @@ static float sum_of(const struct fold_written *written)
     return written->mean_logp * (float)(written->pieces + 1);
 }
 
-/* Random weights seldom come to an end; of these sounds they do. */
-static const struct {
-    unsigned seed;
-    size_t samples;
-} ended[] = {{84, 34800}, {178, 12800}, {195, 39200}, {293, 34800}, {431, 12800}, {490, 30400}};
-
 static void a_search_finds_what_is_likelier_whatever_the_draft(void **state)
 {
     size_t found = 0, asked = 0;
     (void)state;
-    for (size_t i = 0; i < sizeof ended / sizeof *ended; i++) {
+    for (unsigned seed = 0; seed < SOUNDS && (found < 2 || found + 2 > asked); seed++) {
         struct fold_written best = {0}, likelier, other;
         struct result want;
         uint32_t count;
-        hear(ended[i].seed, ended[i].samples);
+        hear(seed, 12800 + 4400 * (seed % 7));
         if (!write_what_is_believed(&want))
             continue;
         for (uint32_t tries = 0; tries <= 16; tries += 4) {
