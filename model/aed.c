@@ -84,7 +84,7 @@ void aed_hear(struct aed *a, const float *x, size_t T)
         matmul(desk->k, d, &desk->frame_rows, &cross->k, m);
         if (m->info.precision == FOLD_INT8) {
             matmul(desk->v, d, &desk->frame_rows, &cross->v, m);
-            m->kernels->attend_pack(heard, desk->k, desk->v, T, heads, d / heads, desk->scratch);
+            m->kernels->attend_pack(heard, desk->k, desk->v, T, heads, d / heads);
             continue;
         }
         const size_t ld = padded(T);

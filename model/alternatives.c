@@ -97,9 +97,8 @@ struct turning alternatives_turning(struct fold_writer *w, size_t row, size_t at
     const float log_sum = logits[written] - logp;
     struct turning turning = {.at = (uint32_t)at, .lost = INFINITY, .logp = -INFINITY};
     for (size_t i = 0; i < SAME_MOST; i++) {
-        float ignored;
         logits[i ? turning.piece : written] = NEVER;
-        turning.piece = (uint32_t)w->model->kernels->choose(logits, V, &ignored);
+        turning.piece = (uint32_t)w->model->kernels->choose(logits, V, NULL);
         if (turning.piece >= BPE_END &&
             !say_the_same(&w->model->decoder.pieces, turning.piece, written)) {
             turning.logp = logits[turning.piece] - log_sum;

@@ -39,7 +39,6 @@ struct scratch {
     struct quant_rows q, p; /* [QUERIES, width], [QUERIES, KEYS] */
     float *scores;          /* [QUERIES, KEYS] */
     float *mixed, *y;       /* [QUERIES, padded width] */
-    float *row;             /* [padded width] */
 };
 
 static size_t tiles_of(size_t T)
@@ -99,7 +98,6 @@ static void lay_out_scratch(struct scratch *s, size_t width, struct place *at)
     s->scores = place(at, QUERIES * KEYS * sizeof(float));
     s->mixed = place(at, QUERIES * padded * sizeof(float));
     s->y = place(at, QUERIES * padded * sizeof(float));
-    s->row = place(at, padded * sizeof(float));
 }
 
 size_t LEVEL_NAME(attend_bytes)(size_t T, size_t width)
@@ -112,42 +110,36 @@ size_t LEVEL_NAME(attend_bytes)(size_t T, size_t width)
     return at.used;
 }
 
-/* row [padded width] <- x [width], zeros at the end; returns its largest size. */
-static inline float copy_row(float *restrict row, const float *restrict x, size_t width,
-                             size_t padded)
+/* VEC of x [width] from i on, 0 behind its end. */
+static inline vec_floats part_of(const float *x, size_t i, size_t width)
+{
+    return i + VEC <= width ? vec_load(x + i) : vec_load_some(x + i, width - i);
+}
+
+/* The largest size of x [width]. */
+static inline float largest_of(const float *x, size_t width)
 {
     vec_floats largest = {0};
-    size_t i = 0;
-    for (; i + VEC <= width; i += VEC) {
-        const vec_floats v = vec_load(x + i);
-        vec_store(row + i, v);
-        largest = vec_max(largest, vec_size(v));
-    }
-    if (i < padded) {
-        memset(row + i, 0, (padded - i) * sizeof *row);
-        for (size_t j = i; j < width; j++)
-            row[j] = x[j];
-        largest = vec_max(largest, vec_size(vec_load(row + i)));
-    }
+    for (size_t i = 0; i < width; i += VEC)
+        largest = vec_max(largest, vec_size(part_of(x, i, width)));
     return vec_greatest(largest);
 }
 
 /* Packs k [n, width], rows ld apart, as tile weights [n, width]. */
-static void pack_keys(const struct scratch *s, struct quant_weights tile, const float *k, size_t n,
-                      size_t width, size_t ld)
+static void pack_keys(struct quant_weights tile, const float *k, size_t n, size_t width, size_t ld)
 {
     int8_t *to = (int8_t *)tile.w;
     float *scale = (float *)tile.scale;
     int32_t *sums = (int32_t *)tile.sums;
-    const size_t stride = quant_stride(width), padded = (width + VEC - 1) / VEC * VEC;
-    for (size_t t = 0; t < n; t++) {
+    const size_t stride = quant_stride(width);
+    for (size_t t = 0; t < n; t++, k += ld) {
         int8_t *place = to + t / QUANT_PANEL * QUANT_PANEL * stride + t % QUANT_PANEL * 4;
-        const float largest = copy_row(s->row, k + t * ld, width, padded);
+        const float largest = largest_of(k, width);
         const float inverse = largest > 0 ? 127 / largest : 0;
         vec_ints sum = {0};
-        for (size_t i = 0; i < padded; i += VEC) {
+        for (size_t i = 0; i < width; i += VEC) {
             int8_t bytes[VEC];
-            const vec_ints rounded = vec_round(vec_load(s->row + i) * inverse);
+            const vec_ints rounded = vec_round(part_of(k, i, width) * inverse);
             vec_store_bytes(bytes, rounded);
             sum += rounded;
             for (size_t j = 0; j < VEC && i + j < stride; j += 4)
@@ -211,17 +203,17 @@ static void pack_values(struct quant_weights tile, const float *v, size_t n, siz
 }
 
 /* q of struct quant_rows from x [rows, width], rows ld apart, times factor: u8 around 128. */
-static void take_queries(const struct scratch *s, struct quant_rows *to, const float *x,
-                         size_t rows, size_t width, size_t ld, float factor)
+static void take_queries(struct quant_rows *to, const float *x, size_t rows, size_t width,
+                         size_t ld, float factor)
 {
     const size_t padded = (width + VEC - 1) / VEC * VEC;
     to->stride = padded;
-    for (size_t t = 0; t < rows; t++) {
-        const float largest = copy_row(s->row, x + t * ld, width, padded);
+    for (size_t t = 0; t < rows; t++, x += ld) {
+        const float largest = largest_of(x, width);
         const float inverse = largest > 0 ? 127 / largest : 0;
-        for (size_t i = 0; i < padded; i += VEC)
+        for (size_t i = 0; i < width; i += VEC)
             vec_store_bytes(to->q + t * padded + i,
-                            vec_round(vec_load(s->row + i) * inverse) + 128);
+                            vec_round(part_of(x, i, width) * inverse) + 128);
         to->scale[t] = largest / 127 * factor;
         to->zero[t] = 128;
     }
@@ -261,13 +253,13 @@ static struct quant_weights keys_from(const struct packed *p, size_t t)
 }
 
 /* k, v [T, width] of one head, rows ld apart, into p; readable floats follow v. */
-static void pack_head(struct packed *p, const struct scratch *s, const float *k, const float *v,
-                      size_t T, size_t width, size_t ld, size_t readable)
+static void pack_head(struct packed *p, const float *k, const float *v, size_t T, size_t width,
+                      size_t ld, size_t readable)
 {
     memset(p->zeros, 0, zeros_of(width) * sizeof(float));
     for (size_t t = 0; t < T; t += KEYS) {
         const size_t n = T - t < KEYS ? T - t : KEYS;
-        pack_keys(s, keys_from(p, t), k + t * ld, n, width, ld);
+        pack_keys(keys_from(p, t), k + t * ld, n, width, ld);
         pack_values(p->values[t / KEYS], v + t * ld, n, width, ld, readable - t * ld);
     }
 }
@@ -278,7 +270,7 @@ static void some_queries(struct scratch *s, const struct packed *packed, float *
 {
     const size_t columns = columns_of(width);
     float top[QUERIES], total[QUERIES] = {0};
-    take_queries(s, &s->q, qy, rows, width, ld, LOG2_E / sqrtf((float)width));
+    take_queries(&s->q, qy, rows, width, ld, LOG2_E / sqrtf((float)width));
     for (size_t i = 0; i < rows; i++)
         top[i] = -INFINITY;
     memset(s->mixed, 0, rows * columns * sizeof(float));
@@ -325,7 +317,7 @@ void LEVEL_NAME(attend)(float *qy, const float *k, const float *v, size_t T, siz
     lay_out_packed(&packed, T, width, &at);
     lay_out_scratch(&s, width, &at);
     for (size_t head = 0; head < heads; head++, qy += width, k += width, v += width) {
-        pack_head(&packed, &s, k, v, T, width, ld, T * ld - head * width);
+        pack_head(&packed, k, v, T, width, ld, T * ld - head * width);
         all_queries(&s, &packed, qy, T, T, width, ld);
     }
 }
@@ -341,16 +333,13 @@ size_t LEVEL_NAME(attend_packed_bytes)(size_t T, size_t heads, size_t width)
 }
 
 void LEVEL_NAME(attend_pack)(void *to, const float *k, const float *v, size_t T, size_t heads,
-                             size_t width, void *scratch)
+                             size_t width)
 {
-    struct place at = {to, 0}, scratch_at = {scratch, 0};
+    struct place at = {to, 0};
     struct packed *packed = place(&at, heads * sizeof *packed);
-    struct scratch s;
-    lay_out_scratch(&s, width, &scratch_at);
     for (size_t head = 0; head < heads; head++, k += width, v += width) {
         lay_out_packed(&packed[head], T, width, &at);
-        pack_head(&packed[head], &s, k, v, T, width, heads * width,
-                  T * heads * width - head * width);
+        pack_head(&packed[head], k, v, T, width, heads * width, T * heads * width - head * width);
     }
 }
 

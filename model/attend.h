@@ -18,9 +18,9 @@ attend_bytes_function attend_bytes_baseline, attend_bytes_avx2, attend_bytes_avx
 
 /* For queries that come a few at a time to keys and values that stay: those are packed once, into
  * memory of attend_packed_bytes, 64-byte aligned, which holds pointers into itself. v is read up to
- * T * heads * width. scratch: attend_over_bytes. */
+ * T * heads * width. */
 typedef void attend_pack_function(void *packed, const float *k, const float *v, size_t T,
-                                  size_t heads, size_t width, void *scratch);
+                                  size_t heads, size_t width);
 attend_pack_function attend_pack_baseline, attend_pack_avx2, attend_pack_avxvnni,
     attend_pack_avx512, attend_pack_amx;
 
@@ -29,7 +29,7 @@ attend_packed_bytes_function attend_packed_bytes_baseline, attend_packed_bytes_a
     attend_packed_bytes_avxvnni, attend_packed_bytes_avx512, attend_packed_bytes_amx;
 
 /* qy [rows, heads * width] as above, over all T that were packed. A row's result has the same bits
- * whatever rows are with it. */
+ * whatever rows are with it. scratch: attend_over_bytes. */
 typedef void attend_over_function(float *qy, size_t rows, const void *packed, size_t T,
                                   size_t heads, size_t width, void *scratch);
 attend_over_function attend_over_baseline, attend_over_avx2, attend_over_avxvnni,

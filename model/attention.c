@@ -78,7 +78,7 @@ void attention_run(const struct fold_model *m, float *qy, size_t rows, const flo
     }
     if (m->info.precision == FOLD_INT8) {
         void *rest = (char *)scratch + m->kernels->attend_packed_bytes(T, heads, width);
-        m->kernels->attend_pack(scratch, k, v, T, heads, width, rest);
+        m->kernels->attend_pack(scratch, k, v, T, heads, width);
         m->kernels->attend_over(qy, rows, scratch, T, heads, width, rest);
         return;
     }

@@ -246,13 +246,15 @@ static size_t choose(const float *x, size_t n, float *ret_log_sum)
     const float top = maximum(x, n);
     float lanes[16] = {0};
     size_t i = 0, best = 0;
+    while (best + 1 < n && x[best] != top)
+        best++;
+    if (!ret_log_sum)
+        return best;
     for (; i + 16 <= n; i += 16)
         for (size_t j = 0; j < 16; j++)
             lanes[j] += fast_exp(x[i + j] - top);
     for (; i < n; i++)
         lanes[i % 16] += fast_exp(x[i] - top);
-    while (best + 1 < n && x[best] != top)
-        best++;
     *ret_log_sum = top + logf(join(lanes));
     return best;
 }

@@ -45,8 +45,8 @@ struct kernels {
     float (*soften)(float *p, size_t n, float *top, float *ret_sum);
     /* Rows of x [T, n] to log-probabilities. */
     void (*log_softmax)(float *x, size_t T, size_t n);
-    /* Index of the greatest of x [n], the first among equals; *ret_log_sum: log of the sum of e^x.
-     */
+    /* Index of the greatest of x [n], the first among equals; *ret_log_sum, unless NULL: log of the
+     * sum of e^x. */
     size_t (*choose)(const float *x, size_t n, float *ret_log_sum);
     /* Queries of pieces in a row, qy [rows, heads * width] (in place: they become weighted means of
      * v), row r over the first n + r keys, to the same bits however many rows there are. k is

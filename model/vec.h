@@ -9,6 +9,7 @@
 #ifndef VEC_H
 #define VEC_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -48,6 +49,19 @@ static inline vec_ints vec_load_ints(const void *from)
     vec_ints v;
     memcpy(&v, from, sizeof v);
     return v;
+}
+
+/* The first count <= VEC, and 0 behind them. */
+static inline vec_floats vec_load_some(const float *from, size_t count)
+{
+#if defined(__AVX512F__)
+    return (vec_floats)_mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), from);
+#else
+    vec_floats v = {0};
+    for (size_t i = 0; i < count; i++)
+        v[i] = from[i];
+    return v;
+#endif
 }
 
 static inline void vec_store(float *to, vec_floats v)

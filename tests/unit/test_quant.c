@@ -217,7 +217,7 @@ static void keys_packed_once_give_every_row_the_same_whatever_is_with_it(void **
         fill(k, 3 * T * d, 2);
         memcpy(want, was, all_bytes);
         kernels->attend(want, k, v, T, heads, width, scratch);
-        kernels->attend_pack(kept, k, v, T, heads, width, scratch);
+        kernels->attend_pack(kept, k, v, T, heads, width);
         memset(k, 0, 2 * all_bytes); /* no longer looked at */
         float *rows = malloc(all_bytes);
         for (size_t first = 0; first < T; first += 1 + T / 5)
