@@ -46,6 +46,7 @@ void alternatives_begin(struct fold_writer *w, const struct fold_written *writte
     struct alternative *text = &w->others.texts[0];
     keep(w, written->mean_logp, text);
     w->others.count = 1;
+    w->others.read = text->count + 1;
     memcpy(w->others.turnings, w->noted, (text->count + 1) * sizeof *w->noted);
 }
 
@@ -109,14 +110,15 @@ struct turning alternatives_turning(struct fold_writer *w, size_t row, size_t at
     return turning;
 }
 
-/* Pieces of w->written from `at` to before `end` are read. */
-static void read_on(struct fold_writer *w, size_t at, size_t end)
+/* The first text is read to before `end`; what is read next is behind that. */
+static void read_on(struct fold_writer *w, size_t end)
 {
-    for (size_t rows; at < end; at += rows) {
+    for (size_t at = w->others.read, rows; at < end; at += rows) {
         rows = end - at < AED_ROWS ? end - at : AED_ROWS;
         w->lines = (struct aed_lines){&w->aed, at, w->written + at, rows, NULL};
         aed_read(w->aed.desk, &w->lines, 1);
     }
+    w->others.read = end;
 }
 
 static int cheaper(const void *a, const void *b)
@@ -126,13 +128,12 @@ static int cheaper(const void *a, const void *b)
 }
 
 bool alternatives_take(struct fold_writer *w, const struct turning *turning, float least,
-                       size_t *fresh, struct fold_written *result)
+                       struct fold_written *result)
 {
     draft_rewind(&w->draft);
     struct walk walk = replay(w, &w->others.texts[0], turning->at);
     walk.least = least;
-    read_on(w, *fresh, turning->at + 1);
-    *fresh = turning->at + 1;
+    read_on(w, turning->at + 1);
     walk.sum += turning->logp;
     if (turning->piece == BPE_END) {
         result->mean_logp = walk.sum / (float)(walk.count + 1);
@@ -195,13 +196,12 @@ int fold_writer_alternatives(struct fold_writer *w, uint32_t most, uint32_t *ret
     alternatives_rewind(w);
     others->count = 1;
     const size_t turnings = others->texts[0].count + 1;
-    size_t fresh = turnings; /* BEGIN is one of them */
     qsort(others->turnings, turnings, sizeof *others->turnings, cheaper);
     for (size_t i = 0; i < turnings && i < TRIES * (most - 1); i++) {
         struct fold_written result = {0};
         if (fold_run_is_stopped(w->run))
             break;
-        if (alternatives_take(w, &others->turnings[i], -INFINITY, &fresh, &result))
+        if (alternatives_take(w, &others->turnings[i], -INFINITY, &result))
             add(w, result.mean_logp, most);
     }
     qsort(others->turnings, turnings, sizeof *others->turnings, earlier);

@@ -29,6 +29,7 @@ struct alternatives {
     struct alternative texts[FOLD_WRITER_ALTERNATIVES]; /* [count] the written one first */
     size_t count;
     struct turning *turnings; /* [most pieces + 1] of the first text */
+    size_t read;              /* of BEGIN and the first text's pieces, as they stand in the aed */
 };
 
 /* By a row of logits, what the likeliest piece is that says something else than `written` does,
@@ -40,10 +41,9 @@ void alternatives_place(struct alternatives *alternatives, size_t most_pieces, s
 /* Keeps what is written as the first. */
 void alternatives_begin(struct fold_writer *writer, const struct fold_written *written);
 /* Writes from a turning of the first text on, as long as the sum of log-probabilities is no less
- * than least; true when the text is one to keep. Pieces of the first text before *fresh are read as
- * they stand there. */
+ * than least; true when the text is one to keep. */
 bool alternatives_take(struct fold_writer *writer, const struct turning *turning, float least,
-                       size_t *fresh, struct fold_written *ret_written);
+                       struct fold_written *ret_written);
 /* Puts the first text into the wording again, as the draft for others too. */
 void alternatives_rewind(struct fold_writer *writer);
 

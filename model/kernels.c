@@ -375,6 +375,22 @@ static void quantise(struct quant_rows *to, const float *x, size_t ldx, size_t T
     }
 }
 
+static void to_shorts(int16_t *restrict to, const float *restrict x, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const float shifted = x[i] * 32767.0f + 12582912.0f; /* rounds: see fast_exp */
+        int32_t bits;
+        memcpy(&bits, &shifted, 4);
+        to[i] = (int16_t)(bits - 0x4b400000);
+    }
+}
+
+static void from_shorts(float *restrict to, const int16_t *restrict from, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        to[i] = (float)from[i] * (1.0f / 32767.0f);
+}
+
 static void shrink(unsigned char *to, const float *x, size_t T, size_t d)
 {
     const size_t groups = (d + KERNELS_GROUP - 1) / KERNELS_GROUP;
@@ -438,6 +454,8 @@ const struct kernels LEVEL_NAME(kernels) = {
     .attend_behind = attend_behind,
     .rotate = rotate,
     .quantise = quantise,
+    .to_shorts = to_shorts,
+    .from_shorts = from_shorts,
     .shrink = shrink,
     .widen = widen,
     .gemm = LEVEL_NAME(gemm),

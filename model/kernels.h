@@ -64,6 +64,9 @@ struct kernels {
      * [T, kernels_row_bytes(d)]; and back. */
     void (*shrink)(unsigned char *to, const float *x, size_t T, size_t d);
     void (*widen)(float *x, const unsigned char *from, size_t T, size_t d);
+    /* x [count] in [-1, 1] as fractions of 32767, and back. */
+    void (*to_shorts)(int16_t *to, const float *x, size_t count);
+    void (*from_shorts)(float *to, const int16_t *from, size_t count);
     gemm_function *gemm;
     attend_function *attend;
     attend_bytes_function *attend_bytes;

@@ -72,9 +72,11 @@ static size_t lay_out(struct fold_run *run, const struct fold_model *m, size_t m
     run->cos = place(&at, T * half * sizeof(float));
     run->sin = place(&at, T * half * sizeof(float));
     run->stream.x = place(&at, T * d * sizeof(float));
+    /* The stem keeps what it needs to in q, k and v, and some more. */
+    const size_t kept = stem_kept(m, T) * sizeof(int16_t), blocks = 3 * T * d * sizeof(float);
     run->stream.q = place(&at, T * d * sizeof(float));
     run->stream.k = place(&at, T * d * sizeof(float));
-    run->stream.v = place(&at, T * d * sizeof(float));
+    run->stream.v = place(&at, T * d * sizeof(float) + (kept > blocks ? kept - blocks : 0));
     run->scratch = place(&at, scratch);
     run->stream.cos = run->cos;
     run->stream.sin = run->sin;
@@ -130,8 +132,8 @@ static bool hear(struct fold_run *run, const float *pcm, size_t samples)
     run->depth = run->stream.r = 0;
     run->stream.T = stem_frames(samples).conv3;
     run_caches(run, NULL, false);
-    return stem_run(run->model, run->stream.x, pcm, samples, run->stop, run->stop_user,
-                    run->scratch);
+    return stem_run(run->model, run->stream.x, pcm, samples, (int16_t *)(void *)run->stream.q,
+                    run->stop, run->stop_user, run->scratch);
 }
 
 enum stage { STAGE_PRELUDE, STAGE_BLOCKS, STAGE_BRIDGE, STAGE_LETTERS };

@@ -67,7 +67,6 @@ int fold_writer_search(struct fold_writer *w, uint32_t tries, struct fold_writte
     const struct alternative *best = &others->texts[0];
     if (!others->count)
         return FOLD_ERR_ARGUMENT;
-    size_t fresh = best->count + 1;
     alternatives_rewind(w);
     for (uint32_t i = 0; i < tries && !w->hot.count && !fold_run_is_stopped(w->run); i++) {
         const float sum = sum_of(best->mean_logp, best->count);
@@ -76,12 +75,10 @@ int fold_writer_search(struct fold_writer *w, uint32_t tries, struct fold_writte
         if (!turning)
             break;
         turning->tried = true;
-        const bool whole = alternatives_take(w, turning, sum, &fresh, &result);
+        const bool whole = alternatives_take(w, turning, sum, &result);
         ret_written->passes += result.passes;
-        if (whole && sum_of(result.mean_logp, result.pieces) > sum) {
+        if (whole && sum_of(result.mean_logp, result.pieces) > sum)
             become_first(w, turning, &result);
-            fresh = best->count + 1;
-        }
     }
     const uint32_t passes = ret_written->passes;
     fold_writer_alternative(w, 0, ret_written);

@@ -5,8 +5,9 @@
  *
  * The group norm has one group: its mean and variance are over all frames and channels of the
  * utterance, and nothing after it can begin before they are known. The first convolution makes six
- * times as many frames as the last and costs a twentieth, so it is run twice, once for the mean and
- * once for the rest, and no more than a slab of frames is ever kept. */
+ * times as many frames as the last. With int8 they are kept in 16 bits, in memory that the blocks
+ * need later (it is a quarter of the stem's time); in 32 they would not fit, so it is run twice,
+ * once for the mean and once for the rest. */
 #include "stem.h"
 
 #include <math.h>
@@ -139,11 +140,26 @@ static void rest(const struct fold_model *m, struct scratch *s, float *x, size_t
     later_conv(m, s, x, s->h2, count, MODEL_STEM_STRIDE3, 2 * d, &m->conv3);
 }
 
-bool stem_run(const struct fold_model *m, float *x, const float *pcm, size_t samples,
+size_t stem_kept(const struct fold_model *m, size_t T)
+{
+    return m->info.precision == FOLD_INT8 ? frames1(T) * m->info.d : 0;
+}
+
+/* h1 [frames, d], from frame t on, to kept, as far as the third convolution hears them. */
+static void keep(const struct fold_model *m, int16_t *kept, const float *h1, size_t t,
+                 size_t frames, size_t needed)
+{
+    const size_t d = m->info.d, count = t + frames < needed ? frames : needed - t;
+    if (t < needed)
+        m->kernels->to_shorts(kept + t * d, h1, count * d);
+}
+
+bool stem_run(const struct fold_model *m, float *x, const float *pcm, size_t samples, int16_t *kept,
               bool (*stop)(const void *user), const void *user, void *scratch)
 {
     const struct stem_frames f = stem_frames(samples);
     const size_t d = m->info.d, slab = slab_frames(m), room = frames1(slab);
+    const bool keeps = m->info.precision == FOLD_INT8;
     struct stem_sums sums = {0};
     struct scratch s;
     float mean, inverse;
@@ -152,13 +168,19 @@ bool stem_run(const struct fold_model *m, float *x, const float *pcm, size_t sam
         const size_t rows = f.conv1 - t < room ? f.conv1 - t : room;
         first_conv(m, &s, pcm, t, rows);
         sum(m, s.h1, rows, &sums);
+        if (keeps)
+            keep(m, kept, s.h1, t, rows, frames1(f.conv3));
     }
     conclude(&sums, d, &mean, &inverse);
     for (size_t t = 0; t < f.conv3; t += slab) {
         const size_t frames = f.conv3 - t < slab ? f.conv3 - t : slab;
+        const size_t first = t * MODEL_STEM_STRIDE3 * MODEL_STEM_STRIDE2;
         if (stop && stop(user))
             return false;
-        first_conv(m, &s, pcm, t * MODEL_STEM_STRIDE3 * MODEL_STEM_STRIDE2, frames1(frames));
+        if (keeps)
+            m->kernels->from_shorts(s.h1, kept + first * d, frames1(frames) * d);
+        else
+            first_conv(m, &s, pcm, first, frames1(frames));
         rest(m, &s, x + t * d, frames, mean, inverse);
     }
     return true;

@@ -13,10 +13,14 @@ struct stem_frames stem_frames(size_t samples);
 /* Bytes of scratch that stem_run needs, however long the recording. */
 size_t stem_bytes(const struct fold_model *model);
 
+/* 16-bit numbers that stem_run keeps for so many frames: some more than 6 T d with int8, or 0. */
+size_t stem_kept(const struct fold_model *model, size_t T);
+
 /* x [T, d] from pcm [samples], T = stem_frames(samples).conv3 > 0. Samples count as fold_run_begin
- * says. False when stop (NULL: never) said so; x is then unfinished. */
+ * says. kept [stem_kept(T)] is scratch. False when stop (NULL: never) said so; x is then
+ * unfinished. */
 bool stem_run(const struct fold_model *model, float *x, const float *pcm, size_t samples,
-              bool (*stop)(const void *user), const void *user, void *scratch);
+              int16_t *kept, bool (*stop)(const void *user), const void *user, void *scratch);
 
 /* What a stream's group norm has heard: sums over the first convolution's frames and channels. */
 struct stem_sums {

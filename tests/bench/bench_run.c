@@ -106,8 +106,9 @@ static int bench(const char *path, enum fold_precision precision, size_t seconds
     float *pcm = malloc(samples * sizeof *pcm);
     float *logp = malloc(frames * info->vocab_size * sizeof *logp);
     float *x = malloc(frames * info->d * sizeof *x);
+    int16_t *kept = malloc((stem_kept(m, frames) + 1) * sizeof *kept);
     void *scratch = aligned_alloc(64, stem_bytes(m));
-    if (!pcm || !logp || !x || !scratch || fold_run_open(&run, m, samples) != FOLD_OK)
+    if (!pcm || !logp || !x || !kept || !scratch || fold_run_open(&run, m, samples) != FOLD_OK)
         return 1;
     for (size_t i = 0; i < samples; i++)
         pcm[i] = (float)rand() / (float)RAND_MAX * 0.2f - 0.1f;
@@ -116,7 +117,7 @@ static int bench(const char *path, enum fold_precision precision, size_t seconds
         unfold[r] = 1e9;
     for (int round = 0; round < ROUNDS; round++) {
         double began = now_s();
-        stem_run(m, x, pcm, samples, NULL, NULL, scratch);
+        stem_run(m, x, pcm, samples, kept, NULL, NULL, scratch);
         keep_least(&stem, began);
         began = now_s();
         fold_run_begin(run, pcm, samples);
@@ -153,6 +154,7 @@ static int bench(const char *path, enum fold_precision precision, size_t seconds
     free(logp);
     free(x);
     free(scratch);
+    free(kept);
     return 0;
 }
 

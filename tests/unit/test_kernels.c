@@ -282,6 +282,21 @@ static void moments_and_standardising_agree(void **state)
                      ((double)x[i] - 0.5) * 3 * (double)gain[i % d] + (double)bias[i % d], 1e-6);
 }
 
+static void shorts_come_back(void **state)
+{
+    static int16_t kept[MOST];
+    (void)state;
+    fill(x, MOST, 1);
+    x[0] = 1;
+    x[1] = -1;
+    x[2] = 0;
+    kernels->to_shorts(kept, x, MOST);
+    kernels->from_shorts(y, kept, MOST);
+    for (size_t i = 0; i < MOST; i++)
+        assert_true(fabsf(y[i] - x[i]) <= 0.5001f / 32767);
+    assert_true(y[0] == 1 && y[1] == -1 && y[2] == 0);
+}
+
 static void residuals_are_scaled_by_channel(void **state)
 {
     float a[4] = {1, 1, 1, 1};
@@ -308,6 +323,7 @@ int main(void)
         cmocka_unit_test(softmax_and_log_softmax_agree),
         cmocka_unit_test(rotation_turns_pairs_and_leaves_the_rest),
         cmocka_unit_test(moments_and_standardising_agree),
+        cmocka_unit_test(shorts_come_back),
         cmocka_unit_test(residuals_are_scaled_by_channel),
     };
     int failed = 0;
