@@ -166,3 +166,11 @@ double queue_now_ms(void)
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
+
+double queue_lap_s(double *clock_ms)
+{
+    const double before = *clock_ms;
+
+    *clock_ms = queue_now_ms();
+    return (*clock_ms - before) / 1e3;
+}

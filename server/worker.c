@@ -1,18 +1,16 @@
 #include "worker.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "transcript.h"
+#include "scribe.h"
 
 /* Silence put before and behind every span. A span cut inside speech has none of its own, and the
  * stem drops an incomplete last frame. Greedy WER of a seed of this family on 60 utterances cut to
  * the first and last sound: 44.7 % without, 42.5 % with 0.1 + 0.2 s, 42.1 % with 0.2 + 0.2 s; no
  * difference (0.2 points) for utterances that have their own silence. */
-#define LEAD_SAMPLES  WORKER_LEAD_SAMPLES
-#define TAIL_SAMPLES  3200
-#define DECODE_FRAMES 64 /* pushed to the decoder between two looks at the cancel flag */
+#define LEAD_SAMPLES WORKER_LEAD_SAMPLES
+#define TAIL_SAMPLES 3200
 
 double worker_cost_ms(const struct worker_cost *cost)
 {
@@ -170,247 +168,14 @@ void worker_load(struct worker *worker, const struct endpoint_span *span)
     load(&worker->places[0], span);
 }
 
-static double audio_s(const struct worker_place *place)
+double worker_place_s(const struct worker_place *place)
 {
     return (double)(place->end_samples - place->start_samples) / UPDATE_RATE_HZ;
 }
 
 double worker_audio_ms(const struct worker *worker)
 {
-    return audio_s(&worker->places[0]) * 1e3;
-}
-
-/* The decoder for these hotwords; the one with hotwords is kept until others come. */
-static struct fold_decoder *decoder_for(struct worker *worker, const struct hotwords *hotwords)
-{
-    struct fold_decoder_options options = fold_decoder_defaults();
-
-    if (!hotwords || !hotwords->count)
-        return worker->decoder;
-    if (worker->hot_decoder && worker->hot_id == hotwords->id)
-        return worker->hot_decoder;
-    fold_decoder_close(worker->hot_decoder);
-    worker->hot_decoder = NULL;
-    options.hotwords = hotwords->words;
-    options.hotwords_count = hotwords->count;
-    if (fold_decoder_open(&worker->hot_decoder, worker->model, worker->lm, &options) < 0)
-        return NULL;
-    worker->hot_id = hotwords->id;
-    return worker->hot_decoder;
-}
-
-/* Moves the clock on and returns the seconds since it was there. */
-static double lap(double *clock_ms)
-{
-    const double before = *clock_ms;
-
-    *clock_ms = queue_now_ms();
-    return (*clock_ms - before) / 1e3;
-}
-
-static enum worker_end decode(struct worker *worker, struct fold_decoder *decoder,
-                              const struct worker_piece *piece, struct fold_result *ret_result)
-{
-    const size_t V = fold_model_info(worker->model)->vocab_size;
-    const size_t T = fold_run_frames(piece->place->run);
-
-    fold_decoder_reset(decoder);
-    for (size_t t = 0; t < T; t += DECODE_FRAMES) {
-        if (atomic_load(piece->cancelled))
-            return WORKER_CANCELLED;
-        const size_t frames = T - t < DECODE_FRAMES ? T - t : DECODE_FRAMES;
-        if (fold_decoder_push(decoder, piece->place->logp + t * V, frames) < 0)
-            return WORKER_FAILED;
-    }
-    return fold_decoder_result(decoder, ret_result) < 0 ? WORKER_FAILED : WORKER_DONE;
-}
-
-/* Gives the writer these hotwords, unless it has them. */
-static int warm_writer(struct worker_place *place, const struct hotwords *hotwords)
-{
-    const uint64_t id = hotwords && hotwords->count ? hotwords->id : 0;
-
-    if (id == place->writer_hot_id)
-        return FOLD_OK;
-    place->writer_hot_id = 0; /* on failure it has none */
-    const int error =
-        fold_writer_hotwords(place->writer, id ? hotwords->words : NULL, id ? hotwords->count : 0);
-    place->writer_hot_id = error ? 0 : id;
-    return error;
-}
-
-/* Adds a word to the draft, which has used so many bytes: lower: but for "I", as the decoder
- * spells.
- */
-static size_t add_word(struct worker_place *place, size_t used, const char *text, bool lower)
-{
-    const size_t length = strlen(text);
-
-    if (used + length + 2 > place->draft_bytes)
-        return used;
-    if (used)
-        place->draft[used++] = ' ';
-    for (size_t i = 0; i < length; i++)
-        place->draft[used++] =
-            lower && length > 1 ? (char)tolower((unsigned char)text[i]) : text[i];
-    return used;
-}
-
-/* What was written before, and behind that what was heard letter by letter, as one text. */
-static void set_draft(struct worker *worker, struct worker_piece *piece,
-                      const struct fold_result *heard)
-{
-    struct worker_place *place = piece->place;
-    const uint32_t hop_samples = fold_model_info(worker->model)->hop_samples;
-    int64_t written_samples = place->first_samples;
-    size_t used = 0;
-
-    for (size_t i = 0; i < piece->before_count; i++) {
-        const struct update_word *word = &piece->before[i];
-        if (word->start_samples < place->start_samples || word->start_samples >= place->end_samples)
-            continue;
-        used = add_word(place, used, word->text, false);
-        written_samples = word->end_samples;
-    }
-    piece->cost.drafted = used > 0;
-    /* It ended there with a mark, but it goes on. */
-    while (used && strchr(".,?!", place->draft[used - 1]))
-        used--;
-    for (size_t i = 0; i < heard->words_count; i++) {
-        const struct fold_word *word = &heard->words[i];
-        if (place->first_samples + (int64_t)word->start_frame * hop_samples >= written_samples)
-            used = add_word(place, used, word->text, piece->cost.drafted);
-    }
-    place->draft[used] = '\0';
-}
-
-/* The rank-th text of a piece, 0 the one that is shown: of the writer, or of the decoder. */
-static int text_of(struct worker_place *place, struct fold_decoder *decoder, uint32_t rank,
-                   struct fold_result *ret_result)
-{
-    struct fold_written written;
-
-    if (decoder)
-        return fold_decoder_alternative(decoder, rank, ret_result);
-    const int error = fold_writer_alternative(place->writer, rank, &written);
-    ret_result->words = error ? NULL : written.words;
-    ret_result->words_count = error ? 0 : written.words_count;
-    return error;
-}
-
-/* Gives a span its others: at most as many as the piece wants, as far as there are so many. */
-static enum worker_end add_others(struct fold_decoder *decoder, const struct worker_piece *piece,
-                                  const struct transcript_clock *clock, struct fold_result *result,
-                                  struct update_span *span)
-{
-    const uint32_t most = 1 + piece->alternatives;
-    struct update_span *others = malloc(piece->alternatives * sizeof(*others));
-    uint32_t written;
-
-    span->others = others;
-    if (!others || (!decoder && fold_writer_alternatives(piece->place->writer, most, &written) < 0))
-        return WORKER_FAILED;
-    for (uint32_t rank = 1; rank < most; rank++) {
-        if (atomic_load(piece->cancelled))
-            return WORKER_CANCELLED;
-        if (text_of(piece->place, decoder, rank, result) < 0)
-            break;
-        if (transcript_span(&others[span->others_count], result, !decoder, clock, piece->depth) < 0)
-            return WORKER_FAILED;
-        span->others_count++;
-    }
-    return WORKER_DONE;
-}
-
-static bool is_set(const void *cancelled)
-{
-    return atomic_load((const atomic_bool *)cancelled);
-}
-
-/* What the attention decoder is to write of a piece that is unfolded; without one, what the beam
- * reads. */
-static enum worker_end prepare(struct worker *worker, struct worker_piece *piece,
-                               struct fold_writing *ret_writing)
-{
-    struct worker_place *place = piece->place;
-    struct worker_cost *cost = &piece->cost;
-    double clock_ms = queue_now_ms();
-    struct fold_result heard;
-
-    fold_run_heed(place->run, is_set, piece->cancelled);
-    const int error = fold_run_exit(place->run, place->logp);
-    cost->exit_seconds += lap(&clock_ms);
-    if (error)
-        return WORKER_FAILED;
-    if (!place->writer)
-        return WORKER_DONE;
-    const enum worker_end end = decode(worker, worker->drafts, piece, &heard);
-    cost->decode_seconds += lap(&clock_ms);
-    if (end != WORKER_DONE)
-        return end;
-    set_draft(worker, piece, &heard);
-    *ret_writing = (struct fold_writing){
-        .writer = place->writer, .run = place->run, .logp = place->logp, .draft = place->draft};
-    return warm_writer(place, piece->hotwords) < 0 ? WORKER_FAILED : WORKER_DONE;
-}
-
-/* Looks for a likelier text, and says in *ret_result what the attention decoder wrote; cost.doubt
- * says whether it counts. */
-static enum worker_end settle(struct worker_piece *piece, struct fold_written *written,
-                              struct fold_result *ret_result)
-{
-    struct worker_cost *cost = &piece->cost;
-    double clock_ms = queue_now_ms();
-
-    if (piece->search && !written->doubt &&
-        fold_writer_search(piece->place->writer, FOLD_WRITER_TRIES, written) < 0)
-        return WORKER_FAILED;
-    cost->write_seconds += lap(&clock_ms);
-    if (atomic_load(piece->cancelled))
-        return WORKER_CANCELLED;
-    cost->written = true;
-    cost->doubt = written->doubt;
-    ret_result->words = written->words;
-    ret_result->words_count = written->words_count;
-    return WORKER_DONE;
-}
-
-/* Words of a piece, written where that is not NULL. */
-static enum worker_end conclude(struct worker *worker, struct worker_piece *piece,
-                                struct fold_written *written, struct update_span *ret_span)
-{
-    const struct fold_info *info = fold_model_info(worker->model);
-    const struct worker_place *place = piece->place;
-    enum worker_end end = WORKER_DONE;
-    struct fold_decoder *decoder = NULL;
-    struct fold_result result;
-
-    if (written)
-        end = settle(piece, written, &result);
-    double clock_ms = queue_now_ms();
-    if (end == WORKER_DONE && (!written || written->doubt)) {
-        decoder = decoder_for(worker, piece->hotwords);
-        end = decoder ? decode(worker, decoder, piece, &result) : WORKER_FAILED;
-        piece->cost.decode_seconds += lap(&clock_ms);
-    }
-    if (end != WORKER_DONE)
-        return end;
-    const struct transcript_clock clock = {.first_samples = place->first_samples,
-                                           .start_samples = place->start_samples,
-                                           .end_samples = place->end_samples,
-                                           .hop_samples = info->hop_samples,
-                                           .frame_samples = info->min_samples,
-                                           .cut = place->cut};
-    if (transcript_span(ret_span, &result, !decoder, &clock, piece->depth) < 0)
-        return WORKER_FAILED;
-    if (piece->alternatives && result.words_count) {
-        clock_ms = queue_now_ms();
-        end = add_others(decoder, piece, &clock, &result, ret_span);
-        piece->cost.others_seconds += lap(&clock_ms);
-    }
-    if (end != WORKER_DONE)
-        transcript_release(ret_span);
-    return end;
+    return worker_place_s(&worker->places[0]) * 1e3;
 }
 
 /* Pieces that are at work together. */
@@ -419,6 +184,11 @@ struct crowd {
     struct fold_run *runs[GATHER_PIECES];
     size_t count;
 };
+
+static bool is_set(const void *cancelled)
+{
+    return atomic_load((const atomic_bool *)cancelled);
+}
 
 /* Who is alone is stopped in the middle of a pass. Several are short, and one must not stop the
  * others, so of them one leaves before the next pass. That is soon: for four of a second each the
@@ -463,8 +233,8 @@ static double share_s(const struct crowd *crowd, size_t i, double seconds)
     double all_s = 0;
 
     for (size_t k = 0; k < crowd->count; k++)
-        all_s += audio_s(crowd->pieces[k]->place);
-    return all_s > 0 ? seconds * audio_s(crowd->pieces[i]->place) / all_s : 0;
+        all_s += worker_place_s(crowd->pieces[k]->place);
+    return all_s > 0 ? seconds * worker_place_s(crowd->pieces[i]->place) / all_s : 0;
 }
 
 /* Tells who is without words. */
@@ -475,35 +245,12 @@ static void tell(struct worker_piece *piece, enum worker_end end)
     piece->told(piece, end, &none);
 }
 
-/* Writes what unfolded pieces say, in step, and tells whose they are. */
-static void write_all(struct worker *worker, const struct crowd *crowd)
+/* Writes what is unfolded, each of which may be stopped, and tells. */
+static void write_down(struct worker *worker, const struct crowd *crowd)
 {
-    struct fold_writing writings[GATHER_PIECES];
-    enum worker_end ends[GATHER_PIECES];
-    struct crowd writing = {.count = 0};
-
-    for (size_t i = 0; i < crowd->count; i++) {
-        struct worker_piece *piece = crowd->pieces[i];
-        ends[i] = prepare(worker, piece, &writings[writing.count]);
-        if (ends[i] == WORKER_DONE && piece->place->writer)
-            writing.pieces[writing.count++] = piece;
-    }
-    double clock_ms = queue_now_ms();
-    const int error = writing.count ? fold_batch_write(writings, writing.count) : FOLD_OK;
-    const double write_s = lap(&clock_ms);
-    for (size_t i = 0; i < writing.count; i++)
-        writing.pieces[i]->cost.write_seconds += share_s(&writing, i, write_s);
-    for (size_t i = 0, k = 0; i < crowd->count; i++) {
-        struct worker_piece *piece = crowd->pieces[i];
-        struct update_span span = {0};
-        const bool written = ends[i] == WORKER_DONE && piece->place->writer;
-        if (written && error)
-            ends[i] = WORKER_FAILED;
-        if (ends[i] == WORKER_DONE)
-            ends[i] = conclude(worker, piece, written ? &writings[k].written : NULL, &span);
-        k += written;
-        piece->told(piece, ends[i], &span);
-    }
+    for (size_t i = 0; i < crowd->count; i++)
+        fold_run_heed(crowd->pieces[i]->place->run, is_set, crowd->pieces[i]->cancelled);
+    scribe_write(worker, crowd->pieces, crowd->count);
 }
 
 /* Writes and tells what is as deep as it goes (or tells all, when something failed); the rest
@@ -529,7 +276,7 @@ static void let_go(struct worker *worker, struct crowd *crowd, int error)
             tell(piece, end);
         }
     }
-    write_all(worker, &through);
+    write_down(worker, &through);
 }
 
 /* All go in at once and leave at their depths. */
@@ -546,14 +293,14 @@ static void run_all(struct worker *worker, struct crowd *crowd)
     }
     heed(crowd);
     int error = fold_batch_begin(crowd->runs, pcm, samples, crowd->count);
-    const double stem_s = lap(&clock_ms);
+    const double stem_s = queue_lap_s(&clock_ms);
     for (size_t i = 0; i < crowd->count; i++)
         crowd->pieces[i]->cost.stem_seconds += share_s(crowd, i, stem_s);
     for (let_go(worker, crowd, error); crowd->count; let_go(worker, crowd, error)) {
         clock_ms = queue_now_ms();
         heed(crowd);
         error = fold_batch_unfold(crowd->runs, crowd->count);
-        const double unfold_s = lap(&clock_ms);
+        const double unfold_s = queue_lap_s(&clock_ms);
         for (size_t i = 0; i < crowd->count; i++)
             crowd->pieces[i]->cost.unfold_seconds += share_s(crowd, i, unfold_s);
     }
@@ -588,7 +335,7 @@ static void hear_all(struct worker *worker, struct crowd *crowd)
     }
     heed(crowd);
     const int error = fold_batch_hear(streams, crowd->runs, pcm, samples, depths, crowd->count);
-    const double hear_s = lap(&clock_ms);
+    const double hear_s = queue_lap_s(&clock_ms);
     struct crowd heard = {.count = 0};
     for (size_t i = 0; i < crowd->count; i++) {
         struct worker_piece *piece = crowd->pieces[i];
@@ -600,7 +347,7 @@ static void hear_all(struct worker *worker, struct crowd *crowd)
         else
             tell(piece, end);
     }
-    write_all(worker, &heard);
+    write_down(worker, &heard);
 }
 
 /* All pieces [count]: those that follow first, since they are brief. */
@@ -611,7 +358,7 @@ static void recognise(struct worker *worker, struct worker_piece *pieces, size_t
     for (size_t i = 0; i < count; i++) {
         struct worker_piece *piece = &pieces[i];
         struct crowd *crowd = piece->follow ? &following : &running;
-        piece->cost.audio_seconds += audio_s(piece->place);
+        piece->cost.audio_seconds += worker_place_s(piece->place);
         if (piece->follow && atomic_load(piece->cancelled)) {
             tell(piece, WORKER_CANCELLED);
             continue;

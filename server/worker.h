@@ -58,6 +58,9 @@ struct worker_place {
     bool cut;                           /* it ends without a pause */
 };
 
+/* Seconds of sound that it holds. */
+double worker_place_s(const struct worker_place *place);
+
 enum worker_end { WORKER_DONE, WORKER_CANCELLED, WORKER_FAILED };
 
 /* What is to be recognised, and who wants to know. */
