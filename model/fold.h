@@ -239,6 +239,11 @@ struct fold_decoder_options {
 /* All fields at their defaults, tuned on dev_clean. */
 struct fold_decoder_options fold_decoder_defaults(void);
 
+/* A beam that makes the draft of an attention decoder. dev_clean, 60 utterances, x3: 4 prefixes
+ * take 0.00005 of real time, and the text 15.2 passes; 16 take 0.00011 and 14.3, 64 0.00029 and
+ * 14.1, 400 0.0008 and 14.0; greedy CTC needs 18.1. */
+#define FOLD_DRAFT_BEAM 16
+
 struct fold_word {
     const char *text;                /* upper case as the vocabulary; owned by the decoder */
     uint32_t start_frame, end_frame; /* half open: first letter's frame .. one past the last's */

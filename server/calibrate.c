@@ -107,7 +107,7 @@ static int bench_open(struct bench *b, const struct fold_model *model, const str
 {
     const struct fold_info *info = fold_model_info(model);
     const size_t samples = samples_of(info, LONG_S);
-    const struct fold_decoder_options options = fold_decoder_defaults();
+    struct fold_decoder_options options = fold_decoder_defaults();
     uint32_t random = 1;
 
     *b = (struct bench){.model = model};
@@ -125,8 +125,9 @@ static int bench_open(struct bench *b, const struct fold_model *model, const str
     int error = fold_run_open(&b->run, model, samples);
     if (!error && info->pieces)
         error = fold_writer_open(&b->writer, model, samples);
-    /* Where there is a writer, letters are enough for its draft: worker.c. */
-    return error ? error : fold_decoder_open(&b->decoder, model, b->writer ? NULL : lm, &options);
+    if (b->writer) /* it needs no more than a draft: worker.c */
+        options.beam = FOLD_DRAFT_BEAM;
+    return error ? error : fold_decoder_open(&b->decoder, model, lm, &options);
 }
 
 /* Of this thread alone: what the machine does besides is for cost_learn. */

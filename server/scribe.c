@@ -34,14 +34,16 @@ static struct fold_decoder *decoder_for(struct worker *worker, const struct hotw
     return worker->hot_decoder;
 }
 
+/* What the beam reads in the frames from `first` on, of which it counts. */
 static enum worker_end decode(struct worker *worker, struct fold_decoder *decoder,
-                              const struct worker_piece *piece, struct fold_result *ret_result)
+                              const struct worker_piece *piece, size_t first,
+                              struct fold_result *ret_result)
 {
     const size_t V = fold_model_info(worker->model)->vocab_size;
     const size_t T = fold_run_frames(piece->place->run);
 
     fold_decoder_reset(decoder);
-    for (size_t t = 0; t < T; t += DECODE_FRAMES) {
+    for (size_t t = first; t < T; t += DECODE_FRAMES) {
         if (atomic_load(piece->cancelled))
             return WORKER_CANCELLED;
         const size_t frames = T - t < DECODE_FRAMES ? T - t : DECODE_FRAMES;
@@ -82,9 +84,8 @@ static size_t add_word(struct worker_place *place, size_t used, const char *text
     return used;
 }
 
-/* What was written before, and behind that what was heard letter by letter, as one text. */
-static void set_draft(struct worker *worker, struct worker_piece *piece,
-                      const struct fold_result *heard)
+/* Begins the draft with what was written before; *ret_end: the frame where that ends. */
+static size_t draft_written(struct worker *worker, struct worker_piece *piece, size_t *ret_end)
 {
     struct worker_place *place = piece->place;
     const uint32_t hop_samples = fold_model_info(worker->model)->hop_samples;
@@ -98,16 +99,28 @@ static void set_draft(struct worker *worker, struct worker_piece *piece,
         used = add_word(place, used, word->text, false);
         written_samples = word->end_samples;
     }
-    piece->cost.drafted = used > 0;
     /* It ended there with a mark, but it goes on. */
     while (used && strchr(".,?!", place->draft[used - 1]))
         used--;
-    for (size_t i = 0; i < heard->words_count; i++) {
-        const struct fold_word *word = &heard->words[i];
-        if (place->first_samples + (int64_t)word->start_frame * hop_samples >= written_samples)
-            used = add_word(place, used, word->text, piece->cost.drafted);
-    }
+    *ret_end = (size_t)(written_samples - place->first_samples) / hop_samples;
+    return used;
+}
+
+/* The draft: what was written before, and behind that what is heard letter by letter. */
+static enum worker_end set_draft(struct worker *worker, struct worker_piece *piece)
+{
+    struct worker_place *place = piece->place;
+    struct fold_result heard;
+    size_t end_frame, used = draft_written(worker, piece, &end_frame);
+    const enum worker_end end = decode(worker, worker->drafts, piece, end_frame, &heard);
+
+    piece->cost.drafted = used > 0;
+    if (end != WORKER_DONE)
+        return end;
+    for (size_t i = 0; i < heard.words_count; i++)
+        used = add_word(place, used, heard.words[i].text, piece->cost.drafted);
     place->draft[used] = '\0';
+    return WORKER_DONE;
 }
 
 /* The rank-th text of a piece, 0 the one that is shown: of the writer, or of the decoder. */
@@ -156,7 +169,6 @@ static enum worker_end prepare(struct worker *worker, struct worker_piece *piece
     struct worker_place *place = piece->place;
     struct worker_cost *cost = &piece->cost;
     double clock_ms = queue_now_ms();
-    struct fold_result heard;
 
     const int error = fold_run_exit(place->run, place->logp);
     cost->exit_seconds += queue_lap_s(&clock_ms);
@@ -164,11 +176,10 @@ static enum worker_end prepare(struct worker *worker, struct worker_piece *piece
         return WORKER_FAILED;
     if (!place->writer)
         return WORKER_DONE;
-    const enum worker_end end = decode(worker, worker->drafts, piece, &heard);
+    const enum worker_end end = set_draft(worker, piece);
     cost->decode_seconds += queue_lap_s(&clock_ms);
     if (end != WORKER_DONE)
         return end;
-    set_draft(worker, piece, &heard);
     *ret_writing = (struct fold_writing){
         .writer = place->writer, .run = place->run, .logp = place->logp, .draft = place->draft};
     return warm_writer(place, piece->hotwords) < 0 ? WORKER_FAILED : WORKER_DONE;
@@ -210,7 +221,7 @@ static enum worker_end conclude(struct worker *worker, struct worker_piece *piec
     double clock_ms = queue_now_ms();
     if (end == WORKER_DONE && (!written || written->doubt)) {
         decoder = decoder_for(worker, piece->hotwords);
-        end = decoder ? decode(worker, decoder, piece, &result) : WORKER_FAILED;
+        end = decoder ? decode(worker, decoder, piece, 0, &result) : WORKER_FAILED;
         piece->cost.decode_seconds += queue_lap_s(&clock_ms);
     }
     if (end != WORKER_DONE)

@@ -75,7 +75,7 @@ static int open_place(struct worker_place *place, const struct fold_model *model
 /* The attention decoders, which write together, and what drafts for them. */
 static int open_writers(struct worker *worker)
 {
-    const struct fold_decoder_options options = fold_decoder_defaults();
+    struct fold_decoder_options options = fold_decoder_defaults();
     struct fold_writer *writers[WORKER_PLACES];
     size_t samples[WORKER_PLACES];
 
@@ -84,7 +84,8 @@ static int open_writers(struct worker *worker)
     const int error = fold_writers_open(writers, worker->model, samples, WORKER_PLACES);
     for (size_t i = 0; !error && i < WORKER_PLACES; i++)
         worker->places[i].writer = writers[i];
-    return error ? error : fold_decoder_open(&worker->drafts, worker->model, NULL, &options);
+    options.beam = FOLD_DRAFT_BEAM;
+    return error ? error : fold_decoder_open(&worker->drafts, worker->model, worker->lm, &options);
 }
 
 static void close_writers(struct worker *worker)

@@ -4,8 +4,9 @@
  * utterances, and lines of offset, samples, id, speaker, text in normal form. PRECISION is int8 or
  * fp32. COUNT utterances (all without it), spread evenly over the set, are decoded at every depth,
  * greedily or, with a language model, by the beam. Prints one line a depth, and the time that
- * network and decoder took. Where the seed has an attention decoder, that then writes with the
- * first pass as its draft, and its word error rate, doubts, passes and time stand beside.
+ * network and decoder took. Where the seed has an attention decoder, that then writes, with the
+ * draft that the daemon would give it, and its word error rate, doubts, passes and time (draft
+ * included) stand beside.
  * In the environment, SCORE_SHOW prints every text, SCORE_PLAIN takes the draft away, and
  * SCORE_TRUST lets the attention decoder's text stand where it is in doubt: for seeds whose letters
  * are still being taught. SCORE_ALTERNATIVES=N asks for so many texts, where there is no doubt:
@@ -142,6 +143,17 @@ static void hear_live(struct fold_stream *stream, struct fold_run *run, const fl
         die("the stream cannot be read");
 }
 
+/* What the decoder reads in logp, as text. */
+static void read_text(char to[TEXT_BYTES], struct fold_decoder *decoder, const float *logp,
+                      size_t T)
+{
+    struct fold_result result;
+    fold_decoder_reset(decoder);
+    if (fold_decoder_push(decoder, logp, T) || fold_decoder_result(decoder, &result))
+        die("out of memory");
+    join(to, result.words, result.words_count);
+}
+
 /* Of one depth. */
 struct sums {
     size_t errors, written_errors, doubts, pieces, passes;
@@ -184,7 +196,7 @@ int main(int argc, char **argv)
     struct fold_model *model;
     struct fold_lm *lm = NULL;
     struct fold_run *run;
-    struct fold_decoder *decoder;
+    struct fold_decoder *decoder, *drafts;
     struct fold_writer *writer = NULL;
     struct utterance *all = NULL;
     char path[1024];
@@ -214,9 +226,12 @@ int main(int argc, char **argv)
     struct fold_stream *stream = NULL;
     if (live && fold_stream_open(&stream, model, &options))
         die("the seed was not taught to hear live streams");
+    struct fold_decoder_options for_drafts = fold_decoder_defaults();
+    for_drafts.beam = FOLD_DRAFT_BEAM;
     const size_t room = live ? fold_stream_run_samples(model, &options) : (size_t)longest;
     if (!sound || !bytes || !pcm || !logp || fold_run_open(&run, model, room) ||
         fold_decoder_open(&decoder, model, lm, NULL) ||
+        fold_decoder_open(&drafts, model, lm, &for_drafts) ||
         (info->pieces && fold_writer_open(&writer, model, (size_t)longest)))
         die("SET.i16 cannot be read, or out of memory");
     const bool shown = getenv("SCORE_SHOW") != NULL, plain = getenv("SCORE_PLAIN") != NULL;
@@ -224,7 +239,7 @@ int main(int argc, char **argv)
     const char *asked = getenv("SCORE_ALTERNATIVES");
     const bool searched = getenv("SCORE_GREEDY") == NULL;
     const uint32_t alternatives = asked ? (uint32_t)strtoul(asked, NULL, 10) : 0;
-    static char text[TEXT_BYTES], written_text[TEXT_BYTES];
+    static char text[TEXT_BYTES], draft[TEXT_BYTES], written_text[TEXT_BYTES];
     struct sums all_sums[DEPTHS] = {{0}};
     size_t words = 0, utterances = 0;
     double audio_s = 0;
@@ -242,7 +257,6 @@ int main(int argc, char **argv)
             fold_run_begin(run, pcm, samples);
         double network = now_s() - began;
         for (uint32_t r = 0; r < info->unfolds; r++) {
-            struct fold_result result;
             struct sums *sums = &all_sums[r];
             began = now_s();
             if (live) {
@@ -256,12 +270,8 @@ int main(int argc, char **argv)
             fold_run_exit(run, logp);
             sums->network_s += network + now_s() - began; /* one exit: its own */
             began = now_s();
-            fold_decoder_reset(decoder);
-            if (fold_decoder_push(decoder, logp, fold_run_frames(run)) ||
-                fold_decoder_result(decoder, &result))
-                die("out of memory");
+            read_text(text, decoder, logp, fold_run_frames(run));
             sums->decoder_s += now_s() - began;
-            join(text, result.words, result.words_count);
             sums->errors += word_errors(all[i].text, text, &reference);
             if (shown)
                 printf("%s\nx%u %s\n", r ? "" : all[i].text, r + 1, text);
@@ -271,7 +281,9 @@ int main(int argc, char **argv)
             if (trusted)
                 say_letters(logp, fold_run_frames(run), info->vocab_size);
             began = now_s();
-            if (fold_writer_write(writer, run, logp, plain ? NULL : text, &written))
+            if (!plain)
+                read_text(draft, drafts, logp, fold_run_frames(run));
+            if (fold_writer_write(writer, run, logp, plain ? NULL : draft, &written))
                 die("the writer failed");
             if (searched && !written.doubt &&
                 fold_writer_search(writer, FOLD_WRITER_TRIES, &written))
@@ -326,6 +338,7 @@ int main(int argc, char **argv)
     fclose(sound);
     fold_stream_close(stream);
     fold_writer_close(writer);
+    fold_decoder_close(drafts);
     fold_decoder_close(decoder);
     fold_run_close(run);
     fold_lm_close(lm);
