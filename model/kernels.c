@@ -246,6 +246,12 @@ static size_t choose(const float *x, size_t n, float *ret_log_sum)
     const float top = maximum(x, n);
     float lanes[16] = {0};
     size_t i = 0, best = 0;
+    for (int found = 0; best + 16 <= n; best += 16) {
+        for (size_t j = 0; j < 16; j++)
+            found |= x[best + j] == top;
+        if (found)
+            break;
+    }
     while (best + 1 < n && x[best] != top)
         best++;
     if (!ret_log_sum)
