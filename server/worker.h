@@ -96,7 +96,7 @@ struct worker {
     struct fold_decoder *decoder;     /* without hotwords */
     struct fold_decoder *hot_decoder; /* with those of hot_id; NULL: none yet */
     uint64_t hot_id;
-    struct fold_decoder *drafts; /* a beam that is good enough for a draft */
+    struct fold_decoder *drafts;               /* a beam that is good enough for a draft */
     struct worker_place places[WORKER_PLACES]; /* the first has room for the longest span */
     struct worker_piece pieces[GATHER_PIECES]; /* gathered, not recognised yet */
     struct gather gather;
