@@ -25,6 +25,7 @@ sys.path.insert(0, str(TRAINER))
 
 import case  # noqa: E402
 import distil  # noqa: E402
+import letters  # noqa: E402
 import export  # noqa: E402
 from fold import controls, moonshine, seedfile, text  # noqa: E402
 from fold.aed import AttentionDecoder  # noqa: E402
@@ -235,6 +236,18 @@ def test_a_recogniser_is_folded_resumed_and_exported(folder, packed, monkeypatch
     command("export.py", "--run", folder / "streamed", "--out", file)
     assert seedfile.load(file).config.stream == {"chunk": 9, "left": 20}
     compare(file, folder, DATA / "1320-122617-0000.flac")
+    # Then its letters alone, twice.
+    before = seedfile.load(file).state_dict()
+    monkeypatch.setattr(sys, "argv", ["letters.py", *map(str, (
+        "--data", packed, "--from-seed", file, "--out", folder / "spelled", "--sets", "train_tones", "--device", "cpu",
+        "--processes", 1, "--batch-seconds", 3, "--chunk", 9, "--left", 20, "--minutes", 600, "--stop-after", 0.02, "--count", 2))])
+    letters.main()
+    letters.main()
+    assert torch.load(folder / "spelled" / "last.pt")["minutes"] > 0.03
+    command("export.py", "--run", folder / "spelled", "--out", folder / "spelled.safetensors")
+    after = seedfile.load(folder / "spelled.safetensors").state_dict()
+    changed = {k for k in after if not torch.allclose(before[k], after[k], rtol=1e-5)}
+    assert "exit.head.weight" in changed and all(k.startswith(("letters.", "exit.head.")) for k in changed)
 
 
 def test_pruned_pieces_spell_what_all_of_them_do():
