@@ -282,6 +282,44 @@ static void what_is_out_of_range_is_refused(void **state)
     assert_int_equal(fold_stream_frames(f->streams[0]), 0);
 }
 
+/* Looks left until it says stop. */
+static bool runs_out(const void *user)
+{
+    int *left = (int *)user;
+    return (*left)-- <= 0;
+}
+
+/* Told after any number of looks: what a stream hears stops, alone or with others, and once reset
+ * they hear as if nothing had been. */
+static void hearing_stops_at_any_look(void **state)
+{
+    struct fixture *f = *state;
+    const size_t samples[] = {SAMPLES, SAMPLES - 5000};
+    const float *pcm[] = {f->pcm[0], f->pcm[1]};
+    const uint32_t depths[] = {3, 2};
+    int stopped = 0;
+    hear_to(f, 2, 0, SAMPLES, 3);
+    hear_to(f, 3, 1, SAMPLES - 5000, 2);
+    for (size_t count = 1; count <= 2; count++) {
+        for (int looks = 0, err = FOLD_ERR_STOPPED; err; looks++) {
+            int left = looks;
+            fold_run_heed(f->runs[0], runs_out, &left);
+            err = fold_batch_hear(f->streams, f->runs, pcm, samples, depths, count);
+            assert_true(err == FOLD_OK || err == FOLD_ERR_STOPPED);
+            stopped += err != FOLD_OK;
+            if (err)
+                for (size_t i = 0; i < count; i++)
+                    fold_stream_reset(f->streams[i]);
+            else
+                for (size_t i = 0; i < count; i++)
+                    assert_same(f, say(f, i), say(f, 2 + i));
+        }
+        for (size_t i = 0; i < count; i++)
+            fold_stream_reset(f->streams[i]);
+    }
+    assert_true(stopped > 10);
+}
+
 static void a_seed_that_was_not_taught_so_is_refused(void **state)
 {
     struct fixture f = {0};
@@ -306,6 +344,7 @@ int main(void)
         TEST(depth_may_change),
         TEST(a_stream_may_be_endless),
         TEST(bad_samples_are_silence),
+        TEST(hearing_stops_at_any_look),
         TEST(what_is_out_of_range_is_refused),
         cmocka_unit_test(a_seed_that_was_not_taught_so_is_refused),
     };
