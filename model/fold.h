@@ -314,7 +314,9 @@ struct fold_written {
     const struct fold_word *words;
     size_t words_count;
     enum fold_doubt doubt;
-    float mean_logp;         /* natural log-probability of a piece, END included; 0 without any */
+    float mean_logp;  /* natural log-probability of a piece, END included; 0 without any */
+    float frame_logp; /* mean_logp and blank_share of a fold_result: of what was heard */
+    float blank_share;
     uint32_t pieces, passes; /* written; through the decoder to write them */
 };
 

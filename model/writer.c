@@ -192,8 +192,9 @@ static struct heard hear(const float *logp, size_t T, const struct wording *word
         for (uint32_t v = 1; v < V; v++)
             best = logp[v] > logp[best] ? v : best;
         h.logp += logp[best];
-        const float none =
-            expf(logp[0]) + (wording->space == ALIGN_ANY ? 0 : expf(logp[wording->space]));
+        const float blank = expf(logp[0]);
+        const float none = blank + (wording->space == ALIGN_ANY ? 0 : expf(logp[wording->space]));
+        h.blank += blank;
         h.mass += none < 1 ? 1 - none : 0;
         if (best && best != wording->space) {
             h.first = h.letters ? h.first : t;
@@ -330,9 +331,18 @@ static float give_times(struct fold_writer *w, size_t count, size_t symbols)
     return 0;
 }
 
+/* What there is to say of the frames, whatever is written. */
+static void describe(const struct fold_writer *w, struct fold_written *result)
+{
+    const float T = (float)fold_run_frames(w->run);
+    result->frame_logp = w->heard.logp / T;
+    result->blank_share = w->heard.blank / T;
+}
+
 void writer_finish(struct fold_writer *w, struct fold_written *result)
 {
     size_t symbols;
+    describe(w, result);
     result->words = w->wording.words;
     result->pieces = (uint32_t)w->wording.pieces_count;
     result->words_count = wording_split(&w->wording, &symbols);
@@ -405,6 +415,7 @@ static bool begin(struct fold_writing *writing)
     w->others.count = 0;
     wording_clear(&w->wording);
     w->heard = hear(w->logp, T, &w->wording, V);
+    describe(w, &writing->written);
     if (!w->heard.letters && w->heard.mass < SILENCE) {
         writing->written.doubt = FOLD_DOUBT_SILENCE;
         return false;

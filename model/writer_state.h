@@ -14,6 +14,7 @@ struct heard {
     float mass;          /* letters, by their probabilities */
     uint32_t first, end; /* frames from the first letter to behind the last */
     float logp;          /* of the best label of every frame, all together */
+    float blank;         /* probability of blank in every frame, all together */
 };
 
 /* Where greedy decoding goes on: pieces written behind BEGIN, all of which are in the wording and

@@ -201,8 +201,10 @@ static enum worker_end settle(struct worker_piece *piece, struct fold_written *w
         return WORKER_CANCELLED;
     cost->written = true;
     cost->doubt = written->doubt;
-    ret_result->words = written->words;
-    ret_result->words_count = written->words_count;
+    *ret_result = (struct fold_result){.words = written->words,
+                                       .words_count = written->words_count,
+                                       .mean_logp = written->frame_logp,
+                                       .blank_share = written->blank_share};
     return WORKER_DONE;
 }
 

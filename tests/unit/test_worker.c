@@ -75,46 +75,48 @@ static void assert_same(const struct update_span *a, const struct update_span *b
     }
     /* Exact in int8; OpenBLAS adds up in another order. */
     assert_float_equal(a->mean_logp, b->mean_logp, 1e-3);
+    assert_float_equal(a->blank_share, b->blank_share, 1e-4);
+    assert_true(isfinite(a->mean_logp) && a->mean_logp <= 0);
+    assert_true(a->blank_share >= 0 && a->blank_share <= 1);
 }
 
 /* Alone, in the place of long spans. */
-static struct update_span alone(size_t clip, size_t ms, uint32_t depth)
+static struct update_span alone(struct worker *by, size_t clip, size_t ms, uint32_t depth)
 {
     const struct endpoint_span heard = sound(clip, ms);
     const struct worker_limit limit = {.floor = 1, .due_ms = INFINITY};
     struct worker_cost cost = {0};
     struct update_span span;
 
-    worker_load(&worker, &heard);
-    assert_int_equal(worker_recognise(&worker,
-                                      (struct update_depth){.used = depth, .reason = "asked"},
+    worker_load(by, &heard);
+    assert_int_equal(worker_recognise(by, (struct update_depth){.used = depth, .reason = "asked"},
                                       &limit, NULL, false, 0, &never, &span, &cost),
                      WORKER_DONE);
     assert_true(cost.audio_seconds > 0 && worker_cost_ms(&cost) > 0);
     return span;
 }
 
-static void together_each_hears_what_it_hears_alone(void **state)
+/* Pieces of several lengths and depths, gathered by this worker. */
+static void gather_and_compare(struct worker *by, uint32_t unfolds)
 {
     static const size_t ms[GATHER_PIECES] = {700, 1500, 400, 1100};
-    const uint32_t unfolds = fold_model_info(hearing_model)->unfolds;
     struct told told[GATHER_PIECES];
 
-    worker.due_ms = INFINITY;
+    by->due_ms = INFINITY;
     order = 0;
     for (size_t i = 0; i < GATHER_PIECES; i++) {
         const struct worker_piece p = piece(&told[i], (uint32_t)i % unfolds + 1);
         const struct endpoint_span heard = sound(i, ms[i]);
-        worker_gather(&worker, &heard, &p);
+        worker_gather(by, &heard, &p);
         assert_int_equal(order, 0); /* nobody yet */
     }
-    assert_false(gather_wants(&worker.gather, 0));
-    worker_flush(&worker);
+    assert_false(gather_wants(&by->gather, 0));
+    worker_flush(by);
     assert_int_equal(order, GATHER_PIECES);
     for (size_t i = 0; i < GATHER_PIECES; i++) {
         assert_int_equal(told[i].times, 1);
         assert_int_equal(told[i].end, WORKER_DONE);
-        struct update_span span = alone(i, ms[i], (uint32_t)i % unfolds + 1);
+        struct update_span span = alone(by, i, ms[i], (uint32_t)i % unfolds + 1);
         assert_same(&told[i].span, &span);
         transcript_release(&span);
         /* The shallow are told before the deep go on. */
@@ -123,6 +125,26 @@ static void together_each_hears_what_it_hears_alone(void **state)
                 assert_true(told[k].order > told[i].order);
         transcript_release(&told[i].span);
     }
+}
+
+static void together_each_hears_what_it_hears_alone(void **state)
+{
+    gather_and_compare(&worker, fold_model_info(hearing_model)->unfolds);
+}
+
+static void together_each_is_written_as_alone(void **state)
+{
+    struct fold_model *model;
+    struct worker writing;
+
+    assert_int_equal(
+        fold_model_open_as(&model, getenv("FOLDSCRIBE_TEST_DECODER_MODEL"), FOLD_INT8, NULL),
+        FOLD_OK);
+    assert_int_equal(worker_open(&writing, NULL, model, NULL, MOST_MS), FOLD_OK);
+    gather_and_compare(&writing, fold_model_info(model)->unfolds);
+    gather_and_compare(&writing, 1); /* all of them in step */
+    worker_close(&writing);
+    fold_model_close(model);
 }
 
 static void a_long_span_does_not_hold_up_those_before_it(void **state)
@@ -138,7 +160,7 @@ static void a_long_span_does_not_hold_up_those_before_it(void **state)
     assert_int_equal(lengthy.times, 0);
     assert_false(gather_wants(&worker.gather, 0));
     /* Nor does one that is loaded to be recognised at once. */
-    struct update_span span = alone(2, 900, 1);
+    struct update_span span = alone(&worker, 2, 900, 1);
     assert_int_equal(lengthy.times, 1);
     assert_int_equal(lengthy.end, WORKER_DONE);
     assert_int_equal(lengthy.span.end_samples, 3000 + (GATHER_PIECE_MS + 100) * 16);
@@ -369,6 +391,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_piece_costs_is_every_stage_of_it),
         cmocka_unit_test(together_each_hears_what_it_hears_alone),
+        cmocka_unit_test(together_each_is_written_as_alone),
         cmocka_unit_test(a_long_span_does_not_hold_up_those_before_it),
         cmocka_unit_test(one_that_is_cancelled_leaves_the_others_alone),
         cmocka_unit_test(a_stream_hears_the_same_alone_in_company_and_in_portions),

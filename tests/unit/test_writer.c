@@ -521,6 +521,32 @@ static void a_writer_that_stops_leaves_the_others_alone(void **state)
     fold_writers_close(writers, 2);
 }
 
+static void the_frames_are_described_as_the_first_pass_does(void **state)
+{
+    struct fold_decoder *decoder;
+    struct fold_result heard;
+    struct fold_written written;
+    (void)state;
+    assert_int_equal(fold_decoder_open(&decoder, model, NULL, NULL), FOLD_OK);
+    for (unsigned letters = 0; letters <= 40; letters += 20) {
+        hear(letters, 20000);
+        if (letters < 40) /* else as the random weights say */
+            pretend(letters);
+        fold_decoder_reset(decoder);
+        assert_int_equal(fold_decoder_push(decoder, logp, T), FOLD_OK);
+        assert_int_equal(fold_decoder_result(decoder, &heard), FOLD_OK);
+        written = write_down(NULL).written;
+        assert_float_equal(written.frame_logp, heard.mean_logp, 1e-5f);
+        assert_float_equal(written.blank_share, heard.blank_share, 1e-5f);
+        if (written.doubt)
+            continue;
+        assert_int_equal(fold_writer_search(writer, 4, &written), FOLD_OK);
+        assert_float_equal(written.frame_logp, heard.mean_logp, 1e-5f);
+        assert_float_equal(written.blank_share, heard.blank_share, 1e-5f);
+    }
+    fold_decoder_close(decoder);
+}
+
 static void what_cannot_be_written_is_refused(void **state)
 {
     struct fold_writer *none;
@@ -567,6 +593,7 @@ int main(void)
         cmocka_unit_test(hotwords_without_any_text_are_refused),
         cmocka_unit_test(writers_in_step_write_what_each_alone_writes),
         cmocka_unit_test(a_writer_that_stops_leaves_the_others_alone),
+        cmocka_unit_test(the_frames_are_described_as_the_first_pass_does),
         cmocka_unit_test(what_cannot_be_written_is_refused),
         cmocka_unit_test(a_seed_without_an_attention_decoder_has_no_writer),
     };
