@@ -358,6 +358,7 @@ struct fold_writing {
     const struct fold_run *run;
     const float *logp;
     const char *draft;
+    bool brief;                  /* fold_writer_search and _alternatives will not be asked for */
     struct fold_written written; /* the result */
 };
 

@@ -4,8 +4,14 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "err.h"
+
+/* Every piece that is written walks through all of the decoder's weights: in small pages that is
+ * thousands of them. */
+#define PAGE  ((size_t)2 << 20)
+#define BLOCK ((size_t)8 << 20)
 
 void loader_fail(struct loader *l, int err, const char *format, const char *name)
 {
@@ -13,27 +19,44 @@ void loader_fail(struct loader *l, int err, const char *format, const char *name
         l->err = err_note(err, l->note, format, name);
 }
 
-void *loader_own(struct loader *l, size_t bytes)
+/* Memory that goes with the model, of at least so many bytes; huge pages, where the system has
+ * them. */
+static void *own_block(struct loader *l, size_t bytes)
 {
     struct fold_model *m = l->model;
     if (m->owned_count == m->owned_room) {
-        size_t room = m->owned_room ? 2 * m->owned_room : 64;
+        size_t room = m->owned_room ? 2 * m->owned_room : 16;
         void **grown = realloc(m->owned, room * sizeof *grown);
-        if (!grown) {
-            l->err = FOLD_ERR_MEMORY;
+        if (!grown)
             return NULL;
-        }
         m->owned = grown;
         m->owned_room = room;
     }
-    bytes = (bytes + 63) / 64 * 64;
-    void *memory = aligned_alloc(64, bytes);
-    if (!memory) {
+    bytes = (bytes + PAGE - 1) / PAGE * PAGE;
+    void *memory = aligned_alloc(PAGE, bytes);
+    if (!memory)
+        return NULL;
+    madvise(memory, bytes, MADV_HUGEPAGE); /* only faster */
+    return m->owned[m->owned_count++] = memory;
+}
+
+void *loader_own(struct loader *l, size_t bytes)
+{
+    bytes = bytes ? (bytes + 63) / 64 * 64 : 64;
+    if (bytes > l->left) {
+        const size_t block = bytes > BLOCK ? bytes : BLOCK;
+        l->next = own_block(l, block);
+        l->left = l->next ? block : 0;
+    }
+    if (!l->next) {
         l->err = FOLD_ERR_MEMORY;
         return NULL;
     }
+    void *memory = l->next;
     memset(memory, 0, bytes);
-    return m->owned[m->owned_count++] = memory;
+    l->next += bytes;
+    l->left -= bytes;
+    return memory;
 }
 
 static float half_to_float(uint16_t h)

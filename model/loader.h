@@ -11,6 +11,8 @@ struct loader {
     struct fold_model *model;
     struct fold_note *note;
     int err;
+    unsigned char *next; /* of the model's memory, */
+    size_t left;         /* so many bytes of which are free */
 };
 
 /* format has one %s, for name. */

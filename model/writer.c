@@ -279,7 +279,8 @@ static bool take_up(struct fold_writer *w, struct fold_written *result)
     for (bool right = true; right && row < w->lines.rows; row += right) {
         float logp;
         const uint32_t piece = choose(w, row, walk->hot, &logp);
-        w->noted[walk->count] = alternatives_turning(w, row, walk->count, piece, logp);
+        if (!w->brief)
+            w->noted[walk->count] = alternatives_turning(w, row, walk->count, piece, logp);
         walk->sum += logp;
         result->mean_logp = walk->sum / (float)(walk->count + 1);
         if (walk->sum < walk->least)
@@ -411,6 +412,7 @@ static bool begin(struct fold_writing *writing)
     const size_t T = fold_run_frames(run), V = w->model->info.vocab_size;
     writing->written = (struct fold_written){.words = w->wording.words};
     w->run = run;
+    w->brief = writing->brief;
     w->logp = writing->logp;
     w->others.count = 0;
     wording_clear(&w->wording);
@@ -469,7 +471,7 @@ int fold_batch_write(struct fold_writing *writings, size_t count)
         left = pass(writing, left);
     for (size_t i = 0; i < begun_count; i++) {
         writer_finish(begun[i]->writer, &begun[i]->written);
-        if (!begun[i]->written.doubt)
+        if (!begun[i]->written.doubt && !begun[i]->brief)
             alternatives_begin(begun[i]->writer, &begun[i]->written);
     }
     return FOLD_OK;

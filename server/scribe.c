@@ -180,8 +180,11 @@ static enum worker_end prepare(struct worker *worker, struct worker_piece *piece
     cost->decode_seconds += queue_lap_s(&clock_ms);
     if (end != WORKER_DONE)
         return end;
-    *ret_writing = (struct fold_writing){
-        .writer = place->writer, .run = place->run, .logp = place->logp, .draft = place->draft};
+    *ret_writing = (struct fold_writing){.writer = place->writer,
+                                         .run = place->run,
+                                         .logp = place->logp,
+                                         .draft = place->draft,
+                                         .brief = !piece->search && !piece->alternatives};
     return warm_writer(place, piece->hotwords) < 0 ? WORKER_FAILED : WORKER_DONE;
 }
 

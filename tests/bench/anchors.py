@@ -2,11 +2,12 @@
 """Side by side in one run: libfold, onnxruntime on the same seed, and Moonshine; one thread each.
 
     anchors.py --seed SEED.safetensors --set PACKED_SET --score build/model/score [--count 40]
-               [--moonshine node_modules/@usefulsensors/moonshine-js --tokenizer moonshine-tokenizer.bin]
+               [--lm FILE.flm] [--moonshine node_modules/@usefulsensors/moonshine-js --tokenizer moonshine-tokenizer.bin]
 
 PACKED_SET is the stem of a packed set (model/train/fold/data.py). Every engine runs in a process of
 its own over the same utterances and prints its word error rate, real-time factor and peak memory.
-CTC engines decode greedily at full depth; "written" is what the seed's attention decoder makes of it.
+CTC engines decode greedily at full depth; "written" is what the seed's attention decoder makes of it, with --lm
+from the draft that the daemon gives it.
 Times are processor times of the network alone for letters (their greedy decoder costs nothing) and of
 encoder and decoder for what is written, so that a busy machine disturbs them little; compare ratios, not absolutes. onnxruntime gets the seed as float32, and as
 dynamic int8 (weights by channel; convolutions stay float32, as in Moonshine's own int8 files).
@@ -180,6 +181,7 @@ def main():
     ap.add_argument("--set", required=True)
     ap.add_argument("--score", required=True)
     ap.add_argument("--count", type=int, default=40)
+    ap.add_argument("--lm", default="-")
     ap.add_argument("--moonshine")
     ap.add_argument("--tokenizer")
     ap.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
@@ -191,10 +193,13 @@ def main():
         return
     rows = []
     for precision in ("int8", "fp32"):
-        out, rss = child([args.score, args.seed, args.set, "-", precision, str(args.count)])
-        for depth, wer, rtf, written, writer in re.findall(
-                r"(x\d+)  WER +([\d.]+) %  network RTF ([\d.]+).*\n(?: +written +([\d.]+) %  writer RTF ([\d.]+))?", out):
+        pattern = r"(x\d+)  WER +([\d.]+) %  network RTF ([\d.]+).*\n(?: +written +([\d.]+) %  writer RTF ([\d.]+))?"
+        scored = {lm: child([args.score, args.seed, args.set, lm, precision, str(args.count)]) for lm in ("-", args.lm)}
+        written_rows = {row[0]: row[3:] for row in re.findall(pattern, scored[args.lm][0])}
+        rss = scored[args.lm][1]
+        for depth, wer, rtf, _, _ in re.findall(pattern, scored["-"][0]):
             rows.append((f"foldscribe {depth} {precision}, letters", float(wer), float(rtf), rss))
+            written, writer = written_rows[depth]
             if written:
                 rows.append((f"foldscribe {depth} {precision}, written", float(written), float(rtf) + float(writer), rss))
     base = next(rtf for name, _, rtf, _ in reversed(rows) if "int8" in name)

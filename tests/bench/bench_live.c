@@ -182,6 +182,7 @@ static void turn(struct worker *worker, struct speaker *s, const struct way *way
     struct endpoint_span sound;
     if (endpoint_span(s->endpoint, &sound)) {
         piece.depth.used = s->depth;
+        piece.search = true;
         piece.told = tell_final;
     } else if (way->partials && partial_is_due(s, &sound, every_ms, way, &piece)) {
         piece.depth.used = way->depth ? way->depth : s->depth;

@@ -504,13 +504,15 @@ static void a_writer_that_stops_leaves_the_others_alone(void **state)
     hear(3, SAMPLES);
     pretend(40);
     const struct result want = write_down(NULL);
-    struct fold_writing writings[2] = {{.writer = writers[0], .run = stopped, .logp = logp},
-                                       {.writer = writers[1], .run = run, .logp = logp}};
+    struct fold_writing writings[2] = {
+        {.writer = writers[0], .run = stopped, .logp = logp},
+        {.writer = writers[1], .run = run, .logp = logp, .brief = true}};
     assert_int_equal(fold_batch_write(writings, 2), FOLD_OK);
     assert_int_equal(writings[0].written.pieces, 0);
     assert_int_equal(writings[0].written.doubt, FOLD_DOUBT_LOOP);
     assert_int_equal(writings[1].written.pieces, want.count);
     assert_int_equal(writings[1].written.passes, want.written.passes);
+    assert_int_equal(fold_writer_search(writers[1], 1, &writings[1].written), FOLD_ERR_ARGUMENT);
     /* Neither one twice nor those that were opened apart. */
     writings[0].writer = writers[1];
     assert_int_equal(fold_batch_write(writings, 2), FOLD_ERR_ARGUMENT);
