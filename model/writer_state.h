@@ -45,7 +45,7 @@ struct fold_writer {
         *noted; /* [most pieces + 1] of what is in the wording, one a piece and the end */
     /* Of the utterance that is written: */
     const struct fold_run *run;
-    bool brief; /* turnings are not noted */
+    bool brief;        /* turnings are not noted */
     const float *logp; /* [T, V] */
     struct heard heard;
     size_t limit;        /* of pieces */

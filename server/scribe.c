@@ -161,8 +161,8 @@ static enum worker_end add_others(struct fold_decoder *decoder, const struct wor
     return WORKER_DONE;
 }
 
-/* What the attention decoder is to write of a piece that is unfolded; without one, what the beam
- * reads. */
+/* Letters of a piece that is unfolded, and what the attention decoder, if there is one, is to write
+ * of it. */
 static enum worker_end prepare(struct worker *worker, struct worker_piece *piece,
                                struct fold_writing *ret_writing)
 {
@@ -270,7 +270,7 @@ void scribe_write(struct worker *worker, struct worker_piece *const *pieces, siz
         struct worker_piece *piece = pieces[i];
         struct update_span span = {0};
         const bool written = ends[i] == WORKER_DONE && piece->place->writer;
-        if (written)
+        if (written && written_s > 0)
             piece->cost.write_seconds += took_s * worker_place_s(piece->place) / written_s;
         if (written && error)
             ends[i] = WORKER_FAILED;
