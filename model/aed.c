@@ -34,7 +34,7 @@ void aed_desk_place(struct aed_desk *desk, const struct fold_model *m, size_t mo
 {
     const size_t d = m->info.d, half = m->rope_dims / 2, ffn = m->decoder.ffn;
     const size_t rows = together * AED_ROWS;
-    *desk = (struct aed_desk){.model = m, .together = together};
+    *desk = (struct aed_desk){.model = m};
     desk->cos = place(at, most_pieces * half * sizeof(float));
     desk->sin = place(at, most_pieces * half * sizeof(float));
     desk->memory = place(at, most_frames * d * sizeof(float));

@@ -22,10 +22,10 @@
  * cheapest. */
 #define AED_ROWS 8
 
-/* What utterances that are heard by turns and read at once have in common. */
+/* What utterances that are heard by turns and read at once have in common; rows: AED_ROWS for each
+ * of those that are read together. */
 struct aed_desk {
     const struct fold_model *model;
-    size_t together;          /* utterances read at once, at most; rows = together * AED_ROWS */
     float *cos, *sin;         /* [most_pieces, rope_dims / 2] */
     float *memory, *k, *v;    /* [most_frames, d] while hearing */
     float *x, *h, *y, *q, *w; /* [rows, d] */

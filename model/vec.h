@@ -85,13 +85,6 @@ static inline vec_ints vec_round(vec_floats v)
 
 #if defined(__AVX512F__)
 
-/* Stores the nearest integers as bytes, 0 and 255 where they are less and more. */
-static inline void vec_store_rounded(void *to, vec_floats v)
-{
-    const __m512i near = _mm512_cvtps_epi32(_mm512_max_ps((__m512)v, _mm512_setzero_ps()));
-    _mm_storeu_si128(to, _mm512_cvtusepi32_epi8(near));
-}
-
 static inline vec_floats vec_max(vec_floats a, vec_floats b)
 {
     return (vec_floats)_mm512_max_ps((__m512)a, (__m512)b);
@@ -195,12 +188,16 @@ static inline void vec_store_bytes(void *to, vec_ints v)
 
 #endif
 
-#ifndef __AVX512F__
+/* Stores the nearest integers as bytes, 0 and 255 where they are less and more. */
 static inline void vec_store_rounded(void *to, vec_floats v)
 {
+#ifdef __AVX512F__
+    const __m512i near = _mm512_cvtps_epi32((__m512)vec_max(v, vec_all(0)));
+    _mm_storeu_si128(to, _mm512_cvtusepi32_epi8(near));
+#else
     vec_store_bytes(to, vec_round(vec_min(vec_max(v, vec_all(0)), vec_all(255))));
-}
 #endif
+}
 
 static inline vec_floats vec_size(vec_floats v)
 {

@@ -64,7 +64,7 @@ static size_t lay_out(struct fold_writer **ret_writers, const struct fold_model 
             ret_writers[i] = w;
         else
             w = &measuring;
-        *w = (struct fold_writer){.model = m, .max_samples = max_samples[i]};
+        *w = (struct fold_writer){.model = m};
         aed_place(&w->aed, desk, m, T, pieces, &at);
         draft_place(&w->draft, &m->decoder.pieces, pieces, &at);
         wording_place(&w->wording, m, pieces, T, &at);

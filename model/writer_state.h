@@ -30,7 +30,6 @@ struct walk {
 
 struct fold_writer {
     const struct fold_model *model;
-    size_t max_samples;
     struct aed aed;         /* at a desk that it may share with others */
     struct aed_lines lines; /* to be read, or read last */
     struct walk walk;

@@ -18,7 +18,6 @@ The budget is the schedule, as in train.py. --text: texts that choose which piec
 import argparse
 import dataclasses
 import json
-import os
 import pathlib
 import time
 
@@ -75,12 +74,7 @@ def arguments():
                     help="of feature, label, teacher, deepest, ctc, heard")
     ap.add_argument("--save-minutes", type=float, default=10)
     ap.add_argument("--count", type=int, default=60, help="dev_clean utterances that are watched")
-    ap.add_argument("--seed", type=int, default=1)
-    ap.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    ap.add_argument("--processes", type=int, default=0, help="default: one a core on a CPU, else one")
-    args = ap.parse_args()
-    args.processes = args.processes or (len(os.sched_getaffinity(0)) if args.device == "cpu" else 1)
-    return args
+    return train.parse(ap)
 
 
 class Teacher:
@@ -241,8 +235,8 @@ def member(rank, args, out, model, team, spent, kept):
     R = model.config.unfolds
     optimiser = Optimiser(model, args.lr, True, rank, args.processes)
     team.join(rank, model)
-    for part in out.glob("optimiser.*.pt") if spent["step"] else ():
-        optimiser.load(torch.load(part, map_location="cpu"))
+    if spent["step"]:
+        optimiser.resume(out)
     teacher = Teacher(args.foundation, out.parent / "foundation", kept, args.device)
     speech = data.Speech(args.data, args.sets, args.device)
     ids = speech.trainable(args.longest)
@@ -266,8 +260,7 @@ def member(rank, args, out, model, team, spent, kept):
     model.train()
 
     def keep():
-        torch.save(optimiser.state(), out / f"optimiser.{rank}.pt.tmp")
-        (out / f"optimiser.{rank}.pt.tmp").replace(out / f"optimiser.{rank}.pt")
+        optimiser.keep(out, rank)
         if lead:
             train.save(out / "last.pt", model, minutes(), seen, step)
             report(out, model, dev, args.device, watched, minutes(), seen, step)

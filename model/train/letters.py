@@ -13,7 +13,6 @@ import argparse
 import collections
 import dataclasses
 import json
-import os
 import pathlib
 import time
 
@@ -47,12 +46,7 @@ def arguments():
     ap.add_argument("--mask", type=float, default=0.08, help="share of frames masked in front of the block")
     ap.add_argument("--save-minutes", type=float, default=8)
     ap.add_argument("--count", type=int, default=60, help="dev_clean utterances that are watched")
-    ap.add_argument("--seed", type=int, default=1)
-    ap.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    ap.add_argument("--processes", type=int, default=0, help="default: one a core on a CPU, else one")
-    args = ap.parse_args()
-    args.processes = args.processes or (len(os.sched_getaffinity(0)) if args.device == "cpu" else 1)
-    return args
+    return train.parse(ap)
 
 
 def taught_part(model):
@@ -119,8 +113,8 @@ def member(rank, args, out, model, team, spent):
     part = taught_part(model)
     optimiser = Optimiser(part, args.lr, True, rank, args.processes)
     team.join(rank, part)
-    for state in out.glob("optimiser.*.pt") if spent["step"] else ():
-        optimiser.load(torch.load(state, map_location="cpu"))
+    if spent["step"]:
+        optimiser.resume(out)
     ear = Ear(model, data.Speech(args.data, args.sets, args.device), args, args.seed + spent["step"], rank)
     lead = rank == 0
     if lead:
@@ -132,8 +126,7 @@ def member(rank, args, out, model, team, spent):
     room = args.kept * 3600 / args.batch_seconds
 
     def keep():
-        torch.save(optimiser.state(), out / f"optimiser.{rank}.pt.tmp")
-        (out / f"optimiser.{rank}.pt.tmp").replace(out / f"optimiser.{rank}.pt")
+        optimiser.keep(out, rank)
         if lead:
             train.save(out / "last.pt", model, minutes(), hours, step)
             report(out, model, dev, args.device, watched, minutes(), hours, step)

@@ -57,6 +57,11 @@ def arguments():
     ap.add_argument("--from-seed", help="start from a model file, as shipped, instead of the foundation")
     ap.add_argument("--adamw", dest="muon", action="store_false", help="AdamW for matrices too, instead of Muon")
     ap.add_argument("--save-minutes", type=float, default=5)
+    return parse(ap)
+
+
+def parse(ap):
+    """Adds what every trainer is told about the machine, and parses."""
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     ap.add_argument("--processes", type=int, default=0, help="default: one a core on a CPU, else one")
@@ -133,8 +138,8 @@ def member(rank, args, out, model, team, spent):
     config = model.config
     optimiser = Optimiser(model, args.lr, args.muon, rank, args.processes)
     team.join(rank, model)
-    for part in out.glob("optimiser.*.pt") if spent["step"] else ():
-        optimiser.load(torch.load(part, map_location="cpu"))
+    if spent["step"]:
+        optimiser.resume(out)
     speech = data.Speech(args.data, args.sets, args.device)
     ids = speech.trainable(args.longest)
     lead = rank == 0
@@ -155,8 +160,7 @@ def member(rank, args, out, model, team, spent):
     model.train()
 
     def keep(depth):
-        torch.save(optimiser.state(), out / f"optimiser.{rank}.pt.tmp")
-        (out / f"optimiser.{rank}.pt.tmp").replace(out / f"optimiser.{rank}.pt")
+        optimiser.keep(out, rank)
         if lead:
             save(out / "last.pt", model, minutes(), seen, step)
             report(out, model, dev, args.device, depth, minutes(), seen, step)

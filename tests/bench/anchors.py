@@ -194,7 +194,7 @@ def main():
     rows = []
     for precision in ("int8", "fp32"):
         pattern = r"(x\d+)  WER +([\d.]+) %  network RTF ([\d.]+).*\n(?: +written +([\d.]+) %  writer RTF ([\d.]+))?"
-        scored = {lm: child([args.score, args.seed, args.set, lm, precision, str(args.count)]) for lm in ("-", args.lm)}
+        scored = {lm: child([args.score, args.seed, args.set, lm, precision, str(args.count)]) for lm in {"-", args.lm}}
         written_rows = {row[0]: row[3:] for row in re.findall(pattern, scored[args.lm][0])}
         rss = scored[args.lm][1]
         for depth, wer, rtf, _, _ in re.findall(pattern, scored["-"][0]):

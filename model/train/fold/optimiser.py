@@ -67,3 +67,14 @@ class Optimiser:
                 if name in state and id(p) in inside:
                     part.state[p] = {k: v.to(p.device) if torch.is_tensor(v) and v.ndim else v
                                      for k, v in state[name].items()}
+
+    def keep(self, folder, rank):
+        """Writes the state of this member to its file in a run's folder."""
+        path = folder / f"optimiser.{rank}.pt"
+        torch.save(self.state(), path.with_suffix(".tmp"))
+        path.with_suffix(".tmp").replace(path)
+
+    def resume(self, folder):
+        """Takes what any members kept there."""
+        for path in folder.glob("optimiser.*.pt"):
+            self.load(torch.load(path, map_location="cpu"))
