@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The folder rules of ARCHITECTURE.md:  check_layers.sh ROOT BUILD
-# Which folder's headers a folder may include, and which library header belongs to which files.
+# The room rules of ARCHITECTURE.md:  check_layers.sh ROOT BUILD
+# Which rooms' headers a room may include is read from its table; which library header belongs to which files
+# stands here.
 set -feuo pipefail # no globs expand: patterns are matched, not listed
 root=$1 build=$2
 cd "$root"
@@ -10,29 +11,24 @@ breach() {
     breaches=$((breaches + 1))
 }
 
+declare -A may_use # room -> the rooms that it may use
+while IFS='|' read -r _ room _ uses _; do
+    room=${room//[\` ]/}
+    may_use[${room%/}]=" $(grep -oE '`[a-z/]+/`' <<<"$uses" | sed 's/`//g; s|/$||' | tr '\n' ' ' || true)"
+done < <(grep -E '^\| `(model|proto|server|clients|tests)/[a-z]*/?` \|' ARCHITECTURE.md)
+[[ ${#may_use[@]} -gt 20 ]] || breach "ARCHITECTURE.md has no table of rooms"
+
 room() { # the room of a source file
     case $1 in
-        server/base/*) echo server/base ;;
-        server/audio/*) echo server/audio ;;
-        *) echo "${1%%/*}" ;;
-    esac
-}
-may_use() { # rooms that a room may use, itself included
-    case $1 in
-        model) echo model ;;
-        proto) echo proto ;;
-        server/base) echo server/base ;;
-        server/audio) echo server/audio server/base ;;
-        server) echo model proto server server/base server/audio ;;
-        clients) echo clients ;;
-        tests) echo model proto server server/base server/audio tests ;;
+        clients/* | tests/*) echo "${1%%/*}" ;;
+        *) echo "${1%/*}" ;;
     esac
 }
 # header glob : files that may include it
 libraries='
-microhttpd.h:      server/http*.[ch]
-libwebsockets.h:   server/ws*.[ch]
-curl/*:            server/fetch.c
+microhttpd.h:      server/net/http*.[ch]
+libwebsockets.h:   server/net/ws*.[ch]
+curl/*:            server/net/fetch.c
 sndfile.h:         server/audio/* tests/unit/*
 mpg123.h:          server/audio/*
 FLAC/stream_decoder.h: server/audio/*
@@ -47,24 +43,26 @@ netinet/*:         server/* tests/* clients/*
 
 mapfile -t sources < <(tests/list_files.sh . 'model/*.[ch]' 'proto/*.[ch]' 'server/*.[ch]' \
     'clients/*.[ch]' 'tests/*.[ch]')
-declare -A rooms_of # header's base name -> rooms that have one
+declare -A room_of # header's base name -> its room
+declare -A files_in
 for file in "${sources[@]}"; do
-    [[ $file != *.h ]] || rooms_of[${file##*/}]+="$(room "$file") "
+    from=$(room "$file")
+    files_in[$from]=1
+    [[ -v may_use[$from] ]] || breach "$file: ARCHITECTURE.md has no row for the room $from/"
+    [[ $file == *.h ]] || continue
+    [[ ! -v room_of[${file##*/}] ]] || breach "$file: ${room_of[${file##*/}]}/ has a header of that name"
+    room_of[${file##*/}]=$from
+done
+for from in "${!may_use[@]}"; do
+    [[ -v files_in[$from] || $from == clients ]] || breach "ARCHITECTURE.md has a row for $from/, where no source is"
 done
 
 while IFS=: read -r file line text; do
     from=$(room "$file")
     header=$(sed -E 's/.*[<"]([^>"]+)[>"].*/\1/' <<<"$text")
-    if [[ $text == *\"* && -n ${rooms_of[${header##*/}]:-} ]]; then
-        ok=
-        for to in ${rooms_of[${header##*/}]}; do
-            [[ " $(may_use "$from") " != *" $to "* ]] || ok=yes
-        done
-        [[ -n $ok ]] || breach "$file:$line: $from/ may not include $header of ${rooms_of[${header##*/}]}"
-        # Of model/, the daemon sees the public face only.
-        if [[ $from == server* && ${rooms_of[${header##*/}]} == 'model ' && $header != fold.h ]]; then
-            breach "$file:$line: server/ uses model/ through fold.h only, not $header"
-        fi
+    to=${room_of[${header##*/}]:-}
+    if [[ $text == *\"* && -n $to && $from != "$to" && $from != tests && ${may_use[$from]:-} != *" $to "* ]]; then
+        breach "$file:$line: $from/ may not include $header of $to/"
     fi
     while IFS=: read -r owned owners; do
         # shellcheck disable=SC2053 # globs are what is meant
@@ -89,5 +87,5 @@ fi
 if [[ -f $build/compile_commands.json ]] && grep -qE -e ' -(ffast-math|Ofast|ffinite-math-only)' "$build/compile_commands.json"; then
     breach "$build: compiled with unsafe floating point"
 fi
-[[ $breaches == 0 ]] || { echo "$breaches breaches of the folder rules"; exit 1; }
-echo "${#sources[@]} sources keep the folder rules"
+[[ $breaches == 0 ]] || { echo "$breaches breaches of the room rules"; exit 1; }
+echo "${#sources[@]} sources keep the room rules"

@@ -11,12 +11,12 @@ symbols() { # object <tab> symbol, for every external definition in our librarie
         awk '{ sub(/:$/, "", $1); if ($3 ~ /^[TDBRC]$/) print $1 "\t" $2 }'
 }
 faces() { # folder <tab> symbol, for every function that a public face declares
-    for face in model/fold.h server/engine.h; do
+    for face in model/fold.h server/engine/engine.h; do
         grep -oE '\b(fold|engine)_[a-z0-9_]+\(' "$root/$face" | sed "s|^|${face%%/*}\t|; s|($||"
     done
 }
 
-# meson names the object of server/audio/wav.c, in library "audio", .../libaudio.a.p/audio_wav.c.o:
+# meson names the object of proto/vosk/vosk.c .../libproto_vosk.a.p/vosk_vosk.c.o:
 # the file's stem is one of the tails of that name.
 awk -F'\t' -v build="$build/" '
     NR == FNR { face[$1, $2] = 1; next }

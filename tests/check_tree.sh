@@ -23,6 +23,10 @@ forbid "a path of somebody's machine" '(^|[^A-Za-z0-9_.])/(wor[k]|far[m]|hom[e]|
 forbid "a package host" '(de[b]|snapsho[t])\.debian\.org|pyp[i]\.org|pythonhoste[d]|npmj[s]\.org' "${texts[@]}"
 forbid "a note to self" '\b(TOD[O]|FIXM[E]|XX[X])\b' "${code[@]}"
 forbid "a stray conflict mark" '^(<{7}|>{7}) ' "${texts[@]}"
+# A source that a text names is there.
+while IFS=: read -r file line path; do
+    [[ -f $path ]] || breach "$file:$line: there is no $path"
+done < <(grep -noHE '\b(server|proto|model|clients|tests)/[a-z0-9_/]+\.(c|h|def|py|sh)\b' "${texts[@]}")
 for file in "${code[@]}"; do
     lines=$(wc -l <"$file")
     ((lines <= longest)) || breach "$file has $lines lines; more than $longest is more than one noun"

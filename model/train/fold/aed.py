@@ -6,7 +6,7 @@
 Pre-norm layers of causal self-attention (rotary), attention over memory (no positions) and a gated
 FFN (SwiGLU); the embedding is tied to the output. That is Moonshine's decoder, whose weights it starts
 with. A first pass (CTC) drafts what is said, and the attention decoder verifies the draft in a few
-parallel passes instead of one pass a piece; see model/aed.h.
+parallel passes instead of one pass a piece; see model/aed/aed.h.
 
 Names of parameters are the names of tensors in the model file, below "decoder.".
 """

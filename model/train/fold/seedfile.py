@@ -1,6 +1,6 @@
 """The model file, written and read: safetensors with the configuration in __metadata__.
 
-Layout and checks are those of model/seedfile.h. I8 tensors have a companion NAME.scale with one
+Layout and checks are those of model/file/seedfile.h. I8 tensors have a companion NAME.scale with one
 float32 per output channel (first axis): weight = scale * q.
 """
 

@@ -136,7 +136,8 @@ static void help(void)
 static void page(void)
 {
     puts("# Settings of foldscribed\n\n"
-         "Made by `foldscribed --options` from `server/options.def`. Each is a flag (`--idle-s "
+         "Made by `foldscribed --options` from `server/daemon/options.def`. Each is a flag "
+         "(`--idle-s "
          "20`), a line "
          "of the\nfile that `--config` names (`idle-s = 20`, `#` begins a comment) and an "
          "environment "

@@ -1,7 +1,7 @@
 /* scheduler.h - which piece of work is next. Plain data: no clock, no lock, no threads.
  *
  * Items are embedded in whatever they belong to and are waiting at most once. queue.h puts a
- * lock and worker threads around it; tests/unit/test_overload.c a clock of its own.
+ * lock and worker threads around it; tests/unit/traffic.c a clock of its own.
  */
 #ifndef SCHEDULER_H
 #define SCHEDULER_H
