@@ -38,7 +38,7 @@ def activations(model, pcm, text="the other one, then."):
         if model.config.decoder:
             pieces = torch.tensor([[aed.BEGIN, *model.pieces.encode(text)]])
             out["pieces"] = pieces[0].float()
-            out[f"logits{r + 1}"] = model.decoder(pieces, model.exit.norm(x))[0]
+            out[f"logits{r + 1}"] = model.decoder(pieces, model.exit.norm(x), depth=r)[0]
     if model.config.stream:
         chunks = Chunks(model.config.stream["chunk"], model.config.stream["left"])
         x, _, context = model.features(pcm[None], samples, chunks)
@@ -71,23 +71,26 @@ def tiny_pieces():
 
 
 def tiny(folder):
-    """Small models with and without conv modules, feedback, attention decoder, the letters' own block and a bridge, in
-    two dtypes, far from initial values."""
+    """Small models with and without conv modules, feedback, attention decoder, the letters' own block, a bridge, and
+    paths with a factored stem, in two dtypes, far from initial values."""
     pieces = tiny_pieces()
     decoder = {"layers": 2, "ffn": 40, "pieces": pieces.kept}
     kinds = {"conv": (5, False, "i8", None), "plain": (0, False, "f16", None), "feedback": (5, True, "i8", None),
-             "decoder": (0, False, "i8", decoder), "letters": (5, True, "i8", None), "bridge": (5, False, "i8", None)}
+             "decoder": (0, False, "i8", decoder), "letters": (5, True, "i8", None), "bridge": (5, False, "i8", None),
+             "paths": (0, False, "i8", {**decoder, "layers": 3, "paths": [[0, 2], [0, 1, 2], [0, 1, 2]]})}
     for name, (kernel, feedback, dtype, decoder) in kinds.items():
         torch.manual_seed(7)
-        model = Foldable(Config(d=32, heads=4, ffn=48, prelude=1, blocks=2, unfolds=3, conv_kernel=kernel,
+        paths = name == "paths"
+        model = Foldable(Config(d=32, heads=4, ffn=48, prelude=1, blocks=3 if paths else 2, unfolds=3, conv_kernel=kernel,
                                 rope_dims=4, feedback=feedback, decoder=decoder, bridge=name == "bridge",
-                                letters=name in ("letters", "bridge"),
-                                stream={"chunk": 7, "left": 10} if name == "bridge" else None))
+                                letters=name in ("letters", "bridge", "paths"),
+                                paths=[[1], [0, 2], [0, 1, 2]] if paths else None, stem_rank=12 if paths else None,
+                                stream={"chunk": 7, "left": 10} if name in ("bridge", "paths") else None))
         model.pieces = pieces
         for p in model.parameters():
             p.data += 0.1 * torch.randn_like(p)
         if decoder:  # else it writes BEGIN for ever; and bytes make no text
-            model.decoder.norm.gain.data = torch.randn(32)
+            model.decoder.norm.gain.data = torch.randn_like(model.decoder.norm.gain)
             model.decoder.embed.weight.data[:259] *= 0.1
             model.decoder.embed.weight.data[aed.END] *= 8
             for layer in model.decoder.layers:  # and it hears

@@ -3,6 +3,9 @@
     memory = exit.norm(x)                       # [B, T, d], of any depth: all depths share it
     logits = decoder(pieces, memory, mask)      # [B, U, V]
 
+With paths, a depth is written by the layers that its path lists and a last norm of its own: a shallow answer costs less
+to write as well.
+
 Pre-norm layers of causal self-attention (rotary), attention over memory (no positions) and a gated
 FFN (SwiGLU); the embedding is tied to the output. That is Moonshine's decoder, whose weights it starts
 with. A first pass (CTC) drafts what is said, and the attention decoder verifies the draft in a few
@@ -27,12 +30,14 @@ def rotate(x, rope):
 
 
 class Norm(nn.Module):
-    def __init__(self, d):
-        super().__init__()
-        self.gain = nn.Parameter(torch.ones(d))
+    """LayerNorm without bias; depths: one gain each, [R, d]."""
 
-    def forward(self, x):
-        return F.layer_norm(x, x.shape[-1:], self.gain, None, 1e-5)
+    def __init__(self, d, depths=None):
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(d) if depths is None else torch.ones(depths, d))
+
+    def forward(self, x, depth=None):
+        return F.layer_norm(x, x.shape[-1:], self.gain if depth is None else self.gain[depth], None, 1e-5)
 
 
 class Heads(nn.Module):
@@ -95,29 +100,35 @@ class Layer(nn.Module):
 
 
 class AttentionDecoder(nn.Module):
-    def __init__(self, d, heads, ffn, layers, pieces, rope_dims=32, rope_base=10000.0):
+    def __init__(self, d, heads, ffn, layers, pieces, paths=None, rope_dims=32, rope_base=10000.0):
+        """paths: the layers that write each depth, in order; None: all write every depth."""
         super().__init__()
+        self.paths = paths
         self.rope_dims, self.rope_base = rope_dims, rope_base
         self.embed = nn.Embedding(pieces, d)
         self.layers = nn.ModuleList(Layer(d, heads, ffn) for _ in range(layers))
-        self.norm = Norm(d)
+        self.norm = Norm(d, paths and len(paths))
 
     def rope(self, begin, end, device):
         rate = self.rope_base ** (-torch.arange(0, self.rope_dims, 2, device=device) / self.rope_dims)
         angle = torch.arange(begin, end, device=device)[:, None] * rate
         return angle.cos(), angle.sin()
 
-    def forward(self, pieces, memory, mask=None, past=None, at=0):
-        """pieces [B, U] (BEGIN first), memory [B, T, d], mask [B, 1, 1, T] of valid frames.
-        -> logits [B, U, V] of the piece that follows. past: a list of dicts, one a layer, for decoding."""
+    def states(self, pieces, memory, mask=None, past=None, at=0, depth=-1):
+        """pieces [B, U] (BEGIN first), memory [B, T, d], mask [B, 1, 1, T] of valid frames, depth from 0 (-1: the
+        deepest). -> x [B, U, d] behind the last norm. past: a list of dicts, one a layer, for decoding."""
         x = self.embed(pieces)
         rope = self.rope(at, at + pieces.shape[1], x.device)
-        for i, layer in enumerate(self.layers):
-            x = layer(x, memory, rope, mask, None if past is None else past[i])
-        return F.linear(self.norm(x), self.embed.weight)
+        for i in self.paths[depth] if self.paths else range(len(self.layers)):
+            x = self.layers[i](x, memory, rope, mask, None if past is None else past[i])
+        return self.norm(x, depth if self.paths else None)
+
+    def forward(self, pieces, memory, mask=None, past=None, at=0, depth=-1):
+        """As states. -> logits [B, U, V] of the piece that follows."""
+        return F.linear(self.states(pieces, memory, mask, past, at, depth), self.embed.weight)
 
     @torch.no_grad()
-    def greedy(self, memory, mask=None, limit=None):
+    def greedy(self, memory, mask=None, limit=None, depth=-1):
         """-> list of B lists of pieces, END left out. limit: pieces at most; default by length."""
         B, T, _ = memory.shape
         limit = limit or 2 + T // 6
@@ -125,7 +136,7 @@ class AttentionDecoder(nn.Module):
         last = torch.full((B, 1), BEGIN, device=memory.device)
         out, done = [[] for _ in range(B)], torch.zeros(B, dtype=torch.bool, device=memory.device)
         for at in range(limit):
-            last = self(last, memory, mask, past, at).argmax(-1)
+            last = self(last, memory, mask, past, at, depth).argmax(-1)
             done |= last[:, 0] == END
             if bool(done.all()):
                 break

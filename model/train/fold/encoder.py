@@ -14,6 +14,10 @@ A stream is heard in chunks of C frames: what a frame hears ends with its chunk 
 (Chunks). Then a chunk's frames are final when its samples have come, at every depth, and a stream keeps the
 last L keys and values of every logical layer. The same weights serve both ways.
 
+A seed may have *paths*: which of its blocks each unfold runs. Every unfold then begins anew from the prelude, with one
+matrix of what the unfold before made of it (recall), and a shallow unfold leaves blocks out that a deep one runs: x1 is
+a pretrained stack without some of its layers, and the last unfold is all of them.
+
 What differs between unfolds is small: norm gains and biases and residual scales, [R, d] each.
 Later unfolds start with residual scales near zero, so growing R leaves the function as it was.
 
@@ -46,6 +50,8 @@ class Config:
     decoder: dict | None = None  # of the attention decoder: layers, ffn, pieces; None: CTC alone
     bridge: bool = False        # unfolds 2.. begin anew from the prelude, through one block of their own
     letters: bool = False       # the letter head has a block of its own, behind every exit
+    paths: list | None = None   # which blocks each unfold runs, in order, from the prelude; None: all, each from the last
+    stem_rank: int | None = None  # the stem's second convolution as two factors of this rank; None: whole
     stream: dict | None = None  # chunk and left frames of a live stream, where the seed was taught so (Chunks)
     vocab: int = 29
     grow: float = 0.3           # residual scale at which unfolds 2.. start
@@ -89,18 +95,20 @@ STEM_EACH = 6
 
 
 class WaveStem(nn.Module):
-    """Moonshine's stem: conv k127 s64, tanh, GroupNorm(1), conv k7 s3, gelu, conv k3 s2, gelu.
+    """Moonshine's stem: conv k127 s64, tanh, GroupNorm(1), conv k7 s3, gelu, conv k3 s2, gelu. With a rank the
+    second convolution has so many channels, no bias, and a pointwise one (mix) behind it (factor_stem of moonshine.py).
 
     The group norm is over the whole utterance; with a padded batch its sums run over valid
     frames only, so that an utterance's features do not depend on its batch mates. In chunks it is
     over what has been heard by the end of the chunk.
     """
 
-    def __init__(self, d):
+    def __init__(self, d, rank=None):
         super().__init__()
         self.conv1 = nn.Conv1d(1, d, 127, 64, bias=False)
         self.norm = nn.GroupNorm(1, d)
-        self.conv2 = nn.Conv1d(d, 2 * d, 7, 3)
+        self.conv2 = nn.Conv1d(d, rank or 2 * d, 7, 3, bias=not rank)
+        self.mix = nn.Conv1d(rank, 2 * d, 1) if rank else nn.Identity()
         self.conv3 = nn.Conv1d(2 * d, d, 3, 2)
 
     def forward(self, wave, samples, chunk=None):
@@ -118,7 +126,7 @@ class WaveStem(nn.Module):
                 mean = h.sum((1, 2), keepdim=True) / n
                 var = h.square().sum((1, 2), keepdim=True) / n - mean ** 2
                 h = self.normed(h, mean, var)
-        h = F.gelu(self.conv2(h.transpose(-1, -2).flatten(0, -3)))
+        h = F.gelu(self.mix(self.conv2(h.transpose(-1, -2).flatten(0, -3))))
         h = F.gelu(self.conv3(h)).transpose(1, 2)
         frames = stem_frames(samples)
         return h.reshape(len(wave), -1, h.shape[-1])[:, :int(frames.max())], frames
@@ -286,12 +294,12 @@ class Letters(nn.Module):
 
 class Foldable(nn.Module):
     # What a pretrained encoder need not have; it starts as it was made.
-    NEW = (".scale", ".bias", "conv.", "norm_conv.", "exit.head.", "feedback.", "decoder.", "letters.", "recall.")
+    NEW = (".scale", ".bias", "conv.", "norm_conv.", "exit.head.", "feedback.", "decoder.", "letters.", "recall")
 
     def __init__(self, config):
         super().__init__()
         c = self.config = config
-        self.frontend = WaveStem(c.d)
+        self.frontend = WaveStem(c.d, c.stem_rank)
         self.prelude = nn.ModuleList(Block(c) for _ in range(c.prelude))
         self.blocks = nn.ModuleList(Block(c, c.unfolds) for _ in range(c.blocks))
         self.exit = Exit(c.d, c.vocab)
@@ -300,6 +308,9 @@ class Foldable(nn.Module):
             nn.init.zeros_(self.feedback.weight)
         if c.bridge:
             self.bridge = Bridge(c)
+        if c.paths and c.unfolds > 1:
+            self.recall = nn.Linear(c.d, c.d, bias=False)
+            nn.init.zeros_(self.recall.weight)
         if c.letters:
             self.letters = Letters(c)
         if c.decoder:
@@ -355,7 +366,7 @@ class Foldable(nn.Module):
 
     def layers(self, r):
         """Blocks of unfold r + 1, called as block(x, *context, r)."""
-        return self.blocks
+        return [self.blocks[k] for k in self.config.paths[r]] if self.config.paths else self.blocks
 
     def bridge_into(self, r):
         return self.bridge
@@ -366,6 +377,8 @@ class Foldable(nn.Module):
         for r in range(depth):
             if r and self.config.bridge:
                 x = self.bridge_into(r)(start, self.exit.norm(x), context)
+            if r and self.config.paths:
+                x = start + self.recall(self.exit.norm(x).to(start.dtype))
             if r and self.config.feedback:
                 x = x + self.feedback(self.logp(x, context).exp().to(x.dtype))
             for block in self.layers(r):

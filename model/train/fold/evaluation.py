@@ -58,7 +58,7 @@ def readings(model, chosen, device="cpu", batch_seconds=60, ctc=True, chunks=Non
         x, frames, context = model.features(wave.to(device), samples.to(device), chunks)
         references = [text.normalise(speech.text(k)) for k in batch]
         for r, x in enumerate(model.unfolds(x, context, model.config.unfolds)):
-            for reference, pieces in zip(references, model.decoder.greedy(model.exit.norm(x), context.memory_mask)):
+            for reference, pieces in zip(references, model.decoder.greedy(model.exit.norm(x), context.memory_mask, depth=r)):
                 read[r].append((reference, text.normalise(text.spell(model.pieces.decode(pieces)))))
             if ctc:
                 best = model.logp(x, context).argmax(-1)
