@@ -8,13 +8,23 @@ RATE = 16000
 
 def augment(wave, samples, generator):
     """wave [B, N] float32 in [-1, 1] (zero beyond samples [B]) -> the like, of the same words."""
-    wave, samples = speed(wave, samples, _chosen(wave, 0.6, generator), generator)
+    wave, samples = pace(wave, samples, generator)
+    return spoil(wave, samples, generator), samples
+
+
+def pace(wave, samples, generator):
+    """Tempo alone, of a part of the rows."""
+    return speed(wave, samples, _chosen(wave, 0.6, generator), generator)
+
+
+def spoil(wave, samples, generator):
+    """Rooms, noise, telephones and gain, each for a part of the rows: no frame moves. Writes into wave."""
     for share, effect in ((0.15, room), (0.25, noise), (0.1, telephone), (0.5, gain)):
         rows = _chosen(wave, share, generator).nonzero()[:, 0]
         if len(rows):
             wave[rows] = effect(wave[rows], samples[rows], generator)
     inside = torch.arange(wave.shape[1], device=wave.device)[None] < samples[:, None]
-    return wave.clamp(-1, 1) * inside, samples
+    return wave.clamp(-1, 1) * inside
 
 
 def _uniform(like, low, high, generator):

@@ -10,9 +10,9 @@ State is kept by parameter name, so a run may resume with another number of proc
 import torch
 
 
-def groups(model, lr, muon=True):
-    """-> list of (kind, peak learning rate, weight decay, {name: parameter}). The stem stays as it is."""
-    kinds = {("muon", 1.0): {}, ("muon", 4.0): {}, ("adam", 0.25): {}, ("adam", 1.0): {}, ("adam", 2.5): {}, ("adam", 5.0): {}}
+def groups(model, lr, muon=True, decoder=0.25):
+    """decoder: its share of lr. -> list of (kind, peak learning rate, weight decay, {name: parameter}). The stem stays as it is."""
+    kinds = {("muon", 1.0): {}, ("muon", 4.0): {}, ("adam", decoder): {}, ("adam", 1.0): {}, ("adam", 2.5): {}, ("adam", 5.0): {}}
     for name, p in model.named_parameters():
         if name.startswith("frontend."):
             p.requires_grad_(False)
@@ -21,7 +21,7 @@ def groups(model, lr, muon=True):
         elif name.startswith(("exit.head", "feedback.")):
             kinds["adam", 2.5][name] = p
         elif name.startswith("decoder."):
-            kinds["adam", 0.25][name] = p
+            kinds["adam", decoder][name] = p
         elif muon and p.ndim == 2 and name.startswith("letters."):
             kinds["muon", 4.0][name] = p  # it learns something else than it was taken from
         elif muon and p.ndim == 2 and name.startswith(("blocks.", "stacks.", "prelude.", "bridge")):
@@ -34,8 +34,8 @@ def groups(model, lr, muon=True):
 class Optimiser:
     """Updates a share of the parameters: those at rank, rank + of, ... by falling size."""
 
-    def __init__(self, model, lr, muon=True, rank=0, of=1):
-        chosen = groups(model, lr, muon)
+    def __init__(self, model, lr, muon=True, rank=0, of=1, decoder=0.25):
+        chosen = groups(model, lr, muon, decoder)
         order = sorted(((kind != "muon", -p.numel(), name) for kind, _, _, named in chosen
                         for name, p in named.items()))
         mine = {name for _, _, name in order[rank::of]}

@@ -1,0 +1,324 @@
+#!/usr/bin/env python3
+"""Fold a whole recogniser into a dial: a shallow path through Moonshine's layers, and all of them, from one seed.
+
+    dial.py --data DATA --pieces-of SEED --out RUN --minutes 90      # CPU or CUDA, resumes by itself
+
+Every unfold runs a path through the same blocks from the prelude's output (Config.paths): x1 leaves layers out that the
+deepest runs, and is written by fewer of the decoder's layers. So the deep end begins as the foundation itself, and what
+is taught is the shallow end, hearing in chunks, and what the foundation is bad at. Every step runs all exits:
+
+    feature   |norm(x_r) - norm(x_teacher)|^2 / |norm(x_teacher)|^2
+    label     cross entropy of the decoder of depth R, and of one other depth, on the label
+    teacher   KL from the foundation's decoder, a piece
+    deepest   KL(sg[p_R] || p_r) of that other depth (arXiv 2505.21237)
+    letters   CTC of the letters' block (no gradient to what is below), KL a frame from another seed's letters at first
+
+The teacher hears clean sound, the seed the same with noise, rooms, telephones, frames masked. An utterance whose label
+the teacher finds unlikely counts less where the teacher is followed (exp(-cross entropy)), so accents are learnt from
+labels. Stem and prelude stay as they are, and what they and the teacher make of a batch is learnt from --times times.
+The budget is the schedule, as in train.py.
+"""
+
+import argparse
+import collections
+import dataclasses
+import json
+import pathlib
+import time
+import typing
+
+import torch
+import torch.nn.functional as F
+
+import train
+from distil import Teacher, decoder_state, draw_chunks, middle, targets
+from fold import augment, data, evaluation, factor, losses, moonshine, seedfile
+from fold.encoder import Chunks, Config, Foldable, WaveStem
+from fold.optimiser import Optimiser
+from fold.team import Team
+
+SETS = [*train.TRAIN, "train_librispeech", "train_speechocean762"]
+
+
+def paths(words):
+    """'1 2 4|0 1 2 3' -> [[1, 2, 4], [0, 1, 2, 3]]"""
+    return [[int(k) for k in path.split()] for path in words.split("|")]
+
+
+def arguments():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--data", required=True, help="folder made by pack.py")
+    ap.add_argument("--out", required=True, help="run folder: last.pt, config.json, log.tsv")
+    ap.add_argument("--pieces-of", required=True, help="model file whose pieces of text are kept, and whose letters are "
+                    "followed until the new ones have left CTC's plateau")
+    ap.add_argument("--from-seed", help="begin with a model file of this trainer, instead of the foundation")
+    ap.add_argument("--sets", nargs="*", default=SETS, help="a set that is named twice is heard twice as often")
+    ap.add_argument("--foundation", default="base", choices=["base", "tiny"])
+    ap.add_argument("--prelude", type=int, default=2)
+    ap.add_argument("--paths", type=paths, default=paths("1 2 4 5|0 1 2 3 4 5"), help="blocks of each unfold, from 0")
+    ap.add_argument("--written", type=paths, default=paths("0 1 3 5 7|0 1 2 3 4 5 6 7"),
+                    help="layers of the decoder that write each depth, from 0")
+    ap.add_argument("--stem-rank", type=int, default=224)
+    ap.add_argument("--minutes", type=float, default=90, help="wall-clock budget of the whole run")
+    ap.add_argument("--stop-after", type=float, default=0, help="leave after so many minutes of this call")
+    ap.add_argument("--chunked", type=float, default=0.3, help="share of the batches that are heard in chunks")
+    ap.add_argument("--chunk", type=int, nargs="*", default=[21, 28, 42], help="frames of a chunk, one is drawn a batch")
+    ap.add_argument("--left", type=int, nargs="*", default=[168, 252, 336], help="frames heard before the chunk")
+    ap.add_argument("--times", type=int, default=2, help="how often what was heard of a batch is learnt from")
+    ap.add_argument("--kept", type=float, default=0.5, help="hours of it that are kept, a process")
+    ap.add_argument("--deep", type=float, default=0.5, help="weight of the deepest exit; the others share the rest")
+    ap.add_argument("--follow", type=float, default=0.4, help="share of the budget in which other letters are followed")
+    ap.add_argument("--batch-seconds", type=float, default=32)
+    ap.add_argument("--longest", type=float, default=16.5)
+    ap.add_argument("--lr", type=float, default=3e-4, help="peak, of the blocks")
+    ap.add_argument("--decoder-lr", type=float, default=0.7, help="the decoder's, times that")
+    ap.add_argument("--mask", type=float, default=0.03, help="share of frames masked behind the prelude")
+    ap.add_argument("--weights", default="2,1,0.5,0.3,0.3", help="of feature, label, teacher, deepest, letters")
+    ap.add_argument("--save-minutes", type=float, default=12)
+    ap.add_argument("--count", type=int, default=40, help="dev_clean utterances that are watched")
+    return train.parse(ap)
+
+
+def start(args, out):
+    """-> model, what a run that is resumed has behind it, ids of its pieces in Moonshine's vocabulary."""
+    cache = out.parent / "foundation"
+    other = seedfile.load(args.pieces_of)
+    kept = other.pieces.ids_in(moonshine.pieces(cache))
+    spent = {"minutes": 0.0, "hours": 0.0, "step": 0}
+    if args.from_seed:
+        model = seedfile.load(args.from_seed)
+    else:
+        shape = dict(moonshine.SHAPES[args.foundation])
+        layers = shape.pop("layers")
+        config = Config(**shape, prelude=args.prelude, blocks=layers - args.prelude, unfolds=len(args.paths), conv_kernel=0,
+                        paths=args.paths, stem_rank=args.stem_rank, letters=True, grow=1, vocab=len(data.text.VOCAB),
+                        decoder={"layers": layers, "ffn": shape["ffn"], "pieces": len(kept), "paths": args.written})
+        model = Foldable(config)
+        if not (out / "last.pt").exists():
+            found(model, args, cache, kept)
+    model.pieces = other.pieces
+    model.config.stream = {"chunk": middle(args.chunk), "left": middle(args.left)}
+    if (out / "last.pt").exists():
+        state = torch.load(out / "last.pt", map_location="cpu")
+        model.load_state_dict(state["model"])
+        spent = {k: state[k] for k in spent}
+    (out / "pieces.json").write_text(json.dumps(model.pieces.plain()))
+    (out / "config.json").write_text(json.dumps({**dataclasses.asdict(model.config), "args": vars(args)}, indent=1))
+    return model.to(args.device).train(), spent, kept
+
+
+def found(model, args, cache, kept):
+    """Puts the foundation's weights into model."""
+    state = moonshine.load(args.foundation, cache)
+    stem = WaveStem(model.config.d)
+    stem.load_state_dict({k.removeprefix("frontend."): v for k, v in state.items() if k.startswith("frontend.")})
+    speech = data.Speech(args.data, ["train_pseudo"])
+    some = torch.randperm(len(speech.items), generator=torch.Generator().manual_seed(0))[:40].tolist()
+    thin = factor.factor(stem, [speech.wave(i) for i in some if speech.seconds(i) > 1], args.stem_rank)
+    state = {k: v for k, v in state.items() if not k.startswith("frontend.")}
+    state.update({f"frontend.{k}": v for k, v in thin.state_dict().items()})
+    model.load_pretrained(state)
+    written = decoder_state(args.foundation, cache, kept)
+    written["norm.gain"] = written["norm.gain"].expand(len(args.written), -1).clone()
+    model.decoder.load_state_dict(written)
+
+
+class Heard(typing.NamedTuple):
+    """A batch behind all that is frozen."""
+    start: torch.Tensor     # what the prelude makes of it [B, T, d]
+    frames: torch.Tensor
+    context: typing.Any
+    wanted: torch.Tensor    # the teacher's memory of the clean sound [B, T, d]
+    into: torch.Tensor      # pieces [B, U]
+    follow: torch.Tensor
+    taught: torch.Tensor    # the teacher's log-probabilities of pieces that follow, [inside, V]
+    trust: torch.Tensor     # of the teacher, [B]
+    letters: torch.Tensor
+    lengths: torch.Tensor
+    told: torch.Tensor | None  # another seed's log-probabilities of letters [B, T, V]
+
+
+class Ear:
+    """What is frozen, over batches without end."""
+
+    def __init__(self, model, teacher, other, speech, args, seed, rank):
+        self.model, self.teacher, self.other, self.speech, self.args = model, teacher, other, speech, args
+        self.generator = torch.Generator().manual_seed(seed + 1000003 * rank)
+        self.batches = data.endless(speech, speech.trainable(args.longest), args.batch_seconds, seed,
+                                    lambda: args.longest, rank, args.processes)
+
+    @torch.no_grad()
+    def hear(self, follow):
+        """follow: the other seed's letters too."""
+        model, teacher, batch = self.model, self.teacher, next(self.batches)
+        clean, samples, letters, lengths = data.collate(self.speech, batch, self.generator, augment.pace)
+        noisy = augment.spoil(clean.clone(), samples, self.generator)
+        with torch.autocast(self.args.device, dtype=torch.bfloat16):
+            x, frames = teacher.encoder.frontend(clean, samples)
+            whole = model.context(x, frames)
+            wanted = teacher.memory(x, whole)
+            into, follows = targets(self.speech, batch, model.pieces, self.args.device)
+            inside = follows >= 0
+            taught = F.log_softmax(teacher.decoder(into, wanted, whole.memory_mask)[inside].float(), -1)
+            told = None
+            if follow:
+                x, _, context = self.other.features(clean, samples)
+                told = self.other.logp(self.other.unfolds(x, context, self.other.config.unfolds)[-1], context)
+            x, _, context = model.features(noisy, samples, draw_chunks(self.args, self.generator))
+        missed = torch.zeros(inside.shape)
+        missed[inside] = -taught.gather(1, follows[inside][:, None])[:, 0]
+        trust = (-missed.sum(1) / inside.sum(1)).exp()
+        return Heard(x.bfloat16(), frames, context, wanted.bfloat16(), into, follows, taught.bfloat16(), trust, letters,
+                     lengths, told)
+
+    def draw(self, among):
+        return among[int(torch.randint(len(among), (1,), generator=self.generator))]
+
+
+def feature_loss(memory, wanted, valid, trust):
+    """Relative squared error of memory [B, T, d] over frames that are valid [B, T, 1], an utterance by its trust [B]."""
+    wanted = wanted.float()
+    error = ((memory.float() - wanted).square() * valid).sum((1, 2))
+    return (error * trust).sum() / ((wanted.square() * valid).sum((1, 2)) * trust).sum()
+
+
+def piece_losses(model, heard, memory, depth, deeper=None):
+    """-> parts of the loss of one depth's decoder, and its log-probabilities [inside, V]. deeper: those of the deepest."""
+    inside = heard.follow >= 0
+    x = model.decoder.states(heard.into, memory, heard.context.memory_mask, depth=depth)[inside]
+    logp = F.log_softmax(F.linear(x, model.decoder.embed.weight).float(), -1)
+    trust = heard.trust[:, None].expand(inside.shape)[inside]
+    kl = lambda p: (p.exp() * (p - logp)).sum(-1)
+    parts = {"label": F.nll_loss(logp, heard.follow[inside]),
+             "teacher": (kl(heard.taught.float()) * trust).mean()}
+    if deeper is not None:
+        parts["deepest"] = kl(deeper).mean()
+    return parts, logp
+
+
+def letter_losses(model, heard, x):
+    """CTC, and KL from another seed's letters, where they are told. x [B, T, d] of some exit."""
+    logp = F.log_softmax(model.exit.head(model.letters(x.detach(), heard.context)).float(), -1)
+    loss = losses.ctc(logp, heard.frames, heard.letters, heard.lengths)
+    if heard.told is None:
+        return 0.3 * loss, loss
+    kl = (heard.told.exp() * (heard.told - logp)).sum(-1)
+    return 0.1 * loss + (kl * heard.context.valid[..., 0]).sum() / heard.context.valid.sum(), loss
+
+
+def step_losses(model, heard, args, generator):
+    """-> {part: loss}, what is shown."""
+    R, parts, shown = model.config.unfolds, collections.Counter(), {}
+    x = train.mask_frames(heard.start, args.mask, generator)
+    exits = model.unfolds(x, heard.context, R)
+    memories = [model.exit.norm(x.float()) for x in exits]
+    share = lambda depth: args.deep if depth == R - 1 else (1 - args.deep) / (R - 1)
+    for depth, memory in enumerate(memories):
+        missed = feature_loss(memory, heard.wanted, heard.context.valid, heard.trust)
+        parts["feature"] = parts["feature"] + share(depth) * missed
+        shown[f"{'c' if heard.context.chunks else 'x'}{depth + 1}"] = missed
+    other = int(torch.randint(R - 1, (1,), generator=generator))
+    deeper = None
+    for depth, weight in ((R - 1, args.deep), (other, 1 - args.deep)):
+        values, logp = piece_losses(model, heard, memories[depth], depth, deeper)
+        deeper = logp.detach()
+        for name, value in values.items():
+            parts[name] = parts[name] + weight * value
+        shown[f"label{depth + 1}"] = values["label"]
+    drawn = int(torch.randint(R, (1,), generator=generator))
+    parts["letters"], shown["ctc"] = letter_losses(model, heard, exits[drawn])
+    return parts, shown
+
+
+def main():
+    args = arguments()
+    torch.manual_seed(args.seed)
+    out = pathlib.Path(args.out)
+    out.mkdir(parents=True, exist_ok=True)
+    model, spent, kept = start(args, out)
+    team = Team(model, args.processes, spent["minutes"])
+    team.launch(member, (args, out, model, team, spent, kept))
+
+
+def member(rank, args, out, model, team, spent, kept):
+    """One process of the team, from the first step to the last."""
+    if args.processes > 1:
+        torch.set_num_threads(1)
+    model.prelude.requires_grad_(False)
+    optimiser = Optimiser(model, args.lr, True, rank, args.processes, args.decoder_lr)
+    team.join(rank, model)
+    if spent["step"]:
+        optimiser.resume(out)
+    teacher = Teacher(args.foundation, out.parent / "foundation", kept, args.device)
+    for part in (teacher.encoder.prelude, teacher.encoder.blocks, teacher.decoder):
+        part.bfloat16()  # else every step rounds them anew
+    other = seedfile.load(args.pieces_of).to(args.device).requires_grad_(False)
+    speech = data.Speech(args.data, args.sets, args.device)
+    ear = Ear(model, teacher, other, speech, args, args.seed + spent["step"], rank)
+    lead = rank == 0
+    if lead:
+        print(f"{sum(map(speech.seconds, range(len(speech.items)))) / 3600:.1f} h, "
+              f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {args.device} x {args.processes}",
+              flush=True)
+        dev = evaluation.subset(data.Speech(args.data, ["dev_clean"], args.device), args.count)
+    weights = dict(zip(("feature", "label", "teacher", "deepest", "letters"), map(float, args.weights.split(","))))
+    step, hours, began = spent["step"], spent["hours"], time.time()
+    minutes = lambda: spent["minutes"] + (time.time() - began) / 60
+    watched = Chunks(middle(args.chunk), middle(args.left)) if args.chunked else None
+    kept_heard, saved, shown_at, smooth = collections.deque(), team.told(), time.time(), {}
+    room = args.kept * 3600 / args.batch_seconds
+
+    def keep():
+        optimiser.keep(out, rank)
+        if lead:
+            train.save(out / "last.pt", model, minutes(), hours, step)
+            report(out, model, dev, args.device, watched, minutes(), hours, step)
+        team.wait()
+
+    if lead and not spent["step"] and args.count:
+        report(out, model, dev, args.device, watched, minutes(), hours, step)
+    while team.told() < args.minutes and not (args.stop_after and team.told() - spent["minutes"] >= args.stop_after):
+        kept_heard.append(ear.hear(team.told() < args.follow * args.minutes))
+        if len(kept_heard) > room:
+            kept_heard.popleft()
+        for time_heard in range(args.times):
+            heard = ear.draw(kept_heard) if time_heard else kept_heard[-1]
+            with torch.autocast(args.device, dtype=torch.bfloat16):
+                parts, shown = step_losses(model, heard, args, ear.generator)
+            loss = sum(weights[name] * value for name, value in parts.items())
+            team.clear()
+            loss.backward()
+            team.step(optimiser, train.learning_rate(team.told() / args.minutes),
+                      lambda name: not name.startswith("prelude."), minutes())
+            step += 1
+            hours += args.processes * int(heard.frames.sum()) * 384 / data.RATE / 3600
+            for name, value in {**shown, **parts}.items():
+                value = float(value.detach())
+                smooth[name] = value if name not in smooth else 0.97 * smooth[name] + 0.03 * value
+        if lead and time.time() - shown_at > 30:
+            shown_at = time.time()
+            print(f"{minutes():6.1f} min step {step} {hours:.2f} h learnt from, "
+                  + ", ".join(f"{name} {value:.3f}" for name, value in sorted(smooth.items())), flush=True)
+        if team.told() - saved >= args.save_minutes:
+            saved = team.told()
+            keep()
+    keep()
+
+
+def report(out, model, dev, device, chunks, minutes, hours, step):
+    model.eval()
+    with torch.autocast(device, dtype=torch.bfloat16):
+        pairs = evaluation.readings(model, dev, device)
+        if chunks:
+            pairs += evaluation.readings(model, dev, device, ctc=False, chunks=chunks)[:1]
+    model.train()
+    line = f"{minutes:.1f}\t{hours:.2f}\t{step}\t" + "\t".join(
+        f"{100 * evaluation.greedy_wer(p):.2f}" for kind in pairs for p in kind)
+    with open(out / "log.tsv", "a") as log:
+        log.write(line + "\n")
+    print("   WER of the attention decoder, of greedy CTC, and of the attention decoder in chunks, by depth: "
+          + line.replace("\t", " "), flush=True)
+
+
+if __name__ == "__main__":
+    main()
