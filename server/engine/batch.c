@@ -50,7 +50,7 @@ struct engine_batch {
     int fd;       /* until the recording is opened; -1 */
     int again_fd; /* the same file, while a draft is made; -1 */
     struct recording *recording;
-    struct endpoint *endpoint;
+    struct endpointer *endpointer;
     float pulled[PULL_SAMPLES];
     size_t pulled_at, pulled_count;
     bool decoded; /* all of it */
@@ -74,7 +74,7 @@ static void batch_free(struct engine_batch *batch)
     for (size_t i = 0; i < batch->spans_count; i++)
         transcript_release(&batch->spans[i]);
     free(batch->spans);
-    endpoint_close(batch->endpoint);
+    endpointer_close(batch->endpointer);
     recording_close(batch->recording);
     if (batch->fd >= 0)
         close(batch->fd);
@@ -190,9 +190,9 @@ static void batch_deepen(struct engine_batch *batch)
     batch->draft = NULL;
     for (size_t i = 0; i < batch->spans_count; i++)
         transcript_release(&batch->spans[i]);
-    endpoint_close(batch->endpoint);
+    endpointer_close(batch->endpointer);
     recording_close(batch->recording);
-    batch->endpoint = NULL;
+    batch->endpointer = NULL;
     batch->recording = NULL;
     batch->fd = batch->again_fd;
     batch->again_fd = -1;
@@ -241,7 +241,7 @@ static bool batch_begin(struct engine_batch *batch)
         batch_fail(batch, end_of(error), note.text);
         return false;
     }
-    if (endpoint_open(&batch->endpoint, batch->endpointing_ms, options->max_span_ms) < 0) {
+    if (endpointer_open(&batch->endpointer, batch->endpointing_ms, options->max_span_ms) < 0) {
         batch_fail(batch, ENGINE_FAILED, "out of memory");
         return false;
     }
@@ -249,15 +249,15 @@ static bool batch_begin(struct engine_batch *batch)
 }
 
 /* Decodes until a span is complete (true), or the slice or the recording ends (false). */
-static bool batch_decode(struct engine_batch *batch, struct endpoint_span *ret_span)
+static bool batch_decode(struct engine_batch *batch, struct endpointer_span *ret_span)
 {
     struct recording_note note;
     size_t slice = 0;
 
-    while (!endpoint_span(batch->endpoint, ret_span)) {
+    while (!endpointer_span(batch->endpointer, ret_span)) {
         if (batch->pulled_at < batch->pulled_count) {
-            const long taken = endpoint_push(batch->endpoint, batch->pulled + batch->pulled_at,
-                                             batch->pulled_count - batch->pulled_at);
+            const long taken = endpointer_push(batch->endpointer, batch->pulled + batch->pulled_at,
+                                               batch->pulled_count - batch->pulled_at);
             if (taken < 0) {
                 batch_fail(batch, ENGINE_FAILED, "out of memory");
                 return false;
@@ -277,7 +277,7 @@ static bool batch_decode(struct engine_batch *batch, struct endpoint_span *ret_s
         slice += (size_t)got;
         if (got == 0) {
             batch->decoded = true;
-            endpoint_flush(batch->endpoint);
+            endpointer_flush(batch->endpointer);
         }
     }
     return true;
@@ -375,7 +375,7 @@ static void batch_run(struct queue_work *work, struct worker *worker)
     struct engine_batch *batch =
         (struct engine_batch *)((char *)work - offsetof(struct engine_batch, work));
     struct engine *engine = batch->engine;
-    struct endpoint_span span;
+    struct endpointer_span span;
     double left_ms = 0;
     long index = -1;
 
@@ -391,7 +391,7 @@ static void batch_run(struct queue_work *work, struct worker *worker)
                           ? (double)(expected - span.start_samples) / (UPDATE_RATE_HZ / 1e3)
                           : 0;
             worker_load(worker, &span);
-            endpoint_pop(batch->endpoint);
+            endpointer_pop(batch->endpointer);
         }
     }
     /* Decoded to the end: one round more finds nothing left. */

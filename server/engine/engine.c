@@ -94,7 +94,7 @@ int engine_open(struct engine **ret_engine, const struct engine_options *options
 {
     struct engine *engine;
 
-    if (!options->model || options->max_span_ms < ENDPOINT_MIN_SPAN_MS ||
+    if (!options->model || options->max_span_ms < ENDPOINTER_MIN_SPAN_MS ||
         (options->partials == ENGINE_PARTIALS_STREAMS &&
          !fold_model_info(options->model)->chunk_frames))
         return FOLD_ERR_ARGUMENT;
@@ -261,8 +261,9 @@ enum worker_end engine_recognise(struct engine *engine, struct worker *worker,
     return end;
 }
 
-void engine_gather(struct engine *engine, struct worker *worker, const struct endpoint_span *sound,
-                   struct depth_question *question, struct worker_piece *piece)
+void engine_gather(struct engine *engine, struct worker *worker,
+                   const struct endpointer_span *sound, struct depth_question *question,
+                   struct worker_piece *piece)
 {
     piece->depth = choose(engine, question, &piece->limit);
     piece->search = question->kind != DEPTH_PARTIAL;

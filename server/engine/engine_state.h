@@ -54,8 +54,9 @@ enum worker_end engine_recognise(struct engine *engine, struct worker *worker,
 
 /* Decides on a depth for a short span and lets the worker gather it: piece has hotwords, cancelled,
  * told and user. told() calls engine_learn. */
-void engine_gather(struct engine *engine, struct worker *worker, const struct endpoint_span *sound,
-                   struct depth_question *question, struct worker_piece *piece);
+void engine_gather(struct engine *engine, struct worker *worker,
+                   const struct endpointer_span *sound, struct depth_question *question,
+                   struct worker_piece *piece);
 
 /* Whether live streams may hear partials by a stream of the seed. */
 bool engine_can_follow(const struct engine *engine);

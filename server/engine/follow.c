@@ -114,7 +114,7 @@ static int64_t later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-enum follow_aim follow_aim(struct follow *follow, const struct endpoint_span *sound,
+enum follow_aim follow_aim(struct follow *follow, const struct endpointer_span *sound,
                            const struct window *window)
 {
     const int64_t end_samples = sound->start_samples + (int64_t)sound->count;
@@ -138,7 +138,7 @@ enum follow_aim follow_aim(struct follow *follow, const struct endpoint_span *so
     return FOLLOW_TOO_FAR;
 }
 
-void follow_copy(const struct follow *follow, const struct endpoint_span *sound, float *pcm)
+void follow_copy(const struct follow *follow, const struct endpointer_span *sound, float *pcm)
 {
     /* Before its first sound a stream hears silence, also where the sound began earlier. */
     const int64_t silent = follow->begun_samples + WORKER_LEAD_SAMPLES - next_samples(follow);

@@ -9,7 +9,7 @@
 #ifndef FOLLOW_H
 #define FOLLOW_H
 
-#include "endpoint.h"
+#include "endpointer.h"
 #include "fold.h"
 #include "window.h"
 
@@ -50,12 +50,12 @@ enum follow_aim {
 };
 
 /* sound: the span so far, from its beginning; what window.h has of it. */
-enum follow_aim follow_aim(struct follow *follow, const struct endpoint_span *sound,
+enum follow_aim follow_aim(struct follow *follow, const struct endpointer_span *sound,
                            const struct window *window);
 
 /* After FOLLOW_READY, of the same sound: copies what is unheard, and the silence behind it, to pcm
  * [unheard_samples + FOLLOW_TAIL_SAMPLES]. */
-void follow_copy(const struct follow *follow, const struct endpoint_span *sound, float *pcm);
+void follow_copy(const struct follow *follow, const struct endpointer_span *sound, float *pcm);
 
 /* After it was heard: makes run hold what is to be read. *ret_first_samples: clock of the run's
  * first sample. 0 or a negative fold_err. */

@@ -6,7 +6,7 @@
  * when nothing is left to read), then puts it at the end of the queue if there is more. So streams
  * take turns, and audio that came during a computation replaces the partial it would have got.
  *
- * Finals depend on the samples only: endpoint.c cuts, and a final is one run over the
+ * Finals depend on the samples only: endpointer.c cuts, and a final is one run over the
  * whole span. Partials are a courtesy: the last seconds of the span so far (window.h), at a shallow
  * depth, again and again; or, under load, what a stream of the seed made of them (follow.h). They
  * are left out when the stream had to wait for its turn, and never come so often that they take
@@ -64,7 +64,7 @@ static void close_follow(struct engine_live *live)
 static void live_free(struct engine_live *live)
 {
     backlog_finish(&live->bytes);
-    ear_close(live->ear);
+    audio_input_close(live->input);
     hotwords_unref(live->hotwords);
     window_reset(&live->window);
     close_follow(live);
@@ -147,13 +147,13 @@ static int set_sound(struct engine_live *live)
 {
     const struct engine_live_options *options = &live->options;
     const struct engine_options *engine = &live->engine->options;
-    const struct stream_format format = ear_format(options);
-    const size_t second_bytes = ear_bytes_a_second(&format);
+    const struct stream_format format = audio_input_format(options);
+    const size_t second_bytes = audio_input_bytes_a_second(&format);
 
-    if (ear_open(&live->ear, &format, options->endpointing_ms, live->engine->options.max_span_ms,
-                 &live->note) < 0)
+    if (audio_input_open(&live->input, &format, options->endpointing_ms,
+                         live->engine->options.max_span_ms, &live->note) < 0)
         return -1;
-    live->endpoint = ear_endpoint(live->ear);
+    live->endpointer = audio_input_endpointer(live->input);
     const size_t near_bytes = second_bytes * NEAR_MS / 1000;
     const char *spool = options->high_ms ? NULL : engine->spool;
     live->high_bytes = options->high_ms ? second_bytes * options->high_ms / 1000

@@ -2,8 +2,8 @@
 #ifndef LIVE_STATE_H
 #define LIVE_STATE_H
 
+#include "audio_input.h"
 #include "backlog.h"
-#include "ear.h"
 #include "engine_state.h"
 #include "follow.h"
 #include "window.h"
@@ -48,8 +48,8 @@ struct engine_live {
     bool ended;           /* {lock} end() was called */
 
     /* The worker's that runs it. */
-    struct ear *ear;
-    struct endpoint *endpoint; /* the ear's */
+    struct audio_input *input;
+    struct endpointer *endpointer; /* the input's */
     struct recording_note note;
     double heard_ms;                /* when the last byte that was taken had come */
     uint8_t *slice;                 /* [slice_bytes] */

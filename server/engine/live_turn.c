@@ -58,7 +58,7 @@ static void send_end(struct engine_live *live, enum engine_end end)
 {
     if (!callback_begin(live))
         return;
-    live->options.end(live->options.user, end, endpoint_clock(live->endpoint));
+    live->options.end(live->options.user, end, endpointer_clock(live->endpointer));
     pthread_mutex_lock(&live->lock);
     live->ended = true;
     pthread_mutex_unlock(&live->lock);
@@ -94,9 +94,9 @@ static void send_voice(struct engine_live *live, bool begins, int64_t at_samples
 /* A partial of the window becomes one of the whole span; 0 or -1. */
 static int settle(struct engine_live *live, struct update_span *span)
 {
-    struct endpoint_span sound;
+    struct endpointer_span sound;
 
-    endpoint_peek(live->endpoint, &sound);
+    endpointer_peek(live->endpointer, &sound);
     if (window_join(&live->window, span, sound.start_samples) < 0)
         return -1;
     window_move(&live->window, span);
@@ -140,16 +140,16 @@ static void tell_final(struct engine_live *live, const struct update_span *span)
 {
     const enum mark mark = live->making.mark;
     struct update update = {.span = *span, .final = true, .from_flush = mark == MARK_FLUSH};
-    struct endpoint_span sound;
+    struct endpointer_span sound;
 
-    endpoint_span(live->endpoint, &sound);
+    endpointer_span(live->endpointer, &sound);
     update.endpoint =
-        sound.why == ENDPOINT_PAUSE || (sound.why == ENDPOINT_FLUSHED && mark == MARK_FINISH);
+        sound.why == ENDPOINTER_PAUSE || (sound.why == ENDPOINTER_FLUSHED && mark == MARK_FINISH);
     const int64_t end_samples = sound.start_samples + (int64_t)sound.count;
     steward_learn_speech(&live->engine->steward, (double)sound.count / (UPDATE_RATE_HZ / 1e3),
                          (double)(end_samples - live->covered_samples) / (UPDATE_RATE_HZ / 1e3));
     live->covered_samples = end_samples;
-    endpoint_pop(live->endpoint);
+    endpointer_pop(live->endpointer);
     span_is_over(live);
     note_words(live, span);
     send_update(live, &update);
@@ -168,9 +168,9 @@ static void tell_partial(struct engine_live *live, const struct worker_cost *cos
              steward_partial_every_ms(&live->engine->steward, &live->stewarded));
 
     live->partial_due_samples =
-        endpoint_clock(live->endpoint) + (int64_t)(every_ms * (UPDATE_RATE_HZ / 1e3));
+        endpointer_clock(live->endpointer) + (int64_t)(every_ms * (UPDATE_RATE_HZ / 1e3));
     /* Behind the last whole chunk there may be speech of which there is no text yet. */
-    const int64_t speech_samples = endpoint_speech_clock(live->endpoint);
+    const int64_t speech_samples = endpointer_speech_clock(live->endpointer);
     live->partial_speech_samples =
         speech_samples < span->end_samples ? speech_samples : span->end_samples;
     note_words(live, span);
@@ -199,7 +199,7 @@ static void tell(struct worker_piece *piece, enum worker_end end, struct update_
 
 /* Leaves a sound with the worker: the turn goes on in tell. follow: as in worker_piece. */
 static void recognise(struct engine_live *live, struct worker *worker,
-                      const struct endpoint_span *sound, struct follow *follow,
+                      const struct endpointer_span *sound, struct follow *follow,
                       enum depth_kind kind, double since_ms, enum mark mark)
 {
     const double a_ms = UPDATE_RATE_HZ / 1e3;
@@ -227,16 +227,16 @@ static void recognise(struct engine_live *live, struct worker *worker,
     engine_gather(live->engine, worker, sound, &question, &piece);
 }
 
-/* The endpoint has a complete span. */
+/* The endpointer has a complete span. */
 static void begin_final(struct engine_live *live, struct worker *worker, double since_ms,
                         enum mark mark)
 {
-    struct endpoint_span sound;
+    struct endpointer_span sound;
 
-    endpoint_span(live->endpoint, &sound);
+    endpointer_span(live->endpointer, &sound);
     if (!live->voice)
         send_voice(live, true, sound.start_samples);
-    if (sound.why != ENDPOINT_FULL)
+    if (sound.why != ENDPOINTER_FULL)
         send_voice(live, false, sound.start_samples + (int64_t)sound.count);
     recognise(live, worker, &sound, NULL, DEPTH_FINAL, since_ms, mark);
 }
@@ -248,7 +248,7 @@ static void send_wordless(struct engine_live *live, bool endpoint, bool from_flu
         .kind = DEPTH_FINAL, .tier = &live->stewarded.tier, .asked = live->stewarded.asked};
     const struct update update = {
         .span = {.start_samples = live->covered_samples,
-                 .end_samples = endpoint_clock(live->endpoint),
+                 .end_samples = endpointer_clock(live->endpointer),
                  .depth = steward_choose(&live->engine->steward, &question, NULL, NULL)},
         .final = true,
         .endpoint = endpoint,
@@ -259,10 +259,10 @@ static void send_wordless(struct engine_live *live, bool endpoint, bool from_flu
 }
 
 /* *ret_follow: what is to hear it; NULL: a run over the window, which is then in *ret_sound. */
-static bool partial_is_due(struct engine_live *live, struct endpoint_span *ret_sound,
+static bool partial_is_due(struct engine_live *live, struct endpointer_span *ret_sound,
                            struct follow **ret_follow)
 {
-    if (!live->options.partials || !endpoint_peek(live->endpoint, ret_sound))
+    if (!live->options.partials || !endpointer_peek(live->endpointer, ret_sound))
         return false;
     const int64_t every_samples =
         (int64_t)steward_partial_every_ms(&live->engine->steward, &live->stewarded) *
@@ -271,7 +271,7 @@ static bool partial_is_due(struct engine_live *live, struct endpoint_span *ret_s
     if (live->partial_due_samples == 0)
         live->partial_due_samples = ret_sound->start_samples + every_samples;
     if (now_samples < live->partial_due_samples ||
-        endpoint_speech_clock(live->endpoint) <= live->partial_speech_samples)
+        endpointer_speech_clock(live->endpointer) <= live->partial_speech_samples)
         return false;
     enum follow_aim aim = FOLLOW_TOO_FAR;
     if (steward_partial_follows(&live->engine->steward, &live->stewarded))
@@ -287,14 +287,14 @@ static bool partial_is_due(struct engine_live *live, struct endpoint_span *ret_s
 /* What was taken for a voice may turn out to be a fan: then it ends with a final without words. */
 static void tell_voice(struct engine_live *live)
 {
-    struct endpoint_span sound;
+    struct endpointer_span sound;
 
-    if (live->voice && !endpoint_has_speech(live->endpoint)) {
-        send_voice(live, false, endpoint_clock(live->endpoint));
+    if (live->voice && !endpointer_has_speech(live->endpointer)) {
+        send_voice(live, false, endpointer_clock(live->endpointer));
         send_wordless(live, true, false);
         span_is_over(live);
-    } else if (!live->voice && endpoint_peek(live->endpoint, &sound) &&
-               endpoint_speech_clock(live->endpoint) - sound.start_samples >= VOICE_SAMPLES) {
+    } else if (!live->voice && endpointer_peek(live->endpointer, &sound) &&
+               endpointer_speech_clock(live->endpointer) - sound.start_samples >= VOICE_SAMPLES) {
         send_voice(live, true, sound.start_samples);
     }
 }
@@ -304,8 +304,8 @@ static void tell_gap(struct engine_live *live)
     const int64_t gap_samples = (int64_t)live->options.gap_ms * (UPDATE_RATE_HZ / 1000);
     const int64_t last_samples = live->last_word_samples;
 
-    if (!gap_samples || !last_samples || endpoint_has_speech(live->endpoint) ||
-        endpoint_clock(live->endpoint) - last_samples < gap_samples)
+    if (!gap_samples || !last_samples || endpointer_has_speech(live->endpointer) ||
+        endpointer_clock(live->endpointer) - last_samples < gap_samples)
         return;
     live->last_word_samples = 0;
     if (!live->options.gap || !callback_begin(live))
@@ -364,20 +364,20 @@ enum reached { REACHED, REACHED_END, REACHED_FINAL };
 static enum reached reach_mark(struct engine_live *live, struct worker *worker, enum mark mark)
 {
     const bool finish = mark == MARK_FINISH;
-    struct endpoint_span sound;
+    struct endpointer_span sound;
 
     if (!live->drained) {
         live->drained = true;
-        if (!ear_drain(live->ear))
+        if (!audio_input_drain(live->input))
             fail(live);
         return REACHED;
     }
-    if (finish && ear_end(live->ear, &live->note) < 0) {
+    if (finish && audio_input_end(live->input, &live->note) < 0) {
         fail_as(live, ENGINE_NOT_AUDIO);
         return REACHED;
     }
-    endpoint_flush(live->endpoint);
-    if (endpoint_span(live->endpoint, &sound)) {
+    endpointer_flush(live->endpointer);
+    if (endpointer_span(live->endpointer, &sound)) {
         pthread_mutex_lock(&live->lock);
         const double since_ms = fmax(live->heard_ms, live->marked_ms);
         pthread_mutex_unlock(&live->lock);
@@ -385,7 +385,7 @@ static enum reached reach_mark(struct engine_live *live, struct worker *worker, 
         return REACHED_FINAL;
     }
     if (live->voice)
-        send_voice(live, false, endpoint_clock(live->endpoint));
+        send_voice(live, false, endpointer_clock(live->endpointer));
     if (finish) {
         send_end(live, ENGINE_OK);
         return REACHED_END;
@@ -400,26 +400,26 @@ static enum reached reach_mark(struct engine_live *live, struct worker *worker, 
 static bool turn(struct engine_live *live, struct worker *worker)
 {
     const bool behind = queue_now_ms() - live->work.item.since_ms > BEHIND_MS;
-    struct endpoint_span sound;
+    struct endpointer_span sound;
     struct follow *follow;
     enum engine_end end;
     size_t count;
 
     while (!is_stopped(live, &end)) {
-        const enum ear_heard heard = ear_listen(live->ear, &live->note);
-        if (heard == EAR_FAILED)
+        const enum audio_input_heard heard = audio_input_listen(live->input, &live->note);
+        if (heard == AUDIO_INPUT_FAILED)
             fail_as(live, live->note.text[0] ? ENGINE_NOT_AUDIO : ENGINE_FAILED);
-        if (heard == EAR_SPAN) {
+        if (heard == AUDIO_INPUT_SPAN) {
             begin_final(live, worker, live->heard_ms, MARK_NONE);
             return false;
         }
         tell_voice(live);
         tell_gap(live);
-        if (heard != EAR_NOTHING)
+        if (heard != AUDIO_INPUT_NOTHING)
             continue;
         const enum next next = take(live, &count);
         if (next == NEXT_BYTES) {
-            if (ear_feed(live->ear, live->slice, count) < 0)
+            if (audio_input_feed(live->input, live->slice, count) < 0)
                 fail(live);
             send_ready(live);
         } else if (next == NEXT_NOTHING) {
@@ -444,7 +444,7 @@ static void turn_is_over(struct engine_live *live)
     pthread_mutex_lock(&live->lock);
     live->scheduled = false;
     if (backlog_count(&live->bytes) || live->bytes.marks_count || live->finishing ||
-        live->end != ENGINE_OK || ear_is_busy(live->ear))
+        live->end != ENGINE_OK || audio_input_is_busy(live->input))
         live_schedule(live);
     if (!live->scheduled)
         steward_waits(&live->engine->steward, &live->stewarded, false);

@@ -36,7 +36,7 @@ void window_reset(struct window *window)
     *window = (struct window){0};
 }
 
-void window_cut(const struct window *window, struct endpoint_span *sound)
+void window_cut(const struct window *window, struct endpointer_span *sound)
 {
     const int64_t behind = window->start_samples - sound->start_samples;
 

@@ -4,7 +4,7 @@
 #ifndef WINDOW_H
 #define WINDOW_H
 
-#include "endpoint.h"
+#include "endpointer.h"
 #include "update.h"
 
 /* Zero: at the beginning of a span, nothing kept. */
@@ -21,7 +21,7 @@ struct window {
 void window_reset(struct window *window);
 
 /* Leaves out of a span so far what the window has left behind. */
-void window_cut(const struct window *window, struct endpoint_span *sound);
+void window_cut(const struct window *window, struct endpointer_span *sound);
 
 /* Makes a partial of the window one of the span that began at start_samples: kept words first. The
  * words of *span, which are the caller's, are replaced. 0, or -1 without memory. */

@@ -138,7 +138,7 @@ void worker_close(struct worker *worker)
     }
 }
 
-static void load(struct worker_place *place, const struct endpoint_span *span)
+static void load(struct worker_place *place, const struct endpointer_span *span)
 {
     const size_t most = place->max_samples - LEAD_SAMPLES - TAIL_SAMPLES;
     const size_t count = span->count < most ? span->count : most;
@@ -149,11 +149,11 @@ static void load(struct worker_place *place, const struct endpoint_span *span)
     place->loaded_samples = LEAD_SAMPLES + count + TAIL_SAMPLES;
     place->first_samples = span->start_samples - LEAD_SAMPLES;
     place->start_samples = span->start_samples;
-    place->cut = span->why == ENDPOINT_FULL;
+    place->cut = span->why == ENDPOINTER_FULL;
     place->end_samples = span->start_samples + (int64_t)count;
 }
 
-static void load_unheard(struct worker_place *place, const struct endpoint_span *span,
+static void load_unheard(struct worker_place *place, const struct endpointer_span *span,
                          const struct follow *follow)
 {
     follow_copy(follow, span, place->pcm);
@@ -163,7 +163,7 @@ static void load_unheard(struct worker_place *place, const struct endpoint_span 
     place->cut = false;
 }
 
-void worker_load(struct worker *worker, const struct endpoint_span *span)
+void worker_load(struct worker *worker, const struct endpointer_span *span)
 {
     worker_flush(worker);
     load(&worker->places[0], span);
@@ -411,7 +411,7 @@ enum worker_end worker_recognise(struct worker *worker, struct update_depth dept
 
 /* ---- short ones together -------------------------------------------------------------------- */
 
-void worker_gather(struct worker *worker, const struct endpoint_span *span,
+void worker_gather(struct worker *worker, const struct endpointer_span *span,
                    const struct worker_piece *piece)
 {
     const struct follow *follow = piece->follow;

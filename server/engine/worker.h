@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "endpoint.h"
+#include "endpointer.h"
 #include "fold.h"
 #include "follow.h"
 #include "gather.h"
@@ -117,7 +117,7 @@ void worker_close(struct worker *worker);
 /* ---- one span, now ------------------------------------------------------------------------ */
 
 /* Copies a span into the worker. What was gathered is recognised before. */
-void worker_load(struct worker *worker, const struct endpoint_span *span);
+void worker_load(struct worker *worker, const struct endpointer_span *span);
 
 /* Of the span that was loaded. */
 double worker_audio_ms(const struct worker *worker);
@@ -139,7 +139,7 @@ enum worker_end worker_recognise(struct worker *worker, struct update_depth dept
  * does not shorten it, and a follow whose hearing failed is forgotten). told() comes soon, perhaps
  * with other pieces, perhaps before this returns. At most one piece for each run() of a work, which
  * then counts as running until told() is over. */
-void worker_gather(struct worker *worker, const struct endpoint_span *span,
+void worker_gather(struct worker *worker, const struct endpointer_span *span,
                    const struct worker_piece *piece);
 /* Recognises what was gathered. */
 void worker_flush(struct worker *worker);

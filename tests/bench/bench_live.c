@@ -44,7 +44,7 @@ struct words {
 
 struct speaker {
     float *pcm; /* [SECONDS] */
-    struct endpoint *endpoint;
+    struct endpointer *endpointer;
     struct window window;
     struct follow follow;
     uint32_t depth;
@@ -110,16 +110,16 @@ static const atomic_bool never;
 static void tell_partial(struct worker_piece *piece, enum worker_end end, struct update_span *span)
 {
     struct speaker *s = piece->user;
-    struct endpoint_span sound;
+    struct endpointer_span sound;
     if (end != WORKER_DONE)
         exit(1);
-    endpoint_peek(s->endpoint, &sound);
+    endpointer_peek(s->endpointer, &sound);
     if (s->windowed) {
         window_join(&s->window, span, sound.start_samples);
         window_move(&s->window, span);
     }
     /* Behind the last whole chunk there may be speech of which there is no text yet. */
-    const int64_t speech_samples = endpoint_speech_clock(s->endpoint);
+    const int64_t speech_samples = endpointer_speech_clock(s->endpointer);
     s->speech_samples = speech_samples < span->end_samples ? speech_samples : span->end_samples;
     keep_words(&s->last, span);
     s->partials++;
@@ -143,19 +143,19 @@ static void tell_final(struct worker_piece *piece, enum worker_end end, struct u
     transcript_release(span);
     window_reset(&s->window);
     follow_forget(&s->follow);
-    endpoint_pop(s->endpoint);
+    endpointer_pop(s->endpointer);
 }
 
 /* A partial, if one is due: with piece->follow where a stream hears it. */
-static bool partial_is_due(struct speaker *s, struct endpoint_span *ret_sound, long every_ms,
+static bool partial_is_due(struct speaker *s, struct endpointer_span *ret_sound, long every_ms,
                            const struct way *way, struct worker_piece *piece)
 {
-    const int64_t now_samples = endpoint_clock(s->endpoint), every_samples = every_ms * 16;
-    if (!endpoint_peek(s->endpoint, ret_sound))
+    const int64_t now_samples = endpointer_clock(s->endpointer), every_samples = every_ms * 16;
+    if (!endpointer_peek(s->endpointer, ret_sound))
         return false;
     if (s->due_samples == 0)
         s->due_samples = ret_sound->start_samples + every_samples;
-    if (now_samples < s->due_samples || endpoint_speech_clock(s->endpoint) <= s->speech_samples)
+    if (now_samples < s->due_samples || endpointer_speech_clock(s->endpointer) <= s->speech_samples)
         return false;
     enum follow_aim aim = FOLLOW_TOO_FAR;
     if (way->follow)
@@ -179,8 +179,8 @@ static void turn(struct worker *worker, struct speaker *s, const struct way *way
                                  .before_count = s->window.words_count,
                                  .cancelled = &never,
                                  .user = s};
-    struct endpoint_span sound;
-    if (endpoint_span(s->endpoint, &sound)) {
+    struct endpointer_span sound;
+    if (endpointer_span(s->endpointer, &sound)) {
         piece.depth.used = s->depth;
         piece.search = true;
         piece.told = tell_final;
@@ -205,7 +205,7 @@ static void bench(struct worker *worker, const struct way *way, const struct tal
         speakers[i].pcm = script(clips, clips_count, i, talk);
         speakers[i].depth = (uint32_t)i % unfolds + 1;
         speakers[i].windowed = way->window;
-        if (!speakers[i].pcm || endpoint_open(&speakers[i].endpoint, 500, 20000) < 0 ||
+        if (!speakers[i].pcm || endpointer_open(&speakers[i].endpointer, 500, 20000) < 0 ||
             (way->follow && follow_open(&speakers[i].follow, worker->model, unfolds) < 0))
             exit(1);
     }
@@ -214,10 +214,10 @@ static void bench(struct worker *worker, const struct way *way, const struct tal
         for (size_t i = 0; i < STREAMS; i++) {
             struct speaker *s = &speakers[i];
             while (s->at < until) {
-                if (endpoint_span(s->endpoint, &(struct endpoint_span){0}))
+                if (endpointer_span(s->endpointer, &(struct endpointer_span){0}))
                     worker_flush(worker);
-                s->at += (size_t)endpoint_push(s->endpoint, s->pcm + s->at, until - s->at);
-                if (s->at == until || endpoint_span(s->endpoint, &(struct endpoint_span){0}))
+                s->at += (size_t)endpointer_push(s->endpointer, s->pcm + s->at, until - s->at);
+                if (s->at == until || endpointer_span(s->endpointer, &(struct endpointer_span){0}))
                     turn(worker, s, way, every_ms);
             }
         }
@@ -231,7 +231,7 @@ static void bench(struct worker *worker, const struct way *way, const struct tal
         sum.changed += speakers[i].changed;
         window_reset(&speakers[i].window);
         follow_close(&speakers[i].follow);
-        endpoint_close(speakers[i].endpoint);
+        endpointer_close(speakers[i].endpointer);
         free(speakers[i].pcm);
     }
     printf("%-30s %6zu %8zu %10.2f %14.0f", way->name, sum.finals, sum.partials,

@@ -32,7 +32,7 @@ static struct update_span heard(int64_t start_ms, int64_t end_ms, int wide)
 static void partial(struct window *window, int64_t end_ms, int wide, int64_t *ret_begun_ms)
 {
     static const float silence[20000 * 16];
-    struct endpoint_span sound = {.pcm = silence, .count = (size_t)MS(end_ms)};
+    struct endpointer_span sound = {.pcm = silence, .count = (size_t)MS(end_ms)};
 
     window_cut(window, &sound);
     assert_int_equal(sound.start_samples + (int64_t)sound.count, MS(end_ms));

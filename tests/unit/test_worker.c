@@ -43,13 +43,13 @@ static int teardown(void **state)
     return hearing_teardown(state);
 }
 
-static struct endpoint_span sound(size_t clip, size_t ms)
+static struct endpointer_span sound(size_t clip, size_t ms)
 {
     assert_true(hearing_clips[clip].count >= ms * 16);
-    return (struct endpoint_span){.pcm = hearing_clips[clip].pcm,
-                                  .count = ms * 16,
-                                  .start_samples = 1000 * (int64_t)clip,
-                                  .why = ENDPOINT_PAUSE};
+    return (struct endpointer_span){.pcm = hearing_clips[clip].pcm,
+                                    .count = ms * 16,
+                                    .start_samples = 1000 * (int64_t)clip,
+                                    .why = ENDPOINTER_PAUSE};
 }
 
 static struct worker_piece piece(struct told *told, uint32_t depth)
@@ -83,7 +83,7 @@ static void assert_same(const struct update_span *a, const struct update_span *b
 /* Alone, in the place of long spans. */
 static struct update_span alone(struct worker *by, size_t clip, size_t ms, uint32_t depth)
 {
-    const struct endpoint_span heard = sound(clip, ms);
+    const struct endpointer_span heard = sound(clip, ms);
     const struct worker_limit limit = {.floor = 1, .due_ms = INFINITY};
     struct worker_cost cost = {0};
     struct update_span span;
@@ -106,7 +106,7 @@ static void gather_and_compare(struct worker *by, uint32_t unfolds)
     order = 0;
     for (size_t i = 0; i < GATHER_PIECES; i++) {
         const struct worker_piece p = piece(&told[i], (uint32_t)i % unfolds + 1);
-        const struct endpoint_span heard = sound(i, ms[i]);
+        const struct endpointer_span heard = sound(i, ms[i]);
         worker_gather(by, &heard, &p);
         assert_int_equal(order, 0); /* nobody yet */
     }
@@ -151,7 +151,7 @@ static void a_long_span_does_not_hold_up_those_before_it(void **state)
 {
     struct told brief, lengthy;
     const struct worker_piece a = piece(&brief, 1), b = piece(&lengthy, 1);
-    const struct endpoint_span first = sound(0, 800), second = sound(3, GATHER_PIECE_MS + 100);
+    const struct endpointer_span first = sound(0, 800), second = sound(3, GATHER_PIECE_MS + 100);
 
     worker.due_ms = INFINITY;
     worker_gather(&worker, &first, &a);
@@ -176,7 +176,7 @@ static void one_that_is_cancelled_leaves_the_others_alone(void **state)
     worker.due_ms = INFINITY;
     for (size_t i = 0; i < 3; i++) {
         struct worker_piece p = piece(&told[i], 2);
-        const struct endpoint_span heard = sound(i, 600);
+        const struct endpointer_span heard = sound(i, 600);
         if (i == 1)
             p.cancelled = &stopped;
         worker_gather(&worker, &heard, &p);
@@ -193,7 +193,7 @@ static void who_is_late_goes_no_deeper_than_the_floor(void **state)
 {
     struct told told;
     struct worker_piece p = piece(&told, 2);
-    const struct endpoint_span heard = sound(0, 500);
+    const struct endpointer_span heard = sound(0, 500);
 
     p.limit.due_ms = -INFINITY;
     worker_gather(&worker, &heard, &p);
@@ -212,7 +212,7 @@ static struct update_span followed(struct follow *follow, size_t clip, size_t ms
 
     for (size_t until = 0; until < ms;) {
         until = until + portion_ms < ms ? until + portion_ms : ms;
-        const struct endpoint_span heard = sound(clip, until);
+        const struct endpointer_span heard = sound(clip, until);
         if (follow_aim(follow, &heard, &(struct window){0}) != FOLLOW_READY)
             continue;
         transcript_release(&told.span);
@@ -239,7 +239,7 @@ static void a_stream_hears_the_same_alone_in_company_and_in_portions(void **stat
     for (size_t i = 0; i < GATHER_PIECES; i++) {
         struct worker_piece p = piece(&told[i], (uint32_t)i % unfolds + 1);
         assert_int_equal(follow_open(&together[i], hearing_model, unfolds), FOLD_OK);
-        const struct endpoint_span heard = sound(i, ms[i]);
+        const struct endpointer_span heard = sound(i, ms[i]);
         assert_int_equal(follow_aim(&together[i], &heard, &(struct window){0}), FOLLOW_READY);
         p.follow = i == 1 ? NULL : &together[i]; /* one of them runs */
         worker_gather(&worker, &heard, &p);
@@ -274,7 +274,7 @@ static void a_stream_that_is_cancelled_or_fails_leaves_the_others_alone(void **s
         for (size_t i = 0; i < 3; i++) {
             struct worker_piece p = piece(&told[i], 1);
             assert_int_equal(follow_open(&follows[i], hearing_model, 1), FOLD_OK);
-            const struct endpoint_span heard = sound(i, 900);
+            const struct endpointer_span heard = sound(i, 900);
             assert_int_equal(follow_aim(&follows[i], &heard, &(struct window){0}), FOLLOW_READY);
             p.follow = &follows[i];
             if (i == 1 && !fails)
@@ -314,7 +314,7 @@ static void what_was_written_before_changes_no_text(void **state)
     writing.due_ms = INFINITY;
     for (size_t i = 0; i < 4; i++) {
         struct worker_piece p = piece(&told[i], 2);
-        const struct endpoint_span heard = sound(0, 2500);
+        const struct endpointer_span heard = sound(0, 2500);
         /* None; wrong; one word wrong; its own. */
         p.before = i < 3 ? before : told[0].span.words;
         p.before_count = i < 3 ? (size_t[]){0, 3, 1}[i] : told[0].span.words_count;
@@ -344,7 +344,7 @@ static void alternatives_come_with_who_asked_for_them(void **state)
     with_lm.due_ms = INFINITY;
     for (size_t i = 0; i < 2; i++) {
         struct worker_piece p = piece(&told[i], 1);
-        const struct endpoint_span heard = sound(0, 2000);
+        const struct endpointer_span heard = sound(0, 2000);
         p.alternatives = i ? 3 : 0;
         worker_gather(&with_lm, &heard, &p);
     }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "clips.h"
-#include "endpoint.h"
+#include "endpointer.h"
 #include "test.h"
 
 #define RATE   16000
@@ -21,7 +21,7 @@ struct sound {
 
 struct cut {
     int64_t start, end;
-    enum endpoint_why why;
+    enum endpointer_why why;
 };
 
 static int setup(void **state)
@@ -72,16 +72,16 @@ static void add_clip(struct sound *sound, size_t index, float gain)
 static size_t cuts_of(const struct sound *sound, uint32_t pause_ms, uint32_t max_ms, size_t step,
                       struct cut *cuts, size_t most)
 {
-    struct endpoint *endpoint;
-    struct endpoint_span span;
+    struct endpointer *endpointer;
+    struct endpointer_span span;
     size_t count = 0;
     int64_t before = 0;
 
-    assert_int_equal(endpoint_open(&endpoint, pause_ms, max_ms), 0);
+    assert_int_equal(endpointer_open(&endpointer, pause_ms, max_ms), 0);
     for (size_t at = 0; at <= sound->count;) {
         if (at == sound->count)
-            endpoint_flush(endpoint);
-        if (endpoint_span(endpoint, &span)) {
+            endpointer_flush(endpointer);
+        if (endpointer_span(endpointer, &span)) {
             assert_true(count < most);
             assert_true(span.start_samples >= before);
             assert_true(span.count <= MS(max_ms));
@@ -90,18 +90,18 @@ static size_t cuts_of(const struct sound *sound, uint32_t pause_ms, uint32_t max
             assert_memory_equal(span.pcm, sound->pcm + span.start_samples,
                                 span.count * sizeof(float));
             cuts[count++] = (struct cut){span.start_samples, before, span.why};
-            endpoint_pop(endpoint);
+            endpointer_pop(endpointer);
             continue;
         }
         if (at == sound->count)
             break;
         const size_t now = step < sound->count - at ? step : sound->count - at;
-        const long taken = endpoint_push(endpoint, sound->pcm + at, now);
+        const long taken = endpointer_push(endpointer, sound->pcm + at, now);
         assert_true(taken > 0);
         at += (size_t)taken;
-        assert_int_equal(endpoint_clock(endpoint), at);
+        assert_int_equal(endpointer_clock(endpointer), at);
     }
-    endpoint_close(endpoint);
+    endpointer_close(endpointer);
     return count;
 }
 
@@ -150,7 +150,7 @@ static void a_clip_in_a_room_is_found_whole(void **state)
             /* The clips have 0.2 s of silence at their ends. */
             assert_in_range(cuts[0].start, from - (int64_t)MS(350), from + (int64_t)MS(200));
             assert_in_range(cuts[0].end, to - (int64_t)MS(250), to + (int64_t)MS(400));
-            assert_int_equal(cuts[0].why, ENDPOINT_PAUSE);
+            assert_int_equal(cuts[0].why, ENDPOINTER_PAUSE);
             free(sound.pcm);
         }
 }
@@ -167,7 +167,7 @@ static void speech_from_the_first_sample_on_is_kept(void **state)
     assert_int_equal(cuts_of(&sound, 700, 20000, 320, cuts, 4), 1);
     assert_int_equal(cuts[0].start, 0);
     assert_int_equal(cuts[0].end, sound.count);
-    assert_int_equal(cuts[0].why, ENDPOINT_FLUSHED);
+    assert_int_equal(cuts[0].why, ENDPOINTER_FLUSHED);
     free(sound.pcm - MS(400));
 }
 
@@ -228,7 +228,7 @@ static void spans_that_grow_too_long_are_cut_in_the_longest_pause(void **state)
     const size_t count = cuts_of(&sound, 5000, 18000, 1600, cuts, 32);
     assert_true(count >= 4);
     for (size_t i = 0; i + 1 < count; i++) {
-        assert_int_equal(cuts[i].why, ENDPOINT_FULL);
+        assert_int_equal(cuts[i].why, ENDPOINTER_FULL);
         assert_int_equal(cuts[i + 1].start >= cuts[i].end, 1);
         bool between = false;
         for (size_t k = 0; k < clips_count; k++)
@@ -256,7 +256,7 @@ static void without_a_pause_the_quietest_place_is_cut(void **state)
     assert_true(count >= 4);
     for (size_t i = 0; i + 1 < count; i++) {
         double level = 0;
-        assert_int_equal(cuts[i].why, ENDPOINT_FULL);
+        assert_int_equal(cuts[i].why, ENDPOINTER_FULL);
         assert_int_equal(cuts[i].end, cuts[i + 1].start);
         for (int64_t k = cuts[i].end - 160; k < cuts[i].end + 160; k++)
             level += fabsf(sound.pcm[k]);
@@ -291,42 +291,42 @@ static void cutting_the_input_changes_nothing(void **state)
 
 static void a_flush_ends_a_span_and_the_next_begins_there(void **state)
 {
-    struct endpoint *endpoint;
-    struct endpoint_span span;
+    struct endpointer *endpointer;
+    struct endpointer_span span;
     const struct clip *clip = &clips[1];
     const size_t half = clip->count / 2 + 77; /* within a frame */
 
-    assert_int_equal(endpoint_open(&endpoint, 700, 20000), 0);
-    assert_int_equal(endpoint_push(endpoint, clip->pcm, half), half);
-    assert_true(endpoint_peek(endpoint, &span));
+    assert_int_equal(endpointer_open(&endpointer, 700, 20000), 0);
+    assert_int_equal(endpointer_push(endpointer, clip->pcm, half), half);
+    assert_true(endpointer_peek(endpointer, &span));
     assert_int_equal(span.start_samples + (int64_t)span.count, half);
-    endpoint_flush(endpoint);
-    assert_false(endpoint_peek(endpoint, &span));
-    assert_true(endpoint_span(endpoint, &span));
+    endpointer_flush(endpointer);
+    assert_false(endpointer_peek(endpointer, &span));
+    assert_true(endpointer_span(endpointer, &span));
     assert_int_equal(span.start_samples + (int64_t)span.count, half);
-    assert_int_equal(endpoint_push(endpoint, clip->pcm, 100), 0); /* a complete one waits */
-    endpoint_pop(endpoint);
-    assert_false(endpoint_span(endpoint, &span));
+    assert_int_equal(endpointer_push(endpointer, clip->pcm, 100), 0); /* a complete one waits */
+    endpointer_pop(endpointer);
+    assert_false(endpointer_span(endpointer, &span));
     const size_t rest = clip->count - half;
-    assert_int_equal(endpoint_push(endpoint, clip->pcm + half, rest), rest);
-    endpoint_flush(endpoint);
-    assert_true(endpoint_span(endpoint, &span));
+    assert_int_equal(endpointer_push(endpointer, clip->pcm + half, rest), rest);
+    endpointer_flush(endpointer);
+    assert_true(endpointer_span(endpointer, &span));
     assert_int_equal(span.start_samples, half);
     assert_int_equal(span.count, rest);
-    endpoint_pop(endpoint);
-    endpoint_flush(endpoint);
-    assert_false(endpoint_span(endpoint, &span));
-    assert_int_equal(endpoint_clock(endpoint), clip->count);
-    endpoint_close(endpoint);
+    endpointer_pop(endpointer);
+    endpointer_flush(endpointer);
+    assert_false(endpointer_span(endpointer, &span));
+    assert_int_equal(endpointer_clock(endpointer), clip->count);
+    endpointer_close(endpointer);
 }
 
 static void bounds_out_of_range_are_refused(void **state)
 {
-    struct endpoint *endpoint = NULL;
+    struct endpointer *endpointer = NULL;
 
-    assert_int_equal(endpoint_open(&endpoint, 500, ENDPOINT_MIN_SPAN_MS - 1), -1);
-    assert_null(endpoint);
-    endpoint_close(NULL);
+    assert_int_equal(endpointer_open(&endpointer, 500, ENDPOINTER_MIN_SPAN_MS - 1), -1);
+    assert_null(endpointer);
+    endpointer_close(NULL);
 }
 
 int main(void)

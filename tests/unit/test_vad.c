@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "test.h"
-#include "voice.h"
+#include "vad.h"
 
 static uint32_t seed = 1;
 
@@ -13,15 +13,15 @@ static float noise(float level)
 }
 
 /* Pushes one second of what `sample` gives; returns loud frames. */
-static int second(struct voice *voice, float level, float hum)
+static int second(struct vad *vad, float level, float hum)
 {
     int loud = 0;
 
     for (int i = 0; i < 16000; i++) {
         const float x = noise(level) + hum + 0.2f * hum * sinf((float)i * 0.0196f); /* 50 Hz */
-        struct voice_frame frame;
+        struct vad_frame frame;
         bool done;
-        assert_int_equal(voice_push(voice, &x, 1, &done, &frame), 1);
+        assert_int_equal(vad_push(vad, &x, 1, &done, &frame), 1);
         if (done)
             loud += frame.loud;
     }
@@ -30,56 +30,56 @@ static int second(struct voice *voice, float level, float hum)
 
 static void noise_becomes_the_floor(void **state)
 {
-    struct voice voice;
+    struct vad vad;
 
-    voice_init(&voice);
+    vad_init(&vad);
     for (int s = 0; s < 4; s++)
-        second(&voice, 0.1f, 0);
-    assert_int_equal(second(&voice, 0.1f, 0), 0);
-    assert_true(second(&voice, 0.4f, 0) > 95); /* 12 dB more */
+        second(&vad, 0.1f, 0);
+    assert_int_equal(second(&vad, 0.1f, 0), 0);
+    assert_true(second(&vad, 0.4f, 0) > 95); /* 12 dB more */
     for (int s = 0; s < 3; s++)
-        second(&voice, 0.4f, 0);
-    assert_int_equal(second(&voice, 0.4f, 0), 0);
+        second(&vad, 0.4f, 0);
+    assert_int_equal(second(&vad, 0.4f, 0), 0);
 }
 
 static void silence_is_not_loud(void **state)
 {
-    struct voice voice;
+    struct vad vad;
 
-    voice_init(&voice);
-    assert_int_equal(second(&voice, 0, 0), 0);
-    assert_int_equal(second(&voice, 0.0001f, 0), 0);
-    assert_true(second(&voice, 0.05f, 0) > 90);
+    vad_init(&vad);
+    assert_int_equal(second(&vad, 0, 0), 0);
+    assert_int_equal(second(&vad, 0.0001f, 0), 0);
+    assert_true(second(&vad, 0.05f, 0) > 90);
 }
 
 static void offset_and_hum_are_not_voices(void **state)
 {
-    struct voice voice;
+    struct vad vad;
 
-    voice_init(&voice);
+    vad_init(&vad);
     for (int s = 0; s < 4; s++)
-        second(&voice, 0.0003f, 0.3f);
-    assert_true(second(&voice, 0.0003f, 0.3f) < 10);
+        second(&vad, 0.0003f, 0.3f);
+    assert_true(second(&vad, 0.0003f, 0.3f) < 10);
 }
 
 static void frames_do_not_depend_on_the_cutting(void **state)
 {
-    struct voice a, b;
+    struct vad a, b;
     float pcm[1600];
     size_t at_b = 0;
-    struct voice_frame frame_a, frame_b;
+    struct vad_frame frame_a, frame_b;
     bool done = false;
 
     for (int i = 0; i < 1600; i++)
         pcm[i] = noise(0.2f);
-    voice_init(&a);
-    voice_init(&b);
+    vad_init(&a);
+    vad_init(&b);
     for (size_t at_a = 0; at_a < 1600;) {
-        at_a += voice_push(&a, pcm + at_a, 1600 - at_a, &done, &frame_a);
+        at_a += vad_push(&a, pcm + at_a, 1600 - at_a, &done, &frame_a);
         assert_true(done);
         do {
             const size_t left = 1600 - at_b;
-            at_b += voice_push(&b, pcm + at_b, left < 7 ? left : 7, &done, &frame_b);
+            at_b += vad_push(&b, pcm + at_b, left < 7 ? left : 7, &done, &frame_b);
         } while (!done);
         assert_int_equal(at_a, at_b);
         assert_float_equal(frame_a.level_db, frame_b.level_db, 0);
