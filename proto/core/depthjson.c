@@ -8,7 +8,7 @@ static void add_ms(json_t *json, const char *key, double ms)
         json_object_set_new(json, key, json_real(round(ms * 10) / 10));
 }
 
-json_t *depthjson_make(const struct update_depth *depth)
+json_t *depthjson_make(const struct result_depth *depth)
 {
     json_t *json =
         json_pack("{s:i, s:o, s:s}", "used", (int)depth->used, "asked",

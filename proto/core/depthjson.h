@@ -4,10 +4,10 @@
 
 #include <jansson.h>
 
-#include "update.h"
+#include "result.h"
 
 /* {"used":1,"asked":3,"reason":"load"}, and what is known of "budget_ms", "predicted_ms" and
  * "actual_ms". asked is null when nothing was. NULL without memory. */
-json_t *depthjson_make(const struct update_depth *depth);
+json_t *depthjson_make(const struct result_depth *depth);
 
 #endif

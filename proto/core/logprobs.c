@@ -4,10 +4,10 @@
 
 #define LEAST 1e-6
 
-void logprobs_add(json_t *list, const struct update_word *words, size_t count)
+void logprobs_add(json_t *list, const struct result_word *words, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        const struct update_word *w = &words[i];
+        const struct result_word *w = &words[i];
         const double p = (double)w->confidence > LEAST ? (double)w->confidence : LEAST;
         json_t *bytes = json_array();
         for (const char *c = w->text; *c; c++)

@@ -4,10 +4,10 @@
 
 #include <jansson.h>
 
-#include "update.h"
+#include "result.h"
 
 /* Adds {token, logprob, bytes} for each of words [count] to list. CTC has no tokens as OpenAI means
  * them: words stand for them. */
-void logprobs_add(json_t *list, const struct update_word *words, size_t count);
+void logprobs_add(json_t *list, const struct result_word *words, size_t count);
 
 #endif

@@ -48,7 +48,7 @@ static size_t as_is(char *to, const char *from)
     return length;
 }
 
-static char *join(const struct update_word *words, size_t count,
+static char *join(const struct result_word *words, size_t count,
                   size_t (*write)(char *to, const char *from))
 {
     size_t room = 1;
@@ -69,12 +69,12 @@ static char *join(const struct update_word *words, size_t count,
     return text;
 }
 
-char *words_join(const struct update_word *words, size_t count)
+char *words_join(const struct result_word *words, size_t count)
 {
     return join(words, count, as_is);
 }
 
-char *words_join_plain(const struct update_word *words, size_t count)
+char *words_join_plain(const struct result_word *words, size_t count)
 {
     return join(words, count, words_plain);
 }

@@ -1,8 +1,8 @@
-/* words.h - words of a span as text. */
+/* words.h - words of a segment as text. */
 #ifndef WORDS_H
 #define WORDS_H
 
-#include "update.h"
+#include "result.h"
 
 /* Writes from without the marks around it and with its ASCII letters in lower case: "Mr." -> "mr",
  * "It's," -> "it's". to has room for strlen(from) + 1, which is never exceeded. Returns its length.
@@ -14,7 +14,7 @@ size_t words_plain(char *to, const char *from);
 const char *words_of_prompt(const char **at, size_t *ret_length);
 
 /* words [count] with single spaces between; to be freed; NULL when out of memory. */
-char *words_join(const struct update_word *words, size_t count);
-char *words_join_plain(const struct update_word *words, size_t count);
+char *words_join(const struct result_word *words, size_t count);
+char *words_join_plain(const struct result_word *words, size_t count);
 
 #endif

@@ -260,7 +260,7 @@ enum deepgram_message deepgram_recv(const char *text, size_t length, int *ret_ch
 
 static double seconds(int64_t samples)
 {
-    return round((double)samples / UPDATE_RATE_HZ * 1000) / 1000;
+    return round((double)samples / RESULT_RATE_HZ * 1000) / 1000;
 }
 
 static double thousandths(float x)
@@ -275,7 +275,7 @@ static char *dump(json_t *body)
     return text;
 }
 
-static json_t *word_json(const struct update_word *w)
+static json_t *word_json(const struct result_word *w)
 {
     char *plain = malloc(strlen(w->text) + 1);
     if (!plain)
@@ -288,7 +288,7 @@ static json_t *word_json(const struct update_word *w)
     return word;
 }
 
-static double mean_confidence(const struct update_word *words, size_t count)
+static double mean_confidence(const struct result_word *words, size_t count)
 {
     double sum = 0;
     for (size_t i = 0; i < count; i++)
@@ -296,7 +296,7 @@ static double mean_confidence(const struct update_word *words, size_t count)
     return count ? round(sum / (double)count * 1000) / 1000 : 0;
 }
 
-json_t *deepgram_alternative(const struct update_word *words, size_t count)
+json_t *deepgram_alternative(const struct result_word *words, size_t count)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++)
@@ -308,30 +308,31 @@ json_t *deepgram_alternative(const struct update_word *words, size_t count)
     return result;
 }
 
-/* The span's text and its others. */
-static json_t *alternatives_json(const struct update_span *span)
+/* The segment's text and its others. */
+static json_t *alternatives_json(const struct result_segment *segment)
 {
     json_t *list = json_array();
-    json_array_append_new(list, deepgram_alternative(span->words, span->words_count));
-    for (size_t i = 0; i < span->others_count; i++)
+    json_array_append_new(list, deepgram_alternative(segment->words, segment->words_count));
+    for (size_t i = 0; i < segment->others_count; i++)
         json_array_append_new(
-            list, deepgram_alternative(span->others[i].words, span->others[i].words_count));
+            list, deepgram_alternative(segment->others[i].words, segment->others[i].words_count));
     return list;
 }
 
-char *deepgram_results(const struct update *u, const struct deepgram_source *source)
+char *deepgram_results(const struct result *u, const struct deepgram_source *source)
 {
-    const struct update_span *span = &u->span;
-    return dump(json_pack(
-        "{s:s, s:[i,i], s:f, s:f, s:b, s:b, s:b, s:{s:o}, s:{s:s, s:s, s:{s:s, "
-        "s:s, s:s}, s:o}, s:o}",
-        "type", "Results", "channel_index", (int)source->channel, (int)source->channels, "duration",
-        seconds(span->end_samples - span->start_samples), "start", seconds(span->start_samples),
-        "is_final", u->final, "speech_final", u->final && u->endpoint, "from_finalize",
-        u->from_flush, "channel", "alternatives", alternatives_json(span), "metadata", "request_id",
-        source->request_id, "model_uuid", source->model_id, "model_info", "name", source->model,
-        "version", source->version, "arch", "foldscribe", "depth", depthjson_make(&span->depth),
-        "depth", depthjson_make(&span->depth)));
+    const struct result_segment *segment = &u->segment;
+    return dump(
+        json_pack("{s:s, s:[i,i], s:f, s:f, s:b, s:b, s:b, s:{s:o}, s:{s:s, s:s, s:{s:s, "
+                  "s:s, s:s}, s:o}, s:o}",
+                  "type", "Results", "channel_index", (int)source->channel, (int)source->channels,
+                  "duration", seconds(segment->end_samples - segment->start_samples), "start",
+                  seconds(segment->start_samples), "is_final", u->final, "speech_final",
+                  u->final && u->endpoint, "from_finalize", u->from_flush, "channel",
+                  "alternatives", alternatives_json(segment), "metadata", "request_id",
+                  source->request_id, "model_uuid", source->model_id, "model_info", "name",
+                  source->model, "version", source->version, "arch", "foldscribe", "depth",
+                  depthjson_make(&segment->depth), "depth", depthjson_make(&segment->depth)));
 }
 
 char *deepgram_speech_started(int64_t at_samples, const struct deepgram_source *source)

@@ -3,7 +3,7 @@
 #ifndef DEEPGRAM_H
 #define DEEPGRAM_H
 
-#include "update.h"
+#include "result.h"
 
 enum deepgram_encoding {
     DEEPGRAM_LINEAR16,
@@ -18,7 +18,7 @@ enum deepgram_encoding {
 #define DEEPGRAM_KEYTERMS      100
 #define DEEPGRAM_KEYTERM_BYTES 200
 #define DEEPGRAM_ALTERNATIVES  10
-/* endpointing=false: no span is longer, so no pause ends one. */
+/* endpointing=false: no segment is longer, so no pause ends one. */
 #define DEEPGRAM_ENDPOINTING_OFF_MS 60000
 
 /* What the query of GET /v1/listen asks for. */
@@ -87,13 +87,13 @@ enum deepgram_message {
 enum deepgram_message deepgram_recv(const char *text, size_t length, int *ret_channel);
 
 /* JSON texts, to be freed; NULL when out of memory. */
-char *deepgram_results(const struct update *update, const struct deepgram_source *source);
+char *deepgram_results(const struct result *result, const struct deepgram_source *source);
 char *deepgram_speech_started(int64_t at_samples, const struct deepgram_source *source);
 char *deepgram_utterance_end(int64_t last_word_samples, const struct deepgram_source *source);
 char *deepgram_metadata(int64_t duration_samples, uint32_t channels, const char *created,
                         const struct deepgram_source *source);
 /* What live results and answers to recordings have in common; a new reference. */
-struct json_t *deepgram_alternative(const struct update_word *words, size_t count);
+struct json_t *deepgram_alternative(const struct result_word *words, size_t count);
 
 /* err's message as a header's value: without what may not stand in one. Always terminates. */
 void deepgram_error_header(const struct deepgram_error *err, char *ret_text, size_t room);

@@ -1,5 +1,5 @@
 /* An utterance ends where nobody speaks for utt_split seconds. A sentence ends at a mark that ends
- * one, or at the end of a span; a paragraph at a long pause, or when it has five sentences. */
+ * one, or at the end of a segment; a paragraph at a long pause, or when it has five sentences. */
 #include "deepgram_recording.h"
 
 #include <jansson.h>
@@ -12,7 +12,7 @@
 #include "depthjson.h"
 #include "words.h"
 
-#define PARAGRAPH_PAUSE_SAMPLES (2 * UPDATE_RATE_HZ)
+#define PARAGRAPH_PAUSE_SAMPLES (2 * RESULT_RATE_HZ)
 #define PARAGRAPH_SENTENCES     5
 
 struct deepgram_recording {
@@ -20,13 +20,13 @@ struct deepgram_recording {
     json_t *channels[DEEPGRAM_CHANNELS];
     json_t *utterances[DEEPGRAM_CHANNELS]; /* of each channel */
     int64_t duration_samples;
-    struct update_depth depth;
+    struct result_depth depth;
 };
 
-/* All words of one reading of a transcript, borrowed, and where spans end. */
+/* All words of one reading of a transcript, borrowed, and where segments end. */
 struct flat {
-    struct update_word *words; /* [count] */
-    bool *last;                /* [count] of its span */
+    struct result_word *words; /* [count] */
+    bool *last;                /* [count] of its segment */
     size_t count;
 };
 
@@ -69,25 +69,25 @@ void deepgram_recording_close(struct deepgram_recording *recording)
     free(recording);
 }
 
-/* The rank-th text of a span, or its best where it has not so many. */
-static const struct update_span *ranked(const struct update_span *span, size_t rank)
+/* The rank-th text of a segment, or its best where it has not so many. */
+static const struct result_segment *ranked(const struct result_segment *segment, size_t rank)
 {
-    return rank && rank <= span->others_count ? &span->others[rank - 1] : span;
+    return rank && rank <= segment->others_count ? &segment->others[rank - 1] : segment;
 }
 
-static bool flatten(struct flat *flat, const struct update_transcript *t, size_t rank)
+static bool flatten(struct flat *flat, const struct result_transcript *t, size_t rank)
 {
     size_t room = 0;
-    for (size_t i = 0; i < t->spans_count; i++)
-        room += ranked(&t->spans[i], rank)->words_count;
+    for (size_t i = 0; i < t->segments_count; i++)
+        room += ranked(&t->segments[i], rank)->words_count;
     flat->count = 0;
     flat->words = malloc((room + 1) * sizeof *flat->words);
     flat->last = malloc((room + 1) * sizeof *flat->last);
-    for (size_t i = 0; flat->words && flat->last && i < t->spans_count; i++) {
-        const struct update_span *span = ranked(&t->spans[i], rank);
-        for (size_t j = 0; j < span->words_count; j++) {
-            flat->words[flat->count] = span->words[j];
-            flat->last[flat->count++] = j + 1 == span->words_count;
+    for (size_t i = 0; flat->words && flat->last && i < t->segments_count; i++) {
+        const struct result_segment *segment = ranked(&t->segments[i], rank);
+        for (size_t j = 0; j < segment->words_count; j++) {
+            flat->words[flat->count] = segment->words[j];
+            flat->last[flat->count++] = j + 1 == segment->words_count;
         }
     }
     return flat->words && flat->last;
@@ -95,7 +95,7 @@ static bool flatten(struct flat *flat, const struct update_transcript *t, size_t
 
 static double seconds(int64_t samples)
 {
-    return round((double)samples / UPDATE_RATE_HZ * 1000) / 1000;
+    return round((double)samples / RESULT_RATE_HZ * 1000) / 1000;
 }
 
 static bool ends_sentence(const struct flat *flat, size_t i)
@@ -172,7 +172,7 @@ static json_t *utterances_json(const struct flat *flat, uint32_t channel, double
     for (size_t first = 0, i = 0; i < flat->count; i++) {
         const bool over = i + 1 == flat->count;
         if (!over && (double)(flat->words[i + 1].start_samples - flat->words[i].end_samples) <
-                         split_s * UPDATE_RATE_HZ)
+                         split_s * RESULT_RATE_HZ)
             continue;
         json_t *utterance = deepgram_alternative(flat->words + first, i + 1 - first);
         name(id, source->request_id, channel, first);
@@ -189,7 +189,7 @@ static json_t *utterances_json(const struct flat *flat, uint32_t channel, double
 
 /* The rank-th reading of a channel; utterances are of the best. 0, or -1 without memory. */
 static int add_alternative(struct deepgram_recording *recording, json_t *alternatives,
-                           uint32_t channel, const struct update_transcript *t, size_t rank,
+                           uint32_t channel, const struct result_transcript *t, size_t rank,
                            const struct deepgram_source *source)
 {
     const struct deepgram_config *config = recording->config;
@@ -210,12 +210,12 @@ static int add_alternative(struct deepgram_recording *recording, json_t *alterna
 }
 
 int deepgram_recording_add(struct deepgram_recording *recording, uint32_t channel,
-                           const struct update_transcript *t, const struct deepgram_source *source)
+                           const struct result_transcript *t, const struct deepgram_source *source)
 {
     json_t *alternatives = json_array();
     size_t ranks = 1;
-    for (size_t i = 0; i < t->spans_count; i++)
-        ranks = t->spans[i].others_count + 1 > ranks ? t->spans[i].others_count + 1 : ranks;
+    for (size_t i = 0; i < t->segments_count; i++)
+        ranks = t->segments[i].others_count + 1 > ranks ? t->segments[i].others_count + 1 : ranks;
     for (size_t rank = 0; rank < ranks; rank++)
         if (add_alternative(recording, alternatives, channel, t, rank, source) < 0) {
             json_decref(alternatives);

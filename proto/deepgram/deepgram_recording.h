@@ -16,7 +16,7 @@ struct deepgram_recording;
 struct deepgram_recording *deepgram_recording_open(const struct deepgram_config *config);
 /* Takes in one channel, 0 being the first; in any order, each once. 0, or -1 without memory. */
 int deepgram_recording_add(struct deepgram_recording *recording, uint32_t channel,
-                           const struct update_transcript *transcript,
+                           const struct result_transcript *transcript,
                            const struct deepgram_source *source);
 /* The JSON, to be freed; NULL when out of memory. channels: of the recording. */
 char *deepgram_recording_json(struct deepgram_recording *recording, uint32_t channels,

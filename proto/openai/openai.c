@@ -44,30 +44,30 @@ bool openai_serves(const struct openai_catalog *catalog, const char *name, size_
 
 static double seconds(int64_t samples)
 {
-    return round((double)samples / UPDATE_RATE_HZ * 1000) / 1000;
+    return round((double)samples / RESULT_RATE_HZ * 1000) / 1000;
 }
 
-static char *join(const struct update_span *spans, size_t count)
+static char *join(const struct result_segment *segments, size_t count)
 {
     size_t room = 1;
     for (size_t i = 0; i < count; i++)
-        for (size_t j = 0; j < spans[i].words_count; j++)
-            room += strlen(spans[i].words[j].text) + 1;
+        for (size_t j = 0; j < segments[i].words_count; j++)
+            room += strlen(segments[i].words[j].text) + 1;
     char *text = malloc(room), *at = text;
     for (size_t i = 0; text && i < count; i++)
-        for (size_t j = 0; j < spans[i].words_count; j++)
-            at += sprintf(at, "%s%s", at == text ? "" : " ", spans[i].words[j].text);
+        for (size_t j = 0; j < segments[i].words_count; j++)
+            at += sprintf(at, "%s%s", at == text ? "" : " ", segments[i].words[j].text);
     if (text)
         *at = '\0';
     return text;
 }
 
-static json_t *words_json(const struct update_transcript *t)
+static json_t *words_json(const struct result_transcript *t)
 {
     json_t *words = json_array();
-    for (size_t i = 0; i < t->spans_count; i++)
-        for (size_t j = 0; j < t->spans[i].words_count; j++) {
-            const struct update_word *w = &t->spans[i].words[j];
+    for (size_t i = 0; i < t->segments_count; i++)
+        for (size_t j = 0; j < t->segments[i].words_count; j++) {
+            const struct result_word *w = &t->segments[i].words[j];
             json_array_append_new(words, json_pack("{s:s, s:f, s:f, s:f}", "word", w->text, "start",
                                                    seconds(w->start_samples), "end",
                                                    seconds(w->end_samples), "confidence",
@@ -87,12 +87,12 @@ static double compression_ratio(const char *text)
     return done == Z_OK && deflated ? round(1000.0 * (double)length / (double)deflated) / 1000 : 1;
 }
 
-static json_t *segments_json(const struct update_transcript *t)
+static json_t *segments_json(const struct result_transcript *t)
 {
     json_t *segments = json_array();
     int id = 0;
-    for (size_t i = 0; i < t->spans_count; i++) {
-        const struct update_span *s = &t->spans[i];
+    for (size_t i = 0; i < t->segments_count; i++) {
+        const struct result_segment *s = &t->segments[i];
         char *text = s->words_count ? join(s, 1) : NULL;
         if (!text)
             continue;
@@ -108,17 +108,17 @@ static json_t *segments_json(const struct update_transcript *t)
     return segments;
 }
 
-static json_t *logprobs(const struct update_transcript *t)
+static json_t *logprobs(const struct result_transcript *t)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < t->spans_count; i++)
-        logprobs_add(list, t->spans[i].words, t->spans[i].words_count);
+    for (size_t i = 0; i < t->segments_count; i++)
+        logprobs_add(list, t->segments[i].words, t->segments[i].words_count);
     return list;
 }
 
-static char *json_response(const struct openai_request *request, const struct update_transcript *t)
+static char *json_response(const struct openai_request *request, const struct result_transcript *t)
 {
-    char *text = join(t->spans, t->spans_count);
+    char *text = join(t->segments, t->segments_count);
     if (!text)
         return NULL;
     json_t *body =
@@ -141,13 +141,13 @@ static char *json_response(const struct openai_request *request, const struct up
     return out;
 }
 
-char *openai_response(const struct openai_request *request, const struct update_transcript *t,
+char *openai_response(const struct openai_request *request, const struct result_transcript *t,
                       const char **ret_type)
 {
     switch (request->format) {
     case OPENAI_TEXT:
         *ret_type = "text/plain; charset=utf-8";
-        char *text = join(t->spans, t->spans_count);
+        char *text = join(t->segments, t->segments_count);
         char *line = NULL;
         if (text && asprintf(&line, "%s\n", text) < 0)
             line = NULL;
@@ -167,7 +167,7 @@ char *openai_response(const struct openai_request *request, const struct update_
     return json_response(request, t);
 }
 
-void openai_depth_header(const struct update_depth *depth, char *ret_text, size_t room)
+void openai_depth_header(const struct result_depth *depth, char *ret_text, size_t room)
 {
     char asked[16] = "-";
     if (depth->asked)

@@ -3,7 +3,7 @@
 #ifndef OPENAI_H
 #define OPENAI_H
 
-#include "update.h"
+#include "result.h"
 
 /* What is served: one seed under its own name and the aliases "foldscribe" and "whisper-1". */
 struct openai_catalog {
@@ -60,9 +60,9 @@ int openai_request_check(struct openai_request *request, const struct openai_cat
 
 /* The body of a 200 answer, to be freed, and its content type (static). NULL when out of memory. */
 char *openai_response(const struct openai_request *request,
-                      const struct update_transcript *transcript, const char **ret_type);
+                      const struct result_transcript *transcript, const char **ret_type);
 /* Value of the x-depth header: "used=3 asked=- reason=tier". */
-void openai_depth_header(const struct update_depth *depth, char *ret_text, size_t room);
+void openai_depth_header(const struct result_depth *depth, char *ret_text, size_t room);
 
 /* To be freed; NULL when out of memory. err as openai_fail made it. */
 char *openai_error_body(const struct openai_error *err);
@@ -76,15 +76,15 @@ bool openai_serves(const struct openai_catalog *catalog, const char *name, size_
 
 /* ---- stream=true: server-sent events, to be freed; NULL when out of memory ------------------ */
 
-/* The text of one more span. Deltas are only appended: all of them are the text. */
-char *openai_stream_delta(const struct update_span *span, bool first);
+/* The text of one more segment. Deltas are only appended: all of them are the text. */
+char *openai_stream_delta(const struct result_segment *segment, bool first);
 /* Of our own, before all deltas: the whole text as a shallow run heard it, {"type":
  * "foldscribe.draft", "text", "depth"}. Official clients hand events of unknown types on as they
  * are. */
 char *openai_stream_draft(const struct openai_request *request,
-                          const struct update_transcript *transcript);
+                          const struct result_transcript *transcript);
 char *openai_stream_done(const struct openai_request *request,
-                         const struct update_transcript *transcript);
+                         const struct result_transcript *transcript);
 /* Something went wrong after the first event. */
 char *openai_stream_error(const struct openai_error *err);
 

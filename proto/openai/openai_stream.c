@@ -19,9 +19,9 @@ static char *event(json_t *body)
     return text;
 }
 
-char *openai_stream_delta(const struct update_span *span, bool first)
+char *openai_stream_delta(const struct result_segment *segment, bool first)
 {
-    char *words = words_join(span->words, span->words_count), *delta = NULL;
+    char *words = words_join(segment->words, segment->words_count), *delta = NULL;
     if (words && asprintf(&delta, "%s%s", first ? "" : " ", words) < 0)
         delta = NULL;
     free(words);
@@ -34,7 +34,7 @@ char *openai_stream_delta(const struct update_span *span, bool first)
 
 /* The JSON answer as an event of this type. */
 static json_t *answer_as(const char *event_type, const struct openai_request *request,
-                         const struct update_transcript *transcript)
+                         const struct result_transcript *transcript)
 {
     const char *type;
     struct openai_request plain = *request;
@@ -48,7 +48,7 @@ static json_t *answer_as(const char *event_type, const struct openai_request *re
 }
 
 char *openai_stream_draft(const struct openai_request *request,
-                          const struct update_transcript *transcript)
+                          const struct result_transcript *transcript)
 {
     json_t *body = answer_as("foldscribe.draft", request, transcript);
     if (body)
@@ -57,7 +57,7 @@ char *openai_stream_draft(const struct openai_request *request,
 }
 
 char *openai_stream_done(const struct openai_request *request,
-                         const struct update_transcript *transcript)
+                         const struct result_transcript *transcript)
 {
     return event(answer_as("transcript.text.done", request, transcript));
 }

@@ -193,7 +193,7 @@ char *realtime_say_delta(const char *delta, const struct realtime_name *name)
 }
 
 char *realtime_say_completed(const char *transcript, double seconds,
-                             const struct update_depth *depth, const struct update_word *words,
+                             const struct result_depth *depth, const struct result_word *words,
                              size_t count, const struct realtime_name *name)
 {
     json_t *body =
@@ -216,7 +216,7 @@ char *realtime_say_failed(const char *message, const struct realtime_name *name)
                           "error", "type", "server_error", "message", message));
 }
 
-char *realtime_say_partial(const char *transcript, const struct update_depth *depth,
+char *realtime_say_partial(const char *transcript, const struct result_depth *depth,
                            const struct realtime_name *name)
 {
     return dump(json_pack("{s:s, s:s, s:s, s:i, s:s, s:o}", "type",

@@ -4,7 +4,7 @@
 #define REALTIME_SAY_H
 
 #include "realtime.h"
-#include "update.h"
+#include "result.h"
 
 /* Whose event it is. Strings are borrowed. */
 struct realtime_name {
@@ -28,11 +28,11 @@ char *realtime_say_deleted(const struct realtime_name *name);
 char *realtime_say_delta(const char *delta, const struct realtime_name *name);
 /* words [count] when logprobs were asked for; else NULL. */
 char *realtime_say_completed(const char *transcript, double seconds,
-                             const struct update_depth *depth, const struct update_word *words,
+                             const struct result_depth *depth, const struct result_word *words,
                              size_t count, const struct realtime_name *name);
 char *realtime_say_failed(const char *message, const struct realtime_name *name);
 /* A private event: text that may still change. Official clients pass it on or skip it. */
-char *realtime_say_partial(const char *transcript, const struct update_depth *depth,
+char *realtime_say_partial(const char *transcript, const struct result_depth *depth,
                            const struct realtime_name *name);
 
 /* Answers over HTTP. */

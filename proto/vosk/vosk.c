@@ -15,7 +15,7 @@ struct vosk_text {
     struct vosk_text *next;
     struct vosk_text *other; /* what else it may have been, which may have an other again */
     size_t count;
-    struct update_word words[]; /* [count]; texts follow in the same block, plain */
+    struct result_word words[]; /* [count]; texts follow in the same block, plain */
 };
 
 /* ---- messages ------------------------------------------------------------------------------ */
@@ -176,54 +176,54 @@ void vosk_finish(struct vosk *vosk)
 }
 
 /* Lower case without marks: what clients of this dialect expect. */
-static struct vosk_text *copy_words(const struct update_span *span)
+static struct vosk_text *copy_words(const struct result_segment *segment)
 {
     size_t bytes = 0;
-    for (size_t i = 0; i < span->words_count; i++)
-        bytes += strlen(span->words[i].text) + 1;
+    for (size_t i = 0; i < segment->words_count; i++)
+        bytes += strlen(segment->words[i].text) + 1;
     struct vosk_text *text =
-        malloc(sizeof *text + span->words_count * sizeof text->words[0] + bytes);
+        malloc(sizeof *text + segment->words_count * sizeof text->words[0] + bytes);
     if (!text)
         return NULL;
     text->next = text->other = NULL;
-    text->count = span->words_count;
+    text->count = segment->words_count;
     char *at = (char *)(text->words + text->count);
     for (size_t i = 0; i < text->count; i++) {
-        text->words[i] = span->words[i];
+        text->words[i] = segment->words[i];
         text->words[i].text = at;
-        at += words_plain(at, span->words[i].text) + 1;
+        at += words_plain(at, segment->words[i].text) + 1;
     }
     return text;
 }
 
 /* A final with its others; NULL without memory. */
-static struct vosk_text *copy_span(const struct update_span *span)
+static struct vosk_text *copy_segment(const struct result_segment *segment)
 {
-    struct vosk_text *text = copy_words(span), *last = text;
-    for (size_t i = 0; last && i < span->others_count; i++)
-        last = last->other = copy_words(&span->others[i]);
+    struct vosk_text *text = copy_words(segment), *last = text;
+    for (size_t i = 0; last && i < segment->others_count; i++)
+        last = last->other = copy_words(&segment->others[i]);
     if (last)
         return text;
     drop(text);
     return NULL;
 }
 
-int vosk_hear(struct vosk *vosk, const struct update *update)
+int vosk_hear(struct vosk *vosk, const struct result *result)
 {
-    const struct update_span *span = &update->span;
-    if (update->final) {
+    const struct result_segment *segment = &result->segment;
+    if (result->final) {
         free(vosk->partial);
         vosk->partial = NULL;
-        if (!span->words_count)
+        if (!segment->words_count)
             return 0;
-        struct vosk_text *text = copy_span(span);
+        struct vosk_text *text = copy_segment(segment);
         if (!text)
             return -1;
         *vosk->last = text;
         vosk->last = &text->next;
         return 0;
     }
-    char *partial = words_join_plain(span->words, span->words_count);
+    char *partial = words_join_plain(segment->words, segment->words_count);
     if (!partial)
         return -1;
     free(vosk->partial);
@@ -240,14 +240,14 @@ static char *dump(json_t *body)
 
 static double seconds(int64_t samples)
 {
-    return round((double)samples / UPDATE_RATE_HZ * 1000) / 1000;
+    return round((double)samples / RESULT_RATE_HZ * 1000) / 1000;
 }
 
 /* Adds the text's words to text (with spaces) and to list; to the sum, their confidences. */
 static void add(const struct vosk_text *text, bool conf, json_t *list, double *sum)
 {
     for (size_t i = 0; i < text->count; i++) {
-        const struct update_word *w = &text->words[i];
+        const struct result_word *w = &text->words[i];
         json_t *word = json_pack("{s:f, s:f, s:s}", "end", seconds(w->end_samples), "start",
                                  seconds(w->start_samples), "word", w->text);
         if (conf && word)

@@ -3,7 +3,7 @@
 #ifndef VOSK_H
 #define VOSK_H
 
-#include "update.h"
+#include "result.h"
 
 #define VOSK_PHRASES      200
 #define VOSK_PHRASE_BYTES 200
@@ -35,14 +35,14 @@ struct vosk_text;
 struct vosk {
     bool words;
     uint32_t alternatives;           /* as in vosk_config */
-    char *partial;                   /* text of the span that is not final; NULL: none */
+    char *partial;                   /* text of the segment that is not final; NULL: none */
     struct vosk_text *first, **last; /* finals not said yet, in order */
 };
 
 void vosk_init(struct vosk *vosk);
 void vosk_finish(struct vosk *vosk);
 /* Takes in a final or a partial; a final without words says nothing. 0, or -1 without memory. */
-int vosk_hear(struct vosk *vosk, const struct update *update);
+int vosk_hear(struct vosk *vosk, const struct result *result);
 /* What a message of samples is answered with: the oldest final, else the latest partial. To be
  * freed; NULL when out of memory. */
 char *vosk_reply(struct vosk *vosk);

@@ -4,14 +4,14 @@
  * row (a click is not). Sound before the first speech is forgotten but for a lead of 300 ms, so
  * that a soft first consonant is kept; times stay those of the stream.
  *
- * A span ends when `pause_ms` without speech have followed speech; it keeps 300 ms of that as
- * its tail. When a span grows to its greatest length first, it is cut in the longest pause of
+ * A segment ends when `pause_ms` without speech have followed speech; it keeps 300 ms of that as
+ * its tail. When a segment grows to its greatest length first, it is cut in the longest pause of
  * its later part; a pause counts from 80 ms on, which is more than the closure of a stop. Only
  * where there is none is it cut inside speech, at the quietest 50 ms. What lies after the cut
- * is the beginning of the next span: no sample is lost or used twice.
+ * is the beginning of the next segment: no sample is lost or used twice.
  *
  * Steady sound is no speech. Levels of speech, over 30 ms, spread over tens of dB; those of a fan
- * or of hiss over two or three. A span that is longer than a word and spreads less than 4 dB
+ * or of hiss over two or three. A segment that is longer than a word and spreads less than 4 dB
  * between its quiet tenth and its loud twentieth costs nothing: it is dropped.
  */
 #include "endpointer.h"
@@ -48,12 +48,12 @@ struct endpointer {
     int64_t speech_clock;
     bool complete;
     enum endpointer_why why;
-    size_t cut_samples; /* complete: the span ends here */
+    size_t cut_samples; /* complete: the segment ends here */
 };
 
 int endpointer_open(struct endpointer **ret_endpointer, uint32_t pause_ms, uint32_t max_ms)
 {
-    if (max_ms < ENDPOINTER_MIN_SPAN_MS)
+    if (max_ms < ENDPOINTER_MIN_SEGMENT_MS)
         return -1;
     struct endpointer *endpointer = calloc(1, sizeof(*endpointer));
     if (!endpointer)
@@ -76,7 +76,7 @@ void endpointer_close(struct endpointer *endpointer)
     free(endpointer);
 }
 
-/* Room for one more frame. Doubles: silence costs little, only long spans have long buffers. */
+/* Room for one more frame. Doubles: silence costs little, only long segments have long buffers. */
 static bool make_room(struct endpointer *endpointer)
 {
     if (endpointer->frames < endpointer->room_frames)
@@ -153,7 +153,7 @@ static bool is_steady(const struct endpointer *endpointer)
     return loud_db - quiet_db < STEADY_DB;
 }
 
-/* The frame before which a span that is too long is best cut; see the top. */
+/* The frame before which a segment that is too long is best cut; see the top. */
 static size_t best_cut(const struct endpointer *endpointer, size_t start)
 {
     const size_t lo = start + endpointer->max_frames * 2 / 5;
@@ -186,7 +186,7 @@ static size_t best_cut(const struct endpointer *endpointer, size_t start)
     return best;
 }
 
-/* Ends the span before cut_samples, or drops it if it is steady. */
+/* Ends the segment before cut_samples, or drops it if it is steady. */
 static void complete(struct endpointer *endpointer, size_t cut_samples, enum endpointer_why why)
 {
     if (is_steady(endpointer)) {
@@ -259,15 +259,16 @@ void endpointer_flush(struct endpointer *endpointer)
         complete(endpointer, endpointer->samples, ENDPOINTER_FLUSHED);
 }
 
-bool endpointer_span(const struct endpointer *endpointer, struct endpointer_span *ret_span)
+bool endpointer_segment(const struct endpointer *endpointer, struct endpointer_segment *ret_segment)
 {
     if (!endpointer->complete)
         return false;
     const size_t start = start_frame(endpointer) * FRAME;
-    *ret_span = (struct endpointer_span){.pcm = endpointer->pcm + start,
-                                         .count = endpointer->cut_samples - start,
-                                         .start_samples = endpointer->base_samples + (int64_t)start,
-                                         .why = endpointer->why};
+    *ret_segment =
+        (struct endpointer_segment){.pcm = endpointer->pcm + start,
+                                    .count = endpointer->cut_samples - start,
+                                    .start_samples = endpointer->base_samples + (int64_t)start,
+                                    .why = endpointer->why};
     return true;
 }
 
@@ -279,15 +280,16 @@ void endpointer_pop(struct endpointer *endpointer)
     drop(endpointer, endpointer->cut_samples);
 }
 
-bool endpointer_peek(const struct endpointer *endpointer, struct endpointer_span *ret_span)
+bool endpointer_peek(const struct endpointer *endpointer, struct endpointer_segment *ret_segment)
 {
     if (endpointer->complete || endpointer->first == NO_FRAME || is_steady(endpointer))
         return false;
     const size_t start = start_frame(endpointer) * FRAME;
-    *ret_span = (struct endpointer_span){.pcm = endpointer->pcm + start,
-                                         .count = endpointer->samples - start,
-                                         .start_samples = endpointer->base_samples + (int64_t)start,
-                                         .why = ENDPOINTER_FLUSHED};
+    *ret_segment =
+        (struct endpointer_segment){.pcm = endpointer->pcm + start,
+                                    .count = endpointer->samples - start,
+                                    .start_samples = endpointer->base_samples + (int64_t)start,
+                                    .why = ENDPOINTER_FLUSHED};
     return true;
 }
 

@@ -104,7 +104,7 @@ static int read_keys(struct parts *p, const struct options *o)
     return 0;
 }
 
-/* What spans cost here: from the cache, or measured now. */
+/* What segments cost here: from the cache, or measured now. */
 static int calibrate(struct parts *p)
 {
     const struct fold_info *info = fold_model_info(p->model);
@@ -154,7 +154,7 @@ static int start(struct parts *p, const struct options *o)
                                           .workers = o->workers,
                                           .max_live = o->max_live,
                                           .max_batch = o->max_batch,
-                                          .max_span_ms = o->max_span_ms,
+                                          .max_segment_ms = o->max_segment_ms,
                                           .max_audio_ms = (uint64_t)o->max_audio_s * 1000,
                                           .spool = o->spool,
                                           .backlog_bytes = (uint64_t)o->backlog_mb * 1000000,

@@ -40,14 +40,14 @@ struct stream_format audio_input_format(const struct engine_live_options *option
 }
 
 int audio_input_open(struct audio_input **ret_input, const struct stream_format *format,
-                     uint32_t pause_ms, uint32_t max_span_ms, struct recording_note *note)
+                     uint32_t pause_ms, uint32_t max_segment_ms, struct recording_note *note)
 {
     struct audio_input *input = calloc(1, sizeof(*input));
 
     if (!input)
         return RECORDING_FAILED;
     int error = stream_open(&input->stream, format, note);
-    if (!error && endpointer_open(&input->endpointer, pause_ms, max_span_ms) < 0)
+    if (!error && endpointer_open(&input->endpointer, pause_ms, max_segment_ms) < 0)
         error = RECORDING_FAILED;
     if (error) {
         audio_input_close(input);
@@ -118,10 +118,10 @@ static enum audio_input_heard decode(struct audio_input *input, struct recording
 
 enum audio_input_heard audio_input_listen(struct audio_input *input, struct recording_note *note)
 {
-    struct endpointer_span span;
+    struct endpointer_segment segment;
 
-    if (endpointer_span(input->endpointer, &span))
-        return AUDIO_INPUT_SPAN;
+    if (endpointer_segment(input->endpointer, &segment))
+        return AUDIO_INPUT_SEGMENT;
     if (input->pcm_at == input->pcm_count) {
         const enum audio_input_heard heard = decode(input, note);
         if (heard != AUDIO_INPUT_SOUND)
@@ -132,7 +132,8 @@ enum audio_input_heard audio_input_listen(struct audio_input *input, struct reco
     if (taken < 0)
         return AUDIO_INPUT_FAILED;
     input->pcm_at += (size_t)taken;
-    return endpointer_span(input->endpointer, &span) ? AUDIO_INPUT_SPAN : AUDIO_INPUT_SOUND;
+    return endpointer_segment(input->endpointer, &segment) ? AUDIO_INPUT_SEGMENT
+                                                           : AUDIO_INPUT_SOUND;
 }
 
 bool audio_input_is_busy(const struct audio_input *input)

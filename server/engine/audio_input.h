@@ -1,6 +1,7 @@
-/* audio_input.h - what a live stream sends, as spans of speech: decoded, at 16 kHz, cut at pauses.
+/* audio_input.h - what a live stream sends, as segments of speech: decoded, at 16 kHz, cut at
+ * pauses.
  *
- * One thread at a time. The same bytes give the same spans, however they were cut. */
+ * One thread at a time. The same bytes give the same segments, however they were cut. */
 #ifndef AUDIO_INPUT_H
 #define AUDIO_INPUT_H
 
@@ -15,7 +16,7 @@ struct stream_format audio_input_format(const struct engine_live_options *option
 
 /* 0, or a negative recording_error with a note. */
 int audio_input_open(struct audio_input **ret_input, const struct stream_format *format,
-                     uint32_t pause_ms, uint32_t max_span_ms, struct recording_note *note);
+                     uint32_t pause_ms, uint32_t max_segment_ms, struct recording_note *note);
 void audio_input_close(struct audio_input *input); /* NULL is fine */
 
 /* Bytes of one second; of compressed sound a guess. */
@@ -25,7 +26,7 @@ size_t audio_input_bytes_a_second(const struct stream_format *format);
 int audio_input_feed(struct audio_input *input, const uint8_t *bytes, size_t count);
 
 enum audio_input_heard {
-    AUDIO_INPUT_SPAN,    /* a span is complete: the endpointer has it */
+    AUDIO_INPUT_SEGMENT, /* a segment is complete: the endpointer has it */
     AUDIO_INPUT_SOUND,   /* some sound went to the endpointer: there may be more */
     AUDIO_INPUT_NOTHING, /* more bytes are needed */
     AUDIO_INPUT_FAILED,  /* see the note; without one, no memory */

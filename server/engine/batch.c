@@ -1,12 +1,12 @@
 /* A recording, from file to transcript.
  *
- * One token of a job goes round in the queue. The worker that gets it decodes until the next span
- * is complete, copies that, gives the token back to the end of the queue, and only then
- * recognises: so several workers may work on spans of one job, but only one at a time on
+ * One token of a job goes round in the queue. The worker that gets it decodes until the next
+ * segment is complete, copies that, gives the token back to the end of the queue, and only then
+ * recognises: so several workers may work on segments of one job, but only one at a time on
  * its file, and jobs take turns. Decoding stops after SLICE_SAMPLES even if there was only
  * silence, so that a live stream need not wait for an hour of it.
  *
- * The job ends when its token is gone (all decoded, or something went wrong) and the last span
+ * The job ends when its token is gone (all decoded, or something went wrong) and the last segment
  * is recognised. Where a draft is wanted, that is when it is told, and the job begins anew on the
  * same file, deeper: the activations of an hour would be a gigabyte, and decoding costs little.
  */
@@ -22,17 +22,18 @@
 #include "recording.h"
 #include "transcript.h"
 
-#define PAUSE_MS      800 /* ends a span: shorter pauses give the model more context */
-#define SLICE_SAMPLES (30 * UPDATE_RATE_HZ)
+#define PAUSE_MS      800 /* ends a segment: shorter pauses give the model more context */
+#define SLICE_SAMPLES (30 * RESULT_RATE_HZ)
 #define PULL_SAMPLES  4096
 
 struct engine_batch {
     struct engine_batch *next; /* {engine->lock} */
     struct engine *engine;
-    struct queue_work work;                                   /* the token */
-    void (*tell)(void *user, const struct update_span *span); /* NULL or the client's span() */
+    struct queue_work work; /* the token */
+    void (*tell)(void *user,
+                 const struct result_segment *segment); /* NULL or the client's segment() */
     void (*done)(void *user, const struct engine_result *result);
-    void (*draft)(void *user, const struct update_transcript *transcript); /* NULL: no more */
+    void (*draft)(void *user, const struct result_transcript *transcript); /* NULL: no more */
     void *user;
     uint32_t channel, endpointing_ms;
     struct tier tier;
@@ -56,24 +57,24 @@ struct engine_batch {
     bool decoded; /* all of it */
 
     pthread_mutex_t lock;
-    bool begun;                  /* {lock} */
-    double queue_ms, compute_ms; /* {lock} */
-    uint32_t holders;            /* {lock} the token, and spans being recognised */
-    enum engine_end end;         /* {lock} first thing that went wrong */
-    struct recording_note note;  /* {lock} its detail */
-    struct update_span *spans;   /* {lock} [spans_count], in order; room for spans_room */
-    size_t spans_count, spans_room;
-    double predicted_ms;              /* {lock} latency of the whole, as the first span saw it */
+    bool begun;                      /* {lock} */
+    double queue_ms, compute_ms;     /* {lock} */
+    uint32_t holders;                /* {lock} the token, and segments being recognised */
+    enum engine_end end;             /* {lock} first thing that went wrong */
+    struct recording_note note;      /* {lock} its detail */
+    struct result_segment *segments; /* {lock} [segments_count], in order; room for segments_room */
+    size_t segments_count, segments_room;
+    double predicted_ms;              /* {lock} latency of the whole, as the first segment saw it */
     size_t told;                      /* {lock} of them, to tell() */
     bool telling;                     /* {lock} by some worker */
-    struct fold_prose_state sentence; /* behind the spans told; the telling worker's */
+    struct fold_prose_state sentence; /* behind the segments told; the telling worker's */
 };
 
 static void batch_free(struct engine_batch *batch)
 {
-    for (size_t i = 0; i < batch->spans_count; i++)
-        transcript_release(&batch->spans[i]);
-    free(batch->spans);
+    for (size_t i = 0; i < batch->segments_count; i++)
+        transcript_release(&batch->segments[i]);
+    free(batch->segments);
     endpointer_close(batch->endpointer);
     recording_close(batch->recording);
     if (batch->fd >= 0)
@@ -112,16 +113,16 @@ static enum engine_end end_of(int recording_error)
     return ENGINE_FAILED;
 }
 
-/* Of the whole recording: as its shallowest span. */
-static struct update_depth batch_depth(struct engine_batch *batch, double actual_ms)
+/* Of the whole recording: as its shallowest segment. */
+static struct result_depth batch_depth(struct engine_batch *batch, double actual_ms)
 {
     struct depth_question question = {
         .kind = DEPTH_UPLOAD, .tier = &batch->tier, .asked = batch->asked};
-    struct update_depth depth = steward_choose(&batch->engine->steward, &question, NULL, NULL);
+    struct result_depth depth = steward_choose(&batch->engine->steward, &question, NULL, NULL);
 
-    for (size_t i = 0; i < batch->spans_count; i++)
-        if (i == 0 || batch->spans[i].depth.used < depth.used)
-            depth = batch->spans[i].depth;
+    for (size_t i = 0; i < batch->segments_count; i++)
+        if (i == 0 || batch->segments[i].depth.used < depth.used)
+            depth = batch->segments[i].depth;
     depth.budget_ms = batch->budget_ms;
     depth.predicted_ms = batch->predicted_ms;
     depth.actual_ms = actual_ms;
@@ -133,9 +134,9 @@ static void batch_finish(struct engine_batch *batch)
 {
     struct engine *engine = batch->engine;
     const double now_ms = queue_now_ms();
-    const struct update_transcript transcript = {
-        .spans = batch->spans,
-        .spans_count = batch->spans_count,
+    const struct result_transcript transcript = {
+        .segments = batch->segments,
+        .segments_count = batch->segments_count,
         .duration_samples = batch->recording ? recording_position(batch->recording) : 0,
         .depth = batch_depth(batch, now_ms - batch->started_ms)};
     const struct engine_result result = {
@@ -180,16 +181,16 @@ static bool batch_goes_on(struct engine_batch *batch)
 /* Tells the draft and puts the job back to its beginning, whose token is the caller's. */
 static void batch_deepen(struct engine_batch *batch)
 {
-    const struct update_transcript transcript = {
-        .spans = batch->spans,
-        .spans_count = batch->spans_count,
+    const struct result_transcript transcript = {
+        .segments = batch->segments,
+        .segments_count = batch->segments_count,
         .duration_samples = recording_position(batch->recording),
         .depth = batch_depth(batch, queue_now_ms() - batch->started_ms)};
 
     batch->draft(batch->user, &transcript);
     batch->draft = NULL;
-    for (size_t i = 0; i < batch->spans_count; i++)
-        transcript_release(&batch->spans[i]);
+    for (size_t i = 0; i < batch->segments_count; i++)
+        transcript_release(&batch->segments[i]);
     endpointer_close(batch->endpointer);
     recording_close(batch->recording);
     batch->endpointer = NULL;
@@ -200,7 +201,7 @@ static void batch_deepen(struct engine_batch *batch)
     batch->decoded = false;
     batch->sentence = (struct fold_prose_state){0};
     pthread_mutex_lock(&batch->lock);
-    batch->spans_count = batch->told = 0;
+    batch->segments_count = batch->told = 0;
     batch->holders = 1;
     pthread_mutex_unlock(&batch->lock);
 }
@@ -234,27 +235,27 @@ static bool batch_begin(struct engine_batch *batch)
     pthread_mutex_unlock(&batch->lock);
     batch->fd = -1;
     int error = recording_open(&batch->recording, fd,
-                               options->max_audio_ms * (UPDATE_RATE_HZ / 1000), &note);
+                               options->max_audio_ms * (RESULT_RATE_HZ / 1000), &note);
     if (!error)
         error = recording_pick(batch->recording, batch->channel, &note);
     if (error) {
         batch_fail(batch, end_of(error), note.text);
         return false;
     }
-    if (endpointer_open(&batch->endpointer, batch->endpointing_ms, options->max_span_ms) < 0) {
+    if (endpointer_open(&batch->endpointer, batch->endpointing_ms, options->max_segment_ms) < 0) {
         batch_fail(batch, ENGINE_FAILED, "out of memory");
         return false;
     }
     return true;
 }
 
-/* Decodes until a span is complete (true), or the slice or the recording ends (false). */
-static bool batch_decode(struct engine_batch *batch, struct endpointer_span *ret_span)
+/* Decodes until a segment is complete (true), or the slice or the recording ends (false). */
+static bool batch_decode(struct engine_batch *batch, struct endpointer_segment *ret_segment)
 {
     struct recording_note note;
     size_t slice = 0;
 
-    while (!endpointer_span(batch->endpointer, ret_span)) {
+    while (!endpointer_segment(batch->endpointer, ret_segment)) {
         if (batch->pulled_at < batch->pulled_count) {
             const long taken = endpointer_push(batch->endpointer, batch->pulled + batch->pulled_at,
                                                batch->pulled_count - batch->pulled_at);
@@ -283,23 +284,23 @@ static bool batch_decode(struct engine_batch *batch, struct endpointer_span *ret
     return true;
 }
 
-/* A place for the next span; its index, or -1 without memory. */
+/* A place for the next segment; its index, or -1 without memory. */
 static long batch_reserve(struct engine_batch *batch)
 {
     long index = -1;
 
     pthread_mutex_lock(&batch->lock);
-    if (batch->spans_count == batch->spans_room) {
-        const size_t room = batch->spans_room ? 2 * batch->spans_room : 16;
-        struct update_span *spans = realloc(batch->spans, room * sizeof(*spans));
-        if (spans) {
-            batch->spans = spans;
-            batch->spans_room = room;
+    if (batch->segments_count == batch->segments_room) {
+        const size_t room = batch->segments_room ? 2 * batch->segments_room : 16;
+        struct result_segment *segments = realloc(batch->segments, room * sizeof(*segments));
+        if (segments) {
+            batch->segments = segments;
+            batch->segments_room = room;
         }
     }
-    if (batch->spans_count < batch->spans_room) {
-        index = (long)batch->spans_count++;
-        batch->spans[index] = (struct update_span){0};
+    if (batch->segments_count < batch->segments_room) {
+        index = (long)batch->segments_count++;
+        batch->segments[index] = (struct result_segment){0};
         batch->holders++;
     }
     pthread_mutex_unlock(&batch->lock);
@@ -308,18 +309,19 @@ static long batch_reserve(struct engine_batch *batch)
 
 /* Writes and tells those that are recognised and whose turn it is: a sentence may go on from one
  * to the next. One worker at a time; it takes with it what others finish meanwhile. */
-static void tell_spans(struct engine_batch *batch)
+static void tell_segments(struct engine_batch *batch)
 {
     pthread_mutex_lock(&batch->lock);
     const bool mine = !batch->telling;
     batch->telling |= mine;
-    while (mine && batch->told < batch->spans_count && batch->spans[batch->told].depth.reason) {
-        struct update_span span = batch->spans[batch->told++];
+    while (mine && batch->told < batch->segments_count &&
+           batch->segments[batch->told].depth.reason) {
+        struct result_segment segment = batch->segments[batch->told++];
         pthread_mutex_unlock(&batch->lock);
-        if (transcript_write(&span, &batch->style, &batch->sentence, true) < 0)
+        if (transcript_write(&segment, &batch->style, &batch->sentence, true) < 0)
             batch_fail(batch, ENGINE_FAILED, "out of memory");
         if (batch->tell && !batch->draft)
-            batch->tell(batch->user, &span);
+            batch->tell(batch->user, &segment);
         pthread_mutex_lock(&batch->lock);
     }
     if (mine)
@@ -328,9 +330,9 @@ static void tell_spans(struct engine_batch *batch)
 }
 
 /* What is left of the budget is shared out by the sound that is left. A header may say nothing
- * about that, or be wrong; then the present span takes what it needs. */
-static double span_budget_ms(const struct engine_batch *batch, double audio_ms, double left_ms,
-                             double elapsed_ms)
+ * about that, or be wrong; then the present segment takes what it needs. */
+static double segment_budget_ms(const struct engine_batch *batch, double audio_ms, double left_ms,
+                                double elapsed_ms)
 {
     if (!(batch->budget_ms > 0))
         return 0;
@@ -338,11 +340,11 @@ static double span_budget_ms(const struct engine_batch *batch, double audio_ms, 
     return fmax((batch->budget_ms - elapsed_ms) * share, 1e-9); /* 0 would mean none */
 }
 
-/* left_ms: sound that is not recognised yet, the span's included; 0: not known. */
+/* left_ms: sound that is not recognised yet, the segment's included; 0: not known. */
 static void batch_recognise(struct engine_batch *batch, size_t index, double left_ms,
                             struct worker *worker)
 {
-    struct update_span span = {0};
+    struct result_segment segment = {0};
     const double begun_ms = queue_now_ms(), elapsed_ms = begun_ms - batch->started_ms;
     const double audio_ms = worker_audio_ms(worker);
     struct depth_question question = {.kind = batch->draft ? DEPTH_PARTIAL : DEPTH_UPLOAD,
@@ -350,10 +352,10 @@ static void batch_recognise(struct engine_batch *batch, size_t index, double lef
                                       .asked = batch->asked,
                                       .audio_ms = audio_ms,
                                       .budget_ms =
-                                          span_budget_ms(batch, audio_ms, left_ms, elapsed_ms)};
+                                          segment_budget_ms(batch, audio_ms, left_ms, elapsed_ms)};
     const enum worker_end end =
         engine_recognise(batch->engine, worker, &question, batch->hotwords,
-                         batch->draft ? 0 : batch->alternatives, &batch->cancelled, &span);
+                         batch->draft ? 0 : batch->alternatives, &batch->cancelled, &segment);
 
     if (end == WORKER_FAILED)
         batch_fail(batch, ENGINE_FAILED, "the recording could not be recognised");
@@ -362,12 +364,12 @@ static void batch_recognise(struct engine_batch *batch, size_t index, double lef
     pthread_mutex_lock(&batch->lock);
     if (index == 0)
         batch->predicted_ms =
-            elapsed_ms + span.depth.predicted_ms * fmax(left_ms / fmax(audio_ms, 1), 1);
-    span.depth.actual_ms = queue_now_ms() - begun_ms;
+            elapsed_ms + segment.depth.predicted_ms * fmax(left_ms / fmax(audio_ms, 1), 1);
+    segment.depth.actual_ms = queue_now_ms() - begun_ms;
     batch->compute_ms += queue_now_ms() - begun_ms;
-    batch->spans[index] = span;
+    batch->segments[index] = segment;
     pthread_mutex_unlock(&batch->lock);
-    tell_spans(batch);
+    tell_segments(batch);
 }
 
 static void batch_run(struct queue_work *work, struct worker *worker)
@@ -375,22 +377,22 @@ static void batch_run(struct queue_work *work, struct worker *worker)
     struct engine_batch *batch =
         (struct engine_batch *)((char *)work - offsetof(struct engine_batch, work));
     struct engine *engine = batch->engine;
-    struct endpointer_span span;
+    struct endpointer_segment segment;
     double left_ms = 0;
     long index = -1;
 
     atomic_fetch_add(&engine->refs, 1); /* the job may end here */
     if (batch_goes_on(batch) && (batch->recording || batch_begin(batch)) &&
-        batch_decode(batch, &span)) {
+        batch_decode(batch, &segment)) {
         index = batch_reserve(batch);
         if (index < 0) {
             batch_fail(batch, ENGINE_FAILED, "out of memory");
         } else {
             const int64_t expected = recording_expected(batch->recording);
-            left_ms = expected > span.start_samples
-                          ? (double)(expected - span.start_samples) / (UPDATE_RATE_HZ / 1e3)
+            left_ms = expected > segment.start_samples
+                          ? (double)(expected - segment.start_samples) / (RESULT_RATE_HZ / 1e3)
                           : 0;
-            worker_load(worker, &span);
+            worker_load(worker, &segment);
             endpointer_pop(batch->endpointer);
         }
     }
@@ -433,7 +435,7 @@ enum engine_end engine_batch_start(struct engine *engine, int fd,
     atomic_fetch_add(&engine->refs, 1);
     batch->fd = fd;
     batch->work.run = batch_run;
-    batch->tell = options->span;
+    batch->tell = options->segment;
     batch->done = options->done;
     batch->again_fd = -1;
     batch->channel = options->channel;
@@ -482,7 +484,7 @@ enum engine_end engine_batch_start(struct engine *engine, int fd,
     return end;
 }
 
-/* {engine->lock} The job is in the list, so its token or a span is still to come. */
+/* {engine->lock} The job is in the list, so its token or a segment is still to come. */
 static void batch_cancel_locked(struct engine_batch *batch)
 {
     struct queue *queue = &batch->engine->queue;

@@ -29,7 +29,7 @@
 
 #define SHORT_S     1
 #define LONG_S      4
-#define PADDING_MS  400 /* as worker.c puts around a span */
+#define PADDING_MS  400 /* as worker.c puts around a segment */
 #define FORMAT      2
 #define CHUNKS      8 /* of a stream; the last of them have as much before them as there is */
 #define FILE_MOST   16384

@@ -68,7 +68,7 @@ static int open_workers(struct engine *engine)
         return FOLD_ERR_MEMORY;
     for (uint32_t i = 0; i < options->workers; i++) {
         const int error = worker_open(&engine->workers[i], &engine->queue, options->model,
-                                      options->lm, options->max_span_ms);
+                                      options->lm, options->max_segment_ms);
         if (error) {
             close_workers(engine);
             return error;
@@ -94,7 +94,7 @@ int engine_open(struct engine **ret_engine, const struct engine_options *options
 {
     struct engine *engine;
 
-    if (!options->model || options->max_span_ms < ENDPOINTER_MIN_SPAN_MS ||
+    if (!options->model || options->max_segment_ms < ENDPOINTER_MIN_SEGMENT_MS ||
         (options->partials == ENGINE_PARTIALS_STREAMS &&
          !fold_model_info(options->model)->chunk_frames))
         return FOLD_ERR_ARGUMENT;
@@ -188,31 +188,32 @@ struct transcript_style engine_style(const struct engine *engine, bool plain)
 }
 
 void engine_learn(struct engine *engine, const struct worker_cost *cost,
-                  const struct update_depth *depth, bool final)
+                  const struct result_depth *depth, bool final)
 {
     const double tail_seconds = cost->exit_seconds + cost->decode_seconds + cost->write_seconds;
-    const struct cost_spent spent = {.depth = depth->used,
-                                     .audio_ms = cost->audio_seconds * 1e3,
-                                     .front_ms = cost->stem_seconds * 1e3,
-                                     .unfold_ms = cost->unfold_seconds * 1e3,
-                                     .tail_ms = tail_seconds * 1e3,
-                                     /* The first of a span is too brief to say what others take. */
-                                     .drafted = cost->drafted || !final,
-                                     .new_ms = cost->new_seconds * 1e3,
-                                     .hear_ms = cost->hear_seconds * 1e3};
+    const struct cost_spent spent = {
+        .depth = depth->used,
+        .audio_ms = cost->audio_seconds * 1e3,
+        .front_ms = cost->stem_seconds * 1e3,
+        .unfold_ms = cost->unfold_seconds * 1e3,
+        .tail_ms = tail_seconds * 1e3,
+        /* The first of a segment is too brief to say what others take. */
+        .drafted = cost->drafted || !final,
+        .new_ms = cost->new_seconds * 1e3,
+        .hear_ms = cost->hear_seconds * 1e3};
     struct engine_stats *stats = &engine->stats;
 
     pthread_mutex_lock(&engine->lock);
-    (final ? stats->spans_by_depth : stats->partials_by_depth)[depth->used]++;
+    (final ? stats->segments_by_depth : stats->partials_by_depth)[depth->used]++;
     if (final && (strcmp(depth->reason, "load") == 0 || strcmp(depth->reason, "budget") == 0))
-        stats->spans_lowered++;
+        stats->segments_lowered++;
     stats->stem_seconds += cost->stem_seconds;
     stats->partials_followed += cost->new_seconds > 0;
     stats->unfold_seconds += cost->unfold_seconds + cost->exit_seconds + cost->hear_seconds;
     stats->decode_seconds += cost->decode_seconds;
     stats->write_seconds += cost->write_seconds;
-    stats->written_spans += cost->written;
-    stats->doubted_spans[cost->doubt] += cost->doubt != FOLD_DOUBT_NONE;
+    stats->written_segments += cost->written;
+    stats->doubted_segments[cost->doubt] += cost->doubt != FOLD_DOUBT_NONE;
     stats->compute_seconds += worker_cost_ms(cost) / 1e3;
     if (final)
         stats->audio_seconds += cost->audio_seconds;
@@ -233,7 +234,7 @@ void engine_count_cancel(struct engine *engine, double since_ms)
 }
 
 /* How deep, and until when it may take another pass. */
-static struct update_depth choose(struct engine *engine, struct depth_question *question,
+static struct result_depth choose(struct engine *engine, struct depth_question *question,
                                   struct worker_limit *ret_limit)
 {
     *ret_limit = (struct worker_limit){
@@ -247,22 +248,22 @@ static struct update_depth choose(struct engine *engine, struct depth_question *
 enum worker_end engine_recognise(struct engine *engine, struct worker *worker,
                                  struct depth_question *question, const struct hotwords *hotwords,
                                  uint32_t alternatives, const atomic_bool *cancelled,
-                                 struct update_span *ret_span)
+                                 struct result_segment *ret_segment)
 {
     struct worker_limit limit;
     struct worker_cost cost = {0};
-    const struct update_depth depth = choose(engine, question, &limit);
+    const struct result_depth depth = choose(engine, question, &limit);
     const enum worker_end end =
         worker_recognise(worker, depth, &limit, hotwords, question->kind != DEPTH_PARTIAL,
-                         alternatives, cancelled, ret_span, &cost);
+                         alternatives, cancelled, ret_segment, &cost);
 
     if (end == WORKER_DONE)
-        engine_learn(engine, &cost, &ret_span->depth, question->kind != DEPTH_PARTIAL);
+        engine_learn(engine, &cost, &ret_segment->depth, question->kind != DEPTH_PARTIAL);
     return end;
 }
 
 void engine_gather(struct engine *engine, struct worker *worker,
-                   const struct endpointer_span *sound, struct depth_question *question,
+                   const struct endpointer_segment *sound, struct depth_question *question,
                    struct worker_piece *piece)
 {
     piece->depth = choose(engine, question, &piece->limit);
@@ -295,5 +296,5 @@ void engine_stats(struct engine *engine, struct engine_stats *ret_stats)
     struct steward_report report;
     engine_report(engine, &report);
     ret_stats->batch_jobs = report.uploads;
-    ret_stats->queued_spans = (uint32_t)queue_count(&engine->queue);
+    ret_stats->queued_segments = (uint32_t)queue_count(&engine->queue);
 }

@@ -1,9 +1,9 @@
-/* engine.h - audio bytes in, updates out; knows no sockets and no dialects.
+/* engine.h - audio bytes in, results out; knows no sockets and no dialects.
  *
  * The engine owns the worker threads, the queue and the audio decoding. Network threads only
  * hand over bytes and get called back. What is done first is scheduler.h's business, how deep it
- * goes depth.h's. A batch file is cut into spans at pauses and its spans are separate pieces of
- * work, so that a long upload never delays a caption by more than one span.
+ * goes depth.h's. A batch file is cut into segments at pauses and its segments are separate pieces
+ * of work, so that a long upload never delays a caption by more than one segment.
  *
  * Callbacks run on worker threads, one at a time for one job or stream, and must not block.
  * What they are passed is borrowed for the call.
@@ -17,8 +17,8 @@
 
 #include "cost.h"
 #include "fold.h"
+#include "result.h"
 #include "tier.h"
-#include "update.h"
 
 struct engine;
 struct steward_report;
@@ -39,7 +39,7 @@ struct engine_options {
     uint32_t workers;               /* threads that compute; 0: one per CPU */
     uint32_t max_live;              /* live streams at once */
     uint32_t max_batch;             /* batch jobs queued or running at once */
-    uint32_t max_span_ms;           /* longest span recognised in one piece, e.g. 20000 */
+    uint32_t max_segment_ms;        /* longest segment recognised in one piece, e.g. 20000 */
     uint64_t max_audio_ms;          /* longest recording accepted */
     const char *spool;              /* folder for live audio that waits; NULL: in memory only */
     uint64_t backlog_bytes;         /* of it for each stream, where there is a spool */
@@ -83,7 +83,7 @@ void engine_close(struct engine *engine);
 struct engine_result {
     enum engine_end end;
     const char *detail;                         /* plain text for the client, may be NULL */
-    const struct update_transcript *transcript; /* when end is ENGINE_OK */
+    const struct result_transcript *transcript; /* when end is ENGINE_OK */
     uint32_t channels;                          /* of the recording; 0: it was not opened */
     double queue_ms, compute_ms;
 };
@@ -93,24 +93,24 @@ struct engine_wish {
     uint32_t depth;          /* unfolds wanted, 1..R; 0: the tier's ceiling */
     const struct tier *tier; /* copied; NULL: tier_default */
     uint64_t key;            /* whose it is: keys share the workers evenly */
-    uint32_t latency_ms;     /* budget; 0: the tier's. Live: from a span's last audio to its text;
-                              * a recording: from start to done */
-    uint32_t *ret_retry_s;   /* NULL or: with ENGINE_BUSY, when to come again */
+    uint32_t latency_ms;   /* budget; 0: the tier's. Live: from a segment's last audio to its text;
+                            * a recording: from start to done */
+    uint32_t *ret_retry_s; /* NULL or: with ENGINE_BUSY, when to come again */
 };
 
 struct engine_batch_options {
     struct engine_wish wish;
     uint32_t channel;                    /* the one that is heard, from 1; 0: all, mixed */
-    uint32_t endpointing_ms;             /* silence that ends a span; 0: default */
+    uint32_t endpointing_ms;             /* silence that ends a segment; 0: default */
     const struct fold_hotword *hotwords; /* copied */
     size_t hotwords_count;
     bool plain;            /* lower case and no marks, whatever the engine can write */
-    uint32_t alternatives; /* other texts of every span, beside the best: at most so many */
-    /* NULL or: the whole recording at the tier's partial depth, before any span() and however long
-     * it takes; borrowed. Left out where the answer is no deeper, or has a budget to keep. */
-    void (*draft)(void *user, const struct update_transcript *transcript);
-    /* NULL or: every span in order, as soon as it and all before it are recognised. */
-    void (*span)(void *user, const struct update_span *span);
+    uint32_t alternatives; /* other texts of every segment, beside the best: at most so many */
+    /* NULL or: the whole recording at the tier's partial depth, before any segment() and however
+     * long it takes; borrowed. Left out where the answer is no deeper, or has a budget to keep. */
+    void (*draft)(void *user, const struct result_transcript *transcript);
+    /* NULL or: every segment in order, as soon as it and all before it are recognised. */
+    void (*segment)(void *user, const struct result_segment *segment);
     void (*done)(void *user, const struct engine_result *result); /* exactly once */
     void *user;
 };
@@ -147,20 +147,20 @@ struct engine_live_options {
     struct engine_wish wish;
     bool partials;                       /* interim results wanted */
     uint32_t partial_every_ms;           /* audio between partials; 0: default */
-    uint32_t endpointing_ms;             /* silence that ends a span; 0: default */
+    uint32_t endpointing_ms;             /* silence that ends a segment; 0: default */
     uint32_t high_ms;                    /* audio that may wait; 0: as the engine's options say */
     const struct fold_hotword *hotwords; /* copied */
     size_t hotwords_count;
     bool plain;            /* lower case and no marks, whatever the engine can write */
     uint32_t alternatives; /* other texts of every final, beside the best: at most so many */
     uint32_t gap_ms;       /* silence after a word that gap() tells; 0: none */
-    void (*update)(void *user, const struct update *update);
+    void (*on_result)(void *user, const struct result *result);
     /* NULL or: a voice begins; it ends (a final follows, perhaps without words). */
     void (*voice)(void *user, bool begins, int64_t at_samples);
     /* NULL or: nobody has spoken for gap_ms; once after every last word. */
     void (*gap)(void *user, int64_t last_word_samples);
     /* NULL or: what waits has fallen below engine_live_low_bytes after having been above
-     * engine_live_high_bytes. Silence makes no updates, so a caller that stopped reading needs
+     * engine_live_high_bytes. Silence makes no results, so a caller that stopped reading needs
      * this. */
     void (*ready)(void *user);
     /* All audio was dealt with, or the stream failed. Last call for this stream. */
@@ -178,7 +178,7 @@ uint64_t engine_live_push(struct engine_live *live, const void *bytes, size_t co
 uint64_t engine_live_waiting(struct engine_live *live);
 uint64_t engine_live_high_bytes(const struct engine_live *live);
 uint64_t engine_live_low_bytes(const struct engine_live *live);
-/* Finalises what has been pushed so far; an update with from_flush (possibly of an empty span)
+/* Finalises what has been pushed so far; a result with from_flush (possibly of an empty segment)
  * follows. */
 void engine_live_flush(struct engine_live *live);
 /* From within end(): what was wrong with the sound, for the client; "" when nothing was. */
@@ -194,9 +194,9 @@ void engine_live_close(struct engine_live *live);
 #define ENGINE_DEPTHS (COST_DEPTHS + 1)
 #define ENGINE_DOUBTS (FOLD_DOUBT_SOUND + 1)
 struct engine_stats {
-    uint32_t live_streams, batch_jobs, queued_spans;
-    uint64_t spans_by_depth[ENGINE_DEPTHS]; /* final spans, index = depth */
-    uint64_t spans_lowered;                 /* of these, by load or budget */
+    uint32_t live_streams, batch_jobs, queued_segments;
+    uint64_t segments_by_depth[ENGINE_DEPTHS]; /* final segments, index = depth */
+    uint64_t segments_lowered;                 /* of these, by load or budget */
     uint64_t partials_by_depth[ENGINE_DEPTHS];
     uint64_t partials_followed; /* of these, heard by a stream of the seed */
     uint64_t follow_bytes;      /* that live streams hold for that */
@@ -205,8 +205,9 @@ struct engine_stats {
     double cancel_seconds, cancel_worst_seconds;
     double audio_seconds, compute_seconds;
     double stem_seconds, unfold_seconds, decode_seconds, write_seconds;
-    uint64_t written_spans;                /* partials too: asked of the attention decoder */
-    uint64_t doubted_spans[ENGINE_DOUBTS]; /* of these, left to the first pass; index: fold_doubt */
+    uint64_t written_segments; /* partials too: asked of the attention decoder */
+    uint64_t
+        doubted_segments[ENGINE_DOUBTS]; /* of these, left to the first pass; index: fold_doubt */
 };
 void engine_stats(struct engine *engine, struct engine_stats *ret_stats);
 /* Load, costs and what fits: steward.h. */

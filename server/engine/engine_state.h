@@ -45,25 +45,25 @@ struct tier engine_tier(const struct engine *engine, const struct engine_wish *w
 /* How a client's text is written. */
 struct transcript_style engine_style(const struct engine *engine, bool plain);
 
-/* Decides on a depth, recognises what the worker has loaded, and learns what it cost. The span's
+/* Decides on a depth, recognises what the worker has loaded, and learns what it cost. The segment's
  * depth is complete but for actual_ms. */
 enum worker_end engine_recognise(struct engine *engine, struct worker *worker,
                                  struct depth_question *question, const struct hotwords *hotwords,
                                  uint32_t alternatives, const atomic_bool *cancelled,
-                                 struct update_span *ret_span);
+                                 struct result_segment *ret_segment);
 
-/* Decides on a depth for a short span and lets the worker gather it: piece has hotwords, cancelled,
- * told and user. told() calls engine_learn. */
+/* Decides on a depth for a short segment and lets the worker gather it: piece has hotwords,
+ * cancelled, told and user. told() calls engine_learn. */
 void engine_gather(struct engine *engine, struct worker *worker,
-                   const struct endpointer_span *sound, struct depth_question *question,
+                   const struct endpointer_segment *sound, struct depth_question *question,
                    struct worker_piece *piece);
 
 /* Whether live streams may hear partials by a stream of the seed. */
 bool engine_can_follow(const struct engine *engine);
 
-/* Counts what a span took, and corrects what the next ones are thought to take. */
+/* Counts what a segment took, and corrects what the next ones are thought to take. */
 void engine_learn(struct engine *engine, const struct worker_cost *cost,
-                  const struct update_depth *depth, bool final);
+                  const struct result_depth *depth, bool final);
 
 /* Work has stopped whose client was gone since then. Holds no lock of a job or stream. */
 void engine_count_cancel(struct engine *engine, double since_ms);

@@ -21,7 +21,7 @@
 
 #include <string.h>
 
-#include "update.h"
+#include "result.h"
 #include "worker.h"
 
 #define MEMORY_MS 6720
@@ -29,7 +29,7 @@
 static struct fold_stream_options options_for(const struct fold_model *model, uint32_t depth)
 {
     const struct fold_info *info = fold_model_info(model);
-    const uint32_t frames = MEMORY_MS * (UPDATE_RATE_HZ / 1000) / info->hop_samples;
+    const uint32_t frames = MEMORY_MS * (RESULT_RATE_HZ / 1000) / info->hop_samples;
 
     return (struct fold_stream_options){depth,
                                         frames > info->chunk_frames ? frames : info->chunk_frames};
@@ -114,7 +114,7 @@ static int64_t later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-enum follow_aim follow_aim(struct follow *follow, const struct endpointer_span *sound,
+enum follow_aim follow_aim(struct follow *follow, const struct endpointer_segment *sound,
                            const struct window *window)
 {
     const int64_t end_samples = sound->start_samples + (int64_t)sound->count;
@@ -138,7 +138,7 @@ enum follow_aim follow_aim(struct follow *follow, const struct endpointer_span *
     return FOLLOW_TOO_FAR;
 }
 
-void follow_copy(const struct follow *follow, const struct endpointer_span *sound, float *pcm)
+void follow_copy(const struct follow *follow, const struct endpointer_segment *sound, float *pcm)
 {
     /* Before its first sound a stream hears silence, also where the sound began earlier. */
     const int64_t silent = follow->begun_samples + WORKER_LEAD_SAMPLES - next_samples(follow);

@@ -1,9 +1,9 @@
-/* follow.h - a stream of the seed that hears a span while it grows, so that a partial need not run
- * anew what the one before it has heard. Plain data around a struct fold_stream.
+/* follow.h - a stream of the seed that hears a segment while it grows, so that a partial need not
+ * run anew what the one before it has heard. Plain data around a struct fold_stream.
  *
  *     follow_aim(follow, sound, window_start)    what a partial would hear and read now
  *     worker_gather(worker, sound, piece)        with piece.follow: hears and reads it
- *     follow_forget(follow)                      the span is over
+ *     follow_forget(follow)                      the segment is over
  *
  * Samples are those of the live stream's clock. One thread at a time. */
 #ifndef FOLLOW_H
@@ -40,7 +40,7 @@ size_t follow_run_samples(const struct fold_model *model);
 int follow_open(struct follow *follow, const struct fold_model *model, uint32_t depth);
 void follow_close(struct follow *follow); /* zero is fine */
 
-/* The span is over, or hearing failed: what comes next is another sound. */
+/* The segment is over, or hearing failed: what comes next is another sound. */
 void follow_forget(struct follow *follow);
 
 enum follow_aim {
@@ -49,13 +49,13 @@ enum follow_aim {
     FOLLOW_TOO_FAR, /* from_samples is further back than is remembered: a run must hear that */
 };
 
-/* sound: the span so far, from its beginning; what window.h has of it. */
-enum follow_aim follow_aim(struct follow *follow, const struct endpointer_span *sound,
+/* sound: the segment so far, from its beginning; what window.h has of it. */
+enum follow_aim follow_aim(struct follow *follow, const struct endpointer_segment *sound,
                            const struct window *window);
 
 /* After FOLLOW_READY, of the same sound: copies what is unheard, and the silence behind it, to pcm
  * [unheard_samples + FOLLOW_TAIL_SAMPLES]. */
-void follow_copy(const struct follow *follow, const struct endpointer_span *sound, float *pcm);
+void follow_copy(const struct follow *follow, const struct endpointer_segment *sound, float *pcm);
 
 /* After it was heard: makes run hold what is to be read. *ret_first_samples: clock of the run's
  * first sample. 0 or a negative fold_err. */

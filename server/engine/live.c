@@ -1,4 +1,4 @@
-/* A live stream: bytes in at any time, updates out.
+/* A live stream: bytes in at any time, results out.
  *
  * The network thread only appends bytes and marks (flush, finish) and sees to it that the
  * stream is scheduled: it is in the queue at most once, whatever has come meanwhile. A worker that
@@ -7,10 +7,10 @@
  * take turns, and audio that came during a computation replaces the partial it would have got.
  *
  * Finals depend on the samples only: endpointer.c cuts, and a final is one run over the
- * whole span. Partials are a courtesy: the last seconds of the span so far (window.h), at a shallow
- * depth, again and again; or, under load, what a stream of the seed made of them (follow.h). They
- * are left out when the stream had to wait for its turn, and never come so often that they take
- * more than half of a worker.
+ * whole segment. Partials are a courtesy: the last seconds of the segment so far (window.h), at a
+ * shallow depth, again and again; or, under load, what a stream of the seed made of them
+ * (follow.h). They are left out when the stream had to wait for its turn, and never come so often
+ * that they take more than half of a worker.
  *
  * What comes faster than it is heard waits: NEAR_MS of it in memory, the rest in a file, so that a
  * socket is read on and its pings are answered. Bytes of the file count as having come when they
@@ -151,7 +151,7 @@ static int set_sound(struct engine_live *live)
     const size_t second_bytes = audio_input_bytes_a_second(&format);
 
     if (audio_input_open(&live->input, &format, options->endpointing_ms,
-                         live->engine->options.max_span_ms, &live->note) < 0)
+                         live->engine->options.max_segment_ms, &live->note) < 0)
         return -1;
     live->endpointer = audio_input_endpointer(live->input);
     const size_t near_bytes = second_bytes * NEAR_MS / 1000;

@@ -55,7 +55,7 @@ struct engine_live {
     uint8_t *slice;                 /* [slice_bytes] */
     bool drained;                   /* the resampler is flushed for the mark that is next */
     int64_t covered_samples;        /* end of the last final */
-    struct window window;           /* of the partials of this span */
+    struct window window;           /* of the partials of this segment */
     struct follow follow;           /* hears them, under load */
     struct making making;           /* with the worker */
     int64_t partial_due_samples;    /* clock of the next partial */

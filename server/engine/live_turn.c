@@ -12,7 +12,7 @@
 
 #define BEHIND_MS     300 /* a stream that waited this long gets no partial */
 #define PARTIAL_REST  2   /* a partial is followed by that many times what it took */
-#define VOICE_SAMPLES (450 * (UPDATE_RATE_HZ / 1000)) /* with its lead, before it is told */
+#define VOICE_SAMPLES (450 * (RESULT_RATE_HZ / 1000)) /* with its lead, before it is told */
 
 /* ---- callbacks ---------------------------------------------------------------------------- */
 
@@ -33,11 +33,11 @@ static void callback_end(struct engine_live *live)
     pthread_mutex_unlock(&live->lock);
 }
 
-static void send_update(struct engine_live *live, const struct update *update)
+static void send_result(struct engine_live *live, const struct result *result)
 {
     if (!callback_begin(live))
         return;
-    live->options.update(live->options.user, update);
+    live->options.on_result(live->options.user, result);
     callback_end(live);
 }
 
@@ -91,68 +91,70 @@ static void send_voice(struct engine_live *live, bool begins, int64_t at_samples
 
 /* ---- text ----------------------------------------------------------------------------------- */
 
-/* A partial of the window becomes one of the whole span; 0 or -1. */
-static int settle(struct engine_live *live, struct update_span *span)
+/* A partial of the window becomes one of the whole segment; 0 or -1. */
+static int settle(struct engine_live *live, struct result_segment *segment)
 {
-    struct endpointer_span sound;
+    struct endpointer_segment sound;
 
     endpointer_peek(live->endpointer, &sound);
-    if (window_join(&live->window, span, sound.start_samples) < 0)
+    if (window_join(&live->window, segment, sound.start_samples) < 0)
         return -1;
-    window_move(&live->window, span);
+    window_move(&live->window, segment);
     return 0;
 }
 
 /* What was recognised becomes readable; false when it was not, or cannot be. */
-static bool finish_text(struct engine_live *live, enum worker_end end, struct update_span *span)
+static bool finish_text(struct engine_live *live, enum worker_end end,
+                        struct result_segment *segment)
 {
     const bool final = live->making.kind == DEPTH_FINAL;
 
-    if (end == WORKER_DONE && ((!final && settle(live, span) < 0) ||
-                               transcript_write(span, &live->style, &live->sentence, final) < 0)) {
-        transcript_release(span);
+    if (end == WORKER_DONE &&
+        ((!final && settle(live, segment) < 0) ||
+         transcript_write(segment, &live->style, &live->sentence, final) < 0)) {
+        transcript_release(segment);
         end = WORKER_FAILED;
     }
     if (end == WORKER_DONE)
-        span->depth.actual_ms = queue_now_ms() - live->making.since_ms;
+        segment->depth.actual_ms = queue_now_ms() - live->making.since_ms;
     else if (end == WORKER_FAILED)
         fail(live);
     return end == WORKER_DONE;
 }
 
-static void note_words(struct engine_live *live, const struct update_span *span)
+static void note_words(struct engine_live *live, const struct result_segment *segment)
 {
-    if (span->words_count)
-        live->last_word_samples = span->words[span->words_count - 1].end_samples;
+    if (segment->words_count)
+        live->last_word_samples = segment->words[segment->words_count - 1].end_samples;
 }
 
 static void pop_flush(struct engine_live *live);
 
 /* What comes next is another sound. */
-static void span_is_over(struct engine_live *live)
+static void segment_is_over(struct engine_live *live)
 {
     live->partial_due_samples = 0;
     window_reset(&live->window);
     follow_forget(&live->follow);
 }
 
-static void tell_final(struct engine_live *live, const struct update_span *span)
+static void tell_final(struct engine_live *live, const struct result_segment *segment)
 {
     const enum mark mark = live->making.mark;
-    struct update update = {.span = *span, .final = true, .from_flush = mark == MARK_FLUSH};
-    struct endpointer_span sound;
+    struct result result = {.segment = *segment, .final = true, .from_flush = mark == MARK_FLUSH};
+    struct endpointer_segment sound;
 
-    endpointer_span(live->endpointer, &sound);
-    update.endpoint =
+    endpointer_segment(live->endpointer, &sound);
+    result.endpoint =
         sound.why == ENDPOINTER_PAUSE || (sound.why == ENDPOINTER_FLUSHED && mark == MARK_FINISH);
     const int64_t end_samples = sound.start_samples + (int64_t)sound.count;
-    steward_learn_speech(&live->engine->steward, (double)sound.count / (UPDATE_RATE_HZ / 1e3),
-                         (double)(end_samples - live->covered_samples) / (UPDATE_RATE_HZ / 1e3));
+    steward_learn_speech(&live->engine->steward, (double)sound.count / (RESULT_RATE_HZ / 1e3),
+                         (double)(end_samples - live->covered_samples) / (RESULT_RATE_HZ / 1e3));
     live->covered_samples = end_samples;
     endpointer_pop(live->endpointer);
-    span_is_over(live);
-    note_words(live, span);
-    send_update(live, &update);
+    segment_is_over(live);
+    note_words(live, segment);
+    send_result(live, &result);
     if (mark == MARK_FINISH)
         send_end(live, ENGINE_OK);
     else if (mark == MARK_FLUSH)
@@ -160,49 +162,49 @@ static void tell_final(struct engine_live *live, const struct update_span *span)
 }
 
 static void tell_partial(struct engine_live *live, const struct worker_cost *cost,
-                         const struct update_span *span)
+                         const struct result_segment *segment)
 {
-    const struct update update = {.span = *span};
+    const struct result result = {.segment = *segment};
     const double every_ms =
         fmax(PARTIAL_REST * worker_cost_ms(cost),
              steward_partial_every_ms(&live->engine->steward, &live->stewarded));
 
     live->partial_due_samples =
-        endpointer_clock(live->endpointer) + (int64_t)(every_ms * (UPDATE_RATE_HZ / 1e3));
+        endpointer_clock(live->endpointer) + (int64_t)(every_ms * (RESULT_RATE_HZ / 1e3));
     /* Behind the last whole chunk there may be speech of which there is no text yet. */
     const int64_t speech_samples = endpointer_speech_clock(live->endpointer);
     live->partial_speech_samples =
-        speech_samples < span->end_samples ? speech_samples : span->end_samples;
-    note_words(live, span);
-    send_update(live, &update);
+        speech_samples < segment->end_samples ? speech_samples : segment->end_samples;
+    note_words(live, segment);
+    send_result(live, &result);
 }
 
 static void turn_is_over(struct engine_live *live);
 
 /* The worker has recognised it, perhaps together with those of other streams. */
-static void tell(struct worker_piece *piece, enum worker_end end, struct update_span *span)
+static void tell(struct worker_piece *piece, enum worker_end end, struct result_segment *segment)
 {
     struct engine_live *live = piece->user;
     const bool final = live->making.kind == DEPTH_FINAL;
 
     if (end == WORKER_DONE)
-        engine_learn(live->engine, &piece->cost, &span->depth, final);
-    if (finish_text(live, end, span)) {
+        engine_learn(live->engine, &piece->cost, &segment->depth, final);
+    if (finish_text(live, end, segment)) {
         if (final)
-            tell_final(live, span);
+            tell_final(live, segment);
         else
-            tell_partial(live, &piece->cost, span);
-        transcript_release(span);
+            tell_partial(live, &piece->cost, segment);
+        transcript_release(segment);
     }
     turn_is_over(live);
 }
 
 /* Leaves a sound with the worker: the turn goes on in tell. follow: as in worker_piece. */
 static void recognise(struct engine_live *live, struct worker *worker,
-                      const struct endpointer_span *sound, struct follow *follow,
+                      const struct endpointer_segment *sound, struct follow *follow,
                       enum depth_kind kind, double since_ms, enum mark mark)
 {
-    const double a_ms = UPDATE_RATE_HZ / 1e3;
+    const double a_ms = RESULT_RATE_HZ / 1e3;
     const double audio_samples =
         follow ? (double)(follow->until_samples - follow->from_samples) : (double)sound->count;
     struct depth_question question = {.kind = kind,
@@ -227,13 +229,13 @@ static void recognise(struct engine_live *live, struct worker *worker,
     engine_gather(live->engine, worker, sound, &question, &piece);
 }
 
-/* The endpointer has a complete span. */
+/* The endpointer has a complete segment. */
 static void begin_final(struct engine_live *live, struct worker *worker, double since_ms,
                         enum mark mark)
 {
-    struct endpointer_span sound;
+    struct endpointer_segment sound;
 
-    endpointer_span(live->endpointer, &sound);
+    endpointer_segment(live->endpointer, &sound);
     if (!live->voice)
         send_voice(live, true, sound.start_samples);
     if (sound.why != ENDPOINTER_FULL)
@@ -246,27 +248,27 @@ static void send_wordless(struct engine_live *live, bool endpoint, bool from_flu
 {
     struct depth_question question = {
         .kind = DEPTH_FINAL, .tier = &live->stewarded.tier, .asked = live->stewarded.asked};
-    const struct update update = {
-        .span = {.start_samples = live->covered_samples,
-                 .end_samples = endpointer_clock(live->endpointer),
-                 .depth = steward_choose(&live->engine->steward, &question, NULL, NULL)},
+    const struct result result = {
+        .segment = {.start_samples = live->covered_samples,
+                    .end_samples = endpointer_clock(live->endpointer),
+                    .depth = steward_choose(&live->engine->steward, &question, NULL, NULL)},
         .final = true,
         .endpoint = endpoint,
         .from_flush = from_flush};
 
-    live->covered_samples = update.span.end_samples;
-    send_update(live, &update);
+    live->covered_samples = result.segment.end_samples;
+    send_result(live, &result);
 }
 
 /* *ret_follow: what is to hear it; NULL: a run over the window, which is then in *ret_sound. */
-static bool partial_is_due(struct engine_live *live, struct endpointer_span *ret_sound,
+static bool partial_is_due(struct engine_live *live, struct endpointer_segment *ret_sound,
                            struct follow **ret_follow)
 {
     if (!live->options.partials || !endpointer_peek(live->endpointer, ret_sound))
         return false;
     const int64_t every_samples =
         (int64_t)steward_partial_every_ms(&live->engine->steward, &live->stewarded) *
-        (UPDATE_RATE_HZ / 1000);
+        (RESULT_RATE_HZ / 1000);
     const int64_t now_samples = ret_sound->start_samples + (int64_t)ret_sound->count;
     if (live->partial_due_samples == 0)
         live->partial_due_samples = ret_sound->start_samples + every_samples;
@@ -287,12 +289,12 @@ static bool partial_is_due(struct engine_live *live, struct endpointer_span *ret
 /* What was taken for a voice may turn out to be a fan: then it ends with a final without words. */
 static void tell_voice(struct engine_live *live)
 {
-    struct endpointer_span sound;
+    struct endpointer_segment sound;
 
     if (live->voice && !endpointer_has_speech(live->endpointer)) {
         send_voice(live, false, endpointer_clock(live->endpointer));
         send_wordless(live, true, false);
-        span_is_over(live);
+        segment_is_over(live);
     } else if (!live->voice && endpointer_peek(live->endpointer, &sound) &&
                endpointer_speech_clock(live->endpointer) - sound.start_samples >= VOICE_SAMPLES) {
         send_voice(live, true, sound.start_samples);
@@ -301,7 +303,7 @@ static void tell_voice(struct engine_live *live)
 
 static void tell_gap(struct engine_live *live)
 {
-    const int64_t gap_samples = (int64_t)live->options.gap_ms * (UPDATE_RATE_HZ / 1000);
+    const int64_t gap_samples = (int64_t)live->options.gap_ms * (RESULT_RATE_HZ / 1000);
     const int64_t last_samples = live->last_word_samples;
 
     if (!gap_samples || !last_samples || endpointer_has_speech(live->endpointer) ||
@@ -364,7 +366,7 @@ enum reached { REACHED, REACHED_END, REACHED_FINAL };
 static enum reached reach_mark(struct engine_live *live, struct worker *worker, enum mark mark)
 {
     const bool finish = mark == MARK_FINISH;
-    struct endpointer_span sound;
+    struct endpointer_segment sound;
 
     if (!live->drained) {
         live->drained = true;
@@ -377,7 +379,7 @@ static enum reached reach_mark(struct engine_live *live, struct worker *worker, 
         return REACHED;
     }
     endpointer_flush(live->endpointer);
-    if (endpointer_span(live->endpointer, &sound)) {
+    if (endpointer_segment(live->endpointer, &sound)) {
         pthread_mutex_lock(&live->lock);
         const double since_ms = fmax(live->heard_ms, live->marked_ms);
         pthread_mutex_unlock(&live->lock);
@@ -400,7 +402,7 @@ static enum reached reach_mark(struct engine_live *live, struct worker *worker, 
 static bool turn(struct engine_live *live, struct worker *worker)
 {
     const bool behind = queue_now_ms() - live->work.item.since_ms > BEHIND_MS;
-    struct endpointer_span sound;
+    struct endpointer_segment sound;
     struct follow *follow;
     enum engine_end end;
     size_t count;
@@ -409,7 +411,7 @@ static bool turn(struct engine_live *live, struct worker *worker)
         const enum audio_input_heard heard = audio_input_listen(live->input, &live->note);
         if (heard == AUDIO_INPUT_FAILED)
             fail_as(live, live->note.text[0] ? ENGINE_NOT_AUDIO : ENGINE_FAILED);
-        if (heard == AUDIO_INPUT_SPAN) {
+        if (heard == AUDIO_INPUT_SEGMENT) {
             begin_final(live, worker, live->heard_ms, MARK_NONE);
             return false;
         }

@@ -1,7 +1,7 @@
 /* queue.h - work for worker threads: scheduler.h says what is next, this makes workers wait for it.
  *
  * Work is embedded in whatever it belongs to and is in the queue at most once. A batch job puts
- * itself in again after every span, which makes jobs take turns.
+ * itself in again after every segment, which makes jobs take turns.
  */
 #ifndef QUEUE_H
 #define QUEUE_H

@@ -93,7 +93,7 @@ static size_t draft_written(struct worker *worker, struct worker_piece *piece, s
     size_t used = 0;
 
     for (size_t i = 0; i < piece->before_count; i++) {
-        const struct update_word *word = &piece->before[i];
+        const struct result_word *word = &piece->before[i];
         if (word->start_samples < place->start_samples || word->start_samples >= place->end_samples)
             continue;
         used = add_word(place, used, word->text, false);
@@ -137,16 +137,16 @@ static int text_of(struct worker_place *place, struct fold_decoder *decoder, uin
     return error;
 }
 
-/* Gives a span its others: at most as many as the piece wants, as far as there are so many. */
+/* Gives a segment its others: at most as many as the piece wants, as far as there are so many. */
 static enum worker_end add_others(struct fold_decoder *decoder, const struct worker_piece *piece,
                                   const struct transcript_clock *clock, struct fold_result *result,
-                                  struct update_span *span)
+                                  struct result_segment *segment)
 {
     const uint32_t most = 1 + piece->alternatives;
-    struct update_span *others = malloc(piece->alternatives * sizeof(*others));
+    struct result_segment *others = malloc(piece->alternatives * sizeof(*others));
     uint32_t written;
 
-    span->others = others;
+    segment->others = others;
     if (!others || (!decoder && fold_writer_alternatives(piece->place->writer, most, &written) < 0))
         return WORKER_FAILED;
     for (uint32_t rank = 1; rank < most; rank++) {
@@ -154,9 +154,10 @@ static enum worker_end add_others(struct fold_decoder *decoder, const struct wor
             return WORKER_CANCELLED;
         if (text_of(piece->place, decoder, rank, result) < 0)
             break;
-        if (transcript_span(&others[span->others_count], result, !decoder, clock, piece->depth) < 0)
+        if (transcript_segment(&others[segment->others_count], result, !decoder, clock,
+                               piece->depth) < 0)
             return WORKER_FAILED;
-        span->others_count++;
+        segment->others_count++;
     }
     return WORKER_DONE;
 }
@@ -213,7 +214,7 @@ static enum worker_end settle(struct worker_piece *piece, struct fold_written *w
 
 /* Words of a piece, written where that is not NULL. */
 static enum worker_end conclude(struct worker *worker, struct worker_piece *piece,
-                                struct fold_written *written, struct update_span *ret_span)
+                                struct fold_written *written, struct result_segment *ret_segment)
 {
     const struct fold_info *info = fold_model_info(worker->model);
     const struct worker_place *place = piece->place;
@@ -237,15 +238,15 @@ static enum worker_end conclude(struct worker *worker, struct worker_piece *piec
                                            .hop_samples = info->hop_samples,
                                            .frame_samples = info->min_samples,
                                            .cut = place->cut};
-    if (transcript_span(ret_span, &result, !decoder, &clock, piece->depth) < 0)
+    if (transcript_segment(ret_segment, &result, !decoder, &clock, piece->depth) < 0)
         return WORKER_FAILED;
     if (piece->alternatives && result.words_count) {
         clock_ms = queue_now_ms();
-        end = add_others(decoder, piece, &clock, &result, ret_span);
+        end = add_others(decoder, piece, &clock, &result, ret_segment);
         piece->cost.others_seconds += queue_lap_s(&clock_ms);
     }
     if (end != WORKER_DONE)
-        transcript_release(ret_span);
+        transcript_release(ret_segment);
     return end;
 }
 
@@ -268,15 +269,15 @@ void scribe_write(struct worker *worker, struct worker_piece *const *pieces, siz
     const double took_s = queue_lap_s(&clock_ms);
     for (size_t i = 0, k = 0; i < count; i++) {
         struct worker_piece *piece = pieces[i];
-        struct update_span span = {0};
+        struct result_segment segment = {0};
         const bool written = ends[i] == WORKER_DONE && piece->place->writer;
         if (written && written_s > 0)
             piece->cost.write_seconds += took_s * worker_place_s(piece->place) / written_s;
         if (written && error)
             ends[i] = WORKER_FAILED;
         if (ends[i] == WORKER_DONE)
-            ends[i] = conclude(worker, piece, written ? &writings[k].written : NULL, &span);
+            ends[i] = conclude(worker, piece, written ? &writings[k].written : NULL, &segment);
         k += written;
-        piece->told(piece, ends[i], &span);
+        piece->told(piece, ends[i], &segment);
     }
 }

@@ -1,4 +1,4 @@
-/* transcript.h - what a decoder heard, as a span that can be shown: text and stream time.
+/* transcript.h - what a decoder heard, as a segment that can be shown: text and stream time.
  *
  * A first pass writes upper case letters and no marks; they are shown in lower case, or as prose
  * where there is a model for it. An attention decoder writes case and marks itself; they are left
@@ -8,22 +8,23 @@
 #define TRANSCRIPT_H
 
 #include "fold.h"
-#include "update.h"
+#include "result.h"
 
 /* How frames of one run lie on the clock of the stream. */
 struct transcript_clock {
-    int64_t first_samples; /* where sample 0 of the run is; may lie before the span (padding) */
-    int64_t start_samples, end_samples; /* the span; words are kept within */
+    int64_t first_samples; /* where sample 0 of the run is; may lie before the segment (padding) */
+    int64_t start_samples, end_samples; /* the segment; words are kept within */
     uint32_t hop_samples;
     uint32_t frame_samples; /* sound that one frame sees; its middle is the frame's time */
-    bool cut;               /* no pause ends the span */
+    bool cut;               /* no pause ends the segment */
 };
 
-/* Copies words and texts of result into *ret_span, whose memory is released with
+/* Copies words and texts of result into *ret_segment, whose memory is released with
  * transcript_release. written: they have case and marks. 0, or -1 without memory. depth is passed
  * on. */
-int transcript_span(struct update_span *ret_span, const struct fold_result *result, bool written,
-                    const struct transcript_clock *clock, struct update_depth depth);
+int transcript_segment(struct result_segment *ret_segment, const struct fold_result *result,
+                       bool written, const struct transcript_clock *clock,
+                       struct result_depth depth);
 
 /* How text is wanted. */
 struct transcript_style {
@@ -31,12 +32,12 @@ struct transcript_style {
     const struct fold_prose *prose; /* for words that have none; NULL: as plain */
 };
 
-/* Brings the words of a span and its others into a style, in place. state: of the spans before it
- * in the stream. final: no more words will come, so the span may end in a mark, and state goes
- * behind it. 0, or -1 without memory. */
-int transcript_write(struct update_span *span, const struct transcript_style *style,
+/* Brings the words of a segment and its others into a style, in place. state: of the segments
+ * before it in the stream. final: no more words will come, so the segment may end in a mark, and
+ * state goes behind it. 0, or -1 without memory. */
+int transcript_write(struct result_segment *segment, const struct transcript_style *style,
                      struct fold_prose_state *state, bool final);
 /* Also of its others. */
-void transcript_release(struct update_span *span);
+void transcript_release(struct result_segment *segment);
 
 #endif

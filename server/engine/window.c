@@ -1,24 +1,24 @@
 /* A partial need not hear again what no longer changes.
  *
- * Partials recognise the span so far, from its beginning, since there are no caches: a span of n
- * partials costs n / 2 times its length, and for somebody who talks without a pause that is nearly
- * all that a live stream costs. But words that were followed by a second of speech hardly change
- * any more. So once a partial hears more than WINDOW_MOST_MS, the words before the best gap that
- * leaves at least WINDOW_LEAST_MS are kept as they are, and the next partials begin CONTEXT_MS
+ * Partials recognise the segment so far, from its beginning, since there are no caches: a segment
+ * of n partials costs n / 2 times its length, and for somebody who talks without a pause that is
+ * nearly all that a live stream costs. But words that were followed by a second of speech hardly
+ * change any more. So once a partial hears more than WINDOW_MOST_MS, the words before the best gap
+ * that leaves at least WINDOW_LEAST_MS are kept as they are, and the next partials begin CONTEXT_MS
  * before that gap: what is cut off from what came before it is heard badly, so words within that
- * context are recognised again but not used. A partial then costs the same however long the span
+ * context are recognised again but not used. A partial then costs the same however long the segment
  * is.
  *
  * The best gap is the longest one: a breath that lies further back is a better place than the
  * latest gap in the middle of a phrase. Where there is none the window grows on.
  *
- * Finals hear the whole span, as ever, and what was kept is forgotten with the span: nothing that
- * stays depends on it.
+ * Finals hear the whole segment, as ever, and what was kept is forgotten with the segment: nothing
+ * that stays depends on it.
  *
  * Measured with tests/bench/bench_live.c (a core's streams of people who never stop talking,
  * partials every 640 ms; and of the words of last partials, those that their finals changed):
- * whole spans 39 and 1.7 %; this window 42 and 2.3 %; 3000/1000/500 ms 46 and 4.2 %; 2500/1000/600
- * ms 46 and 5.8 %. Nobody pausing, spans of 20 s: 12 whole, 30 in this window. */
+ * whole segments 39 and 1.7 %; this window 42 and 2.3 %; 3000/1000/500 ms 46 and 4.2 %;
+ * 2500/1000/600 ms 46 and 5.8 %. Nobody pausing, segments of 20 s: 12 whole, 30 in this window. */
 #include "window.h"
 
 #include <math.h>
@@ -28,7 +28,7 @@
 #define WINDOW_MOST_MS  4000
 #define WINDOW_LEAST_MS 1500
 #define CONTEXT_MS      500
-#define SAMPLES(ms)     ((int64_t)(ms) * (UPDATE_RATE_HZ / 1000))
+#define SAMPLES(ms)     ((int64_t)(ms) * (RESULT_RATE_HZ / 1000))
 
 void window_reset(struct window *window)
 {
@@ -36,7 +36,7 @@ void window_reset(struct window *window)
     *window = (struct window){0};
 }
 
-void window_cut(const struct window *window, struct endpointer_span *sound)
+void window_cut(const struct window *window, struct endpointer_segment *sound)
 {
     const int64_t behind = window->start_samples - sound->start_samples;
 
@@ -48,8 +48,8 @@ void window_cut(const struct window *window, struct endpointer_span *sound)
 }
 
 /* One block: words, and their texts with room for a mark, as transcript.h has it. */
-static struct update_word *copy(const struct update_word *first, size_t first_count,
-                                const struct update_word *second, size_t second_count)
+static struct result_word *copy(const struct result_word *first, size_t first_count,
+                                const struct result_word *second, size_t second_count)
 {
     const size_t count = first_count + second_count;
     size_t bytes = 1;
@@ -57,7 +57,7 @@ static struct update_word *copy(const struct update_word *first, size_t first_co
     for (size_t i = 0; i < count; i++)
         bytes += sizeof(*first) +
                  strlen((i < first_count ? &first[i] : &second[i - first_count])->text) + 2;
-    struct update_word *words = malloc(bytes);
+    struct result_word *words = malloc(bytes);
     if (!words)
         return NULL;
     char *text = (char *)(words + count);
@@ -70,21 +70,21 @@ static struct update_word *copy(const struct update_word *first, size_t first_co
     return words;
 }
 
-int window_join(const struct window *window, struct update_span *span, int64_t start_samples)
+int window_join(const struct window *window, struct result_segment *segment, int64_t start_samples)
 {
     size_t skipped = 0;
 
-    while (skipped < span->words_count &&
-           span->words[skipped].start_samples < window->settled_samples)
+    while (skipped < segment->words_count &&
+           segment->words[skipped].start_samples < window->settled_samples)
         skipped++;
-    struct update_word *words =
-        copy(window->words, window->kept_count, span->words + skipped, span->words_count - skipped);
+    struct result_word *words = copy(window->words, window->kept_count, segment->words + skipped,
+                                     segment->words_count - skipped);
     if (!words)
         return -1;
-    free((void *)(uintptr_t)span->words);
-    span->words = words;
-    span->words_count += window->kept_count - skipped;
-    span->start_samples = start_samples;
+    free((void *)(uintptr_t)segment->words);
+    segment->words = words;
+    segment->words_count += window->kept_count - skipped;
+    segment->start_samples = start_samples;
     return 0;
 }
 
@@ -94,7 +94,7 @@ static void settle(struct window *window, int64_t begun, int64_t now)
     int64_t longest = -1;
 
     for (size_t i = 1; i < window->words_count; i++) {
-        const struct update_word *word = &window->words[i];
+        const struct result_word *word = &window->words[i];
         const int64_t gap = word->start_samples - word[-1].end_samples;
         const int64_t middle = word->start_samples - gap / 2;
         if (middle <= begun + SAMPLES(CONTEXT_MS) || middle > now - SAMPLES(WINDOW_LEAST_MS) ||
@@ -107,24 +107,24 @@ static void settle(struct window *window, int64_t begun, int64_t now)
     }
 }
 
-void window_move(struct window *window, const struct update_span *span)
+void window_move(struct window *window, const struct result_segment *segment)
 {
-    const int64_t begun = window->start_samples ? window->start_samples : span->start_samples;
-    struct update_word *words = copy(span->words, span->words_count, NULL, 0);
+    const int64_t begun = window->start_samples ? window->start_samples : segment->start_samples;
+    struct result_word *words = copy(segment->words, segment->words_count, NULL, 0);
 
     if (!words)
         return;
     free(window->words);
     window->words = words;
-    window->words_count = span->words_count;
-    if (span->end_samples - begun > SAMPLES(WINDOW_MOST_MS))
-        settle(window, begun, span->end_samples);
+    window->words_count = segment->words_count;
+    if (segment->end_samples - begun > SAMPLES(WINDOW_MOST_MS))
+        settle(window, begun, segment->end_samples);
 }
 
-double window_mean_ms(double span_ms)
+double window_mean_ms(double segment_ms)
 {
     const double steady_ms = (WINDOW_LEAST_MS + CONTEXT_MS + WINDOW_MOST_MS) / 2.0;
-    const double grown_ms = fmin(span_ms, WINDOW_MOST_MS);
+    const double grown_ms = fmin(segment_ms, WINDOW_MOST_MS);
 
-    return (grown_ms * grown_ms / 2 + (span_ms - grown_ms) * steady_ms) / fmax(span_ms, 1);
+    return (grown_ms * grown_ms / 2 + (segment_ms - grown_ms) * steady_ms) / fmax(segment_ms, 1);
 }

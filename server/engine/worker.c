@@ -5,9 +5,9 @@
 
 #include "scribe.h"
 
-/* Silence put before and behind every span. A span cut inside speech has none of its own, and the
- * stem drops an incomplete last frame. Greedy WER of a seed of this family on 60 utterances cut to
- * the first and last sound: 44.7 % without, 42.5 % with 0.1 + 0.2 s, 42.1 % with 0.2 + 0.2 s; no
+/* Silence put before and behind every segment. A segment cut inside speech has none of its own, and
+ * the stem drops an incomplete last frame. Greedy WER of a seed of this family on 60 utterances cut
+ * to the first and last sound: 44.7 % without, 42.5 % with 0.1 + 0.2 s, 42.1 % with 0.2 + 0.2 s; no
  * difference (0.2 points) for utterances that have their own silence. */
 #define LEAD_SAMPLES WORKER_LEAD_SAMPLES
 #define TAIL_SAMPLES 3200
@@ -49,10 +49,10 @@ static void *work(void *user)
     return NULL;
 }
 
-/* Samples of the longest span that is run in a place. */
-static size_t room_for(uint32_t span_ms)
+/* Samples of the longest segment that is run in a place. */
+static size_t room_for(uint32_t segment_ms)
 {
-    return (size_t)span_ms * (UPDATE_RATE_HZ / 1000) + LEAD_SAMPLES + TAIL_SAMPLES;
+    return (size_t)segment_ms * (RESULT_RATE_HZ / 1000) + LEAD_SAMPLES + TAIL_SAMPLES;
 }
 
 static int open_place(struct worker_place *place, const struct fold_model *model,
@@ -98,7 +98,7 @@ static void close_writers(struct worker *worker)
 }
 
 int worker_open(struct worker *worker, struct queue *queue, const struct fold_model *model,
-                const struct fold_lm *lm, uint32_t max_span_ms)
+                const struct fold_lm *lm, uint32_t max_segment_ms)
 {
     const struct fold_info *info = fold_model_info(model);
 
@@ -108,7 +108,7 @@ int worker_open(struct worker *worker, struct queue *queue, const struct fold_mo
         gathered = follow_run_samples(model);
     for (size_t i = 0; i < WORKER_PLACES; i++) {
         const int error =
-            open_place(&worker->places[i], model, i ? gathered : room_for(max_span_ms));
+            open_place(&worker->places[i], model, i ? gathered : room_for(max_segment_ms));
         if (error)
             return error;
     }
@@ -138,40 +138,40 @@ void worker_close(struct worker *worker)
     }
 }
 
-static void load(struct worker_place *place, const struct endpointer_span *span)
+static void load(struct worker_place *place, const struct endpointer_segment *segment)
 {
     const size_t most = place->max_samples - LEAD_SAMPLES - TAIL_SAMPLES;
-    const size_t count = span->count < most ? span->count : most;
+    const size_t count = segment->count < most ? segment->count : most;
 
     memset(place->pcm, 0, LEAD_SAMPLES * sizeof(float));
-    memcpy(place->pcm + LEAD_SAMPLES, span->pcm, count * sizeof(float));
+    memcpy(place->pcm + LEAD_SAMPLES, segment->pcm, count * sizeof(float));
     memset(place->pcm + LEAD_SAMPLES + count, 0, TAIL_SAMPLES * sizeof(float));
     place->loaded_samples = LEAD_SAMPLES + count + TAIL_SAMPLES;
-    place->first_samples = span->start_samples - LEAD_SAMPLES;
-    place->start_samples = span->start_samples;
-    place->cut = span->why == ENDPOINTER_FULL;
-    place->end_samples = span->start_samples + (int64_t)count;
+    place->first_samples = segment->start_samples - LEAD_SAMPLES;
+    place->start_samples = segment->start_samples;
+    place->cut = segment->why == ENDPOINTER_FULL;
+    place->end_samples = segment->start_samples + (int64_t)count;
 }
 
-static void load_unheard(struct worker_place *place, const struct endpointer_span *span,
+static void load_unheard(struct worker_place *place, const struct endpointer_segment *segment,
                          const struct follow *follow)
 {
-    follow_copy(follow, span, place->pcm);
+    follow_copy(follow, segment, place->pcm);
     place->loaded_samples = follow->unheard_samples + FOLLOW_TAIL_SAMPLES;
     place->start_samples = follow->from_samples;
     place->end_samples = follow->until_samples;
     place->cut = false;
 }
 
-void worker_load(struct worker *worker, const struct endpointer_span *span)
+void worker_load(struct worker *worker, const struct endpointer_segment *segment)
 {
     worker_flush(worker);
-    load(&worker->places[0], span);
+    load(&worker->places[0], segment);
 }
 
 double worker_place_s(const struct worker_place *place)
 {
-    return (double)(place->end_samples - place->start_samples) / UPDATE_RATE_HZ;
+    return (double)(place->end_samples - place->start_samples) / RESULT_RATE_HZ;
 }
 
 double worker_audio_ms(const struct worker *worker)
@@ -241,7 +241,7 @@ static double share_s(const struct crowd *crowd, size_t i, double seconds)
 /* Tells who is without words. */
 static void tell(struct worker_piece *piece, enum worker_end end)
 {
-    struct update_span none = {0};
+    struct result_segment none = {0};
 
     piece->told(piece, end, &none);
 }
@@ -340,7 +340,7 @@ static void hear_all(struct worker *worker, struct crowd *crowd)
     struct crowd heard = {.count = 0};
     for (size_t i = 0; i < crowd->count; i++) {
         struct worker_piece *piece = crowd->pieces[i];
-        piece->cost.new_seconds += (double)piece->follow->unheard_samples / UPDATE_RATE_HZ;
+        piece->cost.new_seconds += (double)piece->follow->unheard_samples / RESULT_RATE_HZ;
         piece->cost.hear_seconds += hear_s * (double)samples[i] / all_samples;
         const enum worker_end end = end_of(read_heard(piece, error));
         if (end == WORKER_DONE)
@@ -373,22 +373,24 @@ static void recognise(struct worker *worker, struct worker_piece *pieces, size_t
         run_all(worker, &running);
 }
 
-/* ---- one span, now -------------------------------------------------------------------------- */
+/* ---- one segment, now --------------------------------------------------------------------------
+ */
 
 struct answer {
     enum worker_end end;
-    struct update_span span;
+    struct result_segment segment;
 };
 
-static void keep_answer(struct worker_piece *piece, enum worker_end end, struct update_span *span)
+static void keep_answer(struct worker_piece *piece, enum worker_end end,
+                        struct result_segment *segment)
 {
-    *(struct answer *)piece->user = (struct answer){end, *span};
+    *(struct answer *)piece->user = (struct answer){end, *segment};
 }
 
-enum worker_end worker_recognise(struct worker *worker, struct update_depth depth,
+enum worker_end worker_recognise(struct worker *worker, struct result_depth depth,
                                  const struct worker_limit *limit, const struct hotwords *hotwords,
                                  bool search, uint32_t alternatives, const atomic_bool *cancelled,
-                                 struct update_span *ret_span, struct worker_cost *cost)
+                                 struct result_segment *ret_segment, struct worker_cost *cost)
 {
     struct answer answer;
     struct worker_piece piece = {.depth = depth,
@@ -405,18 +407,18 @@ enum worker_end worker_recognise(struct worker *worker, struct update_depth dept
     recognise(worker, &piece, 1);
     *cost = piece.cost;
     if (answer.end == WORKER_DONE)
-        *ret_span = answer.span;
+        *ret_segment = answer.segment;
     return answer.end;
 }
 
 /* ---- short ones together -------------------------------------------------------------------- */
 
-void worker_gather(struct worker *worker, const struct endpointer_span *span,
+void worker_gather(struct worker *worker, const struct endpointer_segment *segment,
                    const struct worker_piece *piece)
 {
     const struct follow *follow = piece->follow;
     const size_t samples = follow ? follow->unheard_samples + FOLLOW_TAIL_SAMPLES
-                                  : span->count + LEAD_SAMPLES + TAIL_SAMPLES;
+                                  : segment->count + LEAD_SAMPLES + TAIL_SAMPLES;
     const size_t frames = fold_frames(worker->model, samples);
     const bool alone = !follow && samples > room_for(GATHER_PIECE_MS);
     struct gather *gather = &worker->gather;
@@ -425,9 +427,9 @@ void worker_gather(struct worker *worker, const struct endpointer_span *span,
         worker_flush(worker);
     struct worker_place *place = &worker->places[alone ? 0 : 1 + gather->count];
     if (follow)
-        load_unheard(place, span, follow);
+        load_unheard(place, segment, follow);
     else
-        load(place, span);
+        load(place, segment);
     worker->pieces[gather->count] = *piece;
     worker->pieces[gather->count].place = place;
     worker->pieces[gather->count].ticket = worker->ticket;

@@ -13,9 +13,9 @@
 #include "gather.h"
 #include "hotwords.h"
 #include "queue.h"
-#include "update.h"
+#include "result.h"
 
-/* Silence before every span; without it the first sound is heard badly. */
+/* Silence before every segment; without it the first sound is heard badly. */
 #define WORKER_LEAD_SAMPLES 3200
 
 /* What computing took; added up. Seconds of wall-clock on this worker. */
@@ -41,7 +41,8 @@ struct worker_limit {
 
 #define WORKER_PLACES (1 + GATHER_PIECES)
 
-/* A span that was copied, with the silence around it that the model wants, and what is heard of it.
+/* A segment that was copied, with the silence around it that the model wants, and what is heard of
+ * it.
  */
 struct worker_place {
     struct fold_run *run;
@@ -54,7 +55,7 @@ struct worker_place {
     size_t draft_bytes;
     size_t max_samples, loaded_samples;
     int64_t first_samples;              /* stream time of pcm[0] */
-    int64_t start_samples, end_samples; /* of the span */
+    int64_t start_samples, end_samples; /* of the segment */
     bool cut;                           /* it ends without a pause */
 };
 
@@ -65,20 +66,20 @@ enum worker_end { WORKER_DONE, WORKER_CANCELLED, WORKER_FAILED };
 
 /* What is to be recognised, and who wants to know. */
 struct worker_piece {
-    struct update_depth depth; /* used: unfolds; fewer within limit */
+    struct result_depth depth; /* used: unfolds; fewer within limit */
     struct worker_limit limit;
     const struct hotwords *hotwords;
     bool search;           /* for a likelier text than the greedy one */
     uint32_t alternatives; /* other texts wanted beside the best, at most so many */
     /* [before_count] What was written of this sound before, as far as it went; a draft for the
      * attention decoder, whose text does not depend on it. Left alone till told. */
-    const struct update_word *before;
+    const struct result_word *before;
     size_t before_count;
     struct follow *follow; /* FOLLOW_READY: it hears; NULL: a run does. Left alone till told */
     const atomic_bool *cancelled; /* looked at between unfolds and while decoding */
     double cost_ms;               /* what it should take, of those that are gathered */
-    /* Exactly once, on the worker's thread. *span is the callee's when end is WORKER_DONE. */
-    void (*told)(struct worker_piece *piece, enum worker_end end, struct update_span *span);
+    /* Exactly once, on the worker's thread. *segment is the callee's when end is WORKER_DONE. */
+    void (*told)(struct worker_piece *piece, enum worker_end end, struct result_segment *segment);
     void *user;
     struct worker_cost cost; /* what it took; all zero before */
     /* The worker's: */
@@ -97,7 +98,7 @@ struct worker {
     struct fold_decoder *hot_decoder; /* with those of hot_id; NULL: none yet */
     uint64_t hot_id;
     struct fold_decoder *drafts;               /* a beam that is good enough for a draft */
-    struct worker_place places[WORKER_PLACES]; /* the first has room for the longest span */
+    struct worker_place places[WORKER_PLACES]; /* the first has room for the longest segment */
     struct worker_piece pieces[GATHER_PIECES]; /* gathered, not recognised yet */
     struct gather gather;
     struct scheduler_ticket ticket; /* of the work that runs, */
@@ -107,39 +108,39 @@ struct worker {
 };
 
 /* The worker takes work from queue until it is stopped. queue NULL: no thread is started, and the
- * caller is it. max_span_ms: longest span it will be given. 0 or a negative fold_err; then
+ * caller is it. max_segment_ms: longest segment it will be given. 0 or a negative fold_err; then
  * worker_close is still due. */
 int worker_open(struct worker *worker, struct queue *queue, const struct fold_model *model,
-                const struct fold_lm *lm, uint32_t max_span_ms);
+                const struct fold_lm *lm, uint32_t max_segment_ms);
 /* Joins the thread, which ends once the queue is stopped. */
 void worker_close(struct worker *worker);
 
-/* ---- one span, now ------------------------------------------------------------------------ */
+/* ---- one segment, now ------------------------------------------------------------------------ */
 
-/* Copies a span into the worker. What was gathered is recognised before. */
-void worker_load(struct worker *worker, const struct endpointer_span *span);
+/* Copies a segment into the worker. What was gathered is recognised before. */
+void worker_load(struct worker *worker, const struct endpointer_segment *segment);
 
-/* Of the span that was loaded. */
+/* Of the segment that was loaded. */
 double worker_audio_ms(const struct worker *worker);
 
-/* Recognises what was loaded, depth.used unfolds deep, or less deep within limit; the span says
+/* Recognises what was loaded, depth.used unfolds deep, or less deep within limit; the segment says
  * how deep it went. Where there is an attention decoder it writes the words, with a search for
  * a likelier text if wanted, and the beam over language model and lexicon is left for what it must
- * not be trusted with. *ret_span is released
+ * not be trusted with. *ret_segment is released
  * with transcript_release, and has up to so many alternatives as others. Looks at cancelled between
  * unfolds and while decoding. cost is added to in every case. */
-enum worker_end worker_recognise(struct worker *worker, struct update_depth depth,
+enum worker_end worker_recognise(struct worker *worker, struct result_depth depth,
                                  const struct worker_limit *limit, const struct hotwords *hotwords,
                                  bool search, uint32_t alternatives, const atomic_bool *cancelled,
-                                 struct update_span *ret_span, struct worker_cost *cost);
+                                 struct result_segment *ret_segment, struct worker_cost *cost);
 
 /* ---- short ones together ------------------------------------------------------------------ */
 
-/* Copies span and piece (of a piece that follows: the span so far, as follow_aim had it; limit
- * does not shorten it, and a follow whose hearing failed is forgotten). told() comes soon, perhaps
- * with other pieces, perhaps before this returns. At most one piece for each run() of a work, which
- * then counts as running until told() is over. */
-void worker_gather(struct worker *worker, const struct endpointer_span *span,
+/* Copies segment and piece (of a piece that follows: the segment so far, as follow_aim had it;
+ * limit does not shorten it, and a follow whose hearing failed is forgotten). told() comes soon,
+ * perhaps with other pieces, perhaps before this returns. At most one piece for each run() of a
+ * work, which then counts as running until told() is over. */
+void worker_gather(struct worker *worker, const struct endpointer_segment *segment,
                    const struct worker_piece *piece);
 /* Recognises what was gathered. */
 void worker_flush(struct worker *worker);

@@ -63,7 +63,7 @@ void metrics_batch(double latency_ms, double queue_ms)
     observe(&queueing, queue_ms);
 }
 
-void metrics_served(enum metrics_text_kind kind, const struct update_depth *depth)
+void metrics_served(enum metrics_text_kind kind, const struct result_depth *depth)
 {
     const uint32_t used = depth->used < ENGINE_DEPTHS ? depth->used : ENGINE_DEPTHS - 1;
     size_t reason = 0;
@@ -199,19 +199,20 @@ static void print_engine(FILE *out, struct engine *engine, uint32_t unfolds)
     engine_stats(engine, &s);
     gauge(out, "foldscribe_live_streams", "Live streams open.", s.live_streams);
     gauge(out, "foldscribe_batch_jobs", "Uploads waiting or running.", s.batch_jobs);
-    gauge(out, "foldscribe_queued_spans", "Pieces of work that wait for a worker.", s.queued_spans);
+    gauge(out, "foldscribe_queued_spans", "Pieces of work that wait for a worker.",
+          s.queued_segments);
     header(out, "foldscribe_spans_total", "counter", "Recognised pieces by depth and kind.");
     for (uint32_t r = 1; r <= unfolds && r < ENGINE_DEPTHS; r++)
         fprintf(out,
                 "foldscribe_spans_total{depth=\"%u\",kind=\"final\"} %" PRIu64
                 "\nfoldscribe_spans_total{depth=\"%u\",kind=\"partial\"} %" PRIu64 "\n",
-                r, s.spans_by_depth[r], r, s.partials_by_depth[r]);
+                r, s.segments_by_depth[r], r, s.partials_by_depth[r]);
     counter(out, "foldscribe_partials_followed_total",
             "Of the partials, heard by a stream of the seed.", (double)s.partials_followed);
     gauge(out, "foldscribe_follow_bytes", "Memory that live streams hold for that.",
           (double)s.follow_bytes);
     counter(out, "foldscribe_spans_lowered_total", "Final pieces made shallower by load or budget.",
-            (double)s.spans_lowered);
+            (double)s.segments_lowered);
     counter(out, "foldscribe_cancels_total", "Work dropped because its client had gone.",
             (double)s.cancels);
     counter(out, "foldscribe_cancel_seconds_total", "How long such work went on nevertheless.",
@@ -233,12 +234,12 @@ static void print_engine(FILE *out, struct engine *engine, uint32_t unfolds)
             s.write_seconds);
     counter(out, "foldscribe_written_spans_total",
             "Finals and partials that the attention decoder was asked to write.",
-            (double)s.written_spans);
+            (double)s.written_segments);
     header(out, "foldscribe_doubted_spans_total", "counter",
            "Of these, left to the first pass, by what was wrong.");
     for (int i = FOLD_DOUBT_NONE + 1; i < ENGINE_DOUBTS; i++)
         fprintf(out, "foldscribe_doubted_spans_total{why=\"%s\"} %llu\n", doubts[i],
-                (unsigned long long)s.doubted_spans[i]);
+                (unsigned long long)s.doubted_segments[i]);
 }
 
 char *metrics_text(struct engine *engine, const struct fold_info *info, const char *blas)
@@ -266,7 +267,7 @@ char *metrics_text(struct engine *engine, const struct fold_info *info, const ch
     print_histogram(out, "foldscribe_partial_seconds",
                     "From a partial's last sound received to its text.", &partials);
     print_histogram(out, "foldscribe_final_seconds",
-                    "From the sound that completed a span to its final text.", &finals);
+                    "From the sound that completed a segment to its final text.", &finals);
     gauge(out, "process_resident_memory_bytes", "Resident memory.", (double)resident_bytes());
     if (fclose(out) != 0) {
         free(text);

@@ -24,7 +24,7 @@ void metrics_stream(int close_code);
 /* A text was sent: live (partial or final), its depth says how long after its sound; or a
  * recording's. */
 enum metrics_text_kind { METRICS_PARTIAL, METRICS_FINAL, METRICS_RECORDING, METRICS_TEXTS };
-void metrics_served(enum metrics_text_kind kind, const struct update_depth *depth);
+void metrics_served(enum metrics_text_kind kind, const struct result_depth *depth);
 
 /* The whole page, to be freed. blas: name of the kernels in use. */
 char *metrics_text(struct engine *engine, const struct fold_info *info, const char *blas);

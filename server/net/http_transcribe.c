@@ -38,7 +38,7 @@ static void note(const char *id, const struct timespec *received,
     const double total_ms = http_request_ms_since(received);
     log_info("transcribed",
              "id=%s audio_s=%.2f depth=%u reason=%s queue_ms=%.0f compute_ms=%.0f total_ms=%.0f",
-             id, (double)result->transcript->duration_samples / UPDATE_RATE_HZ,
+             id, (double)result->transcript->duration_samples / RESULT_RATE_HZ,
              result->transcript->depth.used, result->transcript->depth.reason, result->queue_ms,
              result->compute_ms, total_ms);
     metrics_batch(total_ms, result->queue_ms);
@@ -74,16 +74,16 @@ static void on_done(void *user, const struct engine_result *result)
     MHD_resume_connection(r->connection);
 }
 
-static void on_span(void *user, const struct update_span *span)
+static void on_segment(void *user, const struct result_segment *segment)
 {
     struct streamed *s = http_stream_context(user);
-    if (!span->words_count)
+    if (!segment->words_count)
         return;
-    http_stream_write(user, openai_stream_delta(span, !s->begun));
+    http_stream_write(user, openai_stream_delta(segment, !s->begun));
     s->begun = s->answered = true;
 }
 
-static void on_draft(void *user, const struct update_transcript *transcript)
+static void on_draft(void *user, const struct result_transcript *transcript)
 {
     struct streamed *s = http_stream_context(user);
     http_stream_write(user, openai_stream_draft(&s->asked, transcript));
@@ -162,7 +162,7 @@ static enum MHD_Result start(struct http_request *r)
                                                  .hotwords = hotwords,
                                                  .hotwords_count = asked->boosts_count,
                                                  .draft = asked->draft ? on_draft : NULL,
-                                                 .span = w->stream ? on_span : NULL,
+                                                 .segment = w->stream ? on_segment : NULL,
                                                  .done = w->stream ? on_streamed : on_done,
                                                  .user = w->stream ? (void *)w->stream : r};
     /* done() may come at once, from another thread: suspend first, start last. */

@@ -144,7 +144,7 @@ static void drop(struct stream *s, int code)
              "id=%s dialect=%s close=%d heard_s=%.2f open_s=%.1f partials=%u finals=%u words=%u "
              "depth=%u",
              said->id, said->kind->name, code,
-             (double)atomic_load(&said->audio_samples) / UPDATE_RATE_HZ,
+             (double)atomic_load(&said->audio_samples) / RESULT_RATE_HZ,
              (double)(lws_now_usecs() - s->begun_us) / 1e6, atomic_load(&said->partials),
              atomic_load(&said->finals), atomic_load(&said->words), atomic_load(&said->depth));
     metrics_stream(code);

@@ -3,7 +3,7 @@
 #include <jansson.h>
 #include <math.h>
 
-#define USUAL_MS 10000.0 /* spans of recordings */
+#define USUAL_MS 10000.0 /* segments of recordings */
 
 uint32_t capacity_streams(const struct steward_report *report, uint32_t depth, bool partials)
 {

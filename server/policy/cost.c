@@ -5,8 +5,8 @@
  * a machine that becomes slower becomes so for all depths at once, also for those that nobody uses
  * at the moment. Tails differ by depth: sharper posteriors are searched faster.
  *
- * A span's measured time is compared with what the table said, and the lines involved are scaled by
- * an exponentially weighted share of the ratio. The weight is by seconds of audio, so the table
+ * A segment's measured time is compared with what the table said, and the lines involved are scaled
+ * by an exponentially weighted share of the ratio. The weight is by seconds of audio, so the table
  * follows a busy machine within seconds and an idle one does not forget. A single absurd
  * measurement (the process was stopped, the laptop slept) counts as four times wrong at most. Only
  * tails may be further off at first: how hard words are to find is the speaker's affair, and

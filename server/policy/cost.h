@@ -1,7 +1,7 @@
 /* cost.h - what recognition costs on this machine: ms of one worker, by depth and length.
  *
  * Plain data and arithmetic; no clock, no lock. calibrate.h fills a table at start; cost_learn
- * keeps it true while spans are recognised.
+ * keeps it true while segments are recognised.
  */
 #ifndef COST_H
 #define COST_H
@@ -16,7 +16,7 @@ struct cost_line {
     double fixed_ms, ms_per_s;
 };
 
-/* All zero: nothing is known yet, and the first spans say it. */
+/* All zero: nothing is known yet, and the first segments say it. */
 struct cost {
     uint32_t unfolds;                       /* R */
     struct cost_line front;                 /* stem and prelude */
@@ -29,7 +29,7 @@ struct cost {
     double learned_s; /* audio that corrected it so far */
 };
 
-/* What one span took. */
+/* What one segment took. */
 struct cost_spent {
     uint32_t depth;
     double audio_ms, front_ms, unfold_ms, tail_ms; /* unfold_ms: all passes together */
@@ -49,7 +49,7 @@ double cost_drafted_ms(const struct cost *cost, uint32_t depth, double audio_ms)
 /* And where a stream hears new_ms of the audio, and has heard the rest before. */
 double cost_followed_ms(const struct cost *cost, uint32_t depth, double audio_ms, double new_ms);
 
-/* Moves the table towards what a span really took. Spans that took no time are ignored. */
+/* Moves the table towards what a segment really took. Segments that took no time are ignored. */
 void cost_learn(struct cost *cost, const struct cost_spent *spent);
 
 /* Every number finite, none negative, R within bounds: for tables that come from a file. */

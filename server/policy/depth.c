@@ -111,10 +111,10 @@ static double cost_of(const struct depth_question *q, uint32_t depth)
                          : cost_ms(q->cost, depth, q->audio_ms);
 }
 
-struct update_depth depth_choose(const struct depth_question *q)
+struct result_depth depth_choose(const struct depth_question *q)
 {
     const struct tier *tier = q->tier;
-    struct update_depth depth = {.asked = q->asked, .reason = "tier", .budget_ms = q->budget_ms};
+    struct result_depth depth = {.asked = q->asked, .reason = "tier", .budget_ms = q->budget_ms};
     uint32_t floor = tier->depth_floor, cap;
 
     if (q->kind == DEPTH_PARTIAL) {

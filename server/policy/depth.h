@@ -6,13 +6,13 @@
 #include <stdint.h>
 
 #include "cost.h"
+#include "result.h"
 #include "tier.h"
-#include "update.h"
 
 enum depth_kind {
     DEPTH_PARTIAL, /* of a live stream: may change */
     DEPTH_FINAL,   /* of a live stream: stays */
-    DEPTH_UPLOAD,  /* a span of a recording */
+    DEPTH_UPLOAD,  /* a segment of a recording */
 };
 
 struct depth_question {
@@ -31,7 +31,7 @@ struct depth_question {
 };
 
 /* predicted_ms of the answer: elapsed_ms and what computing will take. */
-struct update_depth depth_choose(const struct depth_question *question);
+struct result_depth depth_choose(const struct depth_question *question);
 
 /* ---- the ladder that load climbs ---------------------------------------------------------- */
 

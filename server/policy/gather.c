@@ -1,7 +1,7 @@
 /* Together is cheaper for short pieces, later for each of them.
  *
  * What a product with weights costs has a part that does not depend on its rows: the weights have
- * to come from memory, and tiles of rows want to be full. A span of more than some two hundred
+ * to come from memory, and tiles of rows want to be full. A segment of more than some two hundred
  * frames has paid that off by itself, and nothing is gained by running two of them at once
  * (tests/bench/README.md has the figures). So only short pieces are gathered, partials above all,
  * and only until there are FRAMES_ENOUGH rows.

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #define GATHER_PIECES   4    /* most of a batch */
-#define GATHER_PIECE_MS 5000 /* a longer span goes alone */
+#define GATHER_PIECE_MS 5000 /* a longer segment goes alone */
 
 /* A batch that is being gathered. Zero: empty. */
 struct gather {

@@ -1,7 +1,7 @@
 /* Earliest deadline first, with three corrections.
  *
  * Live before batch. A caption is due within a fraction of a second and a recording is not, so a
- * worker takes a piece of a recording only when no live work waits. Pieces are spans, seconds of
+ * worker takes a piece of a recording only when no live work waits. Pieces are segments, seconds of
  * compute at most, so a long recording delays a caption by one piece. When live streams fill
  * most of the machine even that is too much: then one worker is kept free of recordings, and when
  * live streams have to give up depth, all are. But recordings never starve: when one has waited for

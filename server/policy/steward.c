@@ -3,14 +3,14 @@
  * A stream's audio comes at the speed of speech, whatever it is fed with, so a stream that is being
  * spoken into takes, per second,
  *
- *     (speech / heard) * (final of a usual span + its partials) / (length of a usual span)
+ *     (speech / heard) * (final of a usual segment + its partials) / (length of a usual segment)
  *
- * where the share of speech and the usual span are learned from what was heard, costs come from the
- * cost table, and the partials of a span are span / interval runs over what window.h lets them
- * hear, or that many chunks that a stream hears (follow.h) and readings of the window. A stream
- * that nobody has spoken into for ACTIVE_MS takes nothing, unless what was said still waits: else a
- * crowd that stops would have its backlog worked off at full depth. Summed over all streams and
- * divided by the workers that is the demand; done for every rung it is what load.c wants.
+ * where the share of speech and the usual segment are learned from what was heard, costs come from
+ * the cost table, and the partials of a segment are segment / interval runs over what window.h lets
+ * them hear, or that many chunks that a stream hears (follow.h) and readings of the window. A
+ * stream that nobody has spoken into for ACTIVE_MS takes nothing, unless what was said still waits:
+ * else a crowd that stops would have its backlog worked off at full depth. Summed over all streams
+ * and divided by the workers that is the demand; done for every rung it is what load.c wants.
  *
  * Newcomers are refused when all streams and the newcomer would not fit with everybody at the
  * tier's floor: so never while depth can still fall, and never while there are fewer streams than
@@ -28,7 +28,7 @@
 
 #define ACTIVE_MS      2000
 #define PARTIAL_MOST   500.0    /* ms a second: live.c gives partials half of a worker at most */
-#define SPAN_MS        5000.0   /* until spans have been heard */
+#define SEGMENT_MS     5000.0   /* until segments have been heard */
 #define PRIOR_MS       30000.0  /* of audio that is taken for speech until more has been heard */
 #define MEMORY_MS      600000.0 /* of heard audio */
 #define RETRY_FIRST_MS 10000.0  /* until places have become free */
@@ -47,7 +47,7 @@ int steward_init(struct steward *steward, const struct steward_options *options,
                                 .uploads.most = options->max_uploads,
                                 .heard_ms = PRIOR_MS,
                                 .spoken_ms = PRIOR_MS,
-                                .span_ms = SPAN_MS};
+                                .segment_ms = SEGMENT_MS};
     atomic_init(&steward->ticked_ms, now_ms);
     if (options->cost)
         steward->cost = *options->cost;
@@ -76,10 +76,10 @@ struct partials {
 };
 
 /* ms of a worker that the partials of one second of speech cost. */
-static double partials_ms(const struct cost *cost, double span_ms, const struct partials *partials,
-                          uint32_t chunk_ms)
+static double partials_ms(const struct cost *cost, double segment_ms,
+                          const struct partials *partials, uint32_t chunk_ms)
 {
-    const double heard_ms = window_mean_ms(span_ms);
+    const double heard_ms = window_mean_ms(segment_ms);
 
     if (!partials->follow)
         return 1e3 / partials->every_ms * cost_drafted_ms(cost, partials->depth, heard_ms);
@@ -88,24 +88,25 @@ static double partials_ms(const struct cost *cost, double span_ms, const struct 
     return 1e3 / every_ms * cost_followed_ms(cost, partials->depth, heard_ms, every_ms);
 }
 
-static bool is_cheaper_to_follow(const struct cost *cost, double span_ms, struct partials partials,
-                                 uint32_t chunk_ms)
+static bool is_cheaper_to_follow(const struct cost *cost, double segment_ms,
+                                 struct partials partials, uint32_t chunk_ms)
 {
     partials.follow = false;
-    const double run_ms = partials_ms(cost, span_ms, &partials, chunk_ms);
+    const double run_ms = partials_ms(cost, segment_ms, &partials, chunk_ms);
     partials.follow = true;
-    return partials_ms(cost, span_ms, &partials, chunk_ms) < run_ms;
+    return partials_ms(cost, segment_ms, &partials, chunk_ms) < run_ms;
 }
 
 /* ms of a worker that one second of speech costs. */
-static double speech_ms(const struct cost *cost, double span_ms, uint32_t depth,
+static double speech_ms(const struct cost *cost, double segment_ms, uint32_t depth,
                         const struct partials *partials, uint32_t chunk_ms)
 {
-    const double final_ms =
-        partials->depth ? cost_drafted_ms(cost, depth, span_ms) : cost_ms(cost, depth, span_ms);
-    const double others_ms = partials->depth ? partials_ms(cost, span_ms, partials, chunk_ms) : 0;
+    const double final_ms = partials->depth ? cost_drafted_ms(cost, depth, segment_ms)
+                                            : cost_ms(cost, depth, segment_ms);
+    const double others_ms =
+        partials->depth ? partials_ms(cost, segment_ms, partials, chunk_ms) : 0;
 
-    return 1e3 / span_ms * final_ms + fmin(others_ms, PARTIAL_MOST);
+    return 1e3 / segment_ms * final_ms + fmin(others_ms, PARTIAL_MOST);
 }
 
 /* {lock} How deep a stream is heard at a level. */
@@ -136,7 +137,7 @@ static struct partials partials_at(const struct steward *s, const struct steward
         (double)stream->partial_every_ms * depth_partial_stretch(level, s->unfolds, priority);
     if (chunk_ms && (stream->always_follows || depth_partials_follow(level, s->unfolds, priority)))
         partials.follow = stream->always_follows ||
-                          is_cheaper_to_follow(&s->cost, s->span_ms, partials, chunk_ms);
+                          is_cheaper_to_follow(&s->cost, s->segment_ms, partials, chunk_ms);
     return partials;
 }
 
@@ -147,8 +148,9 @@ static double stream_demand(const struct steward *s, const struct steward_stream
     const struct partials partials = partials_at(s, stream, level);
     const uint32_t depth = depth_at(s, stream, DEPTH_FINAL, level);
 
-    return speech_share(s) * speech_ms(&s->cost, s->span_ms, depth, &partials, stream->chunk_ms) /
-           1e3 / s->workers;
+    return speech_share(s) *
+           speech_ms(&s->cost, s->segment_ms, depth, &partials, stream->chunk_ms) / 1e3 /
+           s->workers;
 }
 
 static bool are_alike(const struct steward_stream *a, const struct steward_stream *b)
@@ -328,7 +330,7 @@ void steward_end_upload(struct steward *s, double now_ms)
 
 /* ---- work ------------------------------------------------------------------------------------ */
 
-struct update_depth steward_choose(struct steward *s, struct depth_question *question,
+struct result_depth steward_choose(struct steward *s, struct depth_question *question,
                                    double *ret_unfold_ms, double *ret_tail_ms)
 {
     pthread_mutex_lock(&s->lock);
@@ -337,7 +339,7 @@ struct update_depth steward_choose(struct steward *s, struct depth_question *que
     question->upload_fill =
         s->adaptive && s->uploads.most ? (double)s->uploads.taken / s->uploads.most : 0;
     question->cost = &s->cost;
-    const struct update_depth depth = depth_choose(question);
+    const struct result_depth depth = depth_choose(question);
     if (ret_unfold_ms)
         *ret_unfold_ms = cost_unfold_ms(&s->cost, question->audio_ms);
     if (ret_tail_ms)
@@ -379,7 +381,7 @@ void steward_learn_speech(struct steward *s, double audio_ms, double heard_ms)
     pthread_mutex_lock(&s->lock);
     s->spoken_ms = s->spoken_ms * keep + fmin(audio_ms, heard_ms);
     s->heard_ms = s->heard_ms * keep + heard_ms;
-    s->span_ms += 0.1 * (fmax(audio_ms, 500) - s->span_ms);
+    s->segment_ms += 0.1 * (fmax(audio_ms, 500) - s->segment_ms);
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -418,7 +420,7 @@ void steward_report(struct steward *s, struct steward_report *ret_report)
                                           .demand = s->demand[s->load.level],
                                           .floor_demand = s->demand[s->load.top],
                                           .speech_share = speech_share(s),
-                                          .span_ms = s->span_ms,
+                                          .segment_ms = s->segment_ms,
                                           .live = s->live.taken,
                                           .max_live = s->live.most,
                                           .uploads = s->uploads.taken,
@@ -432,7 +434,7 @@ double steward_stream_share(const struct steward_report *report, uint32_t depth,
     struct partials usual = {.depth = partials ? 1 : 0, .every_ms = 600};
 
     usual.follow = partials && report->chunk_ms &&
-                   is_cheaper_to_follow(&report->cost, report->span_ms, usual, report->chunk_ms);
+                   is_cheaper_to_follow(&report->cost, report->segment_ms, usual, report->chunk_ms);
     return report->speech_share *
-           speech_ms(&report->cost, report->span_ms, depth, &usual, report->chunk_ms) / 1e3;
+           speech_ms(&report->cost, report->segment_ms, depth, &usual, report->chunk_ms) / 1e3;
 }

@@ -52,7 +52,7 @@ struct steward {
     struct steward_stream *streams;      /* {lock} a list */
     struct steward_places live, uploads; /* {lock} */
     double heard_ms, spoken_ms;          /* {lock} audio of streams, and of their finals: fading */
-    double span_ms;                      /* {lock} usual length of a live final */
+    double segment_ms;                   /* {lock} usual length of a live final */
     double demand[DEPTH_LEVELS];         /* {lock} as of the last tick */
 };
 
@@ -60,7 +60,7 @@ struct steward_options {
     uint32_t unfolds, workers, max_live, max_uploads;
     uint32_t chunk_ms; /* of those that live streams may hear partials in; 0: they do not */
     bool adaptive;
-    const struct cost *cost; /* NULL: learned from the first spans */
+    const struct cost *cost; /* NULL: learned from the first segments */
 };
 
 int steward_init(struct steward *steward, const struct steward_options *options, double now_ms);
@@ -81,7 +81,7 @@ void steward_end_upload(struct steward *steward, double now_ms);
 /* A question to depth_choose; the fields that the steward knows (unfolds, level, upload_fill, cost)
  * are filled in. What is needed to stop early goes to *ret_unfold_ms and *ret_tail_ms, each may be
  * NULL. */
-struct update_depth steward_choose(struct steward *steward, struct depth_question *question,
+struct result_depth steward_choose(struct steward *steward, struct depth_question *question,
                                    double *ret_unfold_ms, double *ret_tail_ms);
 /* Audio between two partials of a stream, as things are. */
 uint32_t steward_partial_every_ms(struct steward *steward, const struct steward_stream *stream);
@@ -105,7 +105,7 @@ struct steward_report {
     double trust;
     double demand,
         floor_demand; /* share of all workers: as things are; with everybody at the floor */
-    double speech_share, span_ms;
+    double speech_share, segment_ms;
     uint32_t live, max_live, uploads, max_uploads;
     struct cost cost;
 };

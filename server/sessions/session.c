@@ -127,20 +127,20 @@ void session_push(struct session *session, struct engine_live *live, const void 
         atomic_store(&session->full, false);
 }
 
-void session_heard(struct session *session, const struct update *update)
+void session_heard(struct session *session, const struct result *result)
 {
-    const struct update_span *span = &update->span;
-    metrics_served(update->final ? METRICS_FINAL : METRICS_PARTIAL, &span->depth);
-    if (!update->final) {
+    const struct result_segment *segment = &result->segment;
+    metrics_served(result->final ? METRICS_FINAL : METRICS_PARTIAL, &segment->depth);
+    if (!result->final) {
         atomic_fetch_add(&session->partials, 1);
         return;
     }
     atomic_fetch_add(&session->finals, 1);
-    atomic_fetch_add(&session->words, (unsigned)span->words_count);
-    atomic_store(&session->depth, span->depth.used);
+    atomic_fetch_add(&session->words, (unsigned)segment->words_count);
+    atomic_store(&session->depth, segment->depth.used);
     int_least64_t samples = atomic_load(&session->audio_samples);
-    while (span->end_samples > samples &&
-           !atomic_compare_exchange_weak(&session->audio_samples, &samples, span->end_samples))
+    while (segment->end_samples > samples &&
+           !atomic_compare_exchange_weak(&session->audio_samples, &samples, segment->end_samples))
         ;
 }
 

@@ -44,12 +44,12 @@ static struct deepgram_source source(const struct deepgram_session *d, uint32_t 
 
 /* ---- from the engine: worker threads -------------------------------------------------------- */
 
-static void on_update(void *user, const struct update *update)
+static void on_result(void *user, const struct result *result)
 {
     const struct channel *c = user;
     const struct deepgram_source from = source(c->owner, c->index);
-    session_heard(&c->owner->session, update);
-    session_send(&c->owner->session, deepgram_results(update, &from));
+    session_heard(&c->owner->session, result);
+    session_send(&c->owner->session, deepgram_results(result, &from));
 }
 
 static void on_voice(void *user, bool begins, int64_t at_samples)
@@ -273,7 +273,7 @@ static int open_channels(struct deepgram_session *d, struct deepgram_error *err)
         .hotwords_count = c->keyterms_count,
         .plain = !deepgram_is_readable(c),
         .alternatives = c->alternatives - 1,
-        .update = on_update,
+        .on_result = on_result,
         .voice = c->vad_events ? on_voice : NULL,
         .gap = on_gap,
         .ready = on_ready,

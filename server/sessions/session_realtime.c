@@ -110,12 +110,12 @@ static void commit_turn(struct realtime_session *s, struct turn *t)
 }
 
 /* The first turn has all its text. */
-static void complete_first(struct realtime_session *s, const struct update_depth *depth)
+static void complete_first(struct realtime_session *s, const struct result_depth *depth)
 {
     const struct turn *t = s->turns.first;
     struct named named;
     const double seconds =
-        t->seconds > 0 ? t->seconds : (double)(t->end_samples - t->start_samples) / UPDATE_RATE_HZ;
+        t->seconds > 0 ? t->seconds : (double)(t->end_samples - t->start_samples) / RESULT_RATE_HZ;
     session_send(&s->session, realtime_say_completed(t->text ? t->text : "", seconds, depth,
                                                      s->config.logprobs ? t->words : NULL,
                                                      t->words_count, name_event(&named, t->id)));
@@ -131,11 +131,12 @@ static void say_delta(struct realtime_session *s, const struct turn *t, char *de
 }
 
 /* Adds a final's words and tells those that were not told yet. */
-static void add_text(struct realtime_session *s, struct turn *t, const struct update_span *span)
+static void add_text(struct realtime_session *s, struct turn *t,
+                     const struct result_segment *segment)
 {
-    say_delta(s, t, turns_say(t, span));
+    say_delta(s, t, turns_say(t, segment));
     if (s->config.logprobs)
-        turns_keep(t, span);
+        turns_keep(t, segment);
 }
 
 /* ---- from the engine: worker threads -------------------------------------------------------- */
@@ -152,56 +153,56 @@ static void pop_mark(struct realtime_session *s)
     memmove(s->marks, s->marks + 1, s->marks_count);
 }
 
-static void hear_final(struct realtime_session *s, const struct update *update)
+static void hear_final(struct realtime_session *s, const struct result *result)
 {
-    const struct update_span *span = &update->span;
-    const bool answers_mark = update->from_flush && s->marks_count;
+    const struct result_segment *segment = &result->segment;
+    const bool answers_mark = result->from_flush && s->marks_count;
     if (is_muted(s)) {
         if (answers_mark)
             pop_mark(s);
         return;
     }
     struct turn *t = s->turns.first;
-    if (!t && (answers_mark || span->words_count))
+    if (!t && (answers_mark || segment->words_count))
         t = must(s, turns_add(&s->turns));
     if (!t)
         return;
     if (!t->end_samples)
-        t->start_samples = s->base_samples + span->start_samples;
-    t->end_samples = s->base_samples + span->end_samples;
-    add_text(s, t, span);
+        t->start_samples = s->base_samples + segment->start_samples;
+    t->end_samples = s->base_samples + segment->end_samples;
+    add_text(s, t, segment);
     if (answers_mark)
         pop_mark(s);
-    if (!answers_mark && !(s->live_vad && update->endpoint))
+    if (!answers_mark && !(s->live_vad && result->endpoint))
         return;
     if (!t->is_committed)
         commit_turn(s, t);
-    complete_first(s, &span->depth);
+    complete_first(s, &segment->depth);
 }
 
-static void hear_partial(struct realtime_session *s, const struct update_span *span)
+static void hear_partial(struct realtime_session *s, const struct result_segment *segment)
 {
     struct named named;
     struct turn *t = s->turns.first; /* as its final will */
     if (is_muted(s) || (!t && !(t = must(s, turns_add(&s->turns)))))
         return;
-    char *text = words_join(span->words, span->words_count);
+    char *text = words_join(segment->words, segment->words_count);
     if (text)
         session_send(&s->session,
-                     realtime_say_partial(text, &span->depth, name_event(&named, t->id)));
+                     realtime_say_partial(text, &segment->depth, name_event(&named, t->id)));
     free(text);
-    say_delta(s, t, turns_settle(t, span));
+    say_delta(s, t, turns_settle(t, segment));
 }
 
-static void on_update(void *user, const struct update *update)
+static void on_result(void *user, const struct result *result)
 {
     struct realtime_session *s = user;
-    session_heard(&s->session, update);
+    session_heard(&s->session, result);
     pthread_mutex_lock(&s->lock);
-    if (update->final)
-        hear_final(s, update);
+    if (result->final)
+        hear_final(s, result);
     else
-        hear_partial(s, &update->span);
+        hear_partial(s, &result->segment);
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -211,7 +212,7 @@ static void on_voice(void *user, bool begins, int64_t at_samples)
     struct named named;
     pthread_mutex_lock(&s->lock);
     const int64_t at = s->base_samples + at_samples;
-    const int64_t at_ms = at / (UPDATE_RATE_HZ / 1000);
+    const int64_t at_ms = at / (RESULT_RATE_HZ / 1000);
     struct turn *t = s->turns.speaking;
     if (begins && !is_muted(s) && (t = must(s, turns_open(&s->turns)))) {
         s->turns.speaking = t;
@@ -298,7 +299,7 @@ static bool open_live(struct realtime_session *s)
                                                 .endpointing_ms = pause_ms(c),
                                                 .hotwords = hotwords,
                                                 .hotwords_count = hotwords_count,
-                                                .update = on_update,
+                                                .on_result = on_result,
                                                 .voice = s->live_vad ? on_voice : NULL,
                                                 .ready = on_ready,
                                                 .end = on_end,

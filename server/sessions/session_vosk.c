@@ -69,14 +69,14 @@ static void owe(struct vosk_session *v, enum owed owed)
 
 /* ---- from the engine: worker threads -------------------------------------------------------- */
 
-static void on_update(void *user, const struct update *update)
+static void on_result(void *user, const struct result *result)
 {
     struct vosk_session *v = user;
-    session_heard(&v->session, update);
+    session_heard(&v->session, result);
     pthread_mutex_lock(&v->lock);
-    if (vosk_hear(&v->heard, update) != 0)
+    if (vosk_hear(&v->heard, result) != 0)
         session_end(&v->session, 1011, "out of memory");
-    v->flushed += update->from_flush;
+    v->flushed += result->from_flush;
     pay(v);
     pthread_mutex_unlock(&v->lock);
 }
@@ -124,7 +124,7 @@ static bool open_live(struct vosk_session *v)
                                                 .plain = true,
                                                 .alternatives =
                                                     c->alternatives ? c->alternatives - 1 : 0,
-                                                .update = on_update,
+                                                .on_result = on_result,
                                                 .ready = on_ready,
                                                 .end = on_end,
                                                 .user = v};

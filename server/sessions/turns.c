@@ -116,19 +116,19 @@ void turns_retire_first(struct turns *turns)
     drop(turns, &turns->first);
 }
 
-/* Does the span begin with the words that were told? */
-static bool goes_on(const struct turn *t, const struct update_span *span)
+/* Does the segment begin with the words that were told? */
+static bool goes_on(const struct turn *t, const struct result_segment *segment)
 {
-    if (span->words_count < t->told)
+    if (segment->words_count < t->told)
         return false;
     for (size_t i = 0; i < t->told; i++)
-        if (strcmp(span->words[i].text, t->heard[i]) != 0)
+        if (strcmp(segment->words[i].text, t->heard[i]) != 0)
             return false;
     return true;
 }
 
 /* Words [count], with a space before them where something was told. */
-static char *tell(struct turn *t, const struct update_word *words, size_t count)
+static char *tell(struct turn *t, const struct result_word *words, size_t count)
 {
     char *joined = count ? words_join(words, count) : NULL, *delta = NULL;
     if (joined && *joined && asprintf(&delta, "%s%s", t->has_told ? " " : "", joined) < 0)
@@ -139,7 +139,7 @@ static char *tell(struct turn *t, const struct update_word *words, size_t count)
 }
 
 /* Keeps the partial's words for the next one. False without memory: then it keeps what it has. */
-static bool hear(struct turn *t, const struct update_span *partial)
+static bool hear(struct turn *t, const struct result_segment *partial)
 {
     struct turn fresh = {.heard = calloc(partial->words_count + 1, sizeof *fresh.heard)};
     while (fresh.heard && fresh.heard_count < partial->words_count) {
@@ -158,10 +158,10 @@ static bool hear(struct turn *t, const struct update_span *partial)
     return true;
 }
 
-char *turns_settle(struct turn *t, const struct update_span *partial)
+char *turns_settle(struct turn *t, const struct result_segment *partial)
 {
     const int64_t settled_samples =
-        partial->end_samples - TURNS_SETTLED_MS * (UPDATE_RATE_HZ / 1000);
+        partial->end_samples - TURNS_SETTLED_MS * (RESULT_RATE_HZ / 1000);
     size_t same = t->told;
     /* What was told stands; only the final says whether the rest goes with it. */
     if (!goes_on(t, partial))
@@ -180,26 +180,26 @@ char *turns_settle(struct turn *t, const struct update_span *partial)
 }
 
 /* How many of the final's words were told. */
-static size_t told_of(const struct turn *t, const struct update_span *span)
+static size_t told_of(const struct turn *t, const struct result_segment *segment)
 {
     size_t told = 0;
-    if (goes_on(t, span))
+    if (goes_on(t, segment))
         return t->told;
-    while (told < span->words_count && span->words[told].start_samples < t->told_samples)
+    while (told < segment->words_count && segment->words[told].start_samples < t->told_samples)
         told++;
     return told;
 }
 
-char *turns_say(struct turn *t, const struct update_span *span)
+char *turns_say(struct turn *t, const struct result_segment *segment)
 {
-    const size_t told = told_of(t, span);
-    char *words = span->words_count ? words_join(span->words, span->words_count) : NULL;
+    const size_t told = told_of(t, segment);
+    char *words = segment->words_count ? words_join(segment->words, segment->words_count) : NULL;
     char *text = NULL;
     if (words && *words &&
         asprintf(&text, "%s%s%s", t->text ? t->text : "", t->text ? " " : "", words) < 0)
         text = NULL;
     free(words);
-    char *delta = tell(t, span->words + told, span->words_count - told);
+    char *delta = tell(t, segment->words + told, segment->words_count - told);
     forget_heard(t);
     t->told = 0;
     t->told_samples = 0;
@@ -210,18 +210,18 @@ char *turns_say(struct turn *t, const struct update_span *span)
     return delta;
 }
 
-void turns_keep(struct turn *turn, const struct update_span *span)
+void turns_keep(struct turn *turn, const struct result_segment *segment)
 {
-    struct update_word *words =
-        realloc(turn->words, (turn->words_count + span->words_count + 1) * sizeof *words);
+    struct result_word *words =
+        realloc(turn->words, (turn->words_count + segment->words_count + 1) * sizeof *words);
     if (!words)
         return;
     turn->words = words;
-    for (size_t i = 0; i < span->words_count; i++) {
-        char *text = strdup(span->words[i].text);
+    for (size_t i = 0; i < segment->words_count; i++) {
+        char *text = strdup(segment->words[i].text);
         if (!text)
             return;
-        words[turn->words_count] = span->words[i];
+        words[turn->words_count] = segment->words[i];
         words[turn->words_count++].text = text;
     }
 }

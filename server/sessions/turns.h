@@ -4,7 +4,7 @@
 #define TURNS_H
 
 #include "realtime.h"
-#include "update.h"
+#include "result.h"
 
 #define TURNS_RECENT 32 /* items that can be retrieved */
 
@@ -15,14 +15,14 @@ struct turn {
     int64_t start_samples, end_samples; /* of the session */
     double seconds;                     /* committed by the client: of sound; else 0 */
     char *text;                         /* of finals so far; NULL: none */
-    struct update_word *words;          /* [words_count], texts owned: for logprobs */
+    struct result_word *words;          /* [words_count], texts owned: for logprobs */
     size_t words_count;
-    /* Of the span that is not final yet: */
+    /* Of the segment that is not final yet: */
     char **heard; /* [heard_count] words of its last partial, owned */
     size_t heard_count;
     size_t told;          /* leading words of it that were told for good */
     int64_t told_samples; /* where the last of them ends */
-    bool has_told;        /* anything, of any span */
+    bool has_told;        /* anything, of any segment */
 };
 
 struct turns {
@@ -55,14 +55,14 @@ void turns_retire_first(struct turns *turns);
  * and by two words. The text that is new by that, to be freed, with a space before it where one
  * belongs; NULL when there is none, or no memory. */
 #define TURNS_SETTLED_MS 1000
-char *turns_settle(struct turn *turn, const struct update_span *partial);
+char *turns_settle(struct turn *turn, const struct result_segment *partial);
 
 /* Adds a final's words to the turn's text: those that were not told yet, as turns_settle. Where the
  * final does not begin with what was told, they are those behind the time that was told up to; the
  * turn's text is the final's in any case. */
-char *turns_say(struct turn *turn, const struct update_span *span);
+char *turns_say(struct turn *turn, const struct result_segment *segment);
 /* Keeps copies of the words themselves. */
-void turns_keep(struct turn *turn, const struct update_span *span);
+void turns_keep(struct turn *turn, const struct result_segment *segment);
 
 /* The text of a recent item, NULL when there is no such; and its end. */
 const char *turns_recall(const struct turns *turns, const char *id);

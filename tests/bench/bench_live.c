@@ -3,7 +3,7 @@
  * STREAMS streams of the recordings of tests/data (FOLDSCRIBE_TEST_DATA) with pauses, finals of
  * stream i at depth i % R + 1, partials at depth 1 every EVERY_MS (default 640) while somebody
  * speaks: what live.c does, but without clock, queue and sockets, so that a busy machine makes the
- * same work. Rows: partials hear the whole span so far, or the window of window.h, or follow it
+ * same work. Rows: partials hear the whole segment so far, or the window of window.h, or follow it
  * (follow.h: a chunk when it is whole), that also at the depths of their finals (mixed); they are
  * recognised one by one, or gathered as gather.h says; and no partials at all. Columns: processor
  * time for a second of sound, how many streams of people who never stop talking that is a core, and
@@ -23,7 +23,7 @@
 #define SECONDS    24
 #define STEP_MS    640
 #define STEP       (STEP_MS * 16)
-#define WORDS      120 /* of a span */
+#define WORDS      120 /* of a segment */
 #define WORD_BYTES 24
 
 struct talk {
@@ -78,11 +78,11 @@ static float *script(const struct clip *clips, size_t count, size_t first, const
     return pcm;
 }
 
-static void keep_words(struct words *words, const struct update_span *span)
+static void keep_words(struct words *words, const struct result_segment *segment)
 {
     words->count = 0;
-    for (size_t i = 0; i < span->words_count && i < WORDS; i++)
-        snprintf(words->list[words->count++], WORD_BYTES, "%s", span->words[i].text);
+    for (size_t i = 0; i < segment->words_count && i < WORDS; i++)
+        snprintf(words->list[words->count++], WORD_BYTES, "%s", segment->words[i].text);
 }
 
 /* Words to change, leave out or put in between one and the other. */
@@ -107,32 +107,35 @@ static size_t distance(const struct words *a, const struct words *b)
 
 static const atomic_bool never;
 
-static void tell_partial(struct worker_piece *piece, enum worker_end end, struct update_span *span)
+static void tell_partial(struct worker_piece *piece, enum worker_end end,
+                         struct result_segment *segment)
 {
     struct speaker *s = piece->user;
-    struct endpointer_span sound;
+    struct endpointer_segment sound;
     if (end != WORKER_DONE)
         exit(1);
     endpointer_peek(s->endpointer, &sound);
     if (s->windowed) {
-        window_join(&s->window, span, sound.start_samples);
-        window_move(&s->window, span);
+        window_join(&s->window, segment, sound.start_samples);
+        window_move(&s->window, segment);
     }
     /* Behind the last whole chunk there may be speech of which there is no text yet. */
     const int64_t speech_samples = endpointer_speech_clock(s->endpointer);
-    s->speech_samples = speech_samples < span->end_samples ? speech_samples : span->end_samples;
-    keep_words(&s->last, span);
+    s->speech_samples =
+        speech_samples < segment->end_samples ? speech_samples : segment->end_samples;
+    keep_words(&s->last, segment);
     s->partials++;
-    transcript_release(span);
+    transcript_release(segment);
 }
 
-static void tell_final(struct worker_piece *piece, enum worker_end end, struct update_span *span)
+static void tell_final(struct worker_piece *piece, enum worker_end end,
+                       struct result_segment *segment)
 {
     struct speaker *s = piece->user;
     struct words words;
     if (end != WORKER_DONE)
         exit(1);
-    keep_words(&words, span);
+    keep_words(&words, segment);
     if (s->last.count) {
         s->judged += words.count;
         s->changed += distance(&s->last, &words);
@@ -140,14 +143,14 @@ static void tell_final(struct worker_piece *piece, enum worker_end end, struct u
     s->last.count = 0;
     s->due_samples = 0;
     s->finals++;
-    transcript_release(span);
+    transcript_release(segment);
     window_reset(&s->window);
     follow_forget(&s->follow);
     endpointer_pop(s->endpointer);
 }
 
 /* A partial, if one is due: with piece->follow where a stream hears it. */
-static bool partial_is_due(struct speaker *s, struct endpointer_span *ret_sound, long every_ms,
+static bool partial_is_due(struct speaker *s, struct endpointer_segment *ret_sound, long every_ms,
                            const struct way *way, struct worker_piece *piece)
 {
     const int64_t now_samples = endpointer_clock(s->endpointer), every_samples = every_ms * 16;
@@ -179,8 +182,8 @@ static void turn(struct worker *worker, struct speaker *s, const struct way *way
                                  .before_count = s->window.words_count,
                                  .cancelled = &never,
                                  .user = s};
-    struct endpointer_span sound;
-    if (endpointer_span(s->endpointer, &sound)) {
+    struct endpointer_segment sound;
+    if (endpointer_segment(s->endpointer, &sound)) {
         piece.depth.used = s->depth;
         piece.search = true;
         piece.told = tell_final;
@@ -214,10 +217,11 @@ static void bench(struct worker *worker, const struct way *way, const struct tal
         for (size_t i = 0; i < STREAMS; i++) {
             struct speaker *s = &speakers[i];
             while (s->at < until) {
-                if (endpointer_span(s->endpointer, &(struct endpointer_span){0}))
+                if (endpointer_segment(s->endpointer, &(struct endpointer_segment){0}))
                     worker_flush(worker);
                 s->at += (size_t)endpointer_push(s->endpointer, s->pcm + s->at, until - s->at);
-                if (s->at == until || endpointer_span(s->endpointer, &(struct endpointer_span){0}))
+                if (s->at == until ||
+                    endpointer_segment(s->endpointer, &(struct endpointer_segment){0}))
                     turn(worker, s, way, every_ms);
             }
         }

@@ -8,10 +8,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 
 static void answer(const struct openai_request *request)
 {
-    static const struct update_word word = {"word", 0, 1600, 1};
-    static const struct update_span span = {
+    static const struct result_word word = {"word", 0, 1600, 1};
+    static const struct result_segment segment = {
         0, 1600, &word, 1, -1, 0.5f, {.used = 1, .reason = "tier"}, false, false, NULL, 0};
-    const struct update_transcript transcript = {&span, 1, 1600, {.used = 1, .reason = "tier"}};
+    const struct result_transcript transcript = {&segment, 1, 1600, {.used = 1, .reason = "tier"}};
     const char *type;
     char *body = openai_response(request, &transcript, &type);
 

@@ -21,9 +21,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     vosk.words = config.words;
     vosk.alternatives = config.alternatives;
     for (size_t i = 0; i < config.phrases_count; i++) {
-        const struct update_word word = {config.phrases[i], 0, 16000, 1};
-        const struct update update = {.span = {.words = &word, .words_count = 1}, .final = i % 2};
-        if (vosk_hear(&vosk, &update) != 0)
+        const struct result_word word = {config.phrases[i], 0, 16000, 1};
+        const struct result result = {.segment = {.words = &word, .words_count = 1},
+                                      .final = i % 2};
+        if (vosk_hear(&vosk, &result) != 0)
             abort();
     }
     char *reply = vosk_reply(&vosk), *rest = vosk_rest(&vosk);

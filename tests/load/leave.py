@@ -7,7 +7,7 @@
 
 Each round an upload of several minutes hangs up when a word of it is known to be worked at, and a live stream
 with half a minute of sound in the queue breaks off. A crowd of live streams at the pace of a microphone makes many
-short spans, which workers gather and recognise together; its streams break off one after the other, --rounds times
+short segments, which workers gather and recognise together; its streams break off one after the other, --rounds times
 each. The daemon counts the time from when it sees them go to when
 nothing is computed for them any more (foldscribe_cancel_...). Prints JSON. Standard library and websockets only.
 """
@@ -31,7 +31,7 @@ import live  # noqa: E402
 
 
 def counters(url):
-    """The numbers of /metrics by name; those of spans summed."""
+    """The numbers of /metrics by name; those of segments summed."""
     with urllib.request.urlopen(url + "/metrics", timeout=60) as page:
         lines = [line.rsplit(" ", 1) for line in page.read().decode().splitlines() if line[0] != "#"]
     values = dict(lines)

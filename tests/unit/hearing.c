@@ -46,7 +46,7 @@ struct engine *hearing_engine_with(uint32_t workers, uint32_t max_live, uint32_t
                                            .max_live = max_live,
                                            .max_batch = max_batch,
                                            .partials = partials,
-                                           .max_span_ms = 15000,
+                                           .max_segment_ms = 15000,
                                            .max_audio_ms = 300000};
     struct engine *engine;
 
@@ -68,48 +68,48 @@ void hearing_finish(struct heard *heard)
     pthread_mutex_destroy(&heard->lock);
 }
 
-static void note_span(struct heard *heard, const struct update_span *span)
+static void note_segment(struct heard *heard, const struct result_segment *segment)
 {
     size_t used = strlen(heard->finals);
     char *text = heard->finals;
-    int64_t before = span->start_samples;
+    int64_t before = segment->start_samples;
 
     used += (size_t)snprintf(text + used, HEARING_TEXT_BYTES - used, "[%lld-%lld]",
-                             (long long)span->start_samples, (long long)span->end_samples);
-    for (size_t i = 0; i < span->words_count && used < HEARING_TEXT_BYTES; i++) {
-        const struct update_word *word = &span->words[i];
+                             (long long)segment->start_samples, (long long)segment->end_samples);
+    for (size_t i = 0; i < segment->words_count && used < HEARING_TEXT_BYTES; i++) {
+        const struct result_word *word = &segment->words[i];
         used +=
             (size_t)snprintf(text + used, HEARING_TEXT_BYTES - used, " %s@%lld-%lld", word->text,
                              (long long)word->start_samples, (long long)word->end_samples);
         heard->wrong |= word->start_samples < before || word->end_samples < word->start_samples ||
-                        word->end_samples > span->end_samples;
+                        word->end_samples > segment->end_samples;
         before = word->start_samples;
     }
     if (used < HEARING_TEXT_BYTES)
         snprintf(text + used, HEARING_TEXT_BYTES - used, "\n");
     heard->wrong |= used + 1 >= HEARING_TEXT_BYTES ||
-                    span->start_samples < heard->last_end_samples ||
-                    span->end_samples < span->start_samples;
-    heard->last_end_samples = span->end_samples;
-    heard->depth = span->depth;
+                    segment->start_samples < heard->last_end_samples ||
+                    segment->end_samples < segment->start_samples;
+    heard->last_end_samples = segment->end_samples;
+    heard->depth = segment->depth;
     heard->finals_count++;
 }
 
 /* Within what was heard, in order, and never less far than the partial before. */
-static void note_partial(struct heard *heard, const struct update_span *span)
+static void note_partial(struct heard *heard, const struct result_segment *segment)
 {
-    int64_t before = span->start_samples;
+    int64_t before = segment->start_samples;
 
-    for (size_t i = 0; i < span->words_count; i++) {
-        const struct update_word *word = &span->words[i];
+    for (size_t i = 0; i < segment->words_count; i++) {
+        const struct result_word *word = &segment->words[i];
         heard->wrong |= word->start_samples < before || word->end_samples < word->start_samples ||
-                        word->end_samples > span->end_samples;
+                        word->end_samples > segment->end_samples;
         before = word->start_samples;
     }
-    heard->wrong |= span->start_samples < heard->last_end_samples ||
-                    span->end_samples < heard->partial_end_samples;
-    heard->partial_end_samples = span->end_samples;
-    heard->partial_depth = span->depth;
+    heard->wrong |= segment->start_samples < heard->last_end_samples ||
+                    segment->end_samples < heard->partial_end_samples;
+    heard->partial_end_samples = segment->end_samples;
+    heard->partial_depth = segment->depth;
     heard->partials_count++;
 }
 
@@ -124,8 +124,8 @@ static void on_done(void *user, const struct engine_result *result)
     snprintf(heard->detail, sizeof(heard->detail), "%s", result->detail ? result->detail : "");
     heard->wrong |= (result->end == ENGINE_OK) != (result->transcript != NULL);
     if (result->transcript) {
-        for (size_t i = 0; i < result->transcript->spans_count; i++)
-            note_span(heard, &result->transcript->spans[i]);
+        for (size_t i = 0; i < result->transcript->segments_count; i++)
+            note_segment(heard, &result->transcript->segments[i]);
         heard->duration_samples = result->transcript->duration_samples;
         heard->depth = result->transcript->depth;
     }
@@ -133,20 +133,20 @@ static void on_done(void *user, const struct engine_result *result)
     pthread_mutex_unlock(&heard->lock);
 }
 
-static void on_update(void *user, const struct update *update)
+static void on_result(void *user, const struct result *result)
 {
     struct heard *heard = user;
 
     pthread_mutex_lock(&heard->lock);
     heard->wrong |= heard->over;
     heard->callbacks++;
-    if (update->final) {
-        note_span(heard, &update->span);
-        heard->flushed_count += update->from_flush;
-        heard->endpoints_count += update->endpoint;
+    if (result->final) {
+        note_segment(heard, &result->segment);
+        heard->flushed_count += result->from_flush;
+        heard->endpoints_count += result->endpoint;
     } else {
-        note_partial(heard, &update->span);
-        heard->wrong |= update->endpoint || update->from_flush;
+        note_partial(heard, &result->segment);
+        heard->wrong |= result->endpoint || result->from_flush;
     }
     pthread_cond_broadcast(&heard->changed);
     pthread_mutex_unlock(&heard->lock);
@@ -269,7 +269,7 @@ struct engine_live_options hearing_live_options(struct heard *heard)
                                         .rate_hz = 16000,
                                         .channels = 1,
                                         .endpointing_ms = HEARING_PAUSE_MS,
-                                        .update = on_update,
+                                        .on_result = on_result,
                                         .ready = on_ready,
                                         .end = on_end,
                                         .user = heard};

@@ -19,7 +19,7 @@ extern size_t hearing_clips_count;
 int hearing_setup(void **state);
 int hearing_teardown(void **state);
 
-/* Spans of up to 15 s, recordings of up to 300 s. */
+/* Segments of up to 15 s, recordings of up to 300 s. */
 struct engine *hearing_engine(uint32_t workers, uint32_t max_live, uint32_t max_batch);
 
 /* The same, with partials heard in one way. */
@@ -34,10 +34,10 @@ struct heard {
     int callbacks;
     enum engine_end end;
     char detail[256];
-    char finals[HEARING_TEXT_BYTES]; /* "[start-end] word@start-end ...\n" a final span */
+    char finals[HEARING_TEXT_BYTES]; /* "[start-end] word@start-end ...\n" a final segment */
     int finals_count, partials_count, flushed_count, endpoints_count, ready_count;
     int64_t duration_samples, last_end_samples, partial_end_samples;
-    struct update_depth depth, partial_depth;
+    struct result_depth depth, partial_depth;
     bool wrong; /* something came that may not */
 };
 

@@ -37,16 +37,16 @@ struct told {
     bool wrong;
 };
 
-static void on_span(void *user, const struct update_span *span)
+static void on_segment(void *user, const struct result_segment *segment)
 {
     struct told *told = user;
 
-    told->wrong |= told->heard.over || span->start_samples < told->end_samples;
-    told->end_samples = span->end_samples;
+    told->wrong |= told->heard.over || segment->start_samples < told->end_samples;
+    told->end_samples = segment->end_samples;
     told->count++;
 }
 
-static void spans_are_told_in_order_before_the_end(void **state)
+static void segments_are_told_in_order_before_the_end(void **state)
 {
     struct engine *engine = hearing_engine(3, 1, 2);
     struct sound sound = hearing_join(0, 5, 1200);
@@ -55,7 +55,7 @@ static void spans_are_told_in_order_before_the_end(void **state)
 
     hearing_init(&told.heard);
     struct engine_batch_options options = hearing_batch_options(&told.heard, 1);
-    options.span = on_span;
+    options.segment = on_segment;
     assert_int_equal(engine_batch_start(engine, hearing_spool_wav(&sound), &options, &batch),
                      ENGINE_OK);
     assert_true(hearing_wait_over(&told.heard));
@@ -69,23 +69,23 @@ static void spans_are_told_in_order_before_the_end(void **state)
 
 struct drafted {
     struct told told; /* first */
-    int drafts, spans_before;
+    int drafts, segments_before;
     size_t words;
     int64_t duration_samples;
     uint32_t depth;
 };
 
-static void on_draft(void *user, const struct update_transcript *transcript)
+static void on_draft(void *user, const struct result_transcript *transcript)
 {
     struct drafted *drafted = user;
 
     drafted->told.wrong |= drafted->told.heard.over;
     drafted->drafts++;
-    drafted->spans_before = drafted->told.count;
+    drafted->segments_before = drafted->told.count;
     drafted->duration_samples = transcript->duration_samples;
     drafted->depth = transcript->depth.used;
-    for (size_t i = 0; i < transcript->spans_count; i++)
-        drafted->words += transcript->spans[i].words_count;
+    for (size_t i = 0; i < transcript->segments_count; i++)
+        drafted->words += transcript->segments[i].words_count;
 }
 
 static void make(struct engine *engine, const struct sound *sound, uint32_t depth,
@@ -96,7 +96,7 @@ static void make(struct engine *engine, const struct sound *sound, uint32_t dept
     *ret_drafted = (struct drafted){.drafts = 0};
     hearing_init(&ret_drafted->told.heard);
     struct engine_batch_options options = hearing_batch_options(&ret_drafted->told.heard, depth);
-    options.span = on_span;
+    options.segment = on_segment;
     options.draft = on_draft;
     options.wish.latency_ms = latency_ms;
     assert_int_equal(engine_batch_start(engine, hearing_spool_wav(sound), &options, &batch),
@@ -117,7 +117,7 @@ static void a_draft_of_the_whole_comes_first_and_changes_nothing(void **state)
     hearing_file(engine, hearing_spool_wav(&sound), 2, &plain);
     make(engine, &sound, 2, 0, &drafted);
     assert_int_equal(drafted.drafts, 1);
-    assert_int_equal(drafted.spans_before, 0);
+    assert_int_equal(drafted.segments_before, 0);
     assert_int_equal(drafted.depth, 1);
     assert_int_equal(drafted.duration_samples, sound.count);
     assert_true(drafted.words > 0);
@@ -184,7 +184,7 @@ static void the_depth_asked_for_is_the_depth_used(void **state)
     }
     engine_stats(engine, &stats);
     for (uint32_t depth = 1; depth <= deepest; depth++)
-        assert_int_equal(stats.spans_by_depth[depth], depth == deepest ? 2 : 1);
+        assert_int_equal(stats.segments_by_depth[depth], depth == deepest ? 2 : 1);
     assert_true(stats.compute_seconds > 0);
     assert_int_equal(stats.batch_jobs, 0);
     free(sound.pcm);
@@ -249,7 +249,7 @@ static void a_cancelled_job_is_told_so_once(void **state)
     do {
         hearing_nap(1);
         engine_stats(engine, &stats);
-    } while (stats.spans_by_depth[stats_depth] == 0);
+    } while (stats.segments_by_depth[stats_depth] == 0);
     engine_batch_cancel(engine, &heard[0]); /* at work */
     assert_true(hearing_wait_over(&heard[0]));
     assert_true(hearing_wait_over(&heard[2]));
@@ -263,7 +263,7 @@ static void a_cancelled_job_is_told_so_once(void **state)
     assert_true(stats.cancel_worst_seconds > 0 &&
                 stats.cancel_worst_seconds <= stats.cancel_seconds);
     /* heard[1] alone, and what heard[0] got before it was cancelled */
-    assert_true(stats.spans_by_depth[stats_depth] < 2 * (uint64_t)heard[1].finals_count);
+    assert_true(stats.segments_by_depth[stats_depth] < 2 * (uint64_t)heard[1].finals_count);
     for (size_t i = 0; i < 3; i++)
         hearing_finish(&heard[i]);
     free(sound.pcm);
@@ -275,7 +275,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(jobs_together_give_what_each_gives_alone),
-        cmocka_unit_test(spans_are_told_in_order_before_the_end),
+        cmocka_unit_test(segments_are_told_in_order_before_the_end),
         cmocka_unit_test(a_draft_of_the_whole_comes_first_and_changes_nothing),
         cmocka_unit_test(no_draft_is_made_that_is_no_shallower_or_would_be_late),
         cmocka_unit_test(a_channel_that_is_not_there_is_named),

@@ -10,7 +10,7 @@ static const struct steward_report report = {
     .demand = 0.5,
     .floor_demand = 0.2,
     .speech_share = 0.5,
-    .span_ms = 5000,
+    .segment_ms = 5000,
     .max_live = 30,
     .max_uploads = 8,
     .cost = {.unfolds = 2, .front = {0, 20}, .unfold = {0, 10}, .tail = {[1] = {0, 10}, {0, 10}}}};

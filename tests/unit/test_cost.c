@@ -6,13 +6,13 @@
 static const struct cost table = {
     .unfolds = 3, .front = {5, 14}, .unfold = {3, 11}, .tail = {[1] = {2, 12}, {2, 11}, {2, 10}}};
 
-static void a_span_costs_its_front_its_unfolds_and_its_tail(void **state)
+static void a_segment_costs_its_front_its_unfolds_and_its_tail(void **state)
 {
     assert_float_equal(cost_ms(&table, 1, 2000), 5 + 28 + 3 + 22 + 2 + 24, 1e-9);
     assert_float_equal(cost_ms(&table, 3, 2000), 5 + 28 + 3 * 25 + 2 + 20, 1e-9);
 }
 
-static void an_empty_table_is_filled_by_the_first_span(void **state)
+static void an_empty_table_is_filled_by_the_first_segment(void **state)
 {
     struct cost cost = {.unfolds = 3};
 
@@ -154,8 +154,8 @@ static void what_was_done_before_is_a_share_of_what_it_costs_anew(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_span_costs_its_front_its_unfolds_and_its_tail),
-        cmocka_unit_test(an_empty_table_is_filled_by_the_first_span),
+        cmocka_unit_test(a_segment_costs_its_front_its_unfolds_and_its_tail),
+        cmocka_unit_test(an_empty_table_is_filled_by_the_first_segment),
         cmocka_unit_test(a_machine_that_slows_down_is_followed_at_every_depth),
         cmocka_unit_test(one_absurd_measurement_does_not_wreck_the_table),
         cmocka_unit_test(searching_speech_may_cost_far_more_than_searching_noise),

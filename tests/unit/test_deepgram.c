@@ -195,19 +195,19 @@ static void expect(char *text, const char *wanted)
 
 static void results_have_the_fields_of_the_contract(void **state)
 {
-    static const struct update_word words[] = {{"One,", 17600, 24000, 0.5f},
+    static const struct result_word words[] = {{"One,", 17600, 24000, 0.5f},
                                                {"two", 24000, 30400, 1}};
-    struct update u = {.span = {16000,
-                                32000,
-                                words,
-                                2,
-                                -0.1f,
-                                0.5f,
-                                {.used = 3, .reason = "tier"},
-                                false,
-                                false,
-                                NULL,
-                                0},
+    struct result u = {.segment = {16000,
+                                   32000,
+                                   words,
+                                   2,
+                                   -0.1f,
+                                   0.5f,
+                                   {.used = 3, .reason = "tier"},
+                                   false,
+                                   false,
+                                   NULL,
+                                   0},
                        .final = true,
                        .endpoint = true};
 
@@ -225,14 +225,15 @@ static void results_have_the_fields_of_the_contract(void **state)
 
 static void others_follow_the_text_of_a_final(void **state)
 {
-    static const struct update_word words[] = {{"One", 17600, 24000, 0.5f},
+    static const struct result_word words[] = {{"One", 17600, 24000, 0.5f},
                                                {"Won", 17600, 24000, 0.25f}};
-    static const struct update_span others[] = {{16000, 32000, words + 1, 1, .blank_share = 0.5f}};
-    const struct update u = {.span = {.words = words,
-                                      .words_count = 1,
-                                      .depth = {.used = 3, .reason = "tier"},
-                                      .others = others,
-                                      .others_count = 1},
+    static const struct result_segment others[] = {
+        {16000, 32000, words + 1, 1, .blank_share = 0.5f}};
+    const struct result u = {.segment = {.words = words,
+                                         .words_count = 1,
+                                         .depth = {.used = 3, .reason = "tier"},
+                                         .others = others,
+                                         .others_count = 1},
                              .final = true};
     char *text = deepgram_results(&u, &source);
     json_t *json = json_loads(text, 0, NULL);
@@ -251,8 +252,8 @@ static void others_follow_the_text_of_a_final(void **state)
 
 static void only_a_final_can_end_an_utterance(void **state)
 {
-    struct update u = {
-        .span = {0, 16000, NULL, 0, 0, 1, {.used = 1, .reason = "tier"}, false, false, NULL, 0},
+    struct result u = {
+        .segment = {0, 16000, NULL, 0, 0, 1, {.used = 1, .reason = "tier"}, false, false, NULL, 0},
         .endpoint = true};
     char *text = deepgram_results(&u, &source);
 

@@ -8,28 +8,30 @@
 static const struct deepgram_source source = {
     "11111111-2222-4333-8444-555555555555", "uuid", "seed-a", "1", 0, 1};
 
-/* Two sentences in one span, then one after three seconds. */
-static const struct update_word words[] = {{"Hello.", 0, 8000, 1},
+/* Two sentences in one segment, then one after three seconds. */
+static const struct result_word words[] = {{"Hello.", 0, 8000, 1},
                                            {"How", 16000, 20000, 0.5f},
                                            {"are", 20000, 24000, 0.5f},
                                            {"you?", 24000, 28000, 1},
                                            {"Fine", 76000, 80000, 1}};
-static const struct update_word other_words[] = {{"Hello", 0, 8000, 0.5f},
+static const struct result_word other_words[] = {{"Hello", 0, 8000, 0.5f},
                                                  {"you.", 24000, 28000, 0.5f}};
-static const struct update_span others[] = {
+static const struct result_segment others[] = {
     {.end_samples = 32000, .words = other_words, .words_count = 2}};
-static const struct update_span spans[] = {
+static const struct result_segment segments[] = {
     {0, 32000, words, 4, -0.1f, 0.5f, {.used = 3, .reason = "tier"}, false, false, NULL, 0},
     {70000, 84000, words + 4, 1, -0.1f, 0.5f, {.used = 3, .reason = "tier"}, false, false, NULL, 0},
 };
-static const struct update_span doubtful[] = {
+static const struct result_segment doubtful[] = {
     {0, 32000, words, 4, -0.1f, 0.5f, {.used = 3, .reason = "tier"}, false, false, others, 1},
     {70000, 84000, words + 4, 1, -0.1f, 0.5f, {.used = 3, .reason = "tier"}, false, false, NULL, 0},
 };
-static const struct update_transcript transcript = {spans, 2, 96000, {.used = 3, .reason = "tier"}};
-static const struct update_transcript late = {spans + 1, 1, 80000, {.used = 3, .reason = "tier"}};
+static const struct result_transcript transcript = {
+    segments, 2, 96000, {.used = 3, .reason = "tier"}};
+static const struct result_transcript late = {
+    segments + 1, 1, 80000, {.used = 3, .reason = "tier"}};
 
-static json_t *answer_to(struct deepgram_config *config, const struct update_transcript *first,
+static json_t *answer_to(struct deepgram_config *config, const struct result_transcript *first,
                          uint32_t channels)
 {
     struct deepgram_recording *recording = deepgram_recording_open(config);
@@ -150,7 +152,7 @@ static void utterances_are_split_at_pauses_and_merged_by_time(void **state)
 static void silence_has_the_same_shape(void **state)
 {
     struct deepgram_config config;
-    static const struct update_transcript nothing = {NULL, 0, 16000, {.used = 3, .reason = "tier"}};
+    static const struct result_transcript nothing = {NULL, 0, 16000, {.used = 3, .reason = "tier"}};
 
     deepgram_config_init(&config);
     config.utterances = config.paragraphs = true;
@@ -168,7 +170,7 @@ static void silence_has_the_same_shape(void **state)
 
 static void alternatives_are_whole_readings_of_the_recording(void **state)
 {
-    static const struct update_transcript unsure = {
+    static const struct result_transcript unsure = {
         doubtful, 2, 96000, {.used = 3, .reason = "tier"}};
     struct deepgram_config config;
 

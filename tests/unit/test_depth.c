@@ -24,7 +24,7 @@ static struct depth_question question(enum depth_kind kind)
 
 static void expect(const struct depth_question *q, uint32_t used, const char *reason)
 {
-    const struct update_depth depth = depth_choose(q);
+    const struct result_depth depth = depth_choose(q);
 
     assert_int_equal(depth.used, used);
     assert_string_equal(depth.reason, reason);
@@ -100,7 +100,7 @@ static void load_lowers_partials_before_finals_and_never_below_the_floor(void **
     for (uint32_t level = 0; level <= depth_top_level(R); level++) {
         struct depth_question q = question(DEPTH_FINAL);
         q.level = level;
-        const struct update_depth depth = depth_choose(&q);
+        const struct result_depth depth = depth_choose(&q);
         assert_in_range(depth.used, 2, before);
         before = depth.used;
         if (depth.used < R) {

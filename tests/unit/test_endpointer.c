@@ -67,13 +67,13 @@ static void add_clip(struct sound *sound, size_t index, float gain)
         sound->pcm[sound->count++] += gain * clips[index].pcm[i];
 }
 
-/* All spans of a sound, pushed `step` samples at a time. Checks that they are in order, within
+/* All segments of a sound, pushed `step` samples at a time. Checks that they are in order, within
  * bounds and hold the samples they say. */
 static size_t cuts_of(const struct sound *sound, uint32_t pause_ms, uint32_t max_ms, size_t step,
                       struct cut *cuts, size_t most)
 {
     struct endpointer *endpointer;
-    struct endpointer_span span;
+    struct endpointer_segment segment;
     size_t count = 0;
     int64_t before = 0;
 
@@ -81,15 +81,15 @@ static size_t cuts_of(const struct sound *sound, uint32_t pause_ms, uint32_t max
     for (size_t at = 0; at <= sound->count;) {
         if (at == sound->count)
             endpointer_flush(endpointer);
-        if (endpointer_span(endpointer, &span)) {
+        if (endpointer_segment(endpointer, &segment)) {
             assert_true(count < most);
-            assert_true(span.start_samples >= before);
-            assert_true(span.count <= MS(max_ms));
-            before = span.start_samples + (int64_t)span.count;
+            assert_true(segment.start_samples >= before);
+            assert_true(segment.count <= MS(max_ms));
+            before = segment.start_samples + (int64_t)segment.count;
             assert_true(before <= (int64_t)at);
-            assert_memory_equal(span.pcm, sound->pcm + span.start_samples,
-                                span.count * sizeof(float));
-            cuts[count++] = (struct cut){span.start_samples, before, span.why};
+            assert_memory_equal(segment.pcm, sound->pcm + segment.start_samples,
+                                segment.count * sizeof(float));
+            cuts[count++] = (struct cut){segment.start_samples, before, segment.why};
             endpointer_pop(endpointer);
             continue;
         }
@@ -105,7 +105,7 @@ static size_t cuts_of(const struct sound *sound, uint32_t pause_ms, uint32_t max
     return count;
 }
 
-static void silence_and_steady_noise_give_no_span(void **state)
+static void silence_and_steady_noise_give_no_segment(void **state)
 {
     static const float levels[] = {0, 0.0005f, 0.01f, 0.1f, 0.9f};
     struct cut cuts[8];
@@ -131,7 +131,7 @@ static void a_click_is_not_speech(void **state)
     free(sound.pcm);
 }
 
-/* Every clip alone in a quiet room, loud and faint, gives spans that cover its words. */
+/* Every clip alone in a quiet room, loud and faint, gives segments that cover its words. */
 static void a_clip_in_a_room_is_found_whole(void **state)
 {
     static const float gains[] = {1.0f, 0.05f};
@@ -211,8 +211,8 @@ static void long_pauses_part_clips(void **state)
     free(sound.pcm);
 }
 
-/* No pause ends a span here, so its length does: all cuts are in the silence between clips. */
-static void spans_that_grow_too_long_are_cut_in_the_longest_pause(void **state)
+/* No pause ends a segment here, so its length does: all cuts are in the silence between clips. */
+static void segments_that_grow_too_long_are_cut_in_the_longest_pause(void **state)
 {
     struct sound sound = sound_new();
     struct cut cuts[32];
@@ -289,33 +289,33 @@ static void cutting_the_input_changes_nothing(void **state)
     free(sound.pcm);
 }
 
-static void a_flush_ends_a_span_and_the_next_begins_there(void **state)
+static void a_flush_ends_a_segment_and_the_next_begins_there(void **state)
 {
     struct endpointer *endpointer;
-    struct endpointer_span span;
+    struct endpointer_segment segment;
     const struct clip *clip = &clips[1];
     const size_t half = clip->count / 2 + 77; /* within a frame */
 
     assert_int_equal(endpointer_open(&endpointer, 700, 20000), 0);
     assert_int_equal(endpointer_push(endpointer, clip->pcm, half), half);
-    assert_true(endpointer_peek(endpointer, &span));
-    assert_int_equal(span.start_samples + (int64_t)span.count, half);
+    assert_true(endpointer_peek(endpointer, &segment));
+    assert_int_equal(segment.start_samples + (int64_t)segment.count, half);
     endpointer_flush(endpointer);
-    assert_false(endpointer_peek(endpointer, &span));
-    assert_true(endpointer_span(endpointer, &span));
-    assert_int_equal(span.start_samples + (int64_t)span.count, half);
+    assert_false(endpointer_peek(endpointer, &segment));
+    assert_true(endpointer_segment(endpointer, &segment));
+    assert_int_equal(segment.start_samples + (int64_t)segment.count, half);
     assert_int_equal(endpointer_push(endpointer, clip->pcm, 100), 0); /* a complete one waits */
     endpointer_pop(endpointer);
-    assert_false(endpointer_span(endpointer, &span));
+    assert_false(endpointer_segment(endpointer, &segment));
     const size_t rest = clip->count - half;
     assert_int_equal(endpointer_push(endpointer, clip->pcm + half, rest), rest);
     endpointer_flush(endpointer);
-    assert_true(endpointer_span(endpointer, &span));
-    assert_int_equal(span.start_samples, half);
-    assert_int_equal(span.count, rest);
+    assert_true(endpointer_segment(endpointer, &segment));
+    assert_int_equal(segment.start_samples, half);
+    assert_int_equal(segment.count, rest);
     endpointer_pop(endpointer);
     endpointer_flush(endpointer);
-    assert_false(endpointer_span(endpointer, &span));
+    assert_false(endpointer_segment(endpointer, &segment));
     assert_int_equal(endpointer_clock(endpointer), clip->count);
     endpointer_close(endpointer);
 }
@@ -324,7 +324,7 @@ static void bounds_out_of_range_are_refused(void **state)
 {
     struct endpointer *endpointer = NULL;
 
-    assert_int_equal(endpointer_open(&endpointer, 500, ENDPOINTER_MIN_SPAN_MS - 1), -1);
+    assert_int_equal(endpointer_open(&endpointer, 500, ENDPOINTER_MIN_SEGMENT_MS - 1), -1);
     assert_null(endpointer);
     endpointer_close(NULL);
 }
@@ -332,16 +332,16 @@ static void bounds_out_of_range_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(silence_and_steady_noise_give_no_span),
+        cmocka_unit_test(silence_and_steady_noise_give_no_segment),
         cmocka_unit_test(a_click_is_not_speech),
         cmocka_unit_test(a_clip_in_a_room_is_found_whole),
         cmocka_unit_test(speech_from_the_first_sample_on_is_kept),
         cmocka_unit_test(speech_in_noise_is_found),
         cmocka_unit_test(long_pauses_part_clips),
-        cmocka_unit_test(spans_that_grow_too_long_are_cut_in_the_longest_pause),
+        cmocka_unit_test(segments_that_grow_too_long_are_cut_in_the_longest_pause),
         cmocka_unit_test(without_a_pause_the_quietest_place_is_cut),
         cmocka_unit_test(cutting_the_input_changes_nothing),
-        cmocka_unit_test(a_flush_ends_a_span_and_the_next_begins_there),
+        cmocka_unit_test(a_flush_ends_a_segment_and_the_next_begins_there),
         cmocka_unit_test(bounds_out_of_range_are_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

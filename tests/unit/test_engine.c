@@ -110,7 +110,7 @@ static void partials_by_streams_need_a_seed_that_was_taught_so(void **state)
     struct engine_options options = {.model = hearing_model,
                                      .workers = 1,
                                      .max_live = 1,
-                                     .max_span_ms = 15000,
+                                     .max_segment_ms = 15000,
                                      .partials = ENGINE_PARTIALS_STREAMS};
     struct fold_model *untaught;
     struct engine *engine;

@@ -1,4 +1,4 @@
-/* A stream follows a growing span: what it hears when, and where it begins anew. */
+/* A stream follows a growing segment: what it hears when, and where it begins anew. */
 #include <string.h>
 
 #include "follow.h"
@@ -33,15 +33,16 @@ static int teardown(void **state)
     return 0;
 }
 
-/* The span that began at sample 5000, until there. */
-static struct endpointer_span until(int64_t end_samples)
+/* The segment that began at sample 5000, until there. */
+static struct endpointer_segment until(int64_t end_samples)
 {
-    return (struct endpointer_span){
+    return (struct endpointer_segment){
         .pcm = pcm, .count = (size_t)(end_samples - 5000), .start_samples = 5000};
 }
 
 /* The window's words before `from` are settled, with half a second of context. */
-static enum follow_aim aim_at(struct follow *f, const struct endpointer_span *sound, int64_t from)
+static enum follow_aim aim_at(struct follow *f, const struct endpointer_segment *sound,
+                              int64_t from)
 {
     const struct window window = {.start_samples = from ? from - 8000 : 0, .settled_samples = from};
 
@@ -50,7 +51,7 @@ static enum follow_aim aim_at(struct follow *f, const struct endpointer_span *so
 
 /* Hears what was aimed at and reads it; the frames that are then in the run, without the silence.
  */
-static size_t hear(struct follow *f, const struct endpointer_span *sound)
+static size_t hear(struct follow *f, const struct endpointer_segment *sound)
 {
     const size_t samples = f->unheard_samples + FOLLOW_TAIL_SAMPLES;
     const size_t tail = fold_frames(model, FOLLOW_TAIL_SAMPLES + (size_t)ahead);
@@ -74,7 +75,7 @@ static void only_whole_chunks_are_heard_each_once(void **state)
 
     assert_int_equal(follow_open(&f, model, 1), FOLD_OK);
     for (int64_t end = 5000; end < 5000 + 6 * 16000; end += 400) {
-        const struct endpointer_span sound = until(end);
+        const struct endpointer_segment sound = until(end);
         const enum follow_aim aim = aim_at(&f, &sound, 0);
         const int64_t whole = (end - 5000 + LEAD - ahead) / chunk;
         assert_int_equal(aim, whole > (int64_t)heard ? FOLLOW_READY : FOLLOW_WAIT);
@@ -90,7 +91,7 @@ static void only_whole_chunks_are_heard_each_once(void **state)
 
 static void before_the_sound_there_is_silence(void **state)
 {
-    const struct endpointer_span sound = until(5000 + 3 * chunk);
+    const struct endpointer_segment sound = until(5000 + 3 * chunk);
     struct follow f;
 
     assert_int_equal(follow_open(&f, model, 1), FOLD_OK);
@@ -115,7 +116,7 @@ static void the_window_may_move_on(void **state)
 
     assert_int_equal(follow_open(&f, model, 1), FOLD_OK);
     for (int64_t end = 5000 + 16000; end < 5000 + 16000 * SECONDS; end += 8000) {
-        const struct endpointer_span sound = until(end);
+        const struct endpointer_segment sound = until(end);
         if (end - from > 4 * 16000)
             from = end - 2 * 16000;
         assert_int_equal(aim_at(&f, &sound, from), FOLLOW_READY);
@@ -131,7 +132,8 @@ static void the_window_may_move_on(void **state)
 
 static void what_is_too_far_back_is_for_a_run_and_then_it_begins_anew(void **state)
 {
-    const struct endpointer_span brief = until(5000 + 2 * 16000), lengthy = until(5000 + 9 * 16000);
+    const struct endpointer_segment brief = until(5000 + 2 * 16000),
+                                    lengthy = until(5000 + 9 * 16000);
     struct follow f;
 
     assert_int_equal(follow_open(&f, model, 1), FOLD_OK);
@@ -145,10 +147,11 @@ static void what_is_too_far_back_is_for_a_run_and_then_it_begins_anew(void **sta
     follow_close(&f);
 }
 
-static void what_it_has_missed_is_heard_later_and_another_span_anew(void **state)
+static void what_it_has_missed_is_heard_later_and_another_segment_anew(void **state)
 {
-    const struct endpointer_span brief = until(5000 + 2 * 16000), longer = until(5000 + 5 * 16000);
-    struct endpointer_span next = until(5000 + 8 * 16000);
+    const struct endpointer_segment brief = until(5000 + 2 * 16000),
+                                    longer = until(5000 + 5 * 16000);
+    struct endpointer_segment next = until(5000 + 8 * 16000);
     struct follow f;
 
     assert_int_equal(follow_open(&f, model, 1), FOLD_OK);
@@ -158,7 +161,7 @@ static void what_it_has_missed_is_heard_later_and_another_span_anew(void **state
     assert_int_equal(aim_at(&f, &longer, 5000 + 3 * 16000), FOLLOW_READY);
     assert_int_equal(f.begun_samples, 5000 - LEAD);
     hear(&f, &longer);
-    next.start_samples += 6 * 16000; /* even if nobody said that the span is over */
+    next.start_samples += 6 * 16000; /* even if nobody said that the segment is over */
     next.pcm += 6 * 16000;
     next.count -= 6 * 16000;
     assert_int_equal(aim_at(&f, &next, 0), FOLLOW_READY);
@@ -193,7 +196,7 @@ int main(void)
         cmocka_unit_test(before_the_sound_there_is_silence),
         cmocka_unit_test(the_window_may_move_on),
         cmocka_unit_test(what_is_too_far_back_is_for_a_run_and_then_it_begins_anew),
-        cmocka_unit_test(what_it_has_missed_is_heard_later_and_another_span_anew),
+        cmocka_unit_test(what_it_has_missed_is_heard_later_and_another_segment_anew),
         cmocka_unit_test(a_seed_that_was_not_taught_so_cannot),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -309,13 +309,13 @@ static void work_for_whoever_has_gone_is_dropped(void **state)
     } while (stats.cancels == 0);
     assert_int_equal(stats.cancels, 1);
     assert_int_equal(stats.live_streams, 0);
-    assert_int_equal(stats.queued_spans, 0);
+    assert_int_equal(stats.queued_segments, 0);
     assert_true(stats.cancel_worst_seconds >= 0);
-    const uint64_t done = stats.spans_by_depth[deepest];
+    const uint64_t done = stats.segments_by_depth[deepest];
     assert_in_range(done, 1, 4 * 12 - 1);
     hearing_nap(20);
     engine_stats(engine, &stats);
-    assert_int_equal(stats.spans_by_depth[deepest], done);
+    assert_int_equal(stats.segments_by_depth[deepest], done);
     hearing_finish(&heard);
     free(sound.pcm);
     engine_close(engine);

@@ -154,49 +154,50 @@ static void a_zero_byte_inside_a_field_is_refused(void **state)
     openai_request_finish(&r);
 }
 
-/* Two spans of two words and one word. */
-static struct update_transcript transcript(void)
+/* Two segments of two words and one word. */
+static struct result_transcript transcript(void)
 {
-    static const struct update_word words[] = {{"say \"hi\"", 1600, 8000, 0.5f},
+    static const struct result_word words[] = {{"say \"hi\"", 1600, 8000, 0.5f},
                                                {"there", 8000, 12000, 0.25f},
                                                {"again", 32000, 40000, 1}};
-    static const struct update_span spans[] = {{0,
-                                                16000,
-                                                words,
-                                                2,
-                                                -0.5f,
-                                                0.75f,
-                                                {.used = 2, .asked = 2, .reason = "asked"},
-                                                false,
-                                                false,
-                                                NULL,
-                                                0},
-                                               {20000,
-                                                24000,
-                                                NULL,
-                                                0,
-                                                0,
-                                                1,
-                                                {.used = 2, .asked = 2, .reason = "asked"},
-                                                false,
-                                                false,
-                                                NULL,
-                                                0},
-                                               {30000,
-                                                48000,
-                                                words + 2,
-                                                1,
-                                                -0.25f,
-                                                0.5f,
-                                                {.used = 2, .asked = 2, .reason = "asked"},
-                                                false,
-                                                false,
-                                                NULL,
-                                                0}};
-    return (struct update_transcript){spans, 3, 56000, {.used = 2, .asked = 2, .reason = "asked"}};
+    static const struct result_segment segments[] = {{0,
+                                                      16000,
+                                                      words,
+                                                      2,
+                                                      -0.5f,
+                                                      0.75f,
+                                                      {.used = 2, .asked = 2, .reason = "asked"},
+                                                      false,
+                                                      false,
+                                                      NULL,
+                                                      0},
+                                                     {20000,
+                                                      24000,
+                                                      NULL,
+                                                      0,
+                                                      0,
+                                                      1,
+                                                      {.used = 2, .asked = 2, .reason = "asked"},
+                                                      false,
+                                                      false,
+                                                      NULL,
+                                                      0},
+                                                     {30000,
+                                                      48000,
+                                                      words + 2,
+                                                      1,
+                                                      -0.25f,
+                                                      0.5f,
+                                                      {.used = 2, .asked = 2, .reason = "asked"},
+                                                      false,
+                                                      false,
+                                                      NULL,
+                                                      0}};
+    return (struct result_transcript){
+        segments, 3, 56000, {.used = 2, .asked = 2, .reason = "asked"}};
 }
 
-static json_t *answer(enum openai_format format, bool words, const struct update_transcript *t)
+static json_t *answer(enum openai_format format, bool words, const struct result_transcript *t)
 {
     struct openai_request r;
     const char *type = NULL;
@@ -227,12 +228,12 @@ static void expect(json_t *json, const char *text)
 
 static void json_holds_text_usage_and_depth(void **state)
 {
-    struct update_transcript t = transcript();
+    struct result_transcript t = transcript();
 
     expect(answer(OPENAI_JSON, true, &t),
            "{\"text\":\"say \\\"hi\\\" there again\",\"usage\":{\"type\":\"duration\",\"seconds\":"
            "3.5},\"depth\":{\"used\":2,\"asked\":2,\"reason\":\"asked\"}}");
-    t.depth = (struct update_depth){.used = 3, .reason = "tier"};
+    t.depth = (struct result_depth){.used = 3, .reason = "tier"};
     json_t *json = answer(OPENAI_JSON, false, &t);
     assert_true(json_is_null(json_object_get(json_object_get(json, "depth"), "asked")));
     json_decref(json);
@@ -240,7 +241,7 @@ static void json_holds_text_usage_and_depth(void **state)
 
 static void verbose_json_holds_segments_with_words_only_and_words_when_asked(void **state)
 {
-    const struct update_transcript t = transcript();
+    const struct result_transcript t = transcript();
     json_t *json = answer(OPENAI_VERBOSE_JSON, true, &t);
     json_t *segments = json_object_get(json, "segments");
 
@@ -263,7 +264,7 @@ static void verbose_json_holds_segments_with_words_only_and_words_when_asked(voi
 
 static void silence_has_the_same_shape_and_no_words(void **state)
 {
-    const struct update_transcript t = {NULL, 0, 16000, {.used = 3, .reason = "tier"}};
+    const struct result_transcript t = {NULL, 0, 16000, {.used = 3, .reason = "tier"}};
 
     expect(answer(OPENAI_VERBOSE_JSON, true, &t),
            "{\"task\":\"transcribe\",\"language\":\"english\",\"duration\":1.0,\"text\":\"\","
@@ -273,7 +274,7 @@ static void silence_has_the_same_shape_and_no_words(void **state)
 
 static void plain_text_is_one_line(void **state)
 {
-    const struct update_transcript t = transcript();
+    const struct result_transcript t = transcript();
     struct openai_request r;
     const char *type;
 
@@ -289,9 +290,9 @@ static void the_depth_header_shows_what_was_not_asked_as_a_dash(void **state)
 {
     char text[64];
 
-    openai_depth_header(&(struct update_depth){.used = 3, .reason = "tier"}, text, sizeof text);
+    openai_depth_header(&(struct result_depth){.used = 3, .reason = "tier"}, text, sizeof text);
     assert_string_equal(text, "used=3 asked=- reason=tier");
-    openai_depth_header(&(struct update_depth){.used = 1, .asked = 2, .reason = "load"}, text,
+    openai_depth_header(&(struct result_depth){.used = 1, .asked = 2, .reason = "load"}, text,
                         sizeof text);
     assert_string_equal(text, "used=1 asked=2 reason=load");
 }
@@ -355,8 +356,8 @@ static void longer_words_of_a_prompt_are_favoured_a_little(void **state)
     openai_request_finish(&r);
 }
 
-static const struct update_word said[] = {{"One,", 0, 8000, 1}, {"\"two\"", 8000, 16000, 0.5f}};
-static const struct update_span spans[] = {
+static const struct result_word said[] = {{"One,", 0, 8000, 1}, {"\"two\"", 8000, 16000, 0.5f}};
+static const struct result_segment segments[] = {
     {0, 8000, said, 1, -0.1f, 0.5f, {.used = 3, .reason = "tier"}, false, false, NULL, 0},
     {8000, 16000, said + 1, 1, -0.1f, 0.5f, {.used = 3, .reason = "tier"}, false, false, NULL, 0},
 };
@@ -370,13 +371,13 @@ static void is_event(char *text, const char *wanted)
 
 static void events_append_text_and_end_with_all_of_it(void **state)
 {
-    const struct update_transcript t = {spans, 2, 16000, {.used = 3, .reason = "tier"}};
+    const struct result_transcript t = {segments, 2, 16000, {.used = 3, .reason = "tier"}};
     struct openai_request r;
     struct openai_error err;
 
-    is_event(openai_stream_delta(&spans[0], true),
+    is_event(openai_stream_delta(&segments[0], true),
              "data: {\"type\":\"transcript.text.delta\",\"delta\":\"One,\"}\n\n");
-    is_event(openai_stream_delta(&spans[1], false),
+    is_event(openai_stream_delta(&segments[1], false),
              "data: {\"type\":\"transcript.text.delta\",\"delta\":\" \\\"two\\\"\"}\n\n");
     openai_request_init(&r);
     r.format = OPENAI_TEXT;
@@ -427,7 +428,7 @@ static void only_plain_formats_can_be_streamed(void **state)
 
 static void probabilities_come_when_included(void **state)
 {
-    const struct update_transcript t = {spans, 2, 16000, {.used = 3, .reason = "tier"}};
+    const struct result_transcript t = {segments, 2, 16000, {.used = 3, .reason = "tier"}};
     struct openai_request r;
     struct openai_error err;
     const char *type;

@@ -9,10 +9,10 @@
 
 static void times_and_numbers_follow_each_format(void **state)
 {
-    static const struct update_word words[] = {{"good", 1500 * MS, 1900 * MS, 1},
+    static const struct result_word words[] = {{"good", 1500 * MS, 1900 * MS, 1},
                                                {"day", 2000 * MS, 2345 * MS, 1},
                                                {"later", 3723004 * MS, 3724000 * MS, 1}};
-    static const struct update_span spans[] = {
+    static const struct result_segment segments[] = {
         {0, 3000 * MS, words, 2, 0, 0, {.used = 1, .reason = "tier"}, false, false, NULL, 0},
         {3000 * MS, 4000 * MS, NULL, 0, 0, 1, {.used = 1, .reason = ""}, false, false, NULL, 0},
         {3723000 * MS,
@@ -26,7 +26,7 @@ static void times_and_numbers_follow_each_format(void **state)
          false,
          NULL,
          0}};
-    const struct update_transcript t = {spans, 3, 3725000 * MS, {.used = 1, .reason = "tier"}};
+    const struct result_transcript t = {segments, 3, 3725000 * MS, {.used = 1, .reason = "tier"}};
     char *srt = subtitles_srt(&t), *vtt = subtitles_vtt(&t);
 
     assert_string_equal(srt, "1\n00:00:01,500 --> 00:00:02,345\ngood day\n\n"
@@ -39,7 +39,7 @@ static void times_and_numbers_follow_each_format(void **state)
 
 static void silence_is_an_empty_file_with_its_head(void **state)
 {
-    const struct update_transcript t = {NULL, 0, 16000, {.used = 1, .reason = "tier"}};
+    const struct result_transcript t = {NULL, 0, 16000, {.used = 1, .reason = "tier"}};
     char *srt = subtitles_srt(&t), *vtt = subtitles_vtt(&t);
 
     assert_string_equal(srt, "");
@@ -48,21 +48,22 @@ static void silence_is_an_empty_file_with_its_head(void **state)
     free(vtt);
 }
 
-/* A span of count words, each of so many letters and so many milliseconds. */
+/* A segment of count words, each of so many letters and so many milliseconds. */
 static char *monologue(size_t count, int letters, int64_t each_ms)
 {
-    struct update_word words[100];
+    struct result_word words[100];
     char text[60];
 
     memset(text, 'a', (size_t)letters);
     text[letters] = '\0';
     for (size_t i = 0; i < count; i++)
-        words[i] = (struct update_word){text, (int64_t)i * each_ms * MS,
+        words[i] = (struct result_word){text, (int64_t)i * each_ms * MS,
                                         (int64_t)(i + 1) * each_ms * MS, 1};
-    const struct update_span span = {0, (int64_t)count * each_ms * MS, words, count, 0,
-                                     0, {.used = 1, .reason = ""},     false, false, NULL,
-                                     0};
-    const struct update_transcript t = {&span, 1, span.end_samples, {.used = 1, .reason = ""}};
+    const struct result_segment segment = {0, (int64_t)count * each_ms * MS, words, count, 0,
+                                           0, {.used = 1, .reason = ""},     false, false, NULL,
+                                           0};
+    const struct result_transcript t = {
+        &segment, 1, segment.end_samples, {.used = 1, .reason = ""}};
     return subtitles_srt(&t);
 }
 

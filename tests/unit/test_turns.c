@@ -3,7 +3,7 @@
 #include "test.h"
 #include "turns.h"
 
-static const struct update_word words[] = {{"One", 0, 0, 1}, {"two", 0, 0, 1}};
+static const struct result_word words[] = {{"One", 0, 0, 1}, {"two", 0, 0, 1}};
 
 static void the_open_turn_is_the_last_uncommitted(void **state)
 {
@@ -30,7 +30,8 @@ static void the_open_turn_is_the_last_uncommitted(void **state)
 
 static void text_grows_by_what_is_new(void **state)
 {
-    const struct update_span both = {.words = words, .words_count = 2}, none = {.words_count = 0};
+    const struct result_segment both = {.words = words, .words_count = 2},
+                                none = {.words_count = 0};
     struct turns turns;
 
     turns_init(&turns);
@@ -51,20 +52,20 @@ static void text_grows_by_what_is_new(void **state)
 }
 
 /* Words of a second each, from second `first` on; until the next call. */
-static struct update_span *speech(int first, const char *const texts[])
+static struct result_segment *speech(int first, const char *const texts[])
 {
-    static struct update_word list[8];
-    static struct update_span span;
+    static struct result_word list[8];
+    static struct result_segment segment;
     size_t count = 0;
 
     for (; texts[count]; count++)
-        list[count] = (struct update_word){texts[count], (first + (int64_t)count) * UPDATE_RATE_HZ,
-                                           (first + 1 + (int64_t)count) * UPDATE_RATE_HZ, 1};
-    span = (struct update_span){.start_samples = (int64_t)first * UPDATE_RATE_HZ,
-                                .end_samples = (first + (int64_t)count) * UPDATE_RATE_HZ,
-                                .words = list,
-                                .words_count = count};
-    return &span;
+        list[count] = (struct result_word){texts[count], (first + (int64_t)count) * RESULT_RATE_HZ,
+                                           (first + 1 + (int64_t)count) * RESULT_RATE_HZ, 1};
+    segment = (struct result_segment){.start_samples = (int64_t)first * RESULT_RATE_HZ,
+                                      .end_samples = (first + (int64_t)count) * RESULT_RATE_HZ,
+                                      .words = list,
+                                      .words_count = count};
+    return &segment;
 }
 
 static void says(char *delta, const char *wanted)
@@ -91,7 +92,7 @@ static void settled_words_are_told_once_and_the_rest_with_the_final(void **state
     says(turns_settle(turn, SPEECH(0, "It", "was", "a", "best", "of", "times")), " a best");
     says(turns_say(turn, SPEECH(0, "It", "was", "a", "best", "of", "times.")), " of times.");
     assert_string_equal(turn->text, "It was a best of times.");
-    /* The next span of the turn begins anew. */
+    /* The next segment of the turn begins anew. */
     says(turns_settle(turn, SPEECH(6, "It", "was")), NULL);
     says(turns_say(turn, SPEECH(6, "It", "was")), " It was");
     assert_string_equal(turn->text, "It was a best of times. It was");
@@ -101,15 +102,16 @@ static void settled_words_are_told_once_and_the_rest_with_the_final(void **state
 static void words_without_a_second_of_sound_behind_them_are_not_told(void **state)
 {
     struct turns turns;
-    struct update_span span = *SPEECH(0, "one", "two", "three");
+    struct result_segment segment = *SPEECH(0, "one", "two", "three");
 
     turns_init(&turns);
     struct turn *turn = turns_add(&turns);
-    span.end_samples = 2 * UPDATE_RATE_HZ - 1; /* said fast: "one" ended less than a second ago */
-    says(turns_settle(turn, &span), NULL);
-    says(turns_settle(turn, &span), NULL);
-    span.end_samples++;
-    says(turns_settle(turn, &span), "one");
+    segment.end_samples =
+        2 * RESULT_RATE_HZ - 1; /* said fast: "one" ended less than a second ago */
+    says(turns_settle(turn, &segment), NULL);
+    says(turns_settle(turn, &segment), NULL);
+    segment.end_samples++;
+    says(turns_settle(turn, &segment), "one");
     turns_finish(&turns);
 }
 
@@ -129,7 +131,7 @@ static void what_was_told_stands_and_the_text_is_the_finals(void **state)
     /* A final may be shorter than what was told. */
     says(turns_settle(turn, SPEECH(4, "a", "b", "c")), NULL);
     says(turns_settle(turn, SPEECH(4, "a", "b", "c")), " a");
-    says(turns_say(turn, &(struct update_span){.words_count = 0}), NULL);
+    says(turns_say(turn, &(struct result_segment){.words_count = 0}), NULL);
     assert_string_equal(turn->text, "two tons of coal.");
     turns_finish(&turns);
 }
@@ -144,7 +146,7 @@ static void recent_items_are_recalled_and_old_ones_forgotten(void **state)
         struct turn *turn = turns_add(&turns);
         strcpy(i ? last : first, turn->id);
         if (i == TURNS_RECENT)
-            free(turns_say(turn, &(struct update_span){.words = words, .words_count = 1}));
+            free(turns_say(turn, &(struct result_segment){.words = words, .words_count = 1}));
         turns_retire_first(&turns);
     }
     assert_null(turns.first);

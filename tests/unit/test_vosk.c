@@ -83,11 +83,12 @@ static void a_bad_config_changes_nothing(void **state)
     vosk_config_finish(&config);
 }
 
-static const struct update_word words[] = {{"One,", 16000, 24000, 0.5f}, {"Two", 24000, 32000, 1}};
+static const struct result_word words[] = {{"One,", 16000, 24000, 0.5f}, {"Two", 24000, 32000, 1}};
 
-static struct update said(size_t first, size_t count, bool final)
+static struct result said(size_t first, size_t count, bool final)
 {
-    return (struct update){.span = {.words = words + first, .words_count = count}, .final = final};
+    return (struct result){.segment = {.words = words + first, .words_count = count},
+                           .final = final};
 }
 
 static void is(char *text, const char *wanted)
@@ -100,15 +101,15 @@ static void is(char *text, const char *wanted)
 static void partials_replace_each_other_and_a_final_is_said_once(void **state)
 {
     struct vosk vosk;
-    struct update update = said(0, 1, false);
+    struct result result = said(0, 1, false);
 
     vosk_init(&vosk);
     is(vosk_reply(&vosk), "{\"partial\":\"\"}");
-    assert_int_equal(vosk_hear(&vosk, &update), 0);
+    assert_int_equal(vosk_hear(&vosk, &result), 0);
     is(vosk_reply(&vosk), "{\"partial\":\"one\"}");
     is(vosk_reply(&vosk), "{\"partial\":\"one\"}");
-    update = said(0, 2, true);
-    assert_int_equal(vosk_hear(&vosk, &update), 0);
+    result = said(0, 2, true);
+    assert_int_equal(vosk_hear(&vosk, &result), 0);
     is(vosk_reply(&vosk), "{\"text\":\"one two\",\"result\":[{\"end\":1.5,\"start\":1.0,\"word\":"
                           "\"one\",\"conf\":0.5},{\"end\":2.0,\"start\":1.5,\"word\":\"two\","
                           "\"conf\":1.0}]}");
@@ -119,13 +120,13 @@ static void partials_replace_each_other_and_a_final_is_said_once(void **state)
 static void finals_wait_their_turn_and_the_rest_is_one_result(void **state)
 {
     struct vosk vosk;
-    const struct update updates[] = {said(0, 1, true), said(0, 0, true), said(1, 1, true),
+    const struct result results[] = {said(0, 1, true), said(0, 0, true), said(1, 1, true),
                                      said(0, 2, true)};
 
     vosk_init(&vosk);
     vosk.words = false;
     for (size_t i = 0; i < 4; i++)
-        assert_int_equal(vosk_hear(&vosk, &updates[i]), 0);
+        assert_int_equal(vosk_hear(&vosk, &results[i]), 0);
     is(vosk_reply(&vosk), "{\"text\":\"one\"}");
     is(vosk_rest(&vosk), "{\"text\":\"two one two\"}");
     is(vosk_rest(&vosk), "{\"text\":\"\"}");
@@ -135,15 +136,15 @@ static void finals_wait_their_turn_and_the_rest_is_one_result(void **state)
 static void alternatives_have_their_own_form(void **state)
 {
     struct vosk vosk;
-    const struct update update = said(0, 1, true);
+    const struct result result = said(0, 1, true);
 
     vosk_init(&vosk);
     vosk.alternatives = 3;
     is(vosk_rest(&vosk), "{\"alternatives\":[{\"text\":\"\",\"confidence\":1.0}]}");
-    assert_int_equal(vosk_hear(&vosk, &update), 0);
+    assert_int_equal(vosk_hear(&vosk, &result), 0);
     is(vosk_rest(&vosk), "{\"alternatives\":[{\"text\":\"one\",\"result\":[{\"end\":1.5,\"start\":"
                          "1.0,\"word\":\"one\"}],\"confidence\":0.5}]}");
-    assert_int_equal(vosk_hear(&vosk, &update), 0);
+    assert_int_equal(vosk_hear(&vosk, &result), 0);
     vosk_finish(&vosk);
 }
 
@@ -151,29 +152,29 @@ static void alternatives_have_their_own_form(void **state)
 static void as_many_alternatives_are_told_as_there_are_and_were_asked_for(void **state)
 {
     struct vosk vosk;
-    const struct update_span others[] = {said(1, 1, true).span, said(0, 2, true).span};
-    struct update update = said(0, 1, true);
+    const struct result_segment others[] = {said(1, 1, true).segment, said(0, 2, true).segment};
+    struct result result = said(0, 1, true);
 
-    update.span.others = others;
-    update.span.others_count = 2;
+    result.segment.others = others;
+    result.segment.others_count = 2;
     vosk_init(&vosk);
     vosk.words = false;
     vosk.alternatives = 10;
-    assert_int_equal(vosk_hear(&vosk, &update), 0);
+    assert_int_equal(vosk_hear(&vosk, &result), 0);
     is(vosk_reply(&vosk), "{\"alternatives\":[{\"text\":\"one\",\"confidence\":0.5},"
                           "{\"text\":\"two\",\"confidence\":1.0},"
                           "{\"text\":\"one two\",\"confidence\":0.75}]}");
     vosk.alternatives = 2;
-    assert_int_equal(vosk_hear(&vosk, &update), 0);
-    update.span.others_count = 0;
-    assert_int_equal(vosk_hear(&vosk, &update), 0);
+    assert_int_equal(vosk_hear(&vosk, &result), 0);
+    result.segment.others_count = 0;
+    assert_int_equal(vosk_hear(&vosk, &result), 0);
     is(vosk_rest(&vosk), "{\"alternatives\":[{\"text\":\"one one\",\"confidence\":0.5},"
                          "{\"text\":\"two one\",\"confidence\":0.75}]}");
     vosk.alternatives = 0;
-    update.span.others_count = 2;
-    assert_int_equal(vosk_hear(&vosk, &update), 0);
+    result.segment.others_count = 2;
+    assert_int_equal(vosk_hear(&vosk, &result), 0);
     is(vosk_rest(&vosk), "{\"text\":\"one\"}");
-    assert_int_equal(vosk_hear(&vosk, &update), 0);
+    assert_int_equal(vosk_hear(&vosk, &result), 0);
     vosk_finish(&vosk);
 }
 

@@ -1,4 +1,4 @@
-/* Partials of a long span: old words are kept, new sound is heard with some context. */
+/* Partials of a long segment: old words are kept, new sound is heard with some context. */
 #include <stdio.h>
 
 #include "test.h"
@@ -7,51 +7,51 @@
 #define MS(ms) ((int64_t)(ms)*16)
 
 /* Words of 300 ms, one every 500 ms, from start_ms until end_ms; the gap behind word wide (counted
- * from the start of the span) is 100 ms longer. Their texts are their numbers. */
-static struct update_span heard(int64_t start_ms, int64_t end_ms, int wide)
+ * from the start of the segment) is 100 ms longer. Their texts are their numbers. */
+static struct result_segment heard(int64_t start_ms, int64_t end_ms, int wide)
 {
     static char texts[64][8];
     const size_t first = (size_t)(start_ms + 499) / 500, count = (size_t)end_ms / 500 - first;
-    struct update_word *words = malloc((count + 1) * sizeof(*words));
+    struct result_word *words = malloc((count + 1) * sizeof(*words));
 
     assert_non_null(words);
     for (size_t i = 0; i < count; i++) {
         const int n = (int)(first + i);
         snprintf(texts[n], sizeof(texts[n]), "%d", n);
-        words[i] = (struct update_word){.text = texts[n],
+        words[i] = (struct result_word){.text = texts[n],
                                         .start_samples = MS(n * 500 + 10),
                                         .end_samples = MS(n * 500 + (n == wide ? 200 : 300))};
     }
-    return (struct update_span){.start_samples = MS(start_ms),
-                                .end_samples = MS(end_ms),
-                                .words = words,
-                                .words_count = count};
+    return (struct result_segment){.start_samples = MS(start_ms),
+                                   .end_samples = MS(end_ms),
+                                   .words = words,
+                                   .words_count = count};
 }
 
-/* One partial of a span that begins at 0. */
+/* One partial of a segment that begins at 0. */
 static void partial(struct window *window, int64_t end_ms, int wide, int64_t *ret_begun_ms)
 {
     static const float silence[20000 * 16];
-    struct endpointer_span sound = {.pcm = silence, .count = (size_t)MS(end_ms)};
+    struct endpointer_segment sound = {.pcm = silence, .count = (size_t)MS(end_ms)};
 
     window_cut(window, &sound);
     assert_int_equal(sound.start_samples + (int64_t)sound.count, MS(end_ms));
     assert_int_equal(sound.pcm - silence, sound.start_samples);
     *ret_begun_ms = sound.start_samples / 16;
-    struct update_span span = heard(*ret_begun_ms, end_ms, wide);
-    assert_int_equal(window_join(window, &span, 0), 0);
+    struct result_segment segment = heard(*ret_begun_ms, end_ms, wide);
+    assert_int_equal(window_join(window, &segment, 0), 0);
     /* Whatever was kept or heard again: every word is there, once, in order. */
-    assert_int_equal(span.start_samples, 0);
-    assert_int_equal(span.words_count, end_ms / 500);
-    for (size_t i = 0; i < span.words_count; i++) {
-        assert_int_equal(atoi(span.words[i].text), i);
-        assert_int_equal(span.words[i].start_samples, MS(i * 500 + 10));
+    assert_int_equal(segment.start_samples, 0);
+    assert_int_equal(segment.words_count, end_ms / 500);
+    for (size_t i = 0; i < segment.words_count; i++) {
+        assert_int_equal(atoi(segment.words[i].text), i);
+        assert_int_equal(segment.words[i].start_samples, MS(i * 500 + 10));
     }
-    window_move(window, &span);
-    free((void *)(uintptr_t)span.words);
+    window_move(window, &segment);
+    free((void *)(uintptr_t)segment.words);
 }
 
-static void a_short_span_is_heard_whole(void **state)
+static void a_short_segment_is_heard_whole(void **state)
 {
     struct window window = {0};
     int64_t begun_ms;
@@ -99,9 +99,9 @@ static void it_begins_some_way_before_the_longest_gap(void **state)
 static void without_a_gap_it_grows(void **state)
 {
     struct window window = {0};
-    struct update_word word = {.text = "a", .start_samples = 0, .end_samples = MS(9000)};
-    const struct update_span one = {.end_samples = MS(9000), .words = &word, .words_count = 1};
-    const struct update_span none = {.end_samples = MS(9000)};
+    struct result_word word = {.text = "a", .start_samples = 0, .end_samples = MS(9000)};
+    const struct result_segment one = {.end_samples = MS(9000), .words = &word, .words_count = 1};
+    const struct result_segment none = {.end_samples = MS(9000)};
 
     window_move(&window, &one);
     assert_int_equal(window.start_samples, 0);
@@ -125,7 +125,7 @@ static void what_is_forgotten_leaves_nothing(void **state)
     window_reset(&window);
 }
 
-static void a_mean_partial_is_half_a_short_span_and_bounded_in_a_long_one(void **state)
+static void a_mean_partial_is_half_a_short_segment_and_bounded_in_a_long_one(void **state)
 {
     assert_float_equal(window_mean_ms(2000), 1000, 1e-9);
     assert_float_equal(window_mean_ms(4000), 2000, 1e-9);
@@ -137,12 +137,12 @@ static void a_mean_partial_is_half_a_short_span_and_bounded_in_a_long_one(void *
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_short_span_is_heard_whole),
+        cmocka_unit_test(a_short_segment_is_heard_whole),
         cmocka_unit_test(a_long_one_costs_no_more_than_the_window),
         cmocka_unit_test(it_begins_some_way_before_the_longest_gap),
         cmocka_unit_test(without_a_gap_it_grows),
         cmocka_unit_test(what_is_forgotten_leaves_nothing),
-        cmocka_unit_test(a_mean_partial_is_half_a_short_span_and_bounded_in_a_long_one),
+        cmocka_unit_test(a_mean_partial_is_half_a_short_segment_and_bounded_in_a_long_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

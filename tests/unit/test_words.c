@@ -27,7 +27,7 @@ static void marks_around_a_word_and_capitals_are_taken_off(void **state)
 
 static void words_are_joined_with_single_spaces(void **state)
 {
-    static const struct update_word words[] = {
+    static const struct result_word words[] = {
         {"--", 0, 0, 1}, {"One,", 0, 0, 1}, {"--", 0, 0, 1}, {"two.", 0, 0, 1}};
     char *text = words_join(words, 4);
 

@@ -16,16 +16,16 @@ static int order; /* of told() */
 
 struct told {
     enum worker_end end;
-    struct update_span span;
+    struct result_segment segment;
     int times, order;
 };
 
-static void on_told(struct worker_piece *piece, enum worker_end end, struct update_span *span)
+static void on_told(struct worker_piece *piece, enum worker_end end, struct result_segment *segment)
 {
     struct told *told = piece->user;
 
     told->end = end;
-    told->span = *span;
+    told->segment = *segment;
     told->times++;
     told->order = order++;
 }
@@ -43,13 +43,13 @@ static int teardown(void **state)
     return hearing_teardown(state);
 }
 
-static struct endpointer_span sound(size_t clip, size_t ms)
+static struct endpointer_segment sound(size_t clip, size_t ms)
 {
     assert_true(hearing_clips[clip].count >= ms * 16);
-    return (struct endpointer_span){.pcm = hearing_clips[clip].pcm,
-                                    .count = ms * 16,
-                                    .start_samples = 1000 * (int64_t)clip,
-                                    .why = ENDPOINTER_PAUSE};
+    return (struct endpointer_segment){.pcm = hearing_clips[clip].pcm,
+                                       .count = ms * 16,
+                                       .start_samples = 1000 * (int64_t)clip,
+                                       .why = ENDPOINTER_PAUSE};
 }
 
 static struct worker_piece piece(struct told *told, uint32_t depth)
@@ -63,7 +63,7 @@ static struct worker_piece piece(struct told *told, uint32_t depth)
                                  .user = told};
 }
 
-static void assert_same(const struct update_span *a, const struct update_span *b)
+static void assert_same(const struct result_segment *a, const struct result_segment *b)
 {
     assert_int_equal(a->start_samples, b->start_samples);
     assert_int_equal(a->end_samples, b->end_samples);
@@ -80,20 +80,20 @@ static void assert_same(const struct update_span *a, const struct update_span *b
     assert_true(a->blank_share >= 0 && a->blank_share <= 1);
 }
 
-/* Alone, in the place of long spans. */
-static struct update_span alone(struct worker *by, size_t clip, size_t ms, uint32_t depth)
+/* Alone, in the place of long segments. */
+static struct result_segment alone(struct worker *by, size_t clip, size_t ms, uint32_t depth)
 {
-    const struct endpointer_span heard = sound(clip, ms);
+    const struct endpointer_segment heard = sound(clip, ms);
     const struct worker_limit limit = {.floor = 1, .due_ms = INFINITY};
     struct worker_cost cost = {0};
-    struct update_span span;
+    struct result_segment segment;
 
     worker_load(by, &heard);
-    assert_int_equal(worker_recognise(by, (struct update_depth){.used = depth, .reason = "asked"},
-                                      &limit, NULL, false, 0, &never, &span, &cost),
+    assert_int_equal(worker_recognise(by, (struct result_depth){.used = depth, .reason = "asked"},
+                                      &limit, NULL, false, 0, &never, &segment, &cost),
                      WORKER_DONE);
     assert_true(cost.audio_seconds > 0 && worker_cost_ms(&cost) > 0);
-    return span;
+    return segment;
 }
 
 /* Pieces of several lengths and depths, gathered by this worker. */
@@ -106,7 +106,7 @@ static void gather_and_compare(struct worker *by, uint32_t unfolds)
     order = 0;
     for (size_t i = 0; i < GATHER_PIECES; i++) {
         const struct worker_piece p = piece(&told[i], (uint32_t)i % unfolds + 1);
-        const struct endpointer_span heard = sound(i, ms[i]);
+        const struct endpointer_segment heard = sound(i, ms[i]);
         worker_gather(by, &heard, &p);
         assert_int_equal(order, 0); /* nobody yet */
     }
@@ -116,14 +116,14 @@ static void gather_and_compare(struct worker *by, uint32_t unfolds)
     for (size_t i = 0; i < GATHER_PIECES; i++) {
         assert_int_equal(told[i].times, 1);
         assert_int_equal(told[i].end, WORKER_DONE);
-        struct update_span span = alone(by, i, ms[i], (uint32_t)i % unfolds + 1);
-        assert_same(&told[i].span, &span);
-        transcript_release(&span);
+        struct result_segment segment = alone(by, i, ms[i], (uint32_t)i % unfolds + 1);
+        assert_same(&told[i].segment, &segment);
+        transcript_release(&segment);
         /* The shallow are told before the deep go on. */
         for (size_t k = 0; k < GATHER_PIECES; k++)
-            if (told[k].span.depth.used > told[i].span.depth.used)
+            if (told[k].segment.depth.used > told[i].segment.depth.used)
                 assert_true(told[k].order > told[i].order);
-        transcript_release(&told[i].span);
+        transcript_release(&told[i].segment);
     }
 }
 
@@ -147,11 +147,11 @@ static void together_each_is_written_as_alone(void **state)
     fold_model_close(model);
 }
 
-static void a_long_span_does_not_hold_up_those_before_it(void **state)
+static void a_long_segment_does_not_hold_up_those_before_it(void **state)
 {
     struct told brief, lengthy;
     const struct worker_piece a = piece(&brief, 1), b = piece(&lengthy, 1);
-    const struct endpointer_span first = sound(0, 800), second = sound(3, GATHER_PIECE_MS + 100);
+    const struct endpointer_segment first = sound(0, 800), second = sound(3, GATHER_PIECE_MS + 100);
 
     worker.due_ms = INFINITY;
     worker_gather(&worker, &first, &a);
@@ -160,13 +160,13 @@ static void a_long_span_does_not_hold_up_those_before_it(void **state)
     assert_int_equal(lengthy.times, 0);
     assert_false(gather_wants(&worker.gather, 0));
     /* Nor does one that is loaded to be recognised at once. */
-    struct update_span span = alone(&worker, 2, 900, 1);
+    struct result_segment segment = alone(&worker, 2, 900, 1);
     assert_int_equal(lengthy.times, 1);
     assert_int_equal(lengthy.end, WORKER_DONE);
-    assert_int_equal(lengthy.span.end_samples, 3000 + (GATHER_PIECE_MS + 100) * 16);
-    transcript_release(&span);
-    transcript_release(&brief.span);
-    transcript_release(&lengthy.span);
+    assert_int_equal(lengthy.segment.end_samples, 3000 + (GATHER_PIECE_MS + 100) * 16);
+    transcript_release(&segment);
+    transcript_release(&brief.segment);
+    transcript_release(&lengthy.segment);
 }
 
 static void one_that_is_cancelled_leaves_the_others_alone(void **state)
@@ -176,7 +176,7 @@ static void one_that_is_cancelled_leaves_the_others_alone(void **state)
     worker.due_ms = INFINITY;
     for (size_t i = 0; i < 3; i++) {
         struct worker_piece p = piece(&told[i], 2);
-        const struct endpointer_span heard = sound(i, 600);
+        const struct endpointer_segment heard = sound(i, 600);
         if (i == 1)
             p.cancelled = &stopped;
         worker_gather(&worker, &heard, &p);
@@ -185,7 +185,7 @@ static void one_that_is_cancelled_leaves_the_others_alone(void **state)
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(told[i].times, 1);
         assert_int_equal(told[i].end, i == 1 ? WORKER_CANCELLED : WORKER_DONE);
-        transcript_release(&told[i].span);
+        transcript_release(&told[i].segment);
     }
 }
 
@@ -193,29 +193,29 @@ static void who_is_late_goes_no_deeper_than_the_floor(void **state)
 {
     struct told told;
     struct worker_piece p = piece(&told, 2);
-    const struct endpointer_span heard = sound(0, 500);
+    const struct endpointer_segment heard = sound(0, 500);
 
     p.limit.due_ms = -INFINITY;
     worker_gather(&worker, &heard, &p);
     worker_flush(&worker);
     assert_int_equal(told.end, WORKER_DONE);
-    assert_int_equal(told.span.depth.used, 1);
-    assert_string_equal(told.span.depth.reason, "budget");
-    transcript_release(&told.span);
+    assert_int_equal(told.segment.depth.used, 1);
+    assert_string_equal(told.segment.depth.reason, "budget");
+    transcript_release(&told.segment);
 }
 
-/* What is written of a span that a stream heard, portion_ms at a time, alone. */
-static struct update_span followed(struct follow *follow, size_t clip, size_t ms, size_t portion_ms,
-                                   uint32_t depth)
+/* What is written of a segment that a stream heard, portion_ms at a time, alone. */
+static struct result_segment followed(struct follow *follow, size_t clip, size_t ms,
+                                      size_t portion_ms, uint32_t depth)
 {
-    struct told told = {.span = {0}};
+    struct told told = {.segment = {0}};
 
     for (size_t until = 0; until < ms;) {
         until = until + portion_ms < ms ? until + portion_ms : ms;
-        const struct endpointer_span heard = sound(clip, until);
+        const struct endpointer_segment heard = sound(clip, until);
         if (follow_aim(follow, &heard, &(struct window){0}) != FOLLOW_READY)
             continue;
-        transcript_release(&told.span);
+        transcript_release(&told.segment);
         struct worker_piece p = piece(&told, depth);
         p.follow = follow;
         worker_gather(&worker, &heard, &p);
@@ -223,7 +223,7 @@ static struct update_span followed(struct follow *follow, size_t clip, size_t ms
         assert_int_equal(told.end, WORKER_DONE);
     }
     assert_int_equal(told.times, 1);
-    return told.span;
+    return told.segment;
 }
 
 static void a_stream_hears_the_same_alone_in_company_and_in_portions(void **state)
@@ -239,7 +239,7 @@ static void a_stream_hears_the_same_alone_in_company_and_in_portions(void **stat
     for (size_t i = 0; i < GATHER_PIECES; i++) {
         struct worker_piece p = piece(&told[i], (uint32_t)i % unfolds + 1);
         assert_int_equal(follow_open(&together[i], hearing_model, unfolds), FOLD_OK);
-        const struct endpointer_span heard = sound(i, ms[i]);
+        const struct endpointer_segment heard = sound(i, ms[i]);
         assert_int_equal(follow_aim(&together[i], &heard, &(struct window){0}), FOLLOW_READY);
         p.follow = i == 1 ? NULL : &together[i]; /* one of them runs */
         worker_gather(&worker, &heard, &p);
@@ -249,15 +249,15 @@ static void a_stream_hears_the_same_alone_in_company_and_in_portions(void **stat
         assert_int_equal(told[i].times, 1);
         assert_int_equal(told[i].end, WORKER_DONE);
         for (size_t portion_ms = 300; portion_ms < 9000 && i != 1; portion_ms *= 3) {
-            follow_forget(&alone); /* the span before */
-            struct update_span span =
+            follow_forget(&alone); /* the segment before */
+            struct result_segment segment =
                 followed(&alone, i, ms[i], portion_ms, (uint32_t)i % unfolds + 1);
-            assert_same(&told[i].span, &span);
-            assert_true(span.end_samples <= 1000 * (int64_t)i + (int64_t)ms[i] * 16);
-            words += span.words_count;
-            transcript_release(&span);
+            assert_same(&told[i].segment, &segment);
+            assert_true(segment.end_samples <= 1000 * (int64_t)i + (int64_t)ms[i] * 16);
+            words += segment.words_count;
+            transcript_release(&segment);
         }
-        transcript_release(&told[i].span);
+        transcript_release(&told[i].segment);
         follow_close(&together[i]);
     }
     assert_true(words > 0);
@@ -274,7 +274,7 @@ static void a_stream_that_is_cancelled_or_fails_leaves_the_others_alone(void **s
         for (size_t i = 0; i < 3; i++) {
             struct worker_piece p = piece(&told[i], 1);
             assert_int_equal(follow_open(&follows[i], hearing_model, 1), FOLD_OK);
-            const struct endpointer_span heard = sound(i, 900);
+            const struct endpointer_segment heard = sound(i, 900);
             assert_int_equal(follow_aim(&follows[i], &heard, &(struct window){0}), FOLLOW_READY);
             p.follow = &follows[i];
             if (i == 1 && !fails)
@@ -290,7 +290,7 @@ static void a_stream_that_is_cancelled_or_fails_leaves_the_others_alone(void **s
                                           : fails ? WORKER_FAILED
                                                   : WORKER_CANCELLED);
             assert_int_equal(follows[i].begun, !(fails && i == 1));
-            transcript_release(&told[i].span);
+            transcript_release(&told[i].segment);
             follow_close(&follows[i]);
         }
     }
@@ -298,7 +298,7 @@ static void a_stream_that_is_cancelled_or_fails_leaves_the_others_alone(void **s
 
 static void what_was_written_before_changes_no_text(void **state)
 {
-    static const struct update_word before[] = {
+    static const struct result_word before[] = {
         {.text = "Quite", .start_samples = 100, .end_samples = 9000},
         {.text = "something", .start_samples = 9500, .end_samples = 20000},
         {.text = "else.", .start_samples = 20000, .end_samples = 25000}};
@@ -314,18 +314,18 @@ static void what_was_written_before_changes_no_text(void **state)
     writing.due_ms = INFINITY;
     for (size_t i = 0; i < 4; i++) {
         struct worker_piece p = piece(&told[i], 2);
-        const struct endpointer_span heard = sound(0, 2500);
+        const struct endpointer_segment heard = sound(0, 2500);
         /* None; wrong; one word wrong; its own. */
-        p.before = i < 3 ? before : told[0].span.words;
-        p.before_count = i < 3 ? (size_t[]){0, 3, 1}[i] : told[0].span.words_count;
+        p.before = i < 3 ? before : told[0].segment.words;
+        p.before_count = i < 3 ? (size_t[]){0, 3, 1}[i] : told[0].segment.words_count;
         worker_gather(&writing, &heard, &p);
         worker_flush(&writing);
         assert_int_equal(told[i].end, WORKER_DONE);
-        assert_same(&told[0].span, &told[i].span);
-        words += told[i].span.words_count;
+        assert_same(&told[0].segment, &told[i].segment);
+        words += told[i].segment.words_count;
     }
     for (size_t i = 0; i < 4; i++)
-        transcript_release(&told[i].span);
+        transcript_release(&told[i].segment);
     assert_true(words > 0);
     worker_close(&writing);
     fold_model_close(model);
@@ -344,29 +344,29 @@ static void alternatives_come_with_who_asked_for_them(void **state)
     with_lm.due_ms = INFINITY;
     for (size_t i = 0; i < 2; i++) {
         struct worker_piece p = piece(&told[i], 1);
-        const struct endpointer_span heard = sound(0, 2000);
+        const struct endpointer_segment heard = sound(0, 2000);
         p.alternatives = i ? 3 : 0;
         worker_gather(&with_lm, &heard, &p);
     }
     worker_flush(&with_lm);
     assert_int_equal(told[0].end, WORKER_DONE);
     assert_int_equal(told[1].end, WORKER_DONE);
-    assert_int_equal(told[0].span.others_count, 0);
-    assert_same(&told[0].span, &told[1].span);
-    assert_in_range(told[1].span.others_count, 1, 3);
-    assert_int_equal(transcript_write(&told[1].span, &plain, &sentence, true), 0);
-    char *before = words_join(told[1].span.words, told[1].span.words_count);
-    for (size_t i = 0; i < told[1].span.others_count; i++) {
-        const struct update_span *other = &told[1].span.others[i];
-        assert_int_equal(other->start_samples, told[1].span.start_samples);
+    assert_int_equal(told[0].segment.others_count, 0);
+    assert_same(&told[0].segment, &told[1].segment);
+    assert_in_range(told[1].segment.others_count, 1, 3);
+    assert_int_equal(transcript_write(&told[1].segment, &plain, &sentence, true), 0);
+    char *before = words_join(told[1].segment.words, told[1].segment.words_count);
+    for (size_t i = 0; i < told[1].segment.others_count; i++) {
+        const struct result_segment *other = &told[1].segment.others[i];
+        assert_int_equal(other->start_samples, told[1].segment.start_samples);
         char *text = words_join(other->words, other->words_count);
         assert_string_not_equal(text, before);
         free(before);
         before = text;
     }
     free(before);
-    transcript_release(&told[0].span);
-    transcript_release(&told[1].span);
+    transcript_release(&told[0].segment);
+    transcript_release(&told[1].segment);
     worker_close(&with_lm);
     fold_lm_close(lm);
 }
@@ -392,7 +392,7 @@ int main(void)
         cmocka_unit_test(what_a_piece_costs_is_every_stage_of_it),
         cmocka_unit_test(together_each_hears_what_it_hears_alone),
         cmocka_unit_test(together_each_is_written_as_alone),
-        cmocka_unit_test(a_long_span_does_not_hold_up_those_before_it),
+        cmocka_unit_test(a_long_segment_does_not_hold_up_those_before_it),
         cmocka_unit_test(one_that_is_cancelled_leaves_the_others_alone),
         cmocka_unit_test(a_stream_hears_the_same_alone_in_company_and_in_portions),
         cmocka_unit_test(a_stream_that_is_cancelled_or_fails_leaves_the_others_alone),

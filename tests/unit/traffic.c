@@ -8,15 +8,15 @@
 #include "steward.h"
 #include "test.h"
 
-#define STEP_MS          5
-#define PUSH_MS          100
-#define PARTIAL_EVERY_MS 600
-#define PAUSE_MS         500
-#define BEHIND_MS        300
-#define TARGET_MS        500
-#define MOST_CLIENTS     2048
-#define MOST_WORKERS     16
-#define UPLOAD_SPAN_MS   12000
+#define STEP_MS           5
+#define PUSH_MS           100
+#define PARTIAL_EVERY_MS  600
+#define PAUSE_MS          500
+#define BEHIND_MS         300
+#define TARGET_MS         500
+#define MOST_CLIENTS      2048
+#define MOST_WORKERS      16
+#define UPLOAD_SEGMENT_MS 12000
 
 struct speaker {
     const struct traffic_client *client;
@@ -41,7 +41,7 @@ struct job {
     struct speaker *speaker;
     struct scheduler_ticket ticket;
     struct cost_spent spent;
-    struct update_depth depth;
+    struct result_depth depth;
     enum depth_kind kind;
     bool empty;
     double received_ms, began_ms, until_ms;
@@ -157,7 +157,7 @@ static void begin(struct simulation *sim, struct job *job)
     job->empty = false;
     if (s->client->is_upload) {
         question.kind = DEPTH_UPLOAD;
-        question.audio_ms = fmin(s->left_ms, UPLOAD_SPAN_MS);
+        question.audio_ms = fmin(s->left_ms, UPLOAD_SEGMENT_MS);
         sum_of(sim, s)->upload_gap_ms =
             fmax(sum_of(sim, s)->upload_gap_ms, sim->now_ms - sim->progress_ms);
         sim->progress_ms = sim->now_ms;

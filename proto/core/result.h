@@ -1,63 +1,63 @@
-/* update.h - what recognition says to a dialect: plain data, borrowed for one call.
+/* result.h - what recognition says to a dialect: plain data, borrowed for one call.
  *
  * One clock for everything: samples at 16 kHz since the start of the stream. Dialects turn it
  * into seconds or milliseconds on the way out.
  */
-#ifndef UPDATE_H
-#define UPDATE_H
+#ifndef RESULT_H
+#define RESULT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define UPDATE_RATE_HZ 16000
+#define RESULT_RATE_HZ 16000
 
 /* Which depth made a text, and why. */
-struct update_depth {
+struct result_depth {
     uint32_t used;      /* unfolds run */
     uint32_t asked;     /* unfolds the client asked for; 0: it did not ask */
     const char *reason; /* what decided: "asked", "tier", "budget", "load"; static text */
-    /* From audio received to text: live, of the audio that completed the span; for a recording, of
-     * its last byte. 0: not known, or for the budget none. */
+    /* From audio received to text: live, of the audio that completed the segment; for a recording,
+     * of its last byte. 0: not known, or for the budget none. */
     double budget_ms, predicted_ms, actual_ms;
 };
 
-struct update_word {
+struct result_word {
     const char *text; /* UTF-8, as it should be shown */
     int64_t start_samples, end_samples;
     float confidence; /* 0..1 */
 };
 
-/* A span: a stretch of the stream between endpoints. */
-struct update_span {
+/* A segment: a stretch of the stream between endpoints. */
+struct result_segment {
     int64_t start_samples, end_samples;
-    const struct update_word *words; /* [words_count] */
+    const struct result_word *words; /* [words_count] */
     size_t words_count;
     float mean_logp;   /* mean log-probability of the best path a frame */
     float blank_share; /* mean probability of blank, 0..1 */
-    struct update_depth depth;
-    bool cut;     /* at the greatest length of a span, not at a pause */
+    struct result_depth depth;
+    bool cut;     /* at the greatest length of a segment, not at a pause */
     bool written; /* the words came with case and marks of their own */
-    /* [others_count] what else it may have been, the likeliest first: spans of the same time, with
-     * no others of their own. Finals have them, where they were asked for. */
-    const struct update_span *others;
+    /* [others_count] what else it may have been, the likeliest first: segments of the same time,
+     * with no others of their own. Finals have them, where they were asked for. */
+    const struct result_segment *others;
     size_t others_count;
 };
 
 /* One message of a live stream. */
-struct update {
-    struct update_span span;
-    bool final;      /* immutable; else it replaces the last partial of the same span */
+struct result {
+    struct result_segment segment;
+    bool final;      /* immutable; else it replaces the last partial of the same segment */
     bool endpoint;   /* the speaker paused: an utterance ends here */
     bool from_flush; /* the client asked for this (Finalize) */
 };
 
 /* A finished recording. */
-struct update_transcript {
-    const struct update_span *spans; /* [spans_count], in order, all final */
-    size_t spans_count;
+struct result_transcript {
+    const struct result_segment *segments; /* [segments_count], in order, all final */
+    size_t segments_count;
     int64_t duration_samples;
-    struct update_depth depth;
+    struct result_depth depth;
 };
 
 #endif
