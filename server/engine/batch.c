@@ -7,7 +7,7 @@
  * silence, so that a live stream need not wait for an hour of it.
  *
  * The job ends when its token is gone (all decoded, or something went wrong) and the last segment
- * is recognised. Where a draft is wanted, that is when it is told, and the job begins anew on the
+ * is recognised. Where a draft is wanted, that is when it is given, and the job begins anew on the
  * same file, deeper: the activations of an hour would be a gigabyte, and decoding costs little.
  */
 #include "batch.h"
@@ -30,7 +30,7 @@ struct engine_batch {
     struct engine_batch *next; /* {engine->lock} */
     struct engine *engine;
     struct queue_work work; /* the token */
-    void (*tell)(void *user,
+    void (*emit)(void *user,
                  const struct result_segment *segment); /* NULL or the client's segment() */
     void (*done)(void *user, const struct engine_result *result);
     void (*draft)(void *user, const struct result_transcript *transcript); /* NULL: no more */
@@ -65,9 +65,9 @@ struct engine_batch {
     struct result_segment *segments; /* {lock} [segments_count], in order; room for segments_room */
     size_t segments_count, segments_room;
     double predicted_ms;              /* {lock} latency of the whole, as the first segment saw it */
-    size_t told;                      /* {lock} of them, to tell() */
+    size_t emitted;                   /* {lock} of them, to emit() */
     bool telling;                     /* {lock} by some worker */
-    struct fold_prose_state sentence; /* behind the segments told; the telling worker's */
+    struct fold_prose_state sentence; /* behind the segments emitted; the emitting worker's */
 };
 
 static void batch_free(struct engine_batch *batch)
@@ -118,7 +118,7 @@ static struct result_depth batch_depth(struct engine_batch *batch, double actual
 {
     struct depth_question question = {
         .kind = DEPTH_UPLOAD, .tier = &batch->tier, .asked = batch->asked};
-    struct result_depth depth = steward_choose(&batch->engine->steward, &question, NULL, NULL);
+    struct result_depth depth = admission_choose(&batch->engine->admission, &question, NULL, NULL);
 
     for (size_t i = 0; i < batch->segments_count; i++)
         if (i == 0 || batch->segments[i].depth.used < depth.used)
@@ -129,7 +129,7 @@ static struct result_depth batch_depth(struct engine_batch *batch, double actual
     return depth;
 }
 
-/* Calls done() and frees. Nobody else holds the job any more. */
+/* Calls on_done() and frees. Nobody else holds the job any more. */
 static void batch_finish(struct engine_batch *batch)
 {
     struct engine *engine = batch->engine;
@@ -157,7 +157,8 @@ static void batch_finish(struct engine_batch *batch)
     pthread_mutex_unlock(&engine->lock);
     if (batch->end == ENGINE_CANCELLED)
         engine_count_cancel(engine, cancelled_ms);
-    steward_end_upload(&engine->steward, now_ms); /* before done(): its client may start another */
+    admission_end_upload(&engine->admission,
+                         now_ms); /* before on_done(): its client may start another */
 
     batch->done(batch->user, &result);
 
@@ -201,7 +202,7 @@ static void batch_deepen(struct engine_batch *batch)
     batch->decoded = false;
     batch->sentence = (struct fold_prose_state){0};
     pthread_mutex_lock(&batch->lock);
-    batch->segments_count = batch->told = 0;
+    batch->segments_count = batch->emitted = 0;
     batch->holders = 1;
     pthread_mutex_unlock(&batch->lock);
 }
@@ -309,19 +310,19 @@ static long batch_reserve(struct engine_batch *batch)
 
 /* Writes and tells those that are recognised and whose turn it is: a sentence may go on from one
  * to the next. One worker at a time; it takes with it what others finish meanwhile. */
-static void tell_segments(struct engine_batch *batch)
+static void emit_segments(struct engine_batch *batch)
 {
     pthread_mutex_lock(&batch->lock);
     const bool mine = !batch->telling;
     batch->telling |= mine;
-    while (mine && batch->told < batch->segments_count &&
-           batch->segments[batch->told].depth.reason) {
-        struct result_segment segment = batch->segments[batch->told++];
+    while (mine && batch->emitted < batch->segments_count &&
+           batch->segments[batch->emitted].depth.reason) {
+        struct result_segment segment = batch->segments[batch->emitted++];
         pthread_mutex_unlock(&batch->lock);
         if (transcript_write(&segment, &batch->style, &batch->sentence, true) < 0)
             batch_fail(batch, ENGINE_FAILED, "out of memory");
-        if (batch->tell && !batch->draft)
-            batch->tell(batch->user, &segment);
+        if (batch->emit && !batch->draft)
+            batch->emit(batch->user, &segment);
         pthread_mutex_lock(&batch->lock);
     }
     if (mine)
@@ -369,7 +370,7 @@ static void batch_recognise(struct engine_batch *batch, size_t index, double lef
     batch->compute_ms += queue_now_ms() - begun_ms;
     batch->segments[index] = segment;
     pthread_mutex_unlock(&batch->lock);
-    tell_segments(batch);
+    emit_segments(batch);
 }
 
 static void batch_run(struct queue_work *work, struct worker *worker)
@@ -435,26 +436,27 @@ enum engine_end engine_batch_start(struct engine *engine, int fd,
     atomic_fetch_add(&engine->refs, 1);
     batch->fd = fd;
     batch->work.run = batch_run;
-    batch->tell = options->segment;
-    batch->done = options->done;
+    batch->emit = options->on_segment;
+    batch->done = options->on_done;
     batch->again_fd = -1;
     batch->channel = options->channel;
     batch->endpointing_ms = options->endpointing_ms ? options->endpointing_ms : PAUSE_MS;
     batch->user = options->user;
-    batch->tier = engine_tier(engine, &options->wish);
-    batch->asked = options->wish.depth;
-    batch->budget_ms = options->wish.latency_ms ? options->wish.latency_ms : batch->tier.latency_ms;
-    if (options->draft && !(batch->budget_ms > 0) && is_deeper(batch)) {
+    batch->tier = engine_tier(engine, &options->policy);
+    batch->asked = options->policy.depth;
+    batch->budget_ms =
+        options->policy.latency_ms ? options->policy.latency_ms : batch->tier.latency_ms;
+    if (options->on_draft && !(batch->budget_ms > 0) && is_deeper(batch)) {
         /* One offset for both, but only one reads at a time, and from the start. */
         batch->again_fd = dup(fd);
-        batch->draft = batch->again_fd >= 0 ? options->draft : NULL;
+        batch->draft = batch->again_fd >= 0 ? options->on_draft : NULL;
     }
     batch->holders = 1;
     batch->started_ms = queue_now_ms();
     batch->terms = (struct scheduler_terms){
         .class = SCHEDULER_BATCH,
         .due_ms = batch->budget_ms > 0 ? batch->started_ms + batch->budget_ms : INFINITY,
-        .key = options->wish.key,
+        .key = options->policy.key,
         .priority = batch->tier.priority};
     batch->style = engine_style(engine, options->plain);
     batch->alternatives = options->alternatives;
@@ -467,10 +469,10 @@ enum engine_end engine_batch_start(struct engine *engine, int fd,
     pthread_mutex_lock(&engine->lock);
     if (engine->draining) {
         end = ENGINE_DRAINING;
-    } else if (!steward_begin_upload(&engine->steward, batch->started_ms, &retry_ms)) {
+    } else if (!admission_begin_upload(&engine->admission, batch->started_ms, &retry_ms)) {
         end = ENGINE_BUSY;
-        if (options->wish.ret_retry_s)
-            *options->wish.ret_retry_s = (uint32_t)ceil(retry_ms / 1e3);
+        if (options->policy.ret_retry_s)
+            *options->policy.ret_retry_s = (uint32_t)ceil(retry_ms / 1e3);
     } else {
         engine->batch_callbacks++;
         batch->next = engine->batches;

@@ -24,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "follow.h"
+#include "incremental_partials.h"
 #include "queue.h"
 
 #define SHORT_S     1
@@ -153,7 +153,7 @@ static int measure_chunk(const struct fold_model *model, const float *pcm, doubl
     const struct fold_info *info = fold_model_info(model);
     const struct fold_stream_options options = {1, info->chunk_frames};
     const size_t samples = (size_t)(info->chunk_frames - 1) * info->hop_samples +
-                           info->min_samples + FOLLOW_TAIL_SAMPLES;
+                           info->min_samples + INCREMENTAL_PARTIALS_TAIL_SAMPLES;
     struct fold_stream *stream = NULL;
     struct fold_run *run = NULL;
     int error = fold_stream_open(&stream, model, &options);

@@ -42,7 +42,7 @@ void engine_unref(struct engine *engine)
 {
     if (atomic_fetch_sub(&engine->refs, 1) != 1)
         return;
-    steward_finish(&engine->steward);
+    admission_finish(&engine->admission);
     queue_finish(&engine->queue);
     pthread_cond_destroy(&engine->changed);
     pthread_mutex_destroy(&engine->lock);
@@ -77,7 +77,7 @@ static int open_workers(struct engine *engine)
     return FOLD_OK;
 }
 
-bool engine_can_follow(const struct engine *engine)
+bool engine_can_be_incremental(const struct engine *engine)
 {
     return engine->info->chunk_frames && engine->options.partials != ENGINE_PARTIALS_WINDOWS;
 }
@@ -86,8 +86,9 @@ static uint32_t chunk_ms(const struct engine *engine)
 {
     const struct fold_info *info = engine->info;
 
-    return engine_can_follow(engine) ? info->chunk_frames * info->hop_samples * 1000 / info->rate_hz
-                                     : 0;
+    return engine_can_be_incremental(engine)
+               ? info->chunk_frames * info->hop_samples * 1000 / info->rate_hz
+               : 0;
 }
 
 int engine_open(struct engine **ret_engine, const struct engine_options *options)
@@ -114,15 +115,15 @@ int engine_open(struct engine **ret_engine, const struct engine_options *options
         goto no_cond;
     if (queue_init(&engine->queue, engine->options.workers) < 0)
         goto no_queue;
-    const struct steward_options steward = {.unfolds = engine->info->unfolds,
-                                            .workers = engine->options.workers,
-                                            .max_live = options->max_live,
-                                            .max_uploads = options->max_batch,
-                                            .chunk_ms = chunk_ms(engine),
-                                            .adaptive = options->adaptive,
-                                            .cost = options->cost};
-    if (steward_init(&engine->steward, &steward, queue_now_ms()) < 0)
-        goto no_steward;
+    const struct admission_options admission = {.unfolds = engine->info->unfolds,
+                                                .workers = engine->options.workers,
+                                                .max_live = options->max_live,
+                                                .max_uploads = options->max_batch,
+                                                .chunk_ms = chunk_ms(engine),
+                                                .adaptive = options->adaptive,
+                                                .cost = options->cost};
+    if (admission_init(&engine->admission, &admission, queue_now_ms()) < 0)
+        goto no_admission;
     const int error = open_workers(engine);
     if (error) {
         engine_unref(engine);
@@ -131,7 +132,7 @@ int engine_open(struct engine **ret_engine, const struct engine_options *options
     *ret_engine = engine;
     return FOLD_OK;
 
-no_steward:
+no_admission:
     queue_finish(&engine->queue);
 no_queue:
     pthread_cond_destroy(&engine->changed);
@@ -172,10 +173,10 @@ void engine_close(struct engine *engine)
     engine_unref(engine);
 }
 
-struct tier engine_tier(const struct engine *engine, const struct engine_wish *wish)
+struct tier engine_tier(const struct engine *engine, const struct request_policy *policy)
 {
     const uint32_t unfolds = engine->info->unfolds;
-    struct tier tier = wish->tier ? *wish->tier : tier_default(unfolds);
+    struct tier tier = policy->tier ? *policy->tier : tier_default(unfolds);
 
     tier_fit(&tier, unfolds);
     return tier;
@@ -208,7 +209,7 @@ void engine_learn(struct engine *engine, const struct worker_cost *cost,
     if (final && (strcmp(depth->reason, "load") == 0 || strcmp(depth->reason, "budget") == 0))
         stats->segments_lowered++;
     stats->stem_seconds += cost->stem_seconds;
-    stats->partials_followed += cost->new_seconds > 0;
+    stats->partials_incremental += cost->new_seconds > 0;
     stats->unfold_seconds += cost->unfold_seconds + cost->exit_seconds + cost->hear_seconds;
     stats->decode_seconds += cost->decode_seconds;
     stats->write_seconds += cost->write_seconds;
@@ -218,7 +219,7 @@ void engine_learn(struct engine *engine, const struct worker_cost *cost,
     if (final)
         stats->audio_seconds += cost->audio_seconds;
     pthread_mutex_unlock(&engine->lock);
-    steward_learn(&engine->steward, &spent);
+    admission_learn(&engine->admission, &spent);
 }
 
 void engine_count_cancel(struct engine *engine, double since_ms)
@@ -242,7 +243,8 @@ static struct result_depth choose(struct engine *engine, struct depth_question *
         .due_ms = INFINITY};
     if (question->budget_ms > 0)
         ret_limit->due_ms = queue_now_ms() - question->elapsed_ms + question->budget_ms;
-    return steward_choose(&engine->steward, question, &ret_limit->unfold_ms, &ret_limit->tail_ms);
+    return admission_choose(&engine->admission, question, &ret_limit->unfold_ms,
+                            &ret_limit->tail_ms);
 }
 
 enum worker_end engine_recognise(struct engine *engine, struct worker *worker,
@@ -262,29 +264,29 @@ enum worker_end engine_recognise(struct engine *engine, struct worker *worker,
     return end;
 }
 
-void engine_gather(struct engine *engine, struct worker *worker,
+void engine_submit(struct engine *engine, struct worker *worker,
                    const struct endpointer_segment *sound, struct depth_question *question,
                    struct worker_piece *piece)
 {
     piece->depth = choose(engine, question, &piece->limit);
     piece->search = question->kind != DEPTH_PARTIAL;
     piece->cost_ms = piece->depth.predicted_ms - question->elapsed_ms;
-    worker_gather(worker, sound, piece);
+    worker_submit(worker, sound, piece);
 }
 
 void engine_tick(struct engine *engine)
 {
     const double now_ms = queue_now_ms();
 
-    if (steward_is_due(&engine->steward, now_ms))
+    if (admission_is_due(&engine->admission, now_ms))
         queue_hold(&engine->queue,
-                   steward_tick(&engine->steward, now_ms, queue_take_wait_ms(&engine->queue)));
+                   admission_tick(&engine->admission, now_ms, queue_take_wait_ms(&engine->queue)));
 }
 
-void engine_report(struct engine *engine, struct steward_report *ret_report)
+void engine_report(struct engine *engine, struct admission_report *ret_report)
 {
     engine_tick(engine);
-    steward_report(&engine->steward, ret_report);
+    admission_report(&engine->admission, ret_report);
 }
 
 void engine_stats(struct engine *engine, struct engine_stats *ret_stats)
@@ -293,7 +295,7 @@ void engine_stats(struct engine *engine, struct engine_stats *ret_stats)
     *ret_stats = engine->stats;
     ret_stats->live_streams = engine->live_count;
     pthread_mutex_unlock(&engine->lock);
-    struct steward_report report;
+    struct admission_report report;
     engine_report(engine, &report);
     ret_stats->batch_jobs = report.uploads;
     ret_stats->queued_segments = (uint32_t)queue_count(&engine->queue);

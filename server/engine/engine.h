@@ -17,14 +17,15 @@
 
 #include "cost.h"
 #include "fold.h"
+#include "request_policy.h"
 #include "result.h"
-#include "tier.h"
 
 struct engine;
-struct steward_report;
+struct admission_report;
 
-/* Partials of live streams: runs over a window of the last seconds (window.h), whose text is
- * better, or by a stream of the seed that hears each sound once (follow.h), which costs less. */
+/* Partials of live streams: runs over a window of the last seconds (windowed_partials.h), whose
+ * text is better, or by a stream of the seed that hears each sound once (incremental_partials.h),
+ * which costs less. */
 enum engine_partials {
     ENGINE_PARTIALS_AUTO,    /* windows, and streams under load, where the seed was taught to */
     ENGINE_PARTIALS_WINDOWS, /* always */
@@ -88,30 +89,20 @@ struct engine_result {
     double queue_ms, compute_ms;
 };
 
-/* How work wishes to be treated. All zero: anybody's, as deep as there is. */
-struct engine_wish {
-    uint32_t depth;          /* unfolds wanted, 1..R; 0: the tier's ceiling */
-    const struct tier *tier; /* copied; NULL: tier_default */
-    uint64_t key;            /* whose it is: keys share the workers evenly */
-    uint32_t latency_ms;   /* budget; 0: the tier's. Live: from a segment's last audio to its text;
-                            * a recording: from start to done */
-    uint32_t *ret_retry_s; /* NULL or: with ENGINE_BUSY, when to come again */
-};
-
 struct engine_batch_options {
-    struct engine_wish wish;
+    struct request_policy policy;
     uint32_t channel;                    /* the one that is heard, from 1; 0: all, mixed */
     uint32_t endpointing_ms;             /* silence that ends a segment; 0: default */
     const struct fold_hotword *hotwords; /* copied */
     size_t hotwords_count;
     bool plain;            /* lower case and no marks, whatever the engine can write */
     uint32_t alternatives; /* other texts of every segment, beside the best: at most so many */
-    /* NULL or: the whole recording at the tier's partial depth, before any segment() and however
+    /* NULL or: the whole recording at the tier's partial depth, before any on_segment() and however
      * long it takes; borrowed. Left out where the answer is no deeper, or has a budget to keep. */
-    void (*draft)(void *user, const struct result_transcript *transcript);
+    void (*on_draft)(void *user, const struct result_transcript *transcript);
     /* NULL or: every segment in order, as soon as it and all before it are recognised. */
-    void (*segment)(void *user, const struct result_segment *segment);
-    void (*done)(void *user, const struct engine_result *result); /* exactly once */
+    void (*on_segment)(void *user, const struct result_segment *segment);
+    void (*on_done)(void *user, const struct engine_result *result); /* exactly once */
     void *user;
 };
 
@@ -144,7 +135,7 @@ struct engine_live_options {
     uint32_t rate_hz;  /* 8000..192000 */
     uint32_t channels; /* 1..8, interleaved */
     uint32_t channel;  /* the one that is heard, from 1; 0: all, mixed */
-    struct engine_wish wish;
+    struct request_policy policy;
     bool partials;                       /* interim results wanted */
     uint32_t partial_every_ms;           /* audio between partials; 0: default */
     uint32_t endpointing_ms;             /* silence that ends a segment; 0: default */
@@ -153,18 +144,18 @@ struct engine_live_options {
     size_t hotwords_count;
     bool plain;            /* lower case and no marks, whatever the engine can write */
     uint32_t alternatives; /* other texts of every final, beside the best: at most so many */
-    uint32_t gap_ms;       /* silence after a word that gap() tells; 0: none */
+    uint32_t gap_ms;       /* silence after a word that on_gap() tells; 0: none */
     void (*on_result)(void *user, const struct result *result);
     /* NULL or: a voice begins; it ends (a final follows, perhaps without words). */
-    void (*voice)(void *user, bool begins, int64_t at_samples);
+    void (*on_voice)(void *user, bool begins, int64_t at_samples);
     /* NULL or: nobody has spoken for gap_ms; once after every last word. */
-    void (*gap)(void *user, int64_t last_word_samples);
+    void (*on_gap)(void *user, int64_t last_word_samples);
     /* NULL or: what waits has fallen below engine_live_low_bytes after having been above
      * engine_live_high_bytes. Silence makes no results, so a caller that stopped reading needs
      * this. */
-    void (*ready)(void *user);
+    void (*on_ready)(void *user);
     /* All audio was dealt with, or the stream failed. Last call for this stream. */
-    void (*end)(void *user, enum engine_end end, int64_t duration_samples);
+    void (*on_end)(void *user, enum engine_end end, int64_t duration_samples);
     void *user;
 };
 
@@ -173,7 +164,7 @@ struct engine_live;
 enum engine_end engine_live_open(struct engine *engine, const struct engine_live_options *options,
                                  struct engine_live **ret_live);
 /* Copies. Bytes may be cut anywhere. Returns bytes now waiting: above engine_live_high_bytes
- * the caller should stop reading from the client until ready() is called. */
+ * the caller should stop reading from the client until on_ready() is called. */
 uint64_t engine_live_push(struct engine_live *live, const void *bytes, size_t count);
 uint64_t engine_live_waiting(struct engine_live *live);
 uint64_t engine_live_high_bytes(const struct engine_live *live);
@@ -181,12 +172,12 @@ uint64_t engine_live_low_bytes(const struct engine_live *live);
 /* Finalises what has been pushed so far; a result with from_flush (possibly of an empty segment)
  * follows. */
 void engine_live_flush(struct engine_live *live);
-/* From within end(): what was wrong with the sound, for the client; "" when nothing was. */
+/* From within on_end(): what was wrong with the sound, for the client; "" when nothing was. */
 const char *engine_live_detail(const struct engine_live *live);
-/* No more audio: finals, then end(). */
+/* No more audio: finals, then on_end(). */
 void engine_live_finish(struct engine_live *live);
 /* Drops the stream: no callback after this returns (it waits for one in progress). The handle
- * is gone. Call it exactly once, also after end(); not from inside a callback. */
+ * is gone. Call it exactly once, also after on_end(); not from inside a callback. */
 void engine_live_close(struct engine_live *live);
 
 /* ---- numbers for /metrics ---------------------------------------------------------------- */
@@ -198,8 +189,8 @@ struct engine_stats {
     uint64_t segments_by_depth[ENGINE_DEPTHS]; /* final segments, index = depth */
     uint64_t segments_lowered;                 /* of these, by load or budget */
     uint64_t partials_by_depth[ENGINE_DEPTHS];
-    uint64_t partials_followed; /* of these, heard by a stream of the seed */
-    uint64_t follow_bytes;      /* that live streams hold for that */
+    uint64_t partials_incremental;       /* of these, heard by a stream of the seed */
+    uint64_t incremental_partials_bytes; /* that live streams hold for that */
     /* Work that was queued or running when its client had gone; how long it then went on. */
     uint64_t cancels;
     double cancel_seconds, cancel_worst_seconds;
@@ -210,7 +201,7 @@ struct engine_stats {
         doubted_segments[ENGINE_DOUBTS]; /* of these, left to the first pass; index: fold_doubt */
 };
 void engine_stats(struct engine *engine, struct engine_stats *ret_stats);
-/* Load, costs and what fits: steward.h. */
-void engine_report(struct engine *engine, struct steward_report *ret_report);
+/* Load, costs and what fits: admission.h. */
+void engine_report(struct engine *engine, struct admission_report *ret_report);
 
 #endif

@@ -7,10 +7,10 @@
  * take turns, and audio that came during a computation replaces the partial it would have got.
  *
  * Finals depend on the samples only: endpointer.c cuts, and a final is one run over the
- * whole segment. Partials are a courtesy: the last seconds of the segment so far (window.h), at a
- * shallow depth, again and again; or, under load, what a stream of the seed made of them
- * (follow.h). They are left out when the stream had to wait for its turn, and never come so often
- * that they take more than half of a worker.
+ * whole segment. Partials are a courtesy: the last seconds of the segment so far
+ * (windowed_partials.h), at a shallow depth, again and again; or, under load, what a stream of the
+ * seed made of them (incremental_partials.h). They are left out when the stream had to wait for its
+ * turn, and never come so often that they take more than half of a worker.
  *
  * What comes faster than it is heard waits: NEAR_MS of it in memory, the rest in a file, so that a
  * socket is read on and its pings are answered. Bytes of the file count as having come when they
@@ -35,30 +35,31 @@
 #define TARGET_MS        500 /* text is due so long after audio where no budget says otherwise */
 
 /* What hears partials chunk by chunk, where that may be wanted; it is then counted. */
-static int open_follow(struct engine_live *live)
+static int open_incremental(struct engine_live *live)
 {
     struct engine *engine = live->engine;
 
-    if (!live->stewarded.chunk_ms)
+    if (!live->admitted.chunk_ms)
         return 0;
-    if (follow_open(&live->follow, engine->options.model, live->stewarded.tier.partial_depth) < 0)
+    if (incremental_partials_open(&live->incremental, engine->options.model,
+                                  live->admitted.tier.partial_depth) < 0)
         return -1;
     pthread_mutex_lock(&engine->lock);
-    engine->stats.follow_bytes += live->follow.bytes;
+    engine->stats.incremental_partials_bytes += live->incremental.bytes;
     pthread_mutex_unlock(&engine->lock);
     return 0;
 }
 
-static void close_follow(struct engine_live *live)
+static void close_incremental(struct engine_live *live)
 {
     struct engine *engine = live->engine;
 
-    if (!live->follow.stream)
+    if (!live->incremental.stream)
         return;
     pthread_mutex_lock(&engine->lock);
-    engine->stats.follow_bytes -= live->follow.bytes;
+    engine->stats.incremental_partials_bytes -= live->incremental.bytes;
     pthread_mutex_unlock(&engine->lock);
-    follow_close(&live->follow);
+    incremental_partials_close(&live->incremental);
 }
 
 static void live_free(struct engine_live *live)
@@ -66,8 +67,8 @@ static void live_free(struct engine_live *live)
     backlog_finish(&live->bytes);
     audio_input_close(live->input);
     hotwords_unref(live->hotwords);
-    window_reset(&live->window);
-    close_follow(live);
+    windowed_partials_reset(&live->window);
+    close_incremental(live);
     free(live->slice);
     pthread_cond_destroy(&live->idle);
     pthread_mutex_destroy(&live->lock);
@@ -94,10 +95,10 @@ void live_schedule(struct engine_live *live)
         .class = SCHEDULER_LIVE,
         .due_ms = since_ms + (live->budget_ms > 0 ? live->budget_ms : TARGET_MS),
         .key = live->key,
-        .priority = live->stewarded.tier.priority};
+        .priority = live->admitted.tier.priority};
     live->scheduled = true;
     live->refs++;
-    steward_waits(&live->engine->steward, &live->stewarded, true);
+    admission_waits(&live->engine->admission, &live->admitted, true);
     queue_push(&live->engine->queue, &live->work, &terms);
 }
 
@@ -114,7 +115,7 @@ void live_unlist(struct engine_live *live)
                 break;
             }
         engine->live_count--;
-        steward_leave(&engine->steward, &live->stewarded, queue_now_ms());
+        admission_leave(&engine->admission, &live->admitted, queue_now_ms());
         pthread_cond_broadcast(&engine->changed);
     }
     pthread_mutex_unlock(&engine->lock);
@@ -131,16 +132,16 @@ static void set_options(struct engine_live *live, const struct engine_live_optio
         o->partial_every_ms = PARTIAL_EVERY_MS;
     if (o->endpointing_ms == 0)
         o->endpointing_ms = PAUSE_MS;
-    live->stewarded.tier = engine_tier(live->engine, &o->wish);
-    live->stewarded.asked = o->wish.depth;
-    live->stewarded.partials = o->partials;
-    live->stewarded.partial_every_ms = o->partial_every_ms;
-    if (o->partials && engine_can_follow(live->engine))
-        live->stewarded.chunk_ms = live->engine->steward.chunk_ms;
-    live->stewarded.always_follows = live->engine->options.partials == ENGINE_PARTIALS_STREAMS;
-    live->budget_ms = o->wish.latency_ms ? o->wish.latency_ms : live->stewarded.tier.latency_ms;
-    live->key = o->wish.key;
-    o->wish = (struct engine_wish){.depth = o->wish.depth}; /* the rest is borrowed */
+    live->admitted.tier = engine_tier(live->engine, &o->policy);
+    live->admitted.asked = o->policy.depth;
+    live->admitted.partials = o->partials;
+    live->admitted.partial_every_ms = o->partial_every_ms;
+    if (o->partials && engine_can_be_incremental(live->engine))
+        live->admitted.chunk_ms = live->engine->admission.chunk_ms;
+    live->admitted.always_incremental = live->engine->options.partials == ENGINE_PARTIALS_STREAMS;
+    live->budget_ms = o->policy.latency_ms ? o->policy.latency_ms : live->admitted.tier.latency_ms;
+    live->key = o->policy.key;
+    o->policy = (struct request_policy){.depth = o->policy.depth}; /* the rest is borrowed */
 }
 
 static int set_sound(struct engine_live *live)
@@ -192,7 +193,7 @@ enum engine_end engine_live_open(struct engine *engine, const struct engine_live
     set_options(live, options);
     live->style = engine_style(engine, options->plain);
     live->hotwords = hotwords_copy(options->hotwords, options->hotwords_count);
-    if (!live->hotwords || set_sound(live) < 0 || open_follow(live) < 0) {
+    if (!live->hotwords || set_sound(live) < 0 || open_incremental(live) < 0) {
         live_free(live);
         return ENGINE_FAILED;
     }
@@ -200,10 +201,10 @@ enum engine_end engine_live_open(struct engine *engine, const struct engine_live
     pthread_mutex_lock(&engine->lock);
     if (engine->draining) {
         end = ENGINE_DRAINING;
-    } else if (!steward_join(&engine->steward, &live->stewarded, queue_now_ms(), &retry_ms)) {
+    } else if (!admission_join(&engine->admission, &live->admitted, queue_now_ms(), &retry_ms)) {
         end = ENGINE_BUSY;
-        if (options->wish.ret_retry_s)
-            *options->wish.ret_retry_s = (uint32_t)ceil(retry_ms / 1e3);
+        if (options->policy.ret_retry_s)
+            *options->policy.ret_retry_s = (uint32_t)ceil(retry_ms / 1e3);
     } else {
         engine->live_count++;
         live->listed = true;
@@ -222,7 +223,7 @@ uint64_t engine_live_push(struct engine_live *live, const void *bytes, size_t co
     const double now_ms = queue_now_ms();
 
     if (count)
-        steward_heard(&live->engine->steward, &live->stewarded, now_ms);
+        admission_heard(&live->engine->admission, &live->admitted, now_ms);
     pthread_mutex_lock(&live->lock);
     if (!live->finishing && !live->ended && count) {
         if (backlog_push(&live->bytes, bytes, count, now_ms) != 0 && live->end == ENGINE_OK)

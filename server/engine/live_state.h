@@ -5,8 +5,8 @@
 #include "audio_input.h"
 #include "backlog.h"
 #include "engine_state.h"
-#include "follow.h"
-#include "window.h"
+#include "incremental_partials.h"
+#include "windowed_partials.h"
 
 enum mark { MARK_NONE, MARK_FLUSH, MARK_FINISH };
 
@@ -23,7 +23,7 @@ struct engine_live {
     struct engine *engine;
     struct queue_work work;
     struct engine_live_options options; /* no zeros */
-    struct steward_stream stewarded;    /* with the tier and the depth asked for */
+    struct admission_stream admitted;   /* with the tier and the depth asked for */
     double budget_ms;                   /* 0: none */
     uint64_t key;
     struct hotwords *hotwords;
@@ -42,26 +42,26 @@ struct engine_live {
     bool finishing;       /* {lock} */
     enum engine_end end;  /* {lock} not OK: stop with this */
     bool scheduled;       /* {lock} queued or with a worker */
-    bool above_high;      /* {lock} ready() is due */
+    bool above_high;      /* {lock} on_ready() is due */
     bool in_callback;     /* {lock} */
     bool closed;          /* {lock} no more callbacks */
-    bool ended;           /* {lock} end() was called */
+    bool ended;           /* {lock} on_end() was called */
 
     /* The worker's that runs it. */
     struct audio_input *input;
     struct endpointer *endpointer; /* the input's */
     struct recording_note note;
-    double heard_ms;                /* when the last byte that was taken had come */
-    uint8_t *slice;                 /* [slice_bytes] */
-    bool drained;                   /* the resampler is flushed for the mark that is next */
-    int64_t covered_samples;        /* end of the last final */
-    struct window window;           /* of the partials of this segment */
-    struct follow follow;           /* hears them, under load */
-    struct making making;           /* with the worker */
-    int64_t partial_due_samples;    /* clock of the next partial */
-    int64_t partial_speech_samples; /* speech clock of the last one */
-    bool voice;                     /* voice() said that one began */
-    int64_t last_word_samples; /* end of the last word heard that gap() did not tell; 0: none */
+    double heard_ms;                 /* when the last byte that was taken had come */
+    uint8_t *slice;                  /* [slice_bytes] */
+    bool drained;                    /* the resampler is flushed for the mark that is next */
+    int64_t covered_samples;         /* end of the last final */
+    struct windowed_partials window; /* of the partials of this segment */
+    struct incremental_partials incremental; /* hears them, under load */
+    struct making making;                    /* with the worker */
+    int64_t partial_due_samples;             /* clock of the next partial */
+    int64_t partial_speech_samples;          /* speech clock of the last one */
+    bool voice;                              /* on_voice() said that one began */
+    int64_t last_word_samples; /* end of the last word heard that on_gap() did not tell; 0: none */
 };
 
 /* live.c's: */

@@ -1,7 +1,7 @@
 /* A worker's turn at a live stream.
  *
  * It goes on until there is something to compute, which is left with the worker: that may take
- * other streams' along (gather.h). The turn is over when the text has been told; till then the
+ * other streams' along (batcher.h). The turn is over when the text has been sent; till then the
  * stream belongs to this worker. */
 #include <math.h>
 #include <stdlib.h>
@@ -10,9 +10,10 @@
 #include "live_state.h"
 #include "transcript.h"
 
-#define BEHIND_MS     300 /* a stream that waited this long gets no partial */
-#define PARTIAL_REST  2   /* a partial is followed by that many times what it took */
-#define VOICE_SAMPLES (450 * (RESULT_RATE_HZ / 1000)) /* with its lead, before it is told */
+#define BEHIND_MS    300 /* a stream that waited this long gets no partial */
+#define PARTIAL_REST 2   /* a partial is followed by that many times what it took */
+#define VOICE_SAMPLES                                                                              \
+    (450 * (RESULT_RATE_HZ / 1000)) /* with its lead, before on_voice() hears of it */
 
 /* ---- callbacks ---------------------------------------------------------------------------- */
 
@@ -48,9 +49,9 @@ static void send_ready(struct engine_live *live)
     if (due)
         live->above_high = false;
     pthread_mutex_unlock(&live->lock);
-    if (!due || !live->options.ready || !callback_begin(live))
+    if (!due || !live->options.on_ready || !callback_begin(live))
         return;
-    live->options.ready(live->options.user);
+    live->options.on_ready(live->options.user);
     callback_end(live);
 }
 
@@ -58,7 +59,7 @@ static void send_end(struct engine_live *live, enum engine_end end)
 {
     if (!callback_begin(live))
         return;
-    live->options.end(live->options.user, end, endpointer_clock(live->endpointer));
+    live->options.on_end(live->options.user, end, endpointer_clock(live->endpointer));
     pthread_mutex_lock(&live->lock);
     live->ended = true;
     pthread_mutex_unlock(&live->lock);
@@ -83,9 +84,9 @@ static void fail(struct engine_live *live)
 static void send_voice(struct engine_live *live, bool begins, int64_t at_samples)
 {
     live->voice = begins;
-    if (!live->options.voice || !callback_begin(live))
+    if (!live->options.on_voice || !callback_begin(live))
         return;
-    live->options.voice(live->options.user, begins, at_samples);
+    live->options.on_voice(live->options.user, begins, at_samples);
     callback_end(live);
 }
 
@@ -97,9 +98,9 @@ static int settle(struct engine_live *live, struct result_segment *segment)
     struct endpointer_segment sound;
 
     endpointer_peek(live->endpointer, &sound);
-    if (window_join(&live->window, segment, sound.start_samples) < 0)
+    if (windowed_partials_join(&live->window, segment, sound.start_samples) < 0)
         return -1;
-    window_move(&live->window, segment);
+    windowed_partials_move(&live->window, segment);
     return 0;
 }
 
@@ -134,11 +135,11 @@ static void pop_flush(struct engine_live *live);
 static void segment_is_over(struct engine_live *live)
 {
     live->partial_due_samples = 0;
-    window_reset(&live->window);
-    follow_forget(&live->follow);
+    windowed_partials_reset(&live->window);
+    incremental_partials_forget(&live->incremental);
 }
 
-static void tell_final(struct engine_live *live, const struct result_segment *segment)
+static void emit_final(struct engine_live *live, const struct result_segment *segment)
 {
     const enum mark mark = live->making.mark;
     struct result result = {.segment = *segment, .final = true, .from_flush = mark == MARK_FLUSH};
@@ -148,8 +149,8 @@ static void tell_final(struct engine_live *live, const struct result_segment *se
     result.endpoint =
         sound.why == ENDPOINTER_PAUSE || (sound.why == ENDPOINTER_FLUSHED && mark == MARK_FINISH);
     const int64_t end_samples = sound.start_samples + (int64_t)sound.count;
-    steward_learn_speech(&live->engine->steward, (double)sound.count / (RESULT_RATE_HZ / 1e3),
-                         (double)(end_samples - live->covered_samples) / (RESULT_RATE_HZ / 1e3));
+    admission_learn_speech(&live->engine->admission, (double)sound.count / (RESULT_RATE_HZ / 1e3),
+                           (double)(end_samples - live->covered_samples) / (RESULT_RATE_HZ / 1e3));
     live->covered_samples = end_samples;
     endpointer_pop(live->endpointer);
     segment_is_over(live);
@@ -161,13 +162,13 @@ static void tell_final(struct engine_live *live, const struct result_segment *se
         pop_flush(live);
 }
 
-static void tell_partial(struct engine_live *live, const struct worker_cost *cost,
+static void emit_partial(struct engine_live *live, const struct worker_cost *cost,
                          const struct result_segment *segment)
 {
     const struct result result = {.segment = *segment};
     const double every_ms =
         fmax(PARTIAL_REST * worker_cost_ms(cost),
-             steward_partial_every_ms(&live->engine->steward, &live->stewarded));
+             admission_partial_every_ms(&live->engine->admission, &live->admitted));
 
     live->partial_due_samples =
         endpointer_clock(live->endpointer) + (int64_t)(every_ms * (RESULT_RATE_HZ / 1e3));
@@ -182,7 +183,7 @@ static void tell_partial(struct engine_live *live, const struct worker_cost *cos
 static void turn_is_over(struct engine_live *live);
 
 /* The worker has recognised it, perhaps together with those of other streams. */
-static void tell(struct worker_piece *piece, enum worker_end end, struct result_segment *segment)
+static void emit(struct worker_piece *piece, enum worker_end end, struct result_segment *segment)
 {
     struct engine_live *live = piece->user;
     const bool final = live->making.kind == DEPTH_FINAL;
@@ -191,42 +192,45 @@ static void tell(struct worker_piece *piece, enum worker_end end, struct result_
         engine_learn(live->engine, &piece->cost, &segment->depth, final);
     if (finish_text(live, end, segment)) {
         if (final)
-            tell_final(live, segment);
+            emit_final(live, segment);
         else
-            tell_partial(live, &piece->cost, segment);
+            emit_partial(live, &piece->cost, segment);
         transcript_release(segment);
     }
     turn_is_over(live);
 }
 
-/* Leaves a sound with the worker: the turn goes on in tell. follow: as in worker_piece. */
+/* Leaves a sound with the worker: the turn goes on in emit. incremental: as in worker_piece. */
 static void recognise(struct engine_live *live, struct worker *worker,
-                      const struct endpointer_segment *sound, struct follow *follow,
-                      enum depth_kind kind, double since_ms, enum mark mark)
+                      const struct endpointer_segment *sound,
+                      struct incremental_partials *incremental, enum depth_kind kind,
+                      double since_ms, enum mark mark)
 {
     const double a_ms = RESULT_RATE_HZ / 1e3;
     const double audio_samples =
-        follow ? (double)(follow->until_samples - follow->from_samples) : (double)sound->count;
-    struct depth_question question = {.kind = kind,
-                                      .tier = &live->stewarded.tier,
-                                      .asked = live->stewarded.asked,
-                                      .audio_ms = audio_samples / a_ms,
-                                      .drafted = live->window.words_count > 0,
-                                      .new_ms = follow ? (double)follow->unheard_samples / a_ms : 0,
-                                      .elapsed_ms = queue_now_ms() - since_ms,
-                                      .budget_ms = live->budget_ms};
+        incremental ? (double)(incremental->until_samples - incremental->from_samples)
+                    : (double)sound->count;
+    struct depth_question question = {
+        .kind = kind,
+        .tier = &live->admitted.tier,
+        .asked = live->admitted.asked,
+        .audio_ms = audio_samples / a_ms,
+        .drafted = live->window.words_count > 0,
+        .new_ms = incremental ? (double)incremental->unheard_samples / a_ms : 0,
+        .elapsed_ms = queue_now_ms() - since_ms,
+        .budget_ms = live->budget_ms};
     struct worker_piece piece = {.hotwords = live->hotwords,
                                  .alternatives =
                                      kind == DEPTH_FINAL ? live->options.alternatives : 0,
                                  .before = live->window.words,
                                  .before_count = live->window.words_count,
-                                 .follow = follow,
+                                 .incremental = incremental,
                                  .cancelled = &live->cancelled,
-                                 .told = tell,
+                                 .on_result = emit,
                                  .user = live};
 
     live->making = (struct making){kind, mark, since_ms};
-    engine_gather(live->engine, worker, sound, &question, &piece);
+    engine_submit(live->engine, worker, sound, &question, &piece);
 }
 
 /* The endpointer has a complete segment. */
@@ -247,11 +251,11 @@ static void begin_final(struct engine_live *live, struct worker *worker, double 
 static void send_wordless(struct engine_live *live, bool endpoint, bool from_flush)
 {
     struct depth_question question = {
-        .kind = DEPTH_FINAL, .tier = &live->stewarded.tier, .asked = live->stewarded.asked};
+        .kind = DEPTH_FINAL, .tier = &live->admitted.tier, .asked = live->admitted.asked};
     const struct result result = {
         .segment = {.start_samples = live->covered_samples,
                     .end_samples = endpointer_clock(live->endpointer),
-                    .depth = steward_choose(&live->engine->steward, &question, NULL, NULL)},
+                    .depth = admission_choose(&live->engine->admission, &question, NULL, NULL)},
         .final = true,
         .endpoint = endpoint,
         .from_flush = from_flush};
@@ -260,14 +264,15 @@ static void send_wordless(struct engine_live *live, bool endpoint, bool from_flu
     send_result(live, &result);
 }
 
-/* *ret_follow: what is to hear it; NULL: a run over the window, which is then in *ret_sound. */
+/* *ret_incremental: what is to hear it; NULL: a run over the window, which is then in *ret_sound.
+ */
 static bool partial_is_due(struct engine_live *live, struct endpointer_segment *ret_sound,
-                           struct follow **ret_follow)
+                           struct incremental_partials **ret_incremental)
 {
     if (!live->options.partials || !endpointer_peek(live->endpointer, ret_sound))
         return false;
     const int64_t every_samples =
-        (int64_t)steward_partial_every_ms(&live->engine->steward, &live->stewarded) *
+        (int64_t)admission_partial_every_ms(&live->engine->admission, &live->admitted) *
         (RESULT_RATE_HZ / 1000);
     const int64_t now_samples = ret_sound->start_samples + (int64_t)ret_sound->count;
     if (live->partial_due_samples == 0)
@@ -275,19 +280,19 @@ static bool partial_is_due(struct engine_live *live, struct endpointer_segment *
     if (now_samples < live->partial_due_samples ||
         endpointer_speech_clock(live->endpointer) <= live->partial_speech_samples)
         return false;
-    enum follow_aim aim = FOLLOW_TOO_FAR;
-    if (steward_partial_follows(&live->engine->steward, &live->stewarded))
-        aim = follow_aim(&live->follow, ret_sound, &live->window);
-    *ret_follow = aim == FOLLOW_READY ? &live->follow : NULL;
-    if (aim == FOLLOW_TOO_FAR)
-        window_cut(&live->window, ret_sound);
-    return aim != FOLLOW_WAIT;
+    enum incremental_partials_aim aim = INCREMENTAL_PARTIALS_TOO_FAR;
+    if (admission_partial_is_incremental(&live->engine->admission, &live->admitted))
+        aim = incremental_partials_aim(&live->incremental, ret_sound, &live->window);
+    *ret_incremental = aim == INCREMENTAL_PARTIALS_READY ? &live->incremental : NULL;
+    if (aim == INCREMENTAL_PARTIALS_TOO_FAR)
+        windowed_partials_cut(&live->window, ret_sound);
+    return aim != INCREMENTAL_PARTIALS_WAIT;
 }
 
 /* ---- voices and gaps ------------------------------------------------------------------------ */
 
 /* What was taken for a voice may turn out to be a fan: then it ends with a final without words. */
-static void tell_voice(struct engine_live *live)
+static void emit_voice(struct engine_live *live)
 {
     struct endpointer_segment sound;
 
@@ -301,7 +306,7 @@ static void tell_voice(struct engine_live *live)
     }
 }
 
-static void tell_gap(struct engine_live *live)
+static void emit_gap(struct engine_live *live)
 {
     const int64_t gap_samples = (int64_t)live->options.gap_ms * (RESULT_RATE_HZ / 1000);
     const int64_t last_samples = live->last_word_samples;
@@ -310,9 +315,9 @@ static void tell_gap(struct engine_live *live)
         endpointer_clock(live->endpointer) - last_samples < gap_samples)
         return;
     live->last_word_samples = 0;
-    if (!live->options.gap || !callback_begin(live))
+    if (!live->options.on_gap || !callback_begin(live))
         return;
-    live->options.gap(live->options.user, last_samples);
+    live->options.on_gap(live->options.user, last_samples);
     callback_end(live);
 }
 
@@ -398,12 +403,12 @@ static enum reached reach_mark(struct engine_live *live, struct worker *worker, 
 }
 
 /* One turn: until there is something to compute or nothing is left. False when a text is on its
- * way: the turn is over when it has been told. */
+ * way: the turn is over when it has been sent. */
 static bool turn(struct engine_live *live, struct worker *worker)
 {
     const bool behind = queue_now_ms() - live->work.item.since_ms > BEHIND_MS;
     struct endpointer_segment sound;
-    struct follow *follow;
+    struct incremental_partials *incremental;
     enum engine_end end;
     size_t count;
 
@@ -415,8 +420,8 @@ static bool turn(struct engine_live *live, struct worker *worker)
             begin_final(live, worker, live->heard_ms, MARK_NONE);
             return false;
         }
-        tell_voice(live);
-        tell_gap(live);
+        emit_voice(live);
+        emit_gap(live);
         if (heard != AUDIO_INPUT_NOTHING)
             continue;
         const enum next next = take(live, &count);
@@ -425,9 +430,9 @@ static bool turn(struct engine_live *live, struct worker *worker)
                 fail(live);
             send_ready(live);
         } else if (next == NEXT_NOTHING) {
-            if (behind || !partial_is_due(live, &sound, &follow))
+            if (behind || !partial_is_due(live, &sound, &incremental))
                 return true;
-            recognise(live, worker, &sound, follow, DEPTH_PARTIAL, live->heard_ms, MARK_NONE);
+            recognise(live, worker, &sound, incremental, DEPTH_PARTIAL, live->heard_ms, MARK_NONE);
             return false;
         } else {
             const enum reached reached =
@@ -449,7 +454,7 @@ static void turn_is_over(struct engine_live *live)
         live->end != ENGINE_OK || audio_input_is_busy(live->input))
         live_schedule(live);
     if (!live->scheduled)
-        steward_waits(&live->engine->steward, &live->stewarded, false);
+        admission_waits(&live->engine->admission, &live->admitted, false);
     if (live->closed && !live->ended) {
         pthread_mutex_unlock(&live->lock);
         engine_count_cancel(live->engine, live->closed_ms);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "scribe.h"
+#include "decode_stage.h"
 
 /* Silence put before and behind every segment. A segment cut inside speech has none of its own, and
  * the stem drops an incomplete last frame. Greedy WER of a seed of this family on 60 utterances cut
@@ -19,18 +19,18 @@ double worker_cost_ms(const struct worker_cost *cost)
             cost->write_seconds + cost->others_seconds + cost->hear_seconds);
 }
 
-/* Runs what was popped. A piece that it gathers is done when the piece is. */
+/* Runs what was popped. A piece that it batches is done when the piece is. */
 static void run(struct worker *worker, struct queue_work *item)
 {
     const double begun_ms = queue_now_ms();
 
     worker->due_ms = item->item.terms.due_ms;
     worker->others_ms = 0;
-    worker->gathered = false;
+    worker->submitted = false;
     item->run(item, worker); /* which may be gone now */
     const double spent_ms = queue_now_ms() - begun_ms - worker->others_ms;
-    if (worker->gathered)
-        worker->pieces[worker->gather.count - 1].spent_ms = spent_ms;
+    if (worker->submitted)
+        worker->pieces[worker->batcher.count - 1].spent_ms = spent_ms;
     else
         queue_done(worker->queue, &worker->ticket, spent_ms);
 }
@@ -41,7 +41,7 @@ static void *work(void *user)
 
     for (struct queue_work *item; (item = queue_pop(worker->queue, &worker->ticket));) {
         run(worker, item);
-        while (gather_wants(&worker->gather, queue_now_ms()) &&
+        while (batcher_wants(&worker->batcher, queue_now_ms()) &&
                (item = queue_pop_live(worker->queue, &worker->ticket)))
             run(worker, item);
         worker_flush(worker);
@@ -103,12 +103,12 @@ int worker_open(struct worker *worker, struct queue *queue, const struct fold_mo
     const struct fold_info *info = fold_model_info(model);
 
     *worker = (struct worker){.queue = queue, .model = model, .lm = lm};
-    size_t gathered = room_for(GATHER_PIECE_MS);
-    if (info->chunk_frames && follow_run_samples(model) > gathered)
-        gathered = follow_run_samples(model);
+    size_t batched = room_for(BATCHER_PIECE_MS);
+    if (info->chunk_frames && incremental_partials_run_samples(model) > batched)
+        batched = incremental_partials_run_samples(model);
     for (size_t i = 0; i < WORKER_PLACES; i++) {
         const int error =
-            open_place(&worker->places[i], model, i ? gathered : room_for(max_segment_ms));
+            open_place(&worker->places[i], model, i ? batched : room_for(max_segment_ms));
         if (error)
             return error;
     }
@@ -154,12 +154,12 @@ static void load(struct worker_place *place, const struct endpointer_segment *se
 }
 
 static void load_unheard(struct worker_place *place, const struct endpointer_segment *segment,
-                         const struct follow *follow)
+                         const struct incremental_partials *incremental)
 {
-    follow_copy(follow, segment, place->pcm);
-    place->loaded_samples = follow->unheard_samples + FOLLOW_TAIL_SAMPLES;
-    place->start_samples = follow->from_samples;
-    place->end_samples = follow->until_samples;
+    incremental_partials_copy(incremental, segment, place->pcm);
+    place->loaded_samples = incremental->unheard_samples + INCREMENTAL_PARTIALS_TAIL_SAMPLES;
+    place->start_samples = incremental->from_samples;
+    place->end_samples = incremental->until_samples;
     place->cut = false;
 }
 
@@ -181,8 +181,8 @@ double worker_audio_ms(const struct worker *worker)
 
 /* Pieces that are at work together. */
 struct crowd {
-    struct worker_piece *pieces[GATHER_PIECES];
-    struct fold_run *runs[GATHER_PIECES];
+    struct worker_piece *pieces[BATCHER_PIECES];
+    struct fold_run *runs[BATCHER_PIECES];
     size_t count;
 };
 
@@ -239,11 +239,11 @@ static double share_s(const struct crowd *crowd, size_t i, double seconds)
 }
 
 /* Tells who is without words. */
-static void tell(struct worker_piece *piece, enum worker_end end)
+static void emit(struct worker_piece *piece, enum worker_end end)
 {
     struct result_segment none = {0};
 
-    piece->told(piece, end, &none);
+    piece->on_result(piece, end, &none);
 }
 
 /* Writes what is unfolded, each of which may be stopped, and tells. */
@@ -251,7 +251,7 @@ static void write_down(struct worker *worker, const struct crowd *crowd)
 {
     for (size_t i = 0; i < crowd->count; i++)
         fold_run_heed(crowd->pieces[i]->place->run, is_set, crowd->pieces[i]->cancelled);
-    scribe_write(worker, crowd->pieces, crowd->count);
+    decode_stage_run(worker, crowd->pieces, crowd->count);
 }
 
 /* Writes and tells what is as deep as it goes (or tells all, when something failed); the rest
@@ -274,7 +274,7 @@ static void let_go(struct worker *worker, struct crowd *crowd, int error)
         } else if (end == WORKER_DONE) {
             through.pieces[through.count++] = piece;
         } else {
-            tell(piece, end);
+            emit(piece, end);
         }
     }
     write_down(worker, &through);
@@ -283,8 +283,8 @@ static void let_go(struct worker *worker, struct crowd *crowd, int error)
 /* All go in at once and leave at their depths. */
 static void run_all(struct worker *worker, struct crowd *crowd)
 {
-    const float *pcm[GATHER_PIECES];
-    size_t samples[GATHER_PIECES];
+    const float *pcm[BATCHER_PIECES];
+    size_t samples[BATCHER_PIECES];
     double clock_ms = queue_now_ms();
 
     for (size_t i = 0; i < crowd->count; i++) {
@@ -311,24 +311,25 @@ static void run_all(struct worker *worker, struct crowd *crowd)
 static int read_heard(struct worker_piece *piece, int error)
 {
     if (!error)
-        error = follow_read(piece->follow, piece->place->run, &piece->place->first_samples);
+        error = incremental_partials_read(piece->incremental, piece->place->run,
+                                          &piece->place->first_samples);
     if (error)
-        follow_forget(piece->follow);
+        incremental_partials_forget(piece->incremental);
     return error;
 }
 
 /* Streams hear what is new to them, all at once, each at its depth. */
 static void hear_all(struct worker *worker, struct crowd *crowd)
 {
-    struct fold_stream *streams[GATHER_PIECES];
-    const float *pcm[GATHER_PIECES];
-    size_t samples[GATHER_PIECES];
-    uint32_t depths[GATHER_PIECES];
+    struct fold_stream *streams[BATCHER_PIECES];
+    const float *pcm[BATCHER_PIECES];
+    size_t samples[BATCHER_PIECES];
+    uint32_t depths[BATCHER_PIECES];
     double clock_ms = queue_now_ms(), all_samples = 0;
 
     for (size_t i = 0; i < crowd->count; i++) {
         const struct worker_piece *piece = crowd->pieces[i];
-        streams[i] = piece->follow->stream;
+        streams[i] = piece->incremental->stream;
         pcm[i] = piece->place->pcm;
         samples[i] = piece->place->loaded_samples;
         depths[i] = piece->depth.used;
@@ -340,35 +341,35 @@ static void hear_all(struct worker *worker, struct crowd *crowd)
     struct crowd heard = {.count = 0};
     for (size_t i = 0; i < crowd->count; i++) {
         struct worker_piece *piece = crowd->pieces[i];
-        piece->cost.new_seconds += (double)piece->follow->unheard_samples / RESULT_RATE_HZ;
+        piece->cost.new_seconds += (double)piece->incremental->unheard_samples / RESULT_RATE_HZ;
         piece->cost.hear_seconds += hear_s * (double)samples[i] / all_samples;
         const enum worker_end end = end_of(read_heard(piece, error));
         if (end == WORKER_DONE)
             heard.pieces[heard.count++] = piece;
         else
-            tell(piece, end);
+            emit(piece, end);
     }
     write_down(worker, &heard);
 }
 
-/* All pieces [count]: those that follow first, since they are brief. */
+/* All pieces [count]: those that a stream hears first, since they are brief. */
 static void recognise(struct worker *worker, struct worker_piece *pieces, size_t count)
 {
-    struct crowd following = {.count = 0}, running = {.count = 0};
+    struct crowd incremental = {.count = 0}, running = {.count = 0};
 
     for (size_t i = 0; i < count; i++) {
         struct worker_piece *piece = &pieces[i];
-        struct crowd *crowd = piece->follow ? &following : &running;
+        struct crowd *crowd = piece->incremental ? &incremental : &running;
         piece->cost.audio_seconds += worker_place_s(piece->place);
-        if (piece->follow && atomic_load(piece->cancelled)) {
-            tell(piece, WORKER_CANCELLED);
+        if (piece->incremental && atomic_load(piece->cancelled)) {
+            emit(piece, WORKER_CANCELLED);
             continue;
         }
         crowd->runs[crowd->count] = piece->place->run;
         crowd->pieces[crowd->count++] = piece;
     }
-    if (following.count)
-        hear_all(worker, &following);
+    if (incremental.count)
+        hear_all(worker, &incremental);
     if (running.count)
         run_all(worker, &running);
 }
@@ -399,7 +400,7 @@ enum worker_end worker_recognise(struct worker *worker, struct result_depth dept
                                  .search = search,
                                  .alternatives = alternatives,
                                  .cancelled = cancelled,
-                                 .told = keep_answer,
+                                 .on_result = keep_answer,
                                  .user = &answer,
                                  .cost = *cost,
                                  .place = &worker->places[0]};
@@ -413,39 +414,40 @@ enum worker_end worker_recognise(struct worker *worker, struct result_depth dept
 
 /* ---- short ones together -------------------------------------------------------------------- */
 
-void worker_gather(struct worker *worker, const struct endpointer_segment *segment,
+void worker_submit(struct worker *worker, const struct endpointer_segment *segment,
                    const struct worker_piece *piece)
 {
-    const struct follow *follow = piece->follow;
-    const size_t samples = follow ? follow->unheard_samples + FOLLOW_TAIL_SAMPLES
-                                  : segment->count + LEAD_SAMPLES + TAIL_SAMPLES;
+    const struct incremental_partials *incremental = piece->incremental;
+    const size_t samples = incremental
+                               ? incremental->unheard_samples + INCREMENTAL_PARTIALS_TAIL_SAMPLES
+                               : segment->count + LEAD_SAMPLES + TAIL_SAMPLES;
     const size_t frames = fold_frames(worker->model, samples);
-    const bool alone = !follow && samples > room_for(GATHER_PIECE_MS);
-    struct gather *gather = &worker->gather;
+    const bool alone = !incremental && samples > room_for(BATCHER_PIECE_MS);
+    struct batcher *batcher = &worker->batcher;
 
-    if (alone || !gather_admits(gather, frames, piece->cost_ms, worker->due_ms, queue_now_ms()))
+    if (alone || !batcher_admits(batcher, frames, piece->cost_ms, worker->due_ms, queue_now_ms()))
         worker_flush(worker);
-    struct worker_place *place = &worker->places[alone ? 0 : 1 + gather->count];
-    if (follow)
-        load_unheard(place, segment, follow);
+    struct worker_place *place = &worker->places[alone ? 0 : 1 + batcher->count];
+    if (incremental)
+        load_unheard(place, segment, incremental);
     else
         load(place, segment);
-    worker->pieces[gather->count] = *piece;
-    worker->pieces[gather->count].place = place;
-    worker->pieces[gather->count].ticket = worker->ticket;
-    worker->gathered = true;
-    gather_add(gather, frames, piece->cost_ms, worker->due_ms);
+    worker->pieces[batcher->count] = *piece;
+    worker->pieces[batcher->count].place = place;
+    worker->pieces[batcher->count].ticket = worker->ticket;
+    worker->submitted = true;
+    batcher_add(batcher, frames, piece->cost_ms, worker->due_ms);
 }
 
 void worker_flush(struct worker *worker)
 {
     const double begun_ms = queue_now_ms();
-    const size_t count = worker->gather.count;
+    const size_t count = worker->batcher.count;
 
     if (!count)
         return;
     recognise(worker, worker->pieces, count);
-    worker->gather = (struct gather){0};
+    worker->batcher = (struct batcher){0};
     for (size_t i = 0; i < count && worker->queue; i++) {
         const struct worker_piece *piece = &worker->pieces[i];
         queue_done(worker->queue, &piece->ticket, piece->spent_ms + worker_cost_ms(&piece->cost));

@@ -7,11 +7,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "batcher.h"
 #include "endpointer.h"
 #include "fold.h"
-#include "follow.h"
-#include "gather.h"
 #include "hotwords.h"
+#include "incremental_partials.h"
 #include "queue.h"
 #include "result.h"
 
@@ -39,7 +39,7 @@ struct worker_limit {
     double unfold_ms, tail_ms; /* what one more pass, and exit, decoding and writing, should take */
 };
 
-#define WORKER_PLACES (1 + GATHER_PIECES)
+#define WORKER_PLACES (1 + BATCHER_PIECES)
 
 /* A segment that was copied, with the silence around it that the model wants, and what is heard of
  * it.
@@ -72,14 +72,16 @@ struct worker_piece {
     bool search;           /* for a likelier text than the greedy one */
     uint32_t alternatives; /* other texts wanted beside the best, at most so many */
     /* [before_count] What was written of this sound before, as far as it went; a draft for the
-     * attention decoder, whose text does not depend on it. Left alone till told. */
+     * attention decoder, whose text does not depend on it. Left alone until on_result(). */
     const struct result_word *before;
     size_t before_count;
-    struct follow *follow; /* FOLLOW_READY: it hears; NULL: a run does. Left alone till told */
-    const atomic_bool *cancelled; /* looked at between unfolds and while decoding */
-    double cost_ms;               /* what it should take, of those that are gathered */
+    struct incremental_partials *incremental; /* INCREMENTAL_PARTIALS_READY: it hears; NULL: a run
+                                                 does. Left alone until on_result() */
+    const atomic_bool *cancelled;             /* looked at between unfolds and while decoding */
+    double cost_ms;                           /* what it should take, of those that are batched */
     /* Exactly once, on the worker's thread. *segment is the callee's when end is WORKER_DONE. */
-    void (*told)(struct worker_piece *piece, enum worker_end end, struct result_segment *segment);
+    void (*on_result)(struct worker_piece *piece, enum worker_end end,
+                      struct result_segment *segment);
     void *user;
     struct worker_cost cost; /* what it took; all zero before */
     /* The worker's: */
@@ -97,14 +99,14 @@ struct worker {
     struct fold_decoder *decoder;     /* without hotwords */
     struct fold_decoder *hot_decoder; /* with those of hot_id; NULL: none yet */
     uint64_t hot_id;
-    struct fold_decoder *drafts;               /* a beam that is good enough for a draft */
-    struct worker_place places[WORKER_PLACES]; /* the first has room for the longest segment */
-    struct worker_piece pieces[GATHER_PIECES]; /* gathered, not recognised yet */
-    struct gather gather;
+    struct fold_decoder *drafts;                /* a beam that is good enough for a draft */
+    struct worker_place places[WORKER_PLACES];  /* the first has room for the longest segment */
+    struct worker_piece pieces[BATCHER_PIECES]; /* batched, not recognised yet */
+    struct batcher batcher;
     struct scheduler_ticket ticket; /* of the work that runs, */
     double due_ms;                  /* when it is due, */
-    double others_ms;               /* spent meanwhile on pieces gathered before, */
-    bool gathered;                  /* and whether it has left a piece */
+    double others_ms;               /* spent meanwhile on pieces batched before, */
+    bool submitted;                 /* and whether it has left a piece */
 };
 
 /* The worker takes work from queue until it is stopped. queue NULL: no thread is started, and the
@@ -117,7 +119,7 @@ void worker_close(struct worker *worker);
 
 /* ---- one segment, now ------------------------------------------------------------------------ */
 
-/* Copies a segment into the worker. What was gathered is recognised before. */
+/* Copies a segment into the worker. What was batched is recognised before. */
 void worker_load(struct worker *worker, const struct endpointer_segment *segment);
 
 /* Of the segment that was loaded. */
@@ -136,13 +138,14 @@ enum worker_end worker_recognise(struct worker *worker, struct result_depth dept
 
 /* ---- short ones together ------------------------------------------------------------------ */
 
-/* Copies segment and piece (of a piece that follows: the segment so far, as follow_aim had it;
- * limit does not shorten it, and a follow whose hearing failed is forgotten). told() comes soon,
- * perhaps with other pieces, perhaps before this returns. At most one piece for each run() of a
- * work, which then counts as running until told() is over. */
-void worker_gather(struct worker *worker, const struct endpointer_segment *segment,
+/* Copies segment and piece (of an incremental piece: the segment so far, as
+ * incremental_partials_aim had it; limit does not shorten it, and one whose hearing failed is
+ * forgotten). on_result() comes soon, perhaps with other pieces, perhaps before this returns. At
+ * most one piece for each run() of a work, which then counts as running until on_result() is over.
+ */
+void worker_submit(struct worker *worker, const struct endpointer_segment *segment,
                    const struct worker_piece *piece);
-/* Recognises what was gathered. */
+/* Recognises what was batched. */
 void worker_flush(struct worker *worker);
 
 #endif

@@ -161,7 +161,7 @@ static void counter(FILE *out, const char *name, const char *help, double value)
     fprintf(out, "%s %.15g\n", name, value);
 }
 
-static void print_load(FILE *out, const struct steward_report *r)
+static void print_load(FILE *out, const struct admission_report *r)
 {
     gauge(out, "foldscribe_load_level", "Rung of the ladder that load has climbed down; 0: calm.",
           r->level);
@@ -208,9 +208,9 @@ static void print_engine(FILE *out, struct engine *engine, uint32_t unfolds)
                 "\nfoldscribe_spans_total{depth=\"%u\",kind=\"partial\"} %" PRIu64 "\n",
                 r, s.segments_by_depth[r], r, s.partials_by_depth[r]);
     counter(out, "foldscribe_partials_followed_total",
-            "Of the partials, heard by a stream of the seed.", (double)s.partials_followed);
+            "Of the partials, heard by a stream of the seed.", (double)s.partials_incremental);
     gauge(out, "foldscribe_follow_bytes", "Memory that live streams hold for that.",
-          (double)s.follow_bytes);
+          (double)s.incremental_partials_bytes);
     counter(out, "foldscribe_spans_lowered_total", "Final pieces made shallower by load or budget.",
             (double)s.segments_lowered);
     counter(out, "foldscribe_cancels_total", "Work dropped because its client had gone.",
@@ -257,7 +257,7 @@ char *metrics_text(struct engine *engine, const struct fold_info *info, const ch
     print_requests(out);
     print_served(out);
     print_engine(out, engine, info->unfolds);
-    struct steward_report report;
+    struct admission_report report;
     engine_report(engine, &report);
     print_load(out, &report);
     print_histogram(out, "foldscribe_batch_seconds", "From an upload's last byte to its answer.",

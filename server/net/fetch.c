@@ -32,7 +32,7 @@ struct job {
     struct fetch_sink sink;
     atomic_bool cancelled;
     bool is_known; /* to libcurl */
-    bool is_led_astray, is_too_large;
+    bool address_refused, is_too_large;
     uint64_t bytes;
     /* Of a letter: */
     char *body; /* NULL: something is fetched */
@@ -58,7 +58,7 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_s
     struct job *job = user;
     (void)purpose;
     if (!address_is_allowed(&job->fetch->options.allowed, &address->addr)) {
-        job->is_led_astray = true;
+        job->address_refused = true;
         return CURL_SOCKET_BAD;
     }
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
@@ -157,7 +157,7 @@ static void finish(struct job *job, int status, const char *problem)
 static bool try_again(struct job *job, CURLcode code, long answered)
 {
     const bool is_passing = code != CURLE_OK
-                                ? !job->is_led_astray
+                                ? !job->address_refused
                                 : answered == 408 || answered == 429 || answered >= 500;
     if (!job->body || !is_passing || atomic_load(&job->cancelled) || ++job->tries >= FETCH_TRIES)
         return false;
@@ -191,7 +191,7 @@ static void conclude(struct job *job, CURLcode code)
         problem[0] = '\0';
     } else if (code == CURLE_OK || code == CURLE_HTTP_RETURNED_ERROR) {
         snprintf(problem, sizeof problem, "the url answered %ld", answered);
-    } else if (job->is_led_astray) {
+    } else if (job->address_refused) {
         snprintf(problem, sizeof problem,
                  "the url leads to an address that this server does not fetch from");
     } else {

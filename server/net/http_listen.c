@@ -41,7 +41,7 @@ struct work {
     size_t json_bytes;
     int fd; /* spool file; -1 */
     EVP_MD_CTX *digest;
-    struct engine_wish wish;
+    struct request_policy policy;
     char sha256[65], created[32];
 
     pthread_mutex_t lock;
@@ -144,13 +144,13 @@ static enum engine_end start_channel(struct work *w, struct channel *channel, ui
     struct engine_batch *job;
     for (size_t i = 0; i < c->keyterms_count; i++)
         hotwords[i] = (struct fold_hotword){c->keyterms[i], c->boosts[i]};
-    const struct engine_batch_options options = {.wish = w->wish,
+    const struct engine_batch_options options = {.policy = w->policy,
                                                  .channel = number,
                                                  .hotwords = hotwords,
                                                  .hotwords_count = c->keyterms_count,
                                                  .plain = !deepgram_is_readable(c),
                                                  .alternatives = c->alternatives - 1,
-                                                 .done = on_done,
+                                                 .on_done = on_done,
                                                  .user = channel};
     const int fd = spool_again(w->fd);
     return fd < 0 ? ENGINE_FAILED : engine_batch_start(w->http->options.engine, fd, &options, &job);
@@ -439,13 +439,14 @@ static enum MHD_Result end(struct http_request *r)
         set_refusal(r);
         return http_request_answer(r);
     }
-    if (!http_request_wish(r, w->config.depth, w->config.latency_ms, w->config.tier, &w->wish)) {
+    if (!http_request_policy(r, w->config.depth, w->config.latency_ms, w->config.tier,
+                             &w->policy)) {
         free(url);
         return http_request_answer(r);
     }
     w->grant = r->grant;
-    w->wish.tier = &w->grant.tier;
-    w->wish.ret_retry_s = &w->retry_s;
+    w->policy.tier = &w->grant.tier;
+    w->policy.ret_retry_s = &w->retry_s;
     if (w->config.callback) {
         result = part(r, url);
     } else {

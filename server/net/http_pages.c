@@ -86,7 +86,7 @@ static void engine_status(struct http_request *r, const char *path)
 static void capacity(struct http_request *r, const char *path)
 {
     const struct http_options *o = &r->http->options;
-    struct steward_report report;
+    struct admission_report report;
     (void)path;
     engine_report(o->engine, &report);
     http_request_set(r, 200, "application/json",

@@ -119,19 +119,19 @@ bool http_request_admit(struct http_request *r)
     return false;
 }
 
-bool http_request_wish(struct http_request *r, uint32_t depth, uint32_t latency_ms,
-                       const char *tier, struct engine_wish *ret_wish)
+bool http_request_policy(struct http_request *r, uint32_t depth, uint32_t latency_ms,
+                         const char *tier, struct request_policy *ret_policy)
 {
     struct keys_refusal denied;
     if (!keys_exchange(r->http->options.keys, &r->grant, tier, &denied)) {
         set_denied(r, &denied);
         return false;
     }
-    *ret_wish = (struct engine_wish){.depth = depth,
-                                     .tier = &r->grant.tier,
-                                     .key = r->grant.key,
-                                     .latency_ms = latency_ms,
-                                     .ret_retry_s = &r->retry_s};
+    *ret_policy = (struct request_policy){.depth = depth,
+                                          .tier = &r->grant.tier,
+                                          .key = r->grant.key,
+                                          .latency_ms = latency_ms,
+                                          .ret_retry_s = &r->retry_s};
     return true;
 }
 

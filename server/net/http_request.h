@@ -78,8 +78,8 @@ void http_request_set_error(struct http_request *r, const struct openai_error *e
 /* Is the key good, and has it requests left? Else sets the answer in the path's own dialect. */
 bool http_request_admit(struct http_request *r);
 /* For the engine: what the caller may have of what it asks for. False with an answer set. */
-bool http_request_wish(struct http_request *r, uint32_t depth, uint32_t latency_ms,
-                       const char *tier, struct engine_wish *ret_wish);
+bool http_request_policy(struct http_request *r, uint32_t depth, uint32_t latency_ms,
+                         const char *tier, struct request_policy *ret_policy);
 /* Sends what was set. */
 enum MHD_Result http_request_answer(struct http_request *r);
 /* Headers that every answer has. */

@@ -151,21 +151,21 @@ static enum MHD_Result start(struct http_request *r)
         http_request_set_error(r, &u->error);
         return http_request_answer(r);
     }
-    struct engine_wish wish;
-    if (!http_request_wish(r, asked->depth, asked->latency_ms, asked->tier, &wish))
+    struct request_policy policy;
+    if (!http_request_policy(r, asked->depth, asked->latency_ms, asked->tier, &policy))
         return http_request_answer(r);
     struct fold_hotword hotwords[OPENAI_BOOSTS];
     for (size_t i = 0; i < asked->boosts_count; i++)
         hotwords[i] = (struct fold_hotword){asked->boosts[i], asked->weights[i]};
-    const struct engine_batch_options options = {.wish = wish,
+    const struct engine_batch_options options = {.policy = policy,
                                                  .endpointing_ms = asked->pause_ms,
                                                  .hotwords = hotwords,
                                                  .hotwords_count = asked->boosts_count,
-                                                 .draft = asked->draft ? on_draft : NULL,
-                                                 .segment = w->stream ? on_segment : NULL,
-                                                 .done = w->stream ? on_streamed : on_done,
+                                                 .on_draft = asked->draft ? on_draft : NULL,
+                                                 .on_segment = w->stream ? on_segment : NULL,
+                                                 .on_done = w->stream ? on_streamed : on_done,
                                                  .user = w->stream ? (void *)w->stream : r};
-    /* done() may come at once, from another thread: suspend first, start last. */
+    /* on_done() may come at once, from another thread: suspend first, start last. */
     http_request_suspend(r);
     const int fd = u->fd;
     u->fd = -1;

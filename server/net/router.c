@@ -34,7 +34,7 @@ struct waiting {
 
 struct router {
     struct router_options options;
-    int listener, epoll, told; /* told: an eventfd, written when a flag below has changed */
+    int listener, epoll, wake; /* wake: an eventfd, written when a flag below has changed */
     unsigned port;
     struct waiting *waiting; /* [options.max_connections] */
     uint32_t waiting_count;
@@ -169,14 +169,14 @@ int router_open(struct router **ret_router, const struct router_options *options
     r->waiting = waiting;
     r->listener = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     r->epoll = epoll_create1(EPOLL_CLOEXEC);
-    r->told = eventfd(0, EFD_CLOEXEC);
+    r->wake = eventfd(0, EFD_CLOEXEC);
     const int one = 1;
-    if (r->listener < 0 || r->epoll < 0 || r->told < 0 ||
+    if (r->listener < 0 || r->epoll < 0 || r->wake < 0 ||
         setsockopt(r->listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
         bind(r->listener, (struct sockaddr *)&address, length) != 0 ||
         listen(r->listener, 512) != 0 ||
         getsockname(r->listener, (struct sockaddr *)&address, &length) != 0 ||
-        watch(r, r->listener, EPOLLIN) != 0 || watch(r, r->told, EPOLLIN) != 0) {
+        watch(r, r->listener, EPOLLIN) != 0 || watch(r, r->wake, EPOLLIN) != 0) {
         snprintf(ret_problem, room, "cannot listen on %.200s: %s", options->listen,
                  strerror(errno));
         router_close(r);
@@ -297,7 +297,7 @@ static void *run(void *user)
             close_listener(r);
         for (int i = 0; i < count; i++) {
             const int fd = events[i].data.fd;
-            if (fd == r->told) {
+            if (fd == r->wake) {
                 uint64_t times;
                 (void)!read(fd, &times, sizeof times);
                 continue;
@@ -324,16 +324,16 @@ int router_start(struct router *router)
     return router->started ? 0 : -1;
 }
 
-static void tell(struct router *r, atomic_bool *what)
+static void wake(struct router *r, atomic_bool *what)
 {
     const uint64_t one = 1;
     atomic_store(what, true);
-    (void)!write(r->told, &one, sizeof one);
+    (void)!write(r->wake, &one, sizeof one);
 }
 
 void router_stop_listening(struct router *router)
 {
-    tell(router, &router->stopping);
+    wake(router, &router->stopping);
 }
 
 bool router_is_done(const struct router *router)
@@ -346,7 +346,7 @@ void router_close(struct router *r)
     if (!r)
         return;
     if (r->started) {
-        tell(r, &r->closing);
+        wake(r, &r->closing);
         pthread_join(r->thread, NULL);
     }
     for (uint32_t i = 0; i < r->waiting_count; i++)
@@ -355,8 +355,8 @@ void router_close(struct router *r)
         close(r->listener);
     if (r->epoll >= 0)
         close(r->epoll);
-    if (r->told >= 0)
-        close(r->told);
+    if (r->wake >= 0)
+        close(r->wake);
     free(r->waiting);
     free(r);
 }

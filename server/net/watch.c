@@ -27,7 +27,7 @@ struct watch {
     uint64_t last_id;      /* {lock} */
 };
 
-static void tell(struct watch *w, uint64_t id)
+static void report(struct watch *w, uint64_t id)
 {
     pthread_mutex_lock(&w->lock);
     for (struct entry *e = w->entries; e; e = e->next)
@@ -45,7 +45,7 @@ static void *run(void *user)
         for (int i = 0; i < count; i++) {
             if (events[i].data.u64 == 0)
                 return NULL;
-            tell(w, events[i].data.u64);
+            report(w, events[i].data.u64);
         }
     }
 }

@@ -5,15 +5,15 @@
 
 #define USUAL_MS 10000.0 /* segments of recordings */
 
-uint32_t capacity_streams(const struct steward_report *report, uint32_t depth, bool partials)
+uint32_t capacity_streams(const struct admission_report *report, uint32_t depth, bool partials)
 {
-    const double share = steward_stream_share(report, depth, partials);
+    const double share = admission_stream_share(report, depth, partials);
     const double fit = share > 0 ? report->trust * report->workers / share : report->max_live;
 
     return (uint32_t)fmin(fit, report->max_live);
 }
 
-double capacity_batch_rate(const struct steward_report *report, uint32_t depth)
+double capacity_batch_rate(const struct admission_report *report, uint32_t depth)
 {
     const double ms = cost_ms(&report->cost, depth, USUAL_MS);
 
@@ -25,7 +25,7 @@ static double thousandths(double x)
     return round(x * 1e3) / 1e3;
 }
 
-static json_t *depth_json(const struct steward_report *r, uint32_t depth)
+static json_t *depth_json(const struct admission_report *r, uint32_t depth)
 {
     const double ms_per_s = cost_ms(&r->cost, depth, USUAL_MS) / (USUAL_MS / 1e3);
 
@@ -36,7 +36,7 @@ static json_t *depth_json(const struct steward_report *r, uint32_t depth)
                      thousandths(capacity_batch_rate(r, depth)));
 }
 
-char *capacity_json(const struct steward_report *r, const char *model, const char *kernel)
+char *capacity_json(const struct admission_report *r, const char *model, const char *kernel)
 {
     json_t *depths = json_array();
 

@@ -84,7 +84,7 @@ static double read_ms(const struct cost *cost, uint32_t depth, double audio_ms)
     return known(cost->read, 1) * cost_tail_ms(cost, depth, audio_ms);
 }
 
-double cost_followed_ms(const struct cost *cost, uint32_t depth, double audio_ms, double new_ms)
+double cost_incremental_ms(const struct cost *cost, uint32_t depth, double audio_ms, double new_ms)
 {
     return hear_ms(cost, depth, new_ms) + read_ms(cost, depth, audio_ms);
 }

@@ -47,7 +47,7 @@ double cost_ms(const struct cost *cost, uint32_t depth, double audio_ms);
 double cost_drafted_tail_ms(const struct cost *cost, uint32_t depth, double audio_ms);
 double cost_drafted_ms(const struct cost *cost, uint32_t depth, double audio_ms);
 /* And where a stream hears new_ms of the audio, and has heard the rest before. */
-double cost_followed_ms(const struct cost *cost, uint32_t depth, double audio_ms, double new_ms);
+double cost_incremental_ms(const struct cost *cost, uint32_t depth, double audio_ms, double new_ms);
 
 /* Moves the table towards what a segment really took. Segments that took no time are ignored. */
 void cost_learn(struct cost *cost, const struct cost_spent *spent);

@@ -12,8 +12,8 @@
  *      0  everybody gets what was asked for
  *      1  uploads are held back, which nobody watches (scheduler.h)
  *     then for each priority, the lowest first:
- *          partials by a stream (follow.h), where the seed was taught so and that costs less (not
- *             at a quarter of them: then a window is run more cheaply than all is heard)
+ *          partials by a stream (incremental_partials.h), where the seed was taught so and that
+ * costs less (not at a quarter of them: then a window is run more cheaply than all is heard)
  *          partials at depth 1 and half as often
  *          partials a quarter as often
  *          finals at R - 1, R - 2, ... 1, but never below the tier's floor
@@ -75,7 +75,7 @@ static uint32_t steps_down(uint32_t level, uint32_t unfolds, uint32_t priority)
     return level <= above ? 0 : least(level - above, each);
 }
 
-bool depth_partials_follow(uint32_t level, uint32_t unfolds, uint32_t priority)
+bool depth_partials_are_incremental(uint32_t level, uint32_t unfolds, uint32_t priority)
 {
     return steps_down(level, unfolds, priority) > 0;
 }
@@ -106,7 +106,7 @@ static uint32_t upload_cap(double fill, uint32_t floor, uint32_t want)
 /* What computing takes at a depth. */
 static double cost_of(const struct depth_question *q, uint32_t depth)
 {
-    return q->new_ms > 0 ? cost_followed_ms(q->cost, depth, q->audio_ms, q->new_ms)
+    return q->new_ms > 0 ? cost_incremental_ms(q->cost, depth, q->audio_ms, q->new_ms)
            : q->drafted  ? cost_drafted_ms(q->cost, depth, q->audio_ms)
                          : cost_ms(q->cost, depth, q->audio_ms);
 }

@@ -20,7 +20,7 @@ struct depth_question {
     uint32_t unfolds;        /* R */
     const struct tier *tier; /* its depths are within 1..R */
     uint32_t asked;          /* by the client; 0: it did not ask */
-    uint32_t level;          /* what load takes away: load.h */
+    uint32_t level;          /* what load takes away: load_shedder.h */
     double upload_fill;      /* share of the places for uploads that are taken, 0..1 */
     const struct cost *cost;
     double audio_ms;   /* of the piece, */
@@ -40,7 +40,7 @@ struct result_depth depth_choose(const struct depth_question *question);
 /* Levels are 0..depth_top_level(R). At the top everybody has what the tier guarantees. */
 uint32_t depth_top_level(uint32_t unfolds);
 /* Partials are heard by a stream, where the seed can and it costs less. */
-bool depth_partials_follow(uint32_t level, uint32_t unfolds, uint32_t priority);
+bool depth_partials_are_incremental(uint32_t level, uint32_t unfolds, uint32_t priority);
 /* Partials come this many times less often: 1, 2 or 4. */
 uint32_t depth_partial_stretch(uint32_t level, uint32_t unfolds, uint32_t priority);
 /* Deepest final that this level leaves a priority, 1..R; a tier's floor may be deeper. */

@@ -23,7 +23,7 @@
  * Finding the best is a walk over what waits. Streams wait at most once each, so the list is short,
  * and what keys have used changes all the time, which no heap would like.
  *
- * A worker that runs several pieces through the blocks at once (gather.h) pops them one by one,
+ * A worker that runs several pieces through the blocks at once (batcher.h) pops them one by one,
  * live ones only and none when it is a recording's turn, so order and accounts are the same as if
  * it had run one after the other.
  */

@@ -12,7 +12,7 @@
 
 enum scheduler_class { SCHEDULER_LIVE, SCHEDULER_BATCH, SCHEDULER_CLASSES };
 
-/* How far recordings keep out of the way of live streams: see load.h. */
+/* How far recordings keep out of the way of live streams: see load_shedder.h. */
 enum scheduler_hold {
     SCHEDULER_FREE,  /* they wait for live work, no more */
     SCHEDULER_ASIDE, /* and leave one worker free */

@@ -79,13 +79,13 @@ bool session_admit(struct session *session, const struct head *head, const char 
     return session->is_admitted;
 }
 
-struct engine_wish session_wish(struct session *session, uint32_t depth)
+struct request_policy session_policy(struct session *session, uint32_t depth)
 {
-    return (struct engine_wish){.depth = depth,
-                                .tier = &session->grant.tier,
-                                .key = session->grant.key,
-                                .latency_ms = session->latency_ms,
-                                .ret_retry_s = &session->retry_s};
+    return (struct request_policy){.depth = depth,
+                                   .tier = &session->grant.tier,
+                                   .key = session->grant.key,
+                                   .latency_ms = session->latency_ms,
+                                   .ret_retry_s = &session->retry_s};
 }
 
 void session_refusal_retry(struct session_refusal *refusal, uint32_t retry_s)

@@ -104,7 +104,7 @@ bool session_admit(struct session *session, const struct head *head, const char 
 /* A refusal in OpenAI's words. */
 void session_denied(struct openai_error *err, const struct keys_refusal *denied);
 /* For the engine: what the session may have. Points into the session. */
-struct engine_wish session_wish(struct session *session, uint32_t depth);
+struct request_policy session_policy(struct session *session, uint32_t depth);
 /* Adds Retry-After where it is known. */
 void session_refusal_retry(struct session_refusal *refusal, uint32_t retry_s);
 /* json: from malloc, taken; NULL is an allocation that failed. Any thread. */

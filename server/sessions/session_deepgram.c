@@ -265,7 +265,7 @@ static int open_channels(struct deepgram_session *d, struct deepgram_error *err)
         .encoding = encodings[c->encoding],
         .rate_hz = c->rate_hz,
         .channels = c->channels,
-        .wish = session_wish(&d->session, c->depth),
+        .policy = session_policy(&d->session, c->depth),
         .partials = c->interim_results,
         .endpointing_ms = c->endpointing_ms,
         .gap_ms = c->utterance_end_ms,
@@ -274,10 +274,10 @@ static int open_channels(struct deepgram_session *d, struct deepgram_error *err)
         .plain = !deepgram_is_readable(c),
         .alternatives = c->alternatives - 1,
         .on_result = on_result,
-        .voice = c->vad_events ? on_voice : NULL,
-        .gap = on_gap,
-        .ready = on_ready,
-        .end = on_end,
+        .on_voice = c->vad_events ? on_voice : NULL,
+        .on_gap = on_gap,
+        .on_ready = on_ready,
+        .on_end = on_end,
     };
     const uint32_t heard = c->multichannel ? c->channels : 1;
     d->heard = heard;

@@ -294,15 +294,15 @@ static bool open_live(struct realtime_session *s)
     const struct engine_live_options options = {.encoding = encodings[c->audio],
                                                 .rate_hz = c->rate_hz,
                                                 .channels = 1,
-                                                .wish = session_wish(&s->session, c->depth),
+                                                .policy = session_policy(&s->session, c->depth),
                                                 .partials = true,
                                                 .endpointing_ms = pause_ms(c),
                                                 .hotwords = hotwords,
                                                 .hotwords_count = hotwords_count,
                                                 .on_result = on_result,
-                                                .voice = s->live_vad ? on_voice : NULL,
-                                                .ready = on_ready,
-                                                .end = on_end,
+                                                .on_voice = s->live_vad ? on_voice : NULL,
+                                                .on_ready = on_ready,
+                                                .on_end = on_end,
                                                 .user = s};
     const enum engine_end end = engine_live_open(s->session.host->engine, &options, &s->live);
     if (end != ENGINE_OK)

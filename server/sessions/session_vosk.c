@@ -116,7 +116,7 @@ static bool open_live(struct vosk_session *v)
     const struct engine_live_options options = {.encoding = ENGINE_LINEAR16,
                                                 .rate_hz = c->rate_hz,
                                                 .channels = 1,
-                                                .wish = session_wish(&v->session, c->depth),
+                                                .policy = session_policy(&v->session, c->depth),
                                                 .partials = true,
                                                 .high_ms = AHEAD_MS,
                                                 .hotwords = hotwords,
@@ -125,8 +125,8 @@ static bool open_live(struct vosk_session *v)
                                                 .alternatives =
                                                     c->alternatives ? c->alternatives - 1 : 0,
                                                 .on_result = on_result,
-                                                .ready = on_ready,
-                                                .end = on_end,
+                                                .on_ready = on_ready,
+                                                .on_end = on_end,
                                                 .user = v};
     const enum engine_end end = engine_live_open(v->session.host->engine, &options, &v->live);
     if (end == ENGINE_OK)

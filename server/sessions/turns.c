@@ -119,22 +119,22 @@ void turns_retire_first(struct turns *turns)
 /* Does the segment begin with the words that were told? */
 static bool goes_on(const struct turn *t, const struct result_segment *segment)
 {
-    if (segment->words_count < t->told)
+    if (segment->words_count < t->emitted)
         return false;
-    for (size_t i = 0; i < t->told; i++)
+    for (size_t i = 0; i < t->emitted; i++)
         if (strcmp(segment->words[i].text, t->heard[i]) != 0)
             return false;
     return true;
 }
 
 /* Words [count], with a space before them where something was told. */
-static char *tell(struct turn *t, const struct result_word *words, size_t count)
+static char *emit(struct turn *t, const struct result_word *words, size_t count)
 {
     char *joined = count ? words_join(words, count) : NULL, *delta = NULL;
-    if (joined && *joined && asprintf(&delta, "%s%s", t->has_told ? " " : "", joined) < 0)
+    if (joined && *joined && asprintf(&delta, "%s%s", t->has_emitted ? " " : "", joined) < 0)
         delta = NULL;
     free(joined);
-    t->has_told = t->has_told || delta;
+    t->has_emitted = t->has_emitted || delta;
     return delta;
 }
 
@@ -162,7 +162,7 @@ char *turns_settle(struct turn *t, const struct result_segment *partial)
 {
     const int64_t settled_samples =
         partial->end_samples - TURNS_SETTLED_MS * (RESULT_RATE_HZ / 1000);
-    size_t same = t->told;
+    size_t same = t->emitted;
     /* What was told stands; only the final says whether the rest goes with it. */
     if (!goes_on(t, partial))
         return NULL;
@@ -171,38 +171,39 @@ char *turns_settle(struct turn *t, const struct result_segment *partial)
            partial->words[same].confidence >= SURE &&
            strcmp(partial->words[same].text, t->heard[same]) == 0)
         same++;
-    const size_t told = t->told;
-    if (!hear(t, partial) || same == told)
+    const size_t emitted = t->emitted;
+    if (!hear(t, partial) || same == emitted)
         return NULL;
-    t->told = same;
-    t->told_samples = partial->words[same - 1].end_samples;
-    return tell(t, partial->words + told, same - told);
+    t->emitted = same;
+    t->emitted_samples = partial->words[same - 1].end_samples;
+    return emit(t, partial->words + emitted, same - emitted);
 }
 
 /* How many of the final's words were told. */
 static size_t told_of(const struct turn *t, const struct result_segment *segment)
 {
-    size_t told = 0;
+    size_t emitted = 0;
     if (goes_on(t, segment))
-        return t->told;
-    while (told < segment->words_count && segment->words[told].start_samples < t->told_samples)
-        told++;
-    return told;
+        return t->emitted;
+    while (emitted < segment->words_count &&
+           segment->words[emitted].start_samples < t->emitted_samples)
+        emitted++;
+    return emitted;
 }
 
 char *turns_say(struct turn *t, const struct result_segment *segment)
 {
-    const size_t told = told_of(t, segment);
+    const size_t emitted = told_of(t, segment);
     char *words = segment->words_count ? words_join(segment->words, segment->words_count) : NULL;
     char *text = NULL;
     if (words && *words &&
         asprintf(&text, "%s%s%s", t->text ? t->text : "", t->text ? " " : "", words) < 0)
         text = NULL;
     free(words);
-    char *delta = tell(t, segment->words + told, segment->words_count - told);
+    char *delta = emit(t, segment->words + emitted, segment->words_count - emitted);
     forget_heard(t);
-    t->told = 0;
-    t->told_samples = 0;
+    t->emitted = 0;
+    t->emitted_samples = 0;
     if (text) {
         free(t->text);
         t->text = text;

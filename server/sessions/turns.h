@@ -20,9 +20,9 @@ struct turn {
     /* Of the segment that is not final yet: */
     char **heard; /* [heard_count] words of its last partial, owned */
     size_t heard_count;
-    size_t told;          /* leading words of it that were told for good */
-    int64_t told_samples; /* where the last of them ends */
-    bool has_told;        /* anything, of any segment */
+    size_t emitted;          /* leading words of it that were told for good */
+    int64_t emitted_samples; /* where the last of them ends */
+    bool has_emitted;        /* anything, of any segment */
 };
 
 struct turns {

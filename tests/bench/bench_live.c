@@ -3,11 +3,11 @@
  * STREAMS streams of the recordings of tests/data (FOLDSCRIBE_TEST_DATA) with pauses, finals of
  * stream i at depth i % R + 1, partials at depth 1 every EVERY_MS (default 640) while somebody
  * speaks: what live.c does, but without clock, queue and sockets, so that a busy machine makes the
- * same work. Rows: partials hear the whole segment so far, or the window of window.h, or follow it
- * (follow.h: a chunk when it is whole), that also at the depths of their finals (mixed); they are
- * recognised one by one, or gathered as gather.h says; and no partials at all. Columns: processor
- * time for a second of sound, how many streams of people who never stop talking that is a core, and
- * what share of the words of last partials their finals changed. */
+ * same work. Rows: partials hear the whole segment so far, or the window of windowed_partials.h, or
+ * follow it (incremental_partials.h: a chunk when it is whole), that also at the depths of their
+ * finals (mixed); they are recognised one by one, or batched as batcher.h says; and no partials at
+ * all. Columns: processor time for a second of sound, how many streams of people who never stop
+ * talking that is a core, and what share of the words of last partials their finals changed. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 
 #include "clips.h"
 #include "transcript.h"
-#include "window.h"
+#include "windowed_partials.h"
 #include "worker.h"
 
 #define STREAMS    8
@@ -33,7 +33,7 @@ struct talk {
 
 struct way {
     const char *name;
-    bool partials, window, follow, together;
+    bool partials, window, incremental, together;
     uint32_t depth; /* of partials; 0: that of their finals */
 };
 
@@ -45,8 +45,8 @@ struct words {
 struct speaker {
     float *pcm; /* [SECONDS] */
     struct endpointer *endpointer;
-    struct window window;
-    struct follow follow;
+    struct windowed_partials window;
+    struct incremental_partials incremental;
     uint32_t depth;
     size_t at; /* in pcm */
     bool windowed;
@@ -116,8 +116,8 @@ static void tell_partial(struct worker_piece *piece, enum worker_end end,
         exit(1);
     endpointer_peek(s->endpointer, &sound);
     if (s->windowed) {
-        window_join(&s->window, segment, sound.start_samples);
-        window_move(&s->window, segment);
+        windowed_partials_join(&s->window, segment, sound.start_samples);
+        windowed_partials_move(&s->window, segment);
     }
     /* Behind the last whole chunk there may be speech of which there is no text yet. */
     const int64_t speech_samples = endpointer_speech_clock(s->endpointer);
@@ -144,8 +144,8 @@ static void tell_final(struct worker_piece *piece, enum worker_end end,
     s->due_samples = 0;
     s->finals++;
     transcript_release(segment);
-    window_reset(&s->window);
-    follow_forget(&s->follow);
+    windowed_partials_reset(&s->window);
+    incremental_partials_forget(&s->incremental);
     endpointer_pop(s->endpointer);
 }
 
@@ -160,15 +160,15 @@ static bool partial_is_due(struct speaker *s, struct endpointer_segment *ret_sou
         s->due_samples = ret_sound->start_samples + every_samples;
     if (now_samples < s->due_samples || endpointer_speech_clock(s->endpointer) <= s->speech_samples)
         return false;
-    enum follow_aim aim = FOLLOW_TOO_FAR;
-    if (way->follow)
-        aim = follow_aim(&s->follow, ret_sound, &s->window);
-    if (aim == FOLLOW_WAIT)
+    enum incremental_partials_aim aim = INCREMENTAL_PARTIALS_TOO_FAR;
+    if (way->incremental)
+        aim = incremental_partials_aim(&s->incremental, ret_sound, &s->window);
+    if (aim == INCREMENTAL_PARTIALS_WAIT)
         return false;
-    if (aim == FOLLOW_READY)
-        piece->follow = &s->follow;
+    if (aim == INCREMENTAL_PARTIALS_READY)
+        piece->incremental = &s->incremental;
     else if (way->window)
-        window_cut(&s->window, ret_sound);
+        windowed_partials_cut(&s->window, ret_sound);
     s->due_samples = now_samples + every_samples;
     return true;
 }
@@ -186,15 +186,15 @@ static void turn(struct worker *worker, struct speaker *s, const struct way *way
     if (endpointer_segment(s->endpointer, &sound)) {
         piece.depth.used = s->depth;
         piece.search = true;
-        piece.told = tell_final;
+        piece.on_result = tell_final;
     } else if (way->partials && partial_is_due(s, &sound, every_ms, way, &piece)) {
         piece.depth.used = way->depth ? way->depth : s->depth;
-        piece.told = tell_partial;
+        piece.on_result = tell_partial;
     } else {
         return;
     }
-    worker_gather(worker, &sound, &piece);
-    if (!way->together || !gather_wants(&worker->gather, 0))
+    worker_submit(worker, &sound, &piece);
+    if (!way->together || !batcher_wants(&worker->batcher, 0))
         worker_flush(worker);
 }
 
@@ -209,7 +209,8 @@ static void bench(struct worker *worker, const struct way *way, const struct tal
         speakers[i].depth = (uint32_t)i % unfolds + 1;
         speakers[i].windowed = way->window;
         if (!speakers[i].pcm || endpointer_open(&speakers[i].endpointer, 500, 20000) < 0 ||
-            (way->follow && follow_open(&speakers[i].follow, worker->model, unfolds) < 0))
+            (way->incremental &&
+             incremental_partials_open(&speakers[i].incremental, worker->model, unfolds) < 0))
             exit(1);
     }
     const double begun_s = cpu_s();
@@ -233,8 +234,8 @@ static void bench(struct worker *worker, const struct way *way, const struct tal
         sum.partials += speakers[i].partials;
         sum.judged += speakers[i].judged;
         sum.changed += speakers[i].changed;
-        window_reset(&speakers[i].window);
-        follow_close(&speakers[i].follow);
+        windowed_partials_reset(&speakers[i].window);
+        incremental_partials_close(&speakers[i].incremental);
         endpointer_close(speakers[i].endpointer);
         free(speakers[i].pcm);
     }

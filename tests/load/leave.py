@@ -7,7 +7,7 @@
 
 Each round an upload of several minutes hangs up when a word of it is known to be worked at, and a live stream
 with half a minute of sound in the queue breaks off. A crowd of live streams at the pace of a microphone makes many
-short segments, which workers gather and recognise together; its streams break off one after the other, --rounds times
+short segments, which workers recognise in batches; its streams break off one after the other, --rounds times
 each. The daemon counts the time from when it sees them go to when
 nothing is computed for them any more (foldscribe_cancel_...). Prints JSON. Standard library and websockets only.
 """

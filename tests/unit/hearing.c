@@ -260,7 +260,7 @@ int hearing_spool(const void *bytes, size_t count)
 
 struct engine_batch_options hearing_batch_options(struct heard *heard, uint32_t depth)
 {
-    return (struct engine_batch_options){.wish.depth = depth, .done = on_done, .user = heard};
+    return (struct engine_batch_options){.policy.depth = depth, .on_done = on_done, .user = heard};
 }
 
 struct engine_live_options hearing_live_options(struct heard *heard)
@@ -270,8 +270,8 @@ struct engine_live_options hearing_live_options(struct heard *heard)
                                         .channels = 1,
                                         .endpointing_ms = HEARING_PAUSE_MS,
                                         .on_result = on_result,
-                                        .ready = on_ready,
-                                        .end = on_end,
+                                        .on_ready = on_ready,
+                                        .on_end = on_end,
                                         .user = heard};
 }
 

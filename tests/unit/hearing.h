@@ -30,7 +30,7 @@ struct engine *hearing_engine_with(uint32_t workers, uint32_t max_live, uint32_t
 struct heard {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    bool over; /* done() or end() came */
+    bool over; /* on_done() or on_end() came */
     int callbacks;
     enum engine_end end;
     char detail[256];
@@ -46,7 +46,7 @@ void hearing_init(struct heard *heard);
 void hearing_finish(struct heard *heard);
 /* Waits until *count, a member of heard, is at least `least`; false after a minute. */
 bool hearing_wait(struct heard *heard, const int *count, int least);
-/* Waits for done() or end(). */
+/* Waits for on_done() or on_end(). */
 bool hearing_wait_over(struct heard *heard);
 void hearing_nap(long ms);
 

@@ -55,7 +55,7 @@ static void segments_are_told_in_order_before_the_end(void **state)
 
     hearing_init(&told.heard);
     struct engine_batch_options options = hearing_batch_options(&told.heard, 1);
-    options.segment = on_segment;
+    options.on_segment = on_segment;
     assert_int_equal(engine_batch_start(engine, hearing_spool_wav(&sound), &options, &batch),
                      ENGINE_OK);
     assert_true(hearing_wait_over(&told.heard));
@@ -96,9 +96,9 @@ static void make(struct engine *engine, const struct sound *sound, uint32_t dept
     *ret_drafted = (struct drafted){.drafts = 0};
     hearing_init(&ret_drafted->told.heard);
     struct engine_batch_options options = hearing_batch_options(&ret_drafted->told.heard, depth);
-    options.segment = on_segment;
-    options.draft = on_draft;
-    options.wish.latency_ms = latency_ms;
+    options.on_segment = on_segment;
+    options.on_draft = on_draft;
+    options.policy.latency_ms = latency_ms;
     assert_int_equal(engine_batch_start(engine, hearing_spool_wav(sound), &options, &batch),
                      ENGINE_OK);
     assert_true(hearing_wait_over(&ret_drafted->told.heard));

@@ -3,7 +3,7 @@
 #include "capacity.h"
 #include "test.h"
 
-static const struct steward_report report = {
+static const struct admission_report report = {
     .unfolds = 2,
     .workers = 2,
     .trust = 0.8,
@@ -19,7 +19,7 @@ static void streams_fit_by_their_cost_and_never_more_than_are_allowed(void **sta
 {
     /* 40 ms a second at depth 1, half of the time: 2 workers at 0.8 are 80 streams. */
     assert_int_equal(capacity_streams(&report, 1, false), 30);
-    struct steward_report roomy = report;
+    struct admission_report roomy = report;
     roomy.max_live = 1000;
     assert_int_equal(capacity_streams(&roomy, 1, false), 80);
     assert_int_equal(capacity_streams(&roomy, 2, false), 64);

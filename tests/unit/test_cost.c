@@ -122,7 +122,7 @@ static void what_was_done_before_is_a_share_of_what_it_costs_anew(void **state)
 
     /* Nothing is known: as much as anew, and a stream's new sound by what is usual. */
     assert_float_equal(cost_drafted_ms(&cost, 1, 3000), run_ms, 1e-9);
-    assert_float_equal(cost_followed_ms(&cost, 1, 3000, 1000), 1.5 * (14 + 11) + tail_ms, 1e-9);
+    assert_float_equal(cost_incremental_ms(&cost, 1, 3000, 1000), 1.5 * (14 + 11) + tail_ms, 1e-9);
     for (int i = 0; i < 500; i++) {
         cost_learn(&cost, &(struct cost_spent){.depth = 1,
                                                .audio_ms = 3000,
@@ -139,7 +139,8 @@ static void what_was_done_before_is_a_share_of_what_it_costs_anew(void **state)
     }
     assert_float_equal(cost_drafted_ms(&cost, 1, 3000), run_ms - 0.5 * tail_ms, 0.5);
     assert_float_equal(cost_drafted_tail_ms(&cost, 1, 3000), 0.5 * tail_ms, 0.5);
-    assert_float_equal(cost_followed_ms(&cost, 1, 3000, 1000), 2 * (14 + 11) + 0.25 * tail_ms, 1);
+    assert_float_equal(cost_incremental_ms(&cost, 1, 3000, 1000), 2 * (14 + 11) + 0.25 * tail_ms,
+                       1);
     /* It says nothing about what is recognised anew, */
     assert_float_equal(cost_ms(&cost, 1, 3000), run_ms, 1e-9);
     assert_float_equal(cost_ms(&cost, 3, 3000), cost_ms(&table, 3, 3000), 1e-9);

@@ -131,13 +131,13 @@ static void partials_are_heard_by_a_stream_before_they_come_less_often(void **st
 {
     for (uint32_t p = 0; p < TIER_PRIORITIES; p++) {
         uint32_t level = 0;
-        while (!depth_partials_follow(level, R, p))
+        while (!depth_partials_are_incremental(level, R, p))
             level++;
         assert_true(level > 1); /* uploads are held back before */
         assert_int_equal(depth_partial_stretch(level, R, p), 1);
         assert_int_equal(depth_partial_stretch(level + 1, R, p), 2);
         assert_int_equal(depth_partial_stretch(level + 2, R, p), 4);
-        assert_true(depth_partials_follow(depth_top_level(R), R, p));
+        assert_true(depth_partials_are_incremental(depth_top_level(R), R, p));
     }
 }
 

@@ -31,7 +31,7 @@ static int release(void **state)
 }
 
 /* What is guessed to follow, as text: a space where a word begins, "#" for the end. */
-static const char *follow(const char *written)
+static const char *incremental(const char *written)
 {
     static char text[512];
     uint32_t pieces[200];
@@ -56,61 +56,61 @@ static void a_draft_is_guessed_from_its_begin(void **state)
 {
     (void)state;
     draft_set(&draft, "The cat sat.");
-    assert_string_equal(follow(""), " The cat sat.#");
-    assert_string_equal(follow("The cat"), " sat.#");
+    assert_string_equal(incremental(""), " The cat sat.#");
+    assert_string_equal(incremental("The cat"), " sat.#");
 }
 
 static void a_word_in_hand_is_completed(void **state)
 {
     (void)state;
     draft_set(&draft, "Captain Bill, he said");
-    assert_string_equal(follow("Ca"), "ptain Bill, he said#");
-    assert_string_equal(follow("Captain Bill"), ", he said#");
-    assert_string_equal(follow("Captain bill."), " He said#"); /* a sentence begins */
+    assert_string_equal(incremental("Ca"), "ptain Bill, he said#");
+    assert_string_equal(incremental("Captain Bill"), ", he said#");
+    assert_string_equal(incremental("Captain bill."), " He said#"); /* a sentence begins */
 }
 
 static void after_another_word_it_goes_on_with_the_next(void **state)
 {
     (void)state;
     draft_set(&draft, "he saw the gray cat");
-    assert_string_equal(follow("he saw the grey"), " cat#");
+    assert_string_equal(incremental("he saw the grey"), " cat#");
     draft_set(&draft, "he saw ships at sea");
-    assert_string_equal(follow("he saw chip"), "s at sea#");
+    assert_string_equal(incremental("he saw chip"), "s at sea#");
 }
 
 static void left_out_and_added_words_do_not_lose_the_place(void **state)
 {
     (void)state;
     draft_set(&draft, "one two three four five");
-    assert_string_equal(follow("one two three, and then fo"), "ur five#");
+    assert_string_equal(incremental("one two three, and then fo"), "ur five#");
     draft_set(&draft, "one two three four five");
-    assert_string_equal(follow("one fou"), "r five#");
+    assert_string_equal(incremental("one fou"), "r five#");
     draft_set(&draft, "twenty five of them");
-    assert_string_equal(follow("25 of"), " them#");
+    assert_string_equal(incremental("25 of"), " them#");
 }
 
 static void a_sentence_ends_where_the_text_says_so(void **state)
 {
     (void)state;
     draft_set(&draft, "It was. I went. Home");
-    assert_string_equal(follow("It was,"), " I went. Home#");
-    assert_string_equal(follow("It was, I went,"), " home#");
+    assert_string_equal(incremental("It was,"), " I went. Home#");
+    assert_string_equal(incremental("It was, I went,"), " home#");
 }
 
 static void shouted_drafts_are_lowered(void **state)
 {
     (void)state;
     draft_set(&draft, "WELL I'M A CAT");
-    assert_string_equal(follow(""), " Well I'm a cat#");
+    assert_string_equal(incremental(""), " Well I'm a cat#");
 }
 
 static void no_draft_gives_no_guess(void **state)
 {
     (void)state;
     draft_set(&draft, NULL);
-    assert_string_equal(follow(""), "");
+    assert_string_equal(incremental(""), "");
     draft_set(&draft, "  ");
-    assert_string_equal(follow("so"), "");
+    assert_string_equal(incremental("so"), "");
 }
 
 static void longer_drafts_than_fit_are_cut(void **state)

@@ -1,13 +1,13 @@
 #include <string.h>
 
-#include "follow.h"
 #include "hearing.h"
+#include "incremental_partials.h"
 #include "test.h"
 
 #define MOST_LIVE 8
 
 /* Can this seed hear streams? Else there is nothing to be tested. */
-static bool can_follow(void)
+static bool can_be_incremental(void)
 {
     return fold_model_info(hearing_model)->chunk_frames;
 }
@@ -59,7 +59,7 @@ static void hear_together(enum engine_partials partials)
 static void streams_together_give_what_each_gives_alone(void **state)
 {
     hear_together(ENGINE_PARTIALS_WINDOWS);
-    if (can_follow())
+    if (can_be_incremental())
         hear_together(ENGINE_PARTIALS_STREAMS);
 }
 
@@ -128,17 +128,18 @@ static void hear_partials(enum engine_partials partials)
     engine_stats(engine, &stats);
     /* This seed hears few words, so its windows may become too long for a stream. */
     if (partials == ENGINE_PARTIALS_STREAMS)
-        assert_in_range(stats.partials_followed, heard.partials_count / 2, heard.partials_count);
+        assert_in_range(stats.partials_incremental, heard.partials_count / 2, heard.partials_count);
     else
-        assert_int_equal(stats.partials_followed, 0);
-    assert_int_equal(stats.follow_bytes, partials == ENGINE_PARTIALS_WINDOWS || !can_follow()
-                                             ? 0
-                                             : follow_bytes(hearing_model, 1));
+        assert_int_equal(stats.partials_incremental, 0);
+    assert_int_equal(stats.incremental_partials_bytes,
+                     partials == ENGINE_PARTIALS_WINDOWS || !can_be_incremental()
+                         ? 0
+                         : incremental_partials_bytes(hearing_model, 1));
     engine_live_close(live);
     do {
         hearing_nap(1); /* the worker may hold it still */
         engine_stats(engine, &stats);
-    } while (stats.follow_bytes);
+    } while (stats.incremental_partials_bytes);
     hearing_finish(&heard);
     free(sound.pcm);
     engine_close(engine);
@@ -148,7 +149,7 @@ static void partials_are_shallow_and_come_before_their_final(void **state)
 {
     hear_partials(ENGINE_PARTIALS_AUTO); /* without load: windows */
     hear_partials(ENGINE_PARTIALS_WINDOWS);
-    if (can_follow())
+    if (can_be_incremental())
         hear_partials(ENGINE_PARTIALS_STREAMS);
 }
 
@@ -258,7 +259,7 @@ static void a_full_stream_says_when_it_is_ready_again(void **state)
 static void after_close_no_callback_comes(void **state)
 {
     struct engine *engine = hearing_engine_with(
-        2, 2, 1, can_follow() ? ENGINE_PARTIALS_STREAMS : ENGINE_PARTIALS_WINDOWS);
+        2, 2, 1, can_be_incremental() ? ENGINE_PARTIALS_STREAMS : ENGINE_PARTIALS_WINDOWS);
     struct sound sound = hearing_join(0, 2, 600);
     unsigned seed = 7;
 

@@ -20,7 +20,8 @@ struct told {
     int times, order;
 };
 
-static void on_told(struct worker_piece *piece, enum worker_end end, struct result_segment *segment)
+static void on_result(struct worker_piece *piece, enum worker_end end,
+                      struct result_segment *segment)
 {
     struct told *told = piece->user;
 
@@ -59,7 +60,7 @@ static struct worker_piece piece(struct told *told, uint32_t depth)
                                  .limit = {.floor = 1, .due_ms = INFINITY},
                                  .cancelled = &never,
                                  .cost_ms = 1,
-                                 .told = on_told,
+                                 .on_result = on_result,
                                  .user = told};
 }
 
@@ -96,31 +97,31 @@ static struct result_segment alone(struct worker *by, size_t clip, size_t ms, ui
     return segment;
 }
 
-/* Pieces of several lengths and depths, gathered by this worker. */
-static void gather_and_compare(struct worker *by, uint32_t unfolds)
+/* Pieces of several lengths and depths, batched by this worker. */
+static void batch_and_compare(struct worker *by, uint32_t unfolds)
 {
-    static const size_t ms[GATHER_PIECES] = {700, 1500, 400, 1100};
-    struct told told[GATHER_PIECES];
+    static const size_t ms[BATCHER_PIECES] = {700, 1500, 400, 1100};
+    struct told told[BATCHER_PIECES];
 
     by->due_ms = INFINITY;
     order = 0;
-    for (size_t i = 0; i < GATHER_PIECES; i++) {
+    for (size_t i = 0; i < BATCHER_PIECES; i++) {
         const struct worker_piece p = piece(&told[i], (uint32_t)i % unfolds + 1);
         const struct endpointer_segment heard = sound(i, ms[i]);
-        worker_gather(by, &heard, &p);
+        worker_submit(by, &heard, &p);
         assert_int_equal(order, 0); /* nobody yet */
     }
-    assert_false(gather_wants(&by->gather, 0));
+    assert_false(batcher_wants(&by->batcher, 0));
     worker_flush(by);
-    assert_int_equal(order, GATHER_PIECES);
-    for (size_t i = 0; i < GATHER_PIECES; i++) {
+    assert_int_equal(order, BATCHER_PIECES);
+    for (size_t i = 0; i < BATCHER_PIECES; i++) {
         assert_int_equal(told[i].times, 1);
         assert_int_equal(told[i].end, WORKER_DONE);
         struct result_segment segment = alone(by, i, ms[i], (uint32_t)i % unfolds + 1);
         assert_same(&told[i].segment, &segment);
         transcript_release(&segment);
         /* The shallow are told before the deep go on. */
-        for (size_t k = 0; k < GATHER_PIECES; k++)
+        for (size_t k = 0; k < BATCHER_PIECES; k++)
             if (told[k].segment.depth.used > told[i].segment.depth.used)
                 assert_true(told[k].order > told[i].order);
         transcript_release(&told[i].segment);
@@ -129,7 +130,7 @@ static void gather_and_compare(struct worker *by, uint32_t unfolds)
 
 static void together_each_hears_what_it_hears_alone(void **state)
 {
-    gather_and_compare(&worker, fold_model_info(hearing_model)->unfolds);
+    batch_and_compare(&worker, fold_model_info(hearing_model)->unfolds);
 }
 
 static void together_each_is_written_as_alone(void **state)
@@ -141,8 +142,8 @@ static void together_each_is_written_as_alone(void **state)
         fold_model_open_as(&model, getenv("FOLDSCRIBE_TEST_DECODER_MODEL"), FOLD_INT8, NULL),
         FOLD_OK);
     assert_int_equal(worker_open(&writing, NULL, model, NULL, MOST_MS), FOLD_OK);
-    gather_and_compare(&writing, fold_model_info(model)->unfolds);
-    gather_and_compare(&writing, 1); /* all of them in step */
+    batch_and_compare(&writing, fold_model_info(model)->unfolds);
+    batch_and_compare(&writing, 1); /* all of them in step */
     worker_close(&writing);
     fold_model_close(model);
 }
@@ -151,19 +152,20 @@ static void a_long_segment_does_not_hold_up_those_before_it(void **state)
 {
     struct told brief, lengthy;
     const struct worker_piece a = piece(&brief, 1), b = piece(&lengthy, 1);
-    const struct endpointer_segment first = sound(0, 800), second = sound(3, GATHER_PIECE_MS + 100);
+    const struct endpointer_segment first = sound(0, 800),
+                                    second = sound(3, BATCHER_PIECE_MS + 100);
 
     worker.due_ms = INFINITY;
-    worker_gather(&worker, &first, &a);
-    worker_gather(&worker, &second, &b);
+    worker_submit(&worker, &first, &a);
+    worker_submit(&worker, &second, &b);
     assert_int_equal(brief.times, 1);
     assert_int_equal(lengthy.times, 0);
-    assert_false(gather_wants(&worker.gather, 0));
+    assert_false(batcher_wants(&worker.batcher, 0));
     /* Nor does one that is loaded to be recognised at once. */
     struct result_segment segment = alone(&worker, 2, 900, 1);
     assert_int_equal(lengthy.times, 1);
     assert_int_equal(lengthy.end, WORKER_DONE);
-    assert_int_equal(lengthy.segment.end_samples, 3000 + (GATHER_PIECE_MS + 100) * 16);
+    assert_int_equal(lengthy.segment.end_samples, 3000 + (BATCHER_PIECE_MS + 100) * 16);
     transcript_release(&segment);
     transcript_release(&brief.segment);
     transcript_release(&lengthy.segment);
@@ -179,7 +181,7 @@ static void one_that_is_cancelled_leaves_the_others_alone(void **state)
         const struct endpointer_segment heard = sound(i, 600);
         if (i == 1)
             p.cancelled = &stopped;
-        worker_gather(&worker, &heard, &p);
+        worker_submit(&worker, &heard, &p);
     }
     worker_flush(&worker);
     for (size_t i = 0; i < 3; i++) {
@@ -196,7 +198,7 @@ static void who_is_late_goes_no_deeper_than_the_floor(void **state)
     const struct endpointer_segment heard = sound(0, 500);
 
     p.limit.due_ms = -INFINITY;
-    worker_gather(&worker, &heard, &p);
+    worker_submit(&worker, &heard, &p);
     worker_flush(&worker);
     assert_int_equal(told.end, WORKER_DONE);
     assert_int_equal(told.segment.depth.used, 1);
@@ -205,20 +207,21 @@ static void who_is_late_goes_no_deeper_than_the_floor(void **state)
 }
 
 /* What is written of a segment that a stream heard, portion_ms at a time, alone. */
-static struct result_segment followed(struct follow *follow, size_t clip, size_t ms,
-                                      size_t portion_ms, uint32_t depth)
+static struct result_segment incremental(struct incremental_partials *incremental, size_t clip,
+                                         size_t ms, size_t portion_ms, uint32_t depth)
 {
     struct told told = {.segment = {0}};
 
     for (size_t until = 0; until < ms;) {
         until = until + portion_ms < ms ? until + portion_ms : ms;
         const struct endpointer_segment heard = sound(clip, until);
-        if (follow_aim(follow, &heard, &(struct window){0}) != FOLLOW_READY)
+        if (incremental_partials_aim(incremental, &heard, &(struct windowed_partials){0}) !=
+            INCREMENTAL_PARTIALS_READY)
             continue;
         transcript_release(&told.segment);
         struct worker_piece p = piece(&told, depth);
-        p.follow = follow;
-        worker_gather(&worker, &heard, &p);
+        p.incremental = incremental;
+        worker_submit(&worker, &heard, &p);
         worker_flush(&worker);
         assert_int_equal(told.end, WORKER_DONE);
     }
@@ -228,70 +231,75 @@ static struct result_segment followed(struct follow *follow, size_t clip, size_t
 
 static void a_stream_hears_the_same_alone_in_company_and_in_portions(void **state)
 {
-    static const size_t ms[GATHER_PIECES] = {2500, 1500, 3000, 1100};
+    static const size_t ms[BATCHER_PIECES] = {2500, 1500, 3000, 1100};
     const uint32_t unfolds = fold_model_info(hearing_model)->unfolds;
-    struct follow together[GATHER_PIECES], alone;
-    struct told told[GATHER_PIECES];
+    struct incremental_partials together[BATCHER_PIECES], alone;
+    struct told told[BATCHER_PIECES];
     size_t words = 0;
 
     worker.due_ms = INFINITY;
-    assert_int_equal(follow_open(&alone, hearing_model, unfolds), FOLD_OK);
-    for (size_t i = 0; i < GATHER_PIECES; i++) {
+    assert_int_equal(incremental_partials_open(&alone, hearing_model, unfolds), FOLD_OK);
+    for (size_t i = 0; i < BATCHER_PIECES; i++) {
         struct worker_piece p = piece(&told[i], (uint32_t)i % unfolds + 1);
-        assert_int_equal(follow_open(&together[i], hearing_model, unfolds), FOLD_OK);
+        assert_int_equal(incremental_partials_open(&together[i], hearing_model, unfolds), FOLD_OK);
         const struct endpointer_segment heard = sound(i, ms[i]);
-        assert_int_equal(follow_aim(&together[i], &heard, &(struct window){0}), FOLLOW_READY);
-        p.follow = i == 1 ? NULL : &together[i]; /* one of them runs */
-        worker_gather(&worker, &heard, &p);
+        assert_int_equal(
+            incremental_partials_aim(&together[i], &heard, &(struct windowed_partials){0}),
+            INCREMENTAL_PARTIALS_READY);
+        p.incremental = i == 1 ? NULL : &together[i]; /* one of them runs */
+        worker_submit(&worker, &heard, &p);
     }
     worker_flush(&worker);
-    for (size_t i = 0; i < GATHER_PIECES; i++) {
+    for (size_t i = 0; i < BATCHER_PIECES; i++) {
         assert_int_equal(told[i].times, 1);
         assert_int_equal(told[i].end, WORKER_DONE);
         for (size_t portion_ms = 300; portion_ms < 9000 && i != 1; portion_ms *= 3) {
-            follow_forget(&alone); /* the segment before */
+            incremental_partials_forget(&alone); /* the segment before */
             struct result_segment segment =
-                followed(&alone, i, ms[i], portion_ms, (uint32_t)i % unfolds + 1);
+                incremental(&alone, i, ms[i], portion_ms, (uint32_t)i % unfolds + 1);
             assert_same(&told[i].segment, &segment);
             assert_true(segment.end_samples <= 1000 * (int64_t)i + (int64_t)ms[i] * 16);
             words += segment.words_count;
             transcript_release(&segment);
         }
         transcript_release(&told[i].segment);
-        follow_close(&together[i]);
+        incremental_partials_close(&together[i]);
     }
     assert_true(words > 0);
-    follow_close(&alone);
+    incremental_partials_close(&alone);
 }
 
 static void a_stream_that_is_cancelled_or_fails_leaves_the_others_alone(void **state)
 {
-    struct follow follows[3];
+    struct incremental_partials incrementals[3];
     struct told told[3];
 
     worker.due_ms = INFINITY;
     for (int fails = 0; fails < 2; fails++) {
         for (size_t i = 0; i < 3; i++) {
             struct worker_piece p = piece(&told[i], 1);
-            assert_int_equal(follow_open(&follows[i], hearing_model, 1), FOLD_OK);
+            assert_int_equal(incremental_partials_open(&incrementals[i], hearing_model, 1),
+                             FOLD_OK);
             const struct endpointer_segment heard = sound(i, 900);
-            assert_int_equal(follow_aim(&follows[i], &heard, &(struct window){0}), FOLLOW_READY);
-            p.follow = &follows[i];
+            assert_int_equal(
+                incremental_partials_aim(&incrementals[i], &heard, &(struct windowed_partials){0}),
+                INCREMENTAL_PARTIALS_READY);
+            p.incremental = &incrementals[i];
             if (i == 1 && !fails)
                 p.cancelled = &stopped;
-            worker_gather(&worker, &heard, &p);
+            worker_submit(&worker, &heard, &p);
         }
         if (fails) /* what is to be read was never heard: nobody else has to suffer */
-            follows[1].from_samples += 16000 * 100;
+            incrementals[1].from_samples += 16000 * 100;
         worker_flush(&worker);
         for (size_t i = 0; i < 3; i++) {
             assert_int_equal(told[i].times, 1);
             assert_int_equal(told[i].end, i != 1  ? WORKER_DONE
                                           : fails ? WORKER_FAILED
                                                   : WORKER_CANCELLED);
-            assert_int_equal(follows[i].begun, !(fails && i == 1));
+            assert_int_equal(incrementals[i].begun, !(fails && i == 1));
             transcript_release(&told[i].segment);
-            follow_close(&follows[i]);
+            incremental_partials_close(&incrementals[i]);
         }
     }
 }
@@ -318,7 +326,7 @@ static void what_was_written_before_changes_no_text(void **state)
         /* None; wrong; one word wrong; its own. */
         p.before = i < 3 ? before : told[0].segment.words;
         p.before_count = i < 3 ? (size_t[]){0, 3, 1}[i] : told[0].segment.words_count;
-        worker_gather(&writing, &heard, &p);
+        worker_submit(&writing, &heard, &p);
         worker_flush(&writing);
         assert_int_equal(told[i].end, WORKER_DONE);
         assert_same(&told[0].segment, &told[i].segment);
@@ -346,7 +354,7 @@ static void alternatives_come_with_who_asked_for_them(void **state)
         struct worker_piece p = piece(&told[i], 1);
         const struct endpointer_segment heard = sound(0, 2000);
         p.alternatives = i ? 3 : 0;
-        worker_gather(&with_lm, &heard, &p);
+        worker_submit(&with_lm, &heard, &p);
     }
     worker_flush(&with_lm);
     assert_int_equal(told[0].end, WORKER_DONE);

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "admission.h"
 #include "scheduler.h"
-#include "steward.h"
 #include "test.h"
 
 #define STEP_MS           5
@@ -21,7 +21,7 @@
 struct speaker {
     const struct traffic_client *client;
     struct scheduler_item item; /* first: items are speakers */
-    struct steward_stream stream;
+    struct admission_stream stream;
     enum { ABSENT, PRESENT, GONE } state;
     double comes_ms, came_ms;
     bool told; /* to come back at comes_ms */
@@ -50,7 +50,7 @@ struct job {
 struct simulation {
     const struct traffic_trace *trace;
     struct traffic_result *result;
-    struct steward steward;
+    struct admission admission;
     struct scheduler scheduler;
     struct speaker *speakers;
     struct job jobs[MOST_WORKERS];
@@ -97,9 +97,9 @@ static void come(struct simulation *sim, struct speaker *s)
     s->stream.partial_every_ms = PARTIAL_EVERY_MS;
     s->stream.chunk_ms = sim->trace->chunk_ms;
     if (s->client->is_upload) {
-        in = steward_begin_upload(&sim->steward, sim->now_ms, &retry_ms);
+        in = admission_begin_upload(&sim->admission, sim->now_ms, &retry_ms);
     } else {
-        in = steward_join(&sim->steward, &s->stream, sim->now_ms, &retry_ms);
+        in = admission_join(&sim->admission, &s->stream, sim->now_ms, &retry_ms);
     }
     if (s->told)
         sum->returned++, sum->admitted_at_once += in;
@@ -112,8 +112,8 @@ static void come(struct simulation *sim, struct speaker *s)
             schedule(sim, s, sim->now_ms + 1e6);
         return;
     }
-    struct steward_report report;
-    steward_report(&sim->steward, &report);
+    struct admission_report report;
+    admission_report(&sim->admission, &report);
     sum->refused++;
     if (report.live < report.max_live && report.floor_demand < 0.75 * report.trust)
         sum->refused_with_room++;
@@ -130,7 +130,7 @@ static void speak(struct simulation *sim, struct speaker *s)
     while (s->pushed_ms + PUSH_MS <= sim->now_ms && !s->ended) {
         s->pushed_ms += PUSH_MS;
         s->spoken_ms += PUSH_MS;
-        steward_heard(&sim->steward, &s->stream, sim->now_ms);
+        admission_heard(&sim->admission, &s->stream, sim->now_ms);
         if (s->spoken_ms >= s->sentence_ms + PAUSE_MS) {
             const size_t at = (s->first_sentence + s->sentences++) % 64;
             assert_true(s->sentences <= 64);
@@ -166,7 +166,7 @@ static void begin(struct simulation *sim, struct job *job)
         question.audio_ms = s->done_lengths[s->first_sentence];
         job->received_ms = s->done_sentences[s->first_sentence];
     } else {
-        const double every_ms = steward_partial_every_ms(&sim->steward, &s->stream);
+        const double every_ms = admission_partial_every_ms(&sim->admission, &s->stream);
         question.kind = DEPTH_PARTIAL;
         question.audio_ms = s->spoken_ms;
         job->received_ms = s->item.since_ms;
@@ -183,9 +183,9 @@ static void begin(struct simulation *sim, struct job *job)
         job->until_ms = sim->now_ms + 0.1;
         return;
     }
-    if (job->kind == DEPTH_PARTIAL && steward_partial_follows(&sim->steward, &s->stream))
-        question.new_ms = steward_partial_every_ms(&sim->steward, &s->stream);
-    job->depth = steward_choose(&sim->steward, &question, NULL, NULL);
+    if (job->kind == DEPTH_PARTIAL && admission_partial_is_incremental(&sim->admission, &s->stream))
+        question.new_ms = admission_partial_every_ms(&sim->admission, &s->stream);
+    job->depth = admission_choose(&sim->admission, &question, NULL, NULL);
     const double slow = trace->slowdown ? trace->slowdown(sim->now_ms) : 1;
     const uint32_t depth = job->depth.used;
     job->spent = (struct cost_spent){
@@ -193,7 +193,7 @@ static void begin(struct simulation *sim, struct job *job)
     job->spent.tail_ms = slow * cost_tail_ms(&trace->cost, depth, question.audio_ms);
     if (question.new_ms > 0) {
         job->spent.tail_ms *= trace->cost.read;
-        job->spent.hear_ms = slow * cost_followed_ms(&trace->cost, depth, 0, question.new_ms);
+        job->spent.hear_ms = slow * cost_incremental_ms(&trace->cost, depth, 0, question.new_ms);
     } else {
         job->spent.front_ms = slow * cost_front_ms(&trace->cost, question.audio_ms);
         job->spent.unfold_ms = slow * depth * cost_unfold_ms(&trace->cost, question.audio_ms);
@@ -232,10 +232,10 @@ static void end_job(struct simulation *sim, struct job *job)
     s->busy = s->scheduled = false;
     scheduler_done(&sim->scheduler, &job->ticket, job->until_ms - job->began_ms, sim->now_ms);
     if (!job->empty) {
-        steward_learn(&sim->steward, &job->spent);
+        admission_learn(&sim->admission, &job->spent);
         if (job->kind == DEPTH_FINAL)
-            steward_learn_speech(&sim->steward, job->spent.audio_ms,
-                                 job->spent.audio_ms + PAUSE_MS);
+            admission_learn_speech(&sim->admission, job->spent.audio_ms,
+                                   job->spent.audio_ms + PAUSE_MS);
         sum->below_floor +=
             job->kind != DEPTH_PARTIAL && job->depth.used < s->stream.tier.depth_floor;
         sum->above_ceiling += job->depth.used > s->stream.tier.depth_ceiling;
@@ -247,7 +247,7 @@ static void end_job(struct simulation *sim, struct job *job)
             schedule(sim, s, sim->now_ms + 1e6);
         } else {
             s->state = GONE;
-            steward_end_upload(&sim->steward, sim->now_ms);
+            admission_end_upload(&sim->admission, sim->now_ms);
         }
         return;
     }
@@ -256,7 +256,7 @@ static void end_job(struct simulation *sim, struct job *job)
         note_final(sim, s, job);
     } else if (!job->empty) {
         sum->partials++;
-        sum->followed += job->spent.new_ms > 0;
+        sum->incremental += job->spent.new_ms > 0;
         sum->partial_worst_ms = fmax(sum->partial_worst_ms, job->until_ms - job->received_ms);
     }
     if (s->sentences) {
@@ -266,7 +266,7 @@ static void end_job(struct simulation *sim, struct job *job)
         if (s->last_depth)
             sum->changes_a_minute = fmax(sum->changes_a_minute, s->changes / fmax(minutes, 1));
         s->state = GONE;
-        steward_leave(&sim->steward, &s->stream, sim->now_ms);
+        admission_leave(&sim->admission, &s->stream, sim->now_ms);
     }
 }
 
@@ -307,33 +307,33 @@ static void tick(struct simulation *sim)
 {
     const struct scheduler_item *oldest = sim->scheduler.first[SCHEDULER_LIVE];
 
-    if (!steward_is_due(&sim->steward, sim->now_ms))
+    if (!admission_is_due(&sim->admission, sim->now_ms))
         return;
     if (oldest)
         sim->waits_ms += sim->now_ms - oldest->since_ms, sim->waits++;
-    sim->scheduler.hold =
-        steward_tick(&sim->steward, sim->now_ms, sim->waits > 0 ? sim->waits_ms / sim->waits : 0);
+    sim->scheduler.hold = admission_tick(&sim->admission, sim->now_ms,
+                                         sim->waits > 0 ? sim->waits_ms / sim->waits : 0);
     sim->waits_ms = sim->waits = 0;
-    struct steward_report report;
-    steward_report(&sim->steward, &report);
+    struct admission_report report;
+    admission_report(&sim->admission, &report);
     if (report.level > sim->result->highest_level)
         sim->result->highest_level = report.level;
 }
 
 struct traffic_result *traffic_run(const struct traffic_trace *trace)
 {
-    const struct steward_options options = {.unfolds = trace->unfolds,
-                                            .workers = trace->workers,
-                                            .max_live = trace->max_live,
-                                            .max_uploads = trace->max_uploads,
-                                            .adaptive = !trace->fixed_depth,
-                                            .cost = &trace->cost};
+    const struct admission_options options = {.unfolds = trace->unfolds,
+                                              .workers = trace->workers,
+                                              .max_live = trace->max_live,
+                                              .max_uploads = trace->max_uploads,
+                                              .adaptive = !trace->fixed_depth,
+                                              .cost = &trace->cost};
     struct simulation sim = {.trace = trace, .result = calloc(1, sizeof(*sim.result))};
 
     sim.speakers = calloc(trace->clients_count, sizeof(*sim.speakers));
     assert_true(sim.result && sim.speakers && trace->clients_count <= MOST_CLIENTS &&
                 trace->workers <= MOST_WORKERS);
-    assert_int_equal(steward_init(&sim.steward, &options, 0), 0);
+    assert_int_equal(admission_init(&sim.admission, &options, 0), 0);
     scheduler_init(&sim.scheduler, trace->workers);
     for (size_t i = 0; i < trace->clients_count; i++)
         sim.speakers[i] = (struct speaker){.client = &trace->clients[i],
@@ -352,8 +352,8 @@ struct traffic_result *traffic_run(const struct traffic_trace *trace)
         work(&sim);
         tick(&sim);
     }
-    struct steward_report report;
-    steward_report(&sim.steward, &report);
+    struct admission_report report;
+    admission_report(&sim.admission, &report);
     sim.result->level_changes = report.level_changes;
     sim.result->trust = report.trust;
     sim.result->top_level = report.top_level;
@@ -365,7 +365,7 @@ struct traffic_result *traffic_run(const struct traffic_trace *trace)
                 on_its_way += sim.speakers[i].sentences;
         assert_int_equal(sim.result->tiers[t].finals + on_its_way, sim.result->tiers[t].due_finals);
     }
-    steward_finish(&sim.steward);
+    admission_finish(&sim.admission);
     free(sim.speakers);
     return sim.result;
 }

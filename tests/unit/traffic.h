@@ -1,6 +1,6 @@
-/* traffic.h - a day at the server in a second: the real steward and scheduler, a clock of its own,
- * no audio. Clients come by a trace, speak in sentences, and are served by workers whose speed is
- * what the trace says, not what the cost table believes. */
+/* traffic.h - a day at the server in a second: the real admission and scheduler, a clock of its
+ * own, no audio. Clients come by a trace, speak in sentences, and are served by workers whose speed
+ * is what the trace says, not what the cost table believes. */
 #ifndef TRAFFIC_H
 #define TRAFFIC_H
 
@@ -37,7 +37,7 @@ struct traffic_trace {
 struct traffic_sum {
     double latency_ms[TRAFFIC_SPEND], worst_ms; /* [finals] audio received to final */
     double partial_worst_ms;
-    size_t followed;                     /* of the partials, heard by a stream */
+    size_t incremental;                  /* of the partials, heard by a stream */
     size_t finals, partials, due_finals; /* due: sentences that were spoken to their end */
     size_t by_depth[COST_DEPTHS + 1];
     size_t below_floor, above_ceiling;

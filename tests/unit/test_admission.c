@@ -2,7 +2,7 @@
  * partials fit at full depth, and eighteen at the floor. */
 #include <math.h>
 
-#include "steward.h"
+#include "admission.h"
 #include "test.h"
 #include "traffic.h"
 
@@ -246,66 +246,66 @@ static void depth_does_not_flutter(void **state)
 
 static void limits_of_places_hold_and_fill_lowers_uploads_first(void **state)
 {
-    struct steward steward;
-    struct steward_stream streams[3] = {
+    struct admission admission;
+    struct admission_stream streams[3] = {
         {.tier = tier_default(3)}, {.tier = tier_default(3)}, {.tier = tier_default(3)}};
     struct tier tier = tier_default(3);
     struct depth_question question = {.kind = DEPTH_UPLOAD, .tier = &tier, .audio_ms = 1000};
-    const struct steward_options options = {
+    const struct admission_options options = {
         .unfolds = 3, .workers = 1, .max_live = 2, .max_uploads = 10, .adaptive = true};
     double retry_ms = 0;
 
-    assert_int_equal(steward_init(&steward, &options, 0), 0);
-    assert_true(steward_join(&steward, &streams[0], 1, &retry_ms));
-    assert_true(steward_join(&steward, &streams[1], 1, &retry_ms));
-    assert_false(steward_join(&steward, &streams[2], 1, &retry_ms));
+    assert_int_equal(admission_init(&admission, &options, 0), 0);
+    assert_true(admission_join(&admission, &streams[0], 1, &retry_ms));
+    assert_true(admission_join(&admission, &streams[1], 1, &retry_ms));
+    assert_false(admission_join(&admission, &streams[2], 1, &retry_ms));
     assert_in_range(retry_ms, 1000, 120000);
-    steward_leave(&steward, &streams[0], 20000);
-    steward_leave(&steward, &streams[0], 20000); /* twice is once */
-    assert_true(steward_join(&steward, &streams[2], 20000, &retry_ms));
+    admission_leave(&admission, &streams[0], 20000);
+    admission_leave(&admission, &streams[0], 20000); /* twice is once */
+    assert_true(admission_join(&admission, &streams[2], 20000, &retry_ms));
     for (int i = 0; i < 10; i++) {
-        assert_true(steward_begin_upload(&steward, i, &retry_ms));
-        const uint32_t used = steward_choose(&steward, &question, NULL, NULL).used;
+        assert_true(admission_begin_upload(&admission, i, &retry_ms));
+        const uint32_t used = admission_choose(&admission, &question, NULL, NULL).used;
         assert_int_equal(used, i < 5 ? 3 : i < 7 ? 2 : 1);
     }
-    assert_false(steward_begin_upload(&steward, 10, &retry_ms));
+    assert_false(admission_begin_upload(&admission, 10, &retry_ms));
     assert_in_range(retry_ms, 1000, 120000);
-    steward_finish(&steward);
+    admission_finish(&admission);
 }
 
 static void what_still_waits_keeps_the_rung_it_came_on(void **state)
 {
-    const struct steward_options options = {
+    const struct admission_options options = {
         .unfolds = 3, .workers = 1, .max_live = 9, .adaptive = true, .cost = &trace.cost};
-    struct steward_stream streams[9];
-    struct steward steward;
-    struct steward_report report;
+    struct admission_stream streams[9];
+    struct admission admission;
+    struct admission_report report;
     double retry_ms;
 
-    assert_int_equal(steward_init(&steward, &options, 0), 0);
+    assert_int_equal(admission_init(&admission, &options, 0), 0);
     for (size_t i = 0; i < 9; i++) {
-        streams[i] = (struct steward_stream){
+        streams[i] = (struct admission_stream){
             .tier = tier_default(3), .partials = true, .partial_every_ms = 600};
-        assert_true(steward_join(&steward, &streams[i], 0, &retry_ms));
-        steward_heard(&steward, &streams[i], 0);
+        assert_true(admission_join(&admission, &streams[i], 0, &retry_ms));
+        admission_heard(&admission, &streams[i], 0);
     }
-    steward_tick(&steward, 1000, 0);
-    steward_report(&steward, &report);
+    admission_tick(&admission, 1000, 0);
+    admission_report(&admission, &report);
     const uint32_t level = report.level;
     assert_true(level > 0);
     for (size_t i = 0; i < 9; i++)
-        steward_waits(&steward, &streams[i], true);
-    steward_tick(&steward, 60000, 0); /* nobody has spoken for long */
-    steward_report(&steward, &report);
+        admission_waits(&admission, &streams[i], true);
+    admission_tick(&admission, 60000, 0); /* nobody has spoken for long */
+    admission_report(&admission, &report);
     assert_int_equal(report.level, level);
     for (size_t i = 0; i < 9; i++)
-        steward_waits(&steward, &streams[i], false);
-    steward_tick(&steward, 61000, 0);
-    steward_report(&steward, &report);
+        admission_waits(&admission, &streams[i], false);
+    admission_tick(&admission, 61000, 0);
+    admission_report(&admission, &report);
     assert_int_equal(report.level, 0);
     for (size_t i = 0; i < 9; i++)
-        steward_leave(&steward, &streams[i], 62000);
-    steward_finish(&steward);
+        admission_leave(&admission, &streams[i], 62000);
+    admission_finish(&admission);
 }
 
 static void streams_of_the_seed_carry_what_windows_do_not(void **state)
@@ -317,8 +317,8 @@ static void streams_of_the_seed_carry_what_windows_do_not(void **state)
     trace.cost.read = 0.7;
     struct traffic_result *streams = run();
 
-    assert_int_equal(windows->tiers[0].followed, 0);
-    assert_true(streams->tiers[0].followed > streams->tiers[0].partials / 2);
+    assert_int_equal(windows->tiers[0].incremental, 0);
+    assert_true(streams->tiers[0].incremental > streams->tiers[0].partials / 2);
     assert_true(streams->highest_level < windows->highest_level);
     /* They come twice as often, and finals are no shallower. */
     assert_true(streams->tiers[0].partials > 3 * windows->tiers[0].partials / 2);
@@ -329,76 +329,76 @@ static void streams_of_the_seed_carry_what_windows_do_not(void **state)
     trace.clients_count = 0;
     add_streams(SUSTAINABLE / 3, 0, 1.9 * MINUTE_MS, 0);
     struct traffic_result *few = run();
-    assert_int_equal(few->tiers[0].followed, 0);
+    assert_int_equal(few->tiers[0].incremental, 0);
     free(few);
 }
 
 static void a_partial_follows_where_that_costs_less_or_always(void **state)
 {
-    const struct steward_options options = {
+    const struct admission_options options = {
         .unfolds = 3, .workers = 1, .max_live = 9, .adaptive = true, .cost = &trace.cost};
-    struct steward_stream streams[5];
-    struct steward steward;
+    struct admission_stream streams[5];
+    struct admission admission;
     double retry_ms;
 
     for (int dear = 0; dear < 2; dear++) {
         trace.cost.hear = dear ? 6 : 1.5;
-        assert_int_equal(steward_init(&steward, &options, 0), 0);
+        assert_int_equal(admission_init(&admission, &options, 0), 0);
         for (size_t i = 0; i < 5; i++) {
-            streams[i] = (struct steward_stream){.tier = tier_default(3),
-                                                 .partials = true,
-                                                 .partial_every_ms = 600,
-                                                 .chunk_ms = i == 1 ? 0 : 672,
-                                                 .always_follows = i == 2};
-            assert_true(steward_join(&steward, &streams[i], 0, &retry_ms));
-            assert_int_equal(steward_partial_follows(&steward, &streams[i]), i == 2);
-            steward_heard(&steward, &streams[i], 0);
+            streams[i] = (struct admission_stream){.tier = tier_default(3),
+                                                   .partials = true,
+                                                   .partial_every_ms = 600,
+                                                   .chunk_ms = i == 1 ? 0 : 672,
+                                                   .always_incremental = i == 2};
+            assert_true(admission_join(&admission, &streams[i], 0, &retry_ms));
+            assert_int_equal(admission_partial_is_incremental(&admission, &streams[i]), i == 2);
+            admission_heard(&admission, &streams[i], 0);
         }
-        steward_tick(&steward, 1000, 0);
-        assert_int_equal(steward_partial_follows(&steward, &streams[0]), !dear);
-        assert_false(steward_partial_follows(&steward, &streams[1])); /* it cannot */
-        assert_true(steward_partial_follows(&steward, &streams[2]));
+        admission_tick(&admission, 1000, 0);
+        assert_int_equal(admission_partial_is_incremental(&admission, &streams[0]), !dear);
+        assert_false(admission_partial_is_incremental(&admission, &streams[1])); /* it cannot */
+        assert_true(admission_partial_is_incremental(&admission, &streams[2]));
         for (size_t i = 0; i < 5; i++)
-            steward_leave(&steward, &streams[i], 2000);
-        steward_finish(&steward);
+            admission_leave(&admission, &streams[i], 2000);
+        admission_finish(&admission);
     }
 }
 
 static void a_clock_that_leaps_or_goes_back_leaves_the_rules_standing(void **state)
 {
     static const double leaps_ms[] = {0, 250, 86400e3, 86400e3 - 5000, 0, -1e9, 1e12, 1e12 + 250};
-    const struct steward_options options = {.unfolds = 3,
-                                            .workers = 1,
-                                            .max_live = 2,
-                                            .max_uploads = 1,
-                                            .adaptive = true,
-                                            .cost = &trace.cost};
-    struct steward steward;
-    struct steward_report report;
+    const struct admission_options options = {.unfolds = 3,
+                                              .workers = 1,
+                                              .max_live = 2,
+                                              .max_uploads = 1,
+                                              .adaptive = true,
+                                              .cost = &trace.cost};
+    struct admission admission;
+    struct admission_report report;
 
-    assert_int_equal(steward_init(&steward, &options, 0), 0);
+    assert_int_equal(admission_init(&admission, &options, 0), 0);
     for (size_t i = 0; i < sizeof(leaps_ms) / sizeof(leaps_ms[0]); i++) {
-        struct steward_stream streams[3];
+        struct admission_stream streams[3];
         double retry_ms = 0;
         for (size_t k = 0; k < 3; k++) {
-            streams[k] = (struct steward_stream){
+            streams[k] = (struct admission_stream){
                 .tier = tier_default(3), .partials = true, .partial_every_ms = 600};
-            const bool in = steward_join(&steward, &streams[k], leaps_ms[i], &retry_ms);
+            const bool in = admission_join(&admission, &streams[k], leaps_ms[i], &retry_ms);
             assert_false(in && k == 2);
-            steward_heard(&steward, &streams[k], leaps_ms[i]);
+            admission_heard(&admission, &streams[k], leaps_ms[i]);
         }
         assert_true(retry_ms >= 1000 && retry_ms <= 120000); /* of whoever was refused */
-        steward_tick(&steward, leaps_ms[i], 0);
-        steward_report(&steward, &report);
+        admission_tick(&admission, leaps_ms[i], 0);
+        admission_report(&admission, &report);
         assert_true(report.level <= report.top_level);
         assert_true(isfinite(report.demand) && report.demand >= 0);
         assert_true(report.trust > 0 && report.trust <= 1);
         for (size_t k = 0; k < 3; k++)
-            steward_leave(&steward, &streams[k], leaps_ms[i]);
-        steward_report(&steward, &report);
+            admission_leave(&admission, &streams[k], leaps_ms[i]);
+        admission_report(&admission, &report);
         assert_int_equal(report.live, 0);
     }
-    steward_finish(&steward);
+    admission_finish(&admission);
 }
 
 int main(void)

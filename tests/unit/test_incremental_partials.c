@@ -1,7 +1,7 @@
 /* A stream follows a growing segment: what it hears when, and where it begins anew. */
 #include <string.h>
 
-#include "follow.h"
+#include "incremental_partials.h"
 #include "test.h"
 #include "worker.h"
 
@@ -23,7 +23,7 @@ static int setup(void **state)
     ahead = (int64_t)info->min_samples - info->hop_samples;
     for (size_t i = 0; i < sizeof pcm / sizeof *pcm; i++)
         pcm[i] = (float)((int64_t)(i * 7919 % 2003) - 1001) / 5e3f;
-    return fold_run_open(&run, model, follow_run_samples(model));
+    return fold_run_open(&run, model, incremental_partials_run_samples(model));
 }
 
 static int teardown(void **state)
@@ -41,27 +41,28 @@ static struct endpointer_segment until(int64_t end_samples)
 }
 
 /* The window's words before `from` are settled, with half a second of context. */
-static enum follow_aim aim_at(struct follow *f, const struct endpointer_segment *sound,
-                              int64_t from)
+static enum incremental_partials_aim aim_at(struct incremental_partials *f,
+                                            const struct endpointer_segment *sound, int64_t from)
 {
-    const struct window window = {.start_samples = from ? from - 8000 : 0, .settled_samples = from};
+    const struct windowed_partials window = {.start_samples = from ? from - 8000 : 0,
+                                             .settled_samples = from};
 
-    return follow_aim(f, sound, &window);
+    return incremental_partials_aim(f, sound, &window);
 }
 
 /* Hears what was aimed at and reads it; the frames that are then in the run, without the silence.
  */
-static size_t hear(struct follow *f, const struct endpointer_segment *sound)
+static size_t hear(struct incremental_partials *f, const struct endpointer_segment *sound)
 {
-    const size_t samples = f->unheard_samples + FOLLOW_TAIL_SAMPLES;
-    const size_t tail = fold_frames(model, FOLLOW_TAIL_SAMPLES + (size_t)ahead);
+    const size_t samples = f->unheard_samples + INCREMENTAL_PARTIALS_TAIL_SAMPLES;
+    const size_t tail = fold_frames(model, INCREMENTAL_PARTIALS_TAIL_SAMPLES + (size_t)ahead);
     float *unheard = malloc(samples * sizeof *unheard);
     int64_t first_samples;
 
     assert_non_null(unheard);
-    follow_copy(f, sound, unheard);
+    incremental_partials_copy(f, sound, unheard);
     assert_int_equal(fold_stream_hear(f->stream, run, unheard, samples, 1), FOLD_OK);
-    assert_int_equal(follow_read(f, run, &first_samples), FOLD_OK);
+    assert_int_equal(incremental_partials_read(f, run, &first_samples), FOLD_OK);
     free(unheard);
     const int64_t frames = (int64_t)(fold_run_frames(run) - tail);
     assert_int_equal(first_samples + frames * info->hop_samples + ahead, f->until_samples);
@@ -70,56 +71,57 @@ static size_t hear(struct follow *f, const struct endpointer_segment *sound)
 
 static void only_whole_chunks_are_heard_each_once(void **state)
 {
-    struct follow f;
+    struct incremental_partials f;
     size_t heard = 0;
 
-    assert_int_equal(follow_open(&f, model, 1), FOLD_OK);
+    assert_int_equal(incremental_partials_open(&f, model, 1), FOLD_OK);
     for (int64_t end = 5000; end < 5000 + 6 * 16000; end += 400) {
         const struct endpointer_segment sound = until(end);
-        const enum follow_aim aim = aim_at(&f, &sound, 0);
+        const enum incremental_partials_aim aim = aim_at(&f, &sound, 0);
         const int64_t whole = (end - 5000 + LEAD - ahead) / chunk;
-        assert_int_equal(aim, whole > (int64_t)heard ? FOLLOW_READY : FOLLOW_WAIT);
-        if (aim != FOLLOW_READY)
+        assert_int_equal(aim, whole > (int64_t)heard ? INCREMENTAL_PARTIALS_READY
+                                                     : INCREMENTAL_PARTIALS_WAIT);
+        if (aim != INCREMENTAL_PARTIALS_READY)
             continue;
         heard = (size_t)whole;
         assert_int_equal(f.until_samples, 5000 - LEAD + whole * chunk + ahead);
         assert_int_equal(hear(&f, &sound), heard * info->chunk_frames);
     }
     assert_true(heard > 10);
-    follow_close(&f);
+    incremental_partials_close(&f);
 }
 
 static void before_the_sound_there_is_silence(void **state)
 {
     const struct endpointer_segment sound = until(5000 + 3 * chunk);
-    struct follow f;
+    struct incremental_partials f;
 
-    assert_int_equal(follow_open(&f, model, 1), FOLD_OK);
-    assert_int_equal(aim_at(&f, &sound, 0), FOLLOW_READY);
+    assert_int_equal(incremental_partials_open(&f, model, 1), FOLD_OK);
+    assert_int_equal(aim_at(&f, &sound, 0), INCREMENTAL_PARTIALS_READY);
     assert_int_equal(f.from_samples, 5000);
-    float *got = malloc((f.unheard_samples + FOLLOW_TAIL_SAMPLES) * sizeof *got);
+    float *got = malloc((f.unheard_samples + INCREMENTAL_PARTIALS_TAIL_SAMPLES) * sizeof *got);
     assert_non_null(got);
-    follow_copy(&f, &sound, got);
+    incremental_partials_copy(&f, &sound, got);
     for (size_t i = 0; i < LEAD; i++)
         assert_true(got[i] == 0);
     assert_memory_equal(got + LEAD, pcm, (f.unheard_samples - LEAD) * sizeof *got);
-    for (size_t i = 0; i < FOLLOW_TAIL_SAMPLES; i++) /* and behind it */
+    for (size_t i = 0; i < INCREMENTAL_PARTIALS_TAIL_SAMPLES; i++) /* and behind it */
         assert_true(got[f.unheard_samples + i] == 0);
     free(got);
-    follow_close(&f);
+    incremental_partials_close(&f);
 }
 
 static void the_window_may_move_on(void **state)
 {
-    struct follow f;
+    struct incremental_partials f;
     int64_t from = 0;
 
-    assert_int_equal(follow_open(&f, model, 1), FOLD_OK);
+    assert_int_equal(incremental_partials_open(&f, model, 1), FOLD_OK);
     for (int64_t end = 5000 + 16000; end < 5000 + 16000 * SECONDS; end += 8000) {
         const struct endpointer_segment sound = until(end);
         if (end - from > 4 * 16000)
             from = end - 2 * 16000;
-        assert_int_equal(aim_at(&f, &sound, from), FOLLOW_READY);
+        assert_int_equal(aim_at(&f, &sound, from), INCREMENTAL_PARTIALS_READY);
         assert_int_equal(f.begun_samples, 5000 - LEAD); /* nothing is heard twice */
         const size_t frames = hear(&f, &sound);
         const int64_t begins = f.until_samples - ahead - (int64_t)frames * info->hop_samples;
@@ -127,24 +129,24 @@ static void the_window_may_move_on(void **state)
                         f.from_samples - (f.from_samples == 5000 ? LEAD : info->hop_samples),
                         f.from_samples);
     }
-    follow_close(&f);
+    incremental_partials_close(&f);
 }
 
 static void what_is_too_far_back_is_for_a_run_and_then_it_begins_anew(void **state)
 {
     const struct endpointer_segment brief = until(5000 + 2 * 16000),
                                     lengthy = until(5000 + 9 * 16000);
-    struct follow f;
+    struct incremental_partials f;
 
-    assert_int_equal(follow_open(&f, model, 1), FOLD_OK);
-    assert_int_equal(aim_at(&f, &brief, 0), FOLLOW_READY);
+    assert_int_equal(incremental_partials_open(&f, model, 1), FOLD_OK);
+    assert_int_equal(aim_at(&f, &brief, 0), INCREMENTAL_PARTIALS_READY);
     hear(&f, &brief);
-    assert_int_equal(aim_at(&f, &lengthy, 0), FOLLOW_TOO_FAR);
-    assert_int_equal(aim_at(&f, &lengthy, 5000 + 6 * 16000), FOLLOW_READY);
+    assert_int_equal(aim_at(&f, &lengthy, 0), INCREMENTAL_PARTIALS_TOO_FAR);
+    assert_int_equal(aim_at(&f, &lengthy, 5000 + 6 * 16000), INCREMENTAL_PARTIALS_READY);
     assert_int_equal(f.begun_samples, 5000 + 6 * 16000 - 8000 - LEAD);
     const int64_t heard = (3 * 16000 + 8000 + LEAD - ahead) / chunk * info->chunk_frames;
     assert_int_equal(hear(&f, &lengthy), heard - (8000 + LEAD) / info->hop_samples);
-    follow_close(&f);
+    incremental_partials_close(&f);
 }
 
 static void what_it_has_missed_is_heard_later_and_another_segment_anew(void **state)
@@ -152,40 +154,41 @@ static void what_it_has_missed_is_heard_later_and_another_segment_anew(void **st
     const struct endpointer_segment brief = until(5000 + 2 * 16000),
                                     longer = until(5000 + 5 * 16000);
     struct endpointer_segment next = until(5000 + 8 * 16000);
-    struct follow f;
+    struct incremental_partials f;
 
-    assert_int_equal(follow_open(&f, model, 1), FOLD_OK);
-    assert_int_equal(aim_at(&f, &brief, 0), FOLLOW_READY);
+    assert_int_equal(incremental_partials_open(&f, model, 1), FOLD_OK);
+    assert_int_equal(aim_at(&f, &brief, 0), INCREMENTAL_PARTIALS_READY);
     hear(&f, &brief);
     /* A partial in between was of a run, and settled what the stream has not heard. */
-    assert_int_equal(aim_at(&f, &longer, 5000 + 3 * 16000), FOLLOW_READY);
+    assert_int_equal(aim_at(&f, &longer, 5000 + 3 * 16000), INCREMENTAL_PARTIALS_READY);
     assert_int_equal(f.begun_samples, 5000 - LEAD);
     hear(&f, &longer);
     next.start_samples += 6 * 16000; /* even if nobody said that the segment is over */
     next.pcm += 6 * 16000;
     next.count -= 6 * 16000;
-    assert_int_equal(aim_at(&f, &next, 0), FOLLOW_READY);
+    assert_int_equal(aim_at(&f, &next, 0), INCREMENTAL_PARTIALS_READY);
     assert_int_equal(f.begun_samples, next.start_samples - LEAD);
     hear(&f, &next);
-    follow_forget(&f);
-    assert_int_equal(aim_at(&f, &brief, 0), FOLLOW_READY);
+    incremental_partials_forget(&f);
+    assert_int_equal(aim_at(&f, &brief, 0), INCREMENTAL_PARTIALS_READY);
     assert_int_equal(f.begun_samples, 5000 - LEAD);
-    follow_close(&f);
+    incremental_partials_close(&f);
 }
 
 static void a_seed_that_was_not_taught_so_cannot(void **state)
 {
     struct fold_model *other;
-    struct follow f;
+    struct incremental_partials f;
 
-    assert_true(follow_bytes(model, 1) > 0);
-    assert_true(follow_bytes(model, info->unfolds) > follow_bytes(model, 1));
-    assert_int_equal(follow_bytes(model, info->unfolds + 1), 0);
+    assert_true(incremental_partials_bytes(model, 1) > 0);
+    assert_true(incremental_partials_bytes(model, info->unfolds) >
+                incremental_partials_bytes(model, 1));
+    assert_int_equal(incremental_partials_bytes(model, info->unfolds + 1), 0);
     assert_int_equal(fold_model_open(&other, getenv("FOLDSCRIBE_TEST_DECODER_MODEL"), NULL),
                      FOLD_OK);
-    assert_int_equal(follow_bytes(other, 1), 0);
-    assert_int_equal(follow_open(&f, other, 1), FOLD_ERR_ARGUMENT);
-    follow_close(&f);
+    assert_int_equal(incremental_partials_bytes(other, 1), 0);
+    assert_int_equal(incremental_partials_open(&f, other, 1), FOLD_ERR_ARGUMENT);
+    incremental_partials_close(&f);
     fold_model_close(other);
 }
 

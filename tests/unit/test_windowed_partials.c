@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "test.h"
-#include "window.h"
+#include "windowed_partials.h"
 
 #define MS(ms) ((int64_t)(ms)*16)
 
@@ -29,17 +29,18 @@ static struct result_segment heard(int64_t start_ms, int64_t end_ms, int wide)
 }
 
 /* One partial of a segment that begins at 0. */
-static void partial(struct window *window, int64_t end_ms, int wide, int64_t *ret_begun_ms)
+static void partial(struct windowed_partials *window, int64_t end_ms, int wide,
+                    int64_t *ret_begun_ms)
 {
     static const float silence[20000 * 16];
     struct endpointer_segment sound = {.pcm = silence, .count = (size_t)MS(end_ms)};
 
-    window_cut(window, &sound);
+    windowed_partials_cut(window, &sound);
     assert_int_equal(sound.start_samples + (int64_t)sound.count, MS(end_ms));
     assert_int_equal(sound.pcm - silence, sound.start_samples);
     *ret_begun_ms = sound.start_samples / 16;
     struct result_segment segment = heard(*ret_begun_ms, end_ms, wide);
-    assert_int_equal(window_join(window, &segment, 0), 0);
+    assert_int_equal(windowed_partials_join(window, &segment, 0), 0);
     /* Whatever was kept or heard again: every word is there, once, in order. */
     assert_int_equal(segment.start_samples, 0);
     assert_int_equal(segment.words_count, end_ms / 500);
@@ -47,13 +48,13 @@ static void partial(struct window *window, int64_t end_ms, int wide, int64_t *re
         assert_int_equal(atoi(segment.words[i].text), i);
         assert_int_equal(segment.words[i].start_samples, MS(i * 500 + 10));
     }
-    window_move(window, &segment);
+    windowed_partials_move(window, &segment);
     free((void *)(uintptr_t)segment.words);
 }
 
 static void a_short_segment_is_heard_whole(void **state)
 {
-    struct window window = {0};
+    struct windowed_partials window = {0};
     int64_t begun_ms;
 
     for (int64_t ms = 500; ms <= 4000; ms += 500) {
@@ -62,13 +63,13 @@ static void a_short_segment_is_heard_whole(void **state)
         assert_int_equal(window.kept_count, 0);
         assert_int_equal(window.words_count, ms / 500); /* remembered all the same */
     }
-    window_reset(&window);
+    windowed_partials_reset(&window);
     assert_null(window.words);
 }
 
 static void a_long_one_costs_no_more_than_the_window(void **state)
 {
-    struct window window = {0};
+    struct windowed_partials window = {0};
     int64_t begun_ms, moved = 0, last_ms = 0;
 
     for (int64_t ms = 500; ms <= 20000; ms += 500) {
@@ -79,12 +80,12 @@ static void a_long_one_costs_no_more_than_the_window(void **state)
         last_ms = begun_ms;
     }
     assert_true(moved >= 5);
-    window_reset(&window);
+    windowed_partials_reset(&window);
 }
 
 static void it_begins_some_way_before_the_longest_gap(void **state)
 {
-    struct window window = {0};
+    struct windowed_partials window = {0};
     int64_t begun_ms;
 
     partial(&window, 4500, 3, &begun_ms);
@@ -93,45 +94,45 @@ static void it_begins_some_way_before_the_longest_gap(void **state)
     assert_int_equal(window.start_samples, window.settled_samples - MS(500));
     partial(&window, 5000, 3, &begun_ms);
     assert_int_equal(begun_ms, window.start_samples / 16);
-    window_reset(&window);
+    windowed_partials_reset(&window);
 }
 
 static void without_a_gap_it_grows(void **state)
 {
-    struct window window = {0};
+    struct windowed_partials window = {0};
     struct result_word word = {.text = "a", .start_samples = 0, .end_samples = MS(9000)};
     const struct result_segment one = {.end_samples = MS(9000), .words = &word, .words_count = 1};
     const struct result_segment none = {.end_samples = MS(9000)};
 
-    window_move(&window, &one);
+    windowed_partials_move(&window, &one);
     assert_int_equal(window.start_samples, 0);
-    window_move(&window, &none);
+    windowed_partials_move(&window, &none);
     assert_int_equal(window.start_samples, 0);
     assert_int_equal(window.kept_count, 0);
-    window_reset(&window);
+    windowed_partials_reset(&window);
 }
 
 static void what_is_forgotten_leaves_nothing(void **state)
 {
-    struct window window = {0};
+    struct windowed_partials window = {0};
     int64_t begun_ms;
 
     partial(&window, 6000, -1, &begun_ms);
     assert_true(window.start_samples > 0);
-    window_reset(&window);
+    windowed_partials_reset(&window);
     assert_int_equal(window.kept_count, 0);
     partial(&window, 1000, -1, &begun_ms);
     assert_int_equal(begun_ms, 0);
-    window_reset(&window);
+    windowed_partials_reset(&window);
 }
 
 static void a_mean_partial_is_half_a_short_segment_and_bounded_in_a_long_one(void **state)
 {
-    assert_float_equal(window_mean_ms(2000), 1000, 1e-9);
-    assert_float_equal(window_mean_ms(4000), 2000, 1e-9);
-    assert_true(window_mean_ms(20000) < 3500);
-    assert_true(window_mean_ms(20000) > window_mean_ms(8000));
-    assert_float_equal(window_mean_ms(0), 0, 1e-9);
+    assert_float_equal(windowed_partials_mean_ms(2000), 1000, 1e-9);
+    assert_float_equal(windowed_partials_mean_ms(4000), 2000, 1e-9);
+    assert_true(windowed_partials_mean_ms(20000) < 3500);
+    assert_true(windowed_partials_mean_ms(20000) > windowed_partials_mean_ms(8000));
+    assert_float_equal(windowed_partials_mean_ms(0), 0, 1e-9);
 }
 
 int main(void)

@@ -19,7 +19,7 @@
  * partials every 640 ms; and of the words of last partials, those that their finals changed):
  * whole segments 39 and 1.7 %; this window 42 and 2.3 %; 3000/1000/500 ms 46 and 4.2 %;
  * 2500/1000/600 ms 46 and 5.8 %. Nobody pausing, segments of 20 s: 12 whole, 30 in this window. */
-#include "window.h"
+#include "windowed_partials.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -30,13 +30,13 @@
 #define CONTEXT_MS      500
 #define SAMPLES(ms)     ((int64_t)(ms) * (RESULT_RATE_HZ / 1000))
 
-void window_reset(struct window *window)
+void windowed_partials_reset(struct windowed_partials *window)
 {
     free(window->words);
-    *window = (struct window){0};
+    *window = (struct windowed_partials){0};
 }
 
-void window_cut(const struct window *window, struct endpointer_segment *sound)
+void windowed_partials_cut(const struct windowed_partials *window, struct endpointer_segment *sound)
 {
     const int64_t behind = window->start_samples - sound->start_samples;
 
@@ -70,7 +70,8 @@ static struct result_word *copy(const struct result_word *first, size_t first_co
     return words;
 }
 
-int window_join(const struct window *window, struct result_segment *segment, int64_t start_samples)
+int windowed_partials_join(const struct windowed_partials *window, struct result_segment *segment,
+                           int64_t start_samples)
 {
     size_t skipped = 0;
 
@@ -89,7 +90,7 @@ int window_join(const struct window *window, struct result_segment *segment, int
 }
 
 /* Settles the words before the best gap, if there is one. */
-static void settle(struct window *window, int64_t begun, int64_t now)
+static void settle(struct windowed_partials *window, int64_t begun, int64_t now)
 {
     int64_t longest = -1;
 
@@ -107,7 +108,7 @@ static void settle(struct window *window, int64_t begun, int64_t now)
     }
 }
 
-void window_move(struct window *window, const struct result_segment *segment)
+void windowed_partials_move(struct windowed_partials *window, const struct result_segment *segment)
 {
     const int64_t begun = window->start_samples ? window->start_samples : segment->start_samples;
     struct result_word *words = copy(segment->words, segment->words_count, NULL, 0);
@@ -121,7 +122,7 @@ void window_move(struct window *window, const struct result_segment *segment)
         settle(window, begun, segment->end_samples);
 }
 
-double window_mean_ms(double segment_ms)
+double windowed_partials_mean_ms(double segment_ms)
 {
     const double steady_ms = (WINDOW_LEAST_MS + CONTEXT_MS + WINDOW_MOST_MS) / 2.0;
     const double grown_ms = fmin(segment_ms, WINDOW_MOST_MS);

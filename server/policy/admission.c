@@ -6,11 +6,12 @@
  *     (speech / heard) * (final of a usual segment + its partials) / (length of a usual segment)
  *
  * where the share of speech and the usual segment are learned from what was heard, costs come from
- * the cost table, and the partials of a segment are segment / interval runs over what window.h lets
- * them hear, or that many chunks that a stream hears (follow.h) and readings of the window. A
- * stream that nobody has spoken into for ACTIVE_MS takes nothing, unless what was said still waits:
- * else a crowd that stops would have its backlog worked off at full depth. Summed over all streams
- * and divided by the workers that is the demand; done for every rung it is what load.c wants.
+ * the cost table, and the partials of a segment are segment / interval runs over what
+ * windowed_partials.h lets them hear, or that many chunks that a stream hears
+ * (incremental_partials.h) and readings of the window. A stream that nobody has spoken into for
+ * ACTIVE_MS takes nothing, unless what was said still waits: else a crowd that stops would have its
+ * backlog worked off at full depth. Summed over all streams and divided by the workers that is the
+ * demand; done for every rung it is what load_shedder.c wants.
  *
  * Newcomers are refused when all streams and the newcomer would not fit with everybody at the
  * tier's floor: so never while depth can still fall, and never while there are fewer streams than
@@ -20,11 +21,11 @@
  * back for one place. A place that is promised for a moment from now is kept: a newcomer that
  * happens by is itself told when to come. One who does not come within GRACE_MS has lost it.
  */
-#include "steward.h"
+#include "admission.h"
 
 #include <math.h>
 
-#include "window.h"
+#include "windowed_partials.h"
 
 #define ACTIVE_MS      2000
 #define PARTIAL_MOST   500.0    /* ms a second: live.c gives partials half of a worker at most */
@@ -37,33 +38,34 @@
 #define GRACE_MS       3000.0
 #define KEPT_MS        3000.0
 
-int steward_init(struct steward *steward, const struct steward_options *options, double now_ms)
+int admission_init(struct admission *admission, const struct admission_options *options,
+                   double now_ms)
 {
-    *steward = (struct steward){.unfolds = options->unfolds,
-                                .workers = options->workers,
-                                .chunk_ms = options->chunk_ms,
-                                .adaptive = options->adaptive,
-                                .live.most = options->max_live,
-                                .uploads.most = options->max_uploads,
-                                .heard_ms = PRIOR_MS,
-                                .spoken_ms = PRIOR_MS,
-                                .segment_ms = SEGMENT_MS};
-    atomic_init(&steward->ticked_ms, now_ms);
+    *admission = (struct admission){.unfolds = options->unfolds,
+                                    .workers = options->workers,
+                                    .chunk_ms = options->chunk_ms,
+                                    .adaptive = options->adaptive,
+                                    .live.most = options->max_live,
+                                    .uploads.most = options->max_uploads,
+                                    .heard_ms = PRIOR_MS,
+                                    .spoken_ms = PRIOR_MS,
+                                    .segment_ms = SEGMENT_MS};
+    atomic_init(&admission->ticked_ms, now_ms);
     if (options->cost)
-        steward->cost = *options->cost;
-    steward->cost.unfolds = options->unfolds;
-    load_init(&steward->load, options->unfolds, now_ms);
-    return pthread_mutex_init(&steward->lock, NULL) ? -1 : 0;
+        admission->cost = *options->cost;
+    admission->cost.unfolds = options->unfolds;
+    load_shedder_init(&admission->shedder, options->unfolds, now_ms);
+    return pthread_mutex_init(&admission->lock, NULL) ? -1 : 0;
 }
 
-void steward_finish(struct steward *steward)
+void admission_finish(struct admission *admission)
 {
-    pthread_mutex_destroy(&steward->lock);
+    pthread_mutex_destroy(&admission->lock);
 }
 
 /* ---- demand --------------------------------------------------------------------------------- */
 
-static double speech_share(const struct steward *s)
+static double speech_share(const struct admission *s)
 {
     return fmin(s->spoken_ms / s->heard_ms, 1);
 }
@@ -72,28 +74,28 @@ static double speech_share(const struct steward *s)
 struct partials {
     uint32_t depth; /* 0: not at all */
     double every_ms;
-    bool follow;
+    bool incremental;
 };
 
 /* ms of a worker that the partials of one second of speech cost. */
 static double partials_ms(const struct cost *cost, double segment_ms,
                           const struct partials *partials, uint32_t chunk_ms)
 {
-    const double heard_ms = window_mean_ms(segment_ms);
+    const double heard_ms = windowed_partials_mean_ms(segment_ms);
 
-    if (!partials->follow)
+    if (!partials->incremental)
         return 1e3 / partials->every_ms * cost_drafted_ms(cost, partials->depth, heard_ms);
     /* They come when a chunk is whole. */
     const double every_ms = ceil(partials->every_ms / chunk_ms) * chunk_ms;
-    return 1e3 / every_ms * cost_followed_ms(cost, partials->depth, heard_ms, every_ms);
+    return 1e3 / every_ms * cost_incremental_ms(cost, partials->depth, heard_ms, every_ms);
 }
 
-static bool is_cheaper_to_follow(const struct cost *cost, double segment_ms,
-                                 struct partials partials, uint32_t chunk_ms)
+static bool incremental_is_cheaper(const struct cost *cost, double segment_ms,
+                                   struct partials partials, uint32_t chunk_ms)
 {
-    partials.follow = false;
+    partials.incremental = false;
     const double run_ms = partials_ms(cost, segment_ms, &partials, chunk_ms);
-    partials.follow = true;
+    partials.incremental = true;
     return partials_ms(cost, segment_ms, &partials, chunk_ms) < run_ms;
 }
 
@@ -110,7 +112,7 @@ static double speech_ms(const struct cost *cost, double segment_ms, uint32_t dep
 }
 
 /* {lock} How deep a stream is heard at a level. */
-static uint32_t depth_at(const struct steward *s, const struct steward_stream *stream,
+static uint32_t depth_at(const struct admission *s, const struct admission_stream *stream,
                          enum depth_kind kind, uint32_t level)
 {
     const struct depth_question question = {.kind = kind,
@@ -124,7 +126,7 @@ static uint32_t depth_at(const struct steward *s, const struct steward_stream *s
 }
 
 /* {lock} */
-static struct partials partials_at(const struct steward *s, const struct steward_stream *stream,
+static struct partials partials_at(const struct admission *s, const struct admission_stream *stream,
                                    uint32_t level)
 {
     const uint32_t priority = stream->tier.priority, chunk_ms = stream->chunk_ms;
@@ -135,14 +137,15 @@ static struct partials partials_at(const struct steward *s, const struct steward
     partials.depth = depth_at(s, stream, DEPTH_PARTIAL, level);
     partials.every_ms =
         (double)stream->partial_every_ms * depth_partial_stretch(level, s->unfolds, priority);
-    if (chunk_ms && (stream->always_follows || depth_partials_follow(level, s->unfolds, priority)))
-        partials.follow = stream->always_follows ||
-                          is_cheaper_to_follow(&s->cost, s->segment_ms, partials, chunk_ms);
+    if (chunk_ms &&
+        (stream->always_incremental || depth_partials_are_incremental(level, s->unfolds, priority)))
+        partials.incremental = stream->always_incremental ||
+                               incremental_is_cheaper(&s->cost, s->segment_ms, partials, chunk_ms);
     return partials;
 }
 
 /* Share of all workers that a stream takes at a level while it is spoken into. */
-static double stream_demand(const struct steward *s, const struct steward_stream *stream,
+static double stream_demand(const struct admission *s, const struct admission_stream *stream,
                             uint32_t level)
 {
     const struct partials partials = partials_at(s, stream, level);
@@ -153,11 +156,11 @@ static double stream_demand(const struct steward *s, const struct steward_stream
            s->workers;
 }
 
-static bool are_alike(const struct steward_stream *a, const struct steward_stream *b)
+static bool are_alike(const struct admission_stream *a, const struct admission_stream *b)
 {
     return a->asked == b->asked && a->partials == b->partials &&
            a->partial_every_ms == b->partial_every_ms && a->chunk_ms == b->chunk_ms &&
-           a->always_follows == b->always_follows && a->tier.priority == b->tier.priority &&
+           a->always_incremental == b->always_incremental && a->tier.priority == b->tier.priority &&
            a->tier.depth_floor == b->tier.depth_floor &&
            a->tier.depth_ceiling == b->tier.depth_ceiling &&
            a->tier.partial_depth == b->tier.partial_depth;
@@ -165,16 +168,16 @@ static bool are_alike(const struct steward_stream *a, const struct steward_strea
 
 /* {lock} demand [top + 1] of the active streams. Neighbours that are alike are reckoned together.
  */
-static void sum_demand(struct steward *s, double now_ms)
+static void sum_demand(struct admission *s, double now_ms)
 {
-    const struct steward_stream *group = NULL;
+    const struct admission_stream *group = NULL;
     double count = 0;
 
-    for (uint32_t level = 0; level <= s->load.top; level++)
+    for (uint32_t level = 0; level <= s->shedder.top; level++)
         s->demand[level] = 0;
-    for (const struct steward_stream *stream = s->streams;; stream = stream->next) {
+    for (const struct admission_stream *stream = s->streams;; stream = stream->next) {
         if (group && (!stream || !are_alike(stream, group))) {
-            for (uint32_t level = 0; level <= s->load.top && count > 0; level++)
+            for (uint32_t level = 0; level <= s->shedder.top && count > 0; level++)
                 s->demand[level] += count * stream_demand(s, group, level);
             count = 0;
         }
@@ -187,7 +190,7 @@ static void sum_demand(struct steward *s, double now_ms)
 
 /* ---- coming and going ------------------------------------------------------------------------ */
 
-static void place_freed(struct steward_places *places, double now_ms)
+static void place_freed(struct admission_places *places, double now_ms)
 {
     const double gap_ms = now_ms - places->freed_ms;
 
@@ -197,15 +200,15 @@ static void place_freed(struct steward_places *places, double now_ms)
     places->freed_ms = now_ms;
 }
 
-static void drop_promise(struct steward_places *places)
+static void drop_promise(struct admission_places *places)
 {
-    places->first_promise = (places->first_promise + 1) % STEWARD_PROMISES;
+    places->first_promise = (places->first_promise + 1) % ADMISSION_PROMISES;
     places->promises--;
 }
 
 /* Whether a place that is free now may be given to whoever asks. Nobody can tell one who was told
  * to come from one who was not; a promise that is due is kept by letting one in. */
-static bool may_enter(struct steward_places *places, double now_ms)
+static bool may_enter(struct admission_places *places, double now_ms)
 {
     while (places->promises && places->promises_ms[places->first_promise] + GRACE_MS < now_ms)
         drop_promise(places);
@@ -220,44 +223,45 @@ static bool may_enter(struct steward_places *places, double now_ms)
 }
 
 /* When whoever is refused now shall come again, from now. */
-static double promise(struct steward_places *places, double now_ms)
+static double promise(struct admission_places *places, double now_ms)
 {
     const double mean_ms = places->mean_ms > 0 ? places->mean_ms : RETRY_FIRST_MS;
     const uint32_t end = places->first_promise + places->promises;
     const double last_ms =
-        places->promises ? places->promises_ms[(end - 1) % STEWARD_PROMISES] : now_ms;
+        places->promises ? places->promises_ms[(end - 1) % ADMISSION_PROMISES] : now_ms;
     const double at_ms = fmax(fmax(last_ms, now_ms) + mean_ms, now_ms + RETRY_LEAST_MS);
 
     places->refused++;
-    if (at_ms > now_ms + RETRY_MOST_MS || places->promises == STEWARD_PROMISES)
+    if (at_ms > now_ms + RETRY_MOST_MS || places->promises == ADMISSION_PROMISES)
         return RETRY_MOST_MS;
-    places->promises_ms[end % STEWARD_PROMISES] = at_ms;
+    places->promises_ms[end % ADMISSION_PROMISES] = at_ms;
     places->promises++;
     return at_ms - now_ms;
 }
 
 /* {lock} */
-static void tick(struct steward *s, double now_ms, double wait_ms)
+static void tick(struct admission *s, double now_ms, double wait_ms)
 {
     atomic_store(&s->ticked_ms, now_ms);
     sum_demand(s, now_ms);
     if (s->adaptive)
-        load_tick(&s->load, now_ms, s->demand, wait_ms);
+        load_shedder_tick(&s->shedder, now_ms, s->demand, wait_ms);
 }
 
-bool steward_join(struct steward *s, struct steward_stream *stream, double now_ms,
-                  double *ret_retry_ms)
+bool admission_join(struct admission *s, struct admission_stream *stream, double now_ms,
+                    double *ret_retry_ms)
 {
     pthread_mutex_lock(&s->lock);
     sum_demand(s, now_ms);
     bool room = s->live.taken < s->live.most;
     if (room && s->adaptive) {
-        const double with_it = s->demand[s->load.top] + stream_demand(s, stream, s->load.top);
-        room = s->live.taken < s->workers || load_admits(&s->load, with_it, stream->tier.priority);
+        const double with_it = s->demand[s->shedder.top] + stream_demand(s, stream, s->shedder.top);
+        room = s->live.taken < s->workers ||
+               load_shedder_admits(&s->shedder, with_it, stream->tier.priority);
     }
     if (room && may_enter(&s->live, now_ms)) {
         /* Next to its like, for sum_demand. */
-        struct steward_stream *like = s->streams;
+        struct admission_stream *like = s->streams;
         while (like && !are_alike(like, stream))
             like = like->next;
         stream->active_ms = now_ms;
@@ -279,7 +283,7 @@ bool steward_join(struct steward *s, struct steward_stream *stream, double now_m
     return room;
 }
 
-void steward_leave(struct steward *s, struct steward_stream *stream, double now_ms)
+void admission_leave(struct admission *s, struct admission_stream *stream, double now_ms)
 {
     pthread_mutex_lock(&s->lock);
     if (stream->joined) {
@@ -295,21 +299,21 @@ void steward_leave(struct steward *s, struct steward_stream *stream, double now_
     pthread_mutex_unlock(&s->lock);
 }
 
-void steward_heard(struct steward *s, struct steward_stream *stream, double now_ms)
+void admission_heard(struct admission *s, struct admission_stream *stream, double now_ms)
 {
     pthread_mutex_lock(&s->lock);
     stream->active_ms = now_ms;
     pthread_mutex_unlock(&s->lock);
 }
 
-void steward_waits(struct steward *s, struct steward_stream *stream, bool waits)
+void admission_waits(struct admission *s, struct admission_stream *stream, bool waits)
 {
     pthread_mutex_lock(&s->lock);
     stream->waits = waits;
     pthread_mutex_unlock(&s->lock);
 }
 
-bool steward_begin_upload(struct steward *s, double now_ms, double *ret_retry_ms)
+bool admission_begin_upload(struct admission *s, double now_ms, double *ret_retry_ms)
 {
     pthread_mutex_lock(&s->lock);
     const bool room = s->uploads.taken < s->uploads.most && may_enter(&s->uploads, now_ms);
@@ -321,7 +325,7 @@ bool steward_begin_upload(struct steward *s, double now_ms, double *ret_retry_ms
     return room;
 }
 
-void steward_end_upload(struct steward *s, double now_ms)
+void admission_end_upload(struct admission *s, double now_ms)
 {
     pthread_mutex_lock(&s->lock);
     place_freed(&s->uploads, now_ms);
@@ -330,12 +334,12 @@ void steward_end_upload(struct steward *s, double now_ms)
 
 /* ---- work ------------------------------------------------------------------------------------ */
 
-struct result_depth steward_choose(struct steward *s, struct depth_question *question,
-                                   double *ret_unfold_ms, double *ret_tail_ms)
+struct result_depth admission_choose(struct admission *s, struct depth_question *question,
+                                     double *ret_unfold_ms, double *ret_tail_ms)
 {
     pthread_mutex_lock(&s->lock);
     question->unfolds = s->unfolds;
-    question->level = s->load.level;
+    question->level = s->shedder.level;
     question->upload_fill =
         s->adaptive && s->uploads.most ? (double)s->uploads.taken / s->uploads.most : 0;
     question->cost = &s->cost;
@@ -350,31 +354,31 @@ struct result_depth steward_choose(struct steward *s, struct depth_question *que
     return depth;
 }
 
-uint32_t steward_partial_every_ms(struct steward *s, const struct steward_stream *stream)
+uint32_t admission_partial_every_ms(struct admission *s, const struct admission_stream *stream)
 {
     pthread_mutex_lock(&s->lock);
-    const uint32_t level = s->load.level;
+    const uint32_t level = s->shedder.level;
     pthread_mutex_unlock(&s->lock);
     return stream->partial_every_ms *
            depth_partial_stretch(level, s->unfolds, stream->tier.priority);
 }
 
-bool steward_partial_follows(struct steward *s, const struct steward_stream *stream)
+bool admission_partial_is_incremental(struct admission *s, const struct admission_stream *stream)
 {
     pthread_mutex_lock(&s->lock);
-    const bool follows = partials_at(s, stream, s->load.level).follow;
+    const bool incrementals = partials_at(s, stream, s->shedder.level).incremental;
     pthread_mutex_unlock(&s->lock);
-    return follows;
+    return incrementals;
 }
 
-void steward_learn(struct steward *s, const struct cost_spent *spent)
+void admission_learn(struct admission *s, const struct cost_spent *spent)
 {
     pthread_mutex_lock(&s->lock);
     cost_learn(&s->cost, spent);
     pthread_mutex_unlock(&s->lock);
 }
 
-void steward_learn_speech(struct steward *s, double audio_ms, double heard_ms)
+void admission_learn_speech(struct admission *s, double audio_ms, double heard_ms)
 {
     const double keep = exp(-heard_ms / MEMORY_MS);
 
@@ -385,56 +389,57 @@ void steward_learn_speech(struct steward *s, double audio_ms, double heard_ms)
     pthread_mutex_unlock(&s->lock);
 }
 
-bool steward_is_due(struct steward *s, double now_ms)
+bool admission_is_due(struct admission *s, double now_ms)
 {
-    return now_ms - atomic_load(&s->ticked_ms) >= LOAD_TICK_MS;
+    return now_ms - atomic_load(&s->ticked_ms) >= LOAD_SHEDDER_TICK_MS;
 }
 
-enum scheduler_hold steward_tick(struct steward *s, double now_ms, double wait_ms)
+enum scheduler_hold admission_tick(struct admission *s, double now_ms, double wait_ms)
 {
     pthread_mutex_lock(&s->lock);
-    if (steward_is_due(s, now_ms)) /* else another thread has just done it */
+    if (admission_is_due(s, now_ms)) /* else another thread has just done it */
         tick(s, now_ms, wait_ms);
-    const enum scheduler_hold hold = s->load.level == 0   ? SCHEDULER_FREE
-                                     : s->load.level == 1 ? SCHEDULER_ASIDE
-                                                          : SCHEDULER_LAST;
+    const enum scheduler_hold hold = s->shedder.level == 0   ? SCHEDULER_FREE
+                                     : s->shedder.level == 1 ? SCHEDULER_ASIDE
+                                                             : SCHEDULER_LAST;
     pthread_mutex_unlock(&s->lock);
     return hold;
 }
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 
-void steward_report(struct steward *s, struct steward_report *ret_report)
+void admission_report(struct admission *s, struct admission_report *ret_report)
 {
     pthread_mutex_lock(&s->lock);
-    *ret_report = (struct steward_report){.unfolds = s->unfolds,
-                                          .workers = s->workers,
-                                          .chunk_ms = s->chunk_ms,
-                                          .level = s->load.level,
-                                          .top_level = s->load.top,
-                                          .level_changes = s->load.changes,
-                                          .live_refused = s->live.refused,
-                                          .uploads_refused = s->uploads.refused,
-                                          .adaptive = s->adaptive,
-                                          .trust = s->load.trust,
-                                          .demand = s->demand[s->load.level],
-                                          .floor_demand = s->demand[s->load.top],
-                                          .speech_share = speech_share(s),
-                                          .segment_ms = s->segment_ms,
-                                          .live = s->live.taken,
-                                          .max_live = s->live.most,
-                                          .uploads = s->uploads.taken,
-                                          .max_uploads = s->uploads.most,
-                                          .cost = s->cost};
+    *ret_report = (struct admission_report){.unfolds = s->unfolds,
+                                            .workers = s->workers,
+                                            .chunk_ms = s->chunk_ms,
+                                            .level = s->shedder.level,
+                                            .top_level = s->shedder.top,
+                                            .level_changes = s->shedder.changes,
+                                            .live_refused = s->live.refused,
+                                            .uploads_refused = s->uploads.refused,
+                                            .adaptive = s->adaptive,
+                                            .trust = s->shedder.trust,
+                                            .demand = s->demand[s->shedder.level],
+                                            .floor_demand = s->demand[s->shedder.top],
+                                            .speech_share = speech_share(s),
+                                            .segment_ms = s->segment_ms,
+                                            .live = s->live.taken,
+                                            .max_live = s->live.most,
+                                            .uploads = s->uploads.taken,
+                                            .max_uploads = s->uploads.most,
+                                            .cost = s->cost};
     pthread_mutex_unlock(&s->lock);
 }
 
-double steward_stream_share(const struct steward_report *report, uint32_t depth, bool partials)
+double admission_stream_share(const struct admission_report *report, uint32_t depth, bool partials)
 {
     struct partials usual = {.depth = partials ? 1 : 0, .every_ms = 600};
 
-    usual.follow = partials && report->chunk_ms &&
-                   is_cheaper_to_follow(&report->cost, report->segment_ms, usual, report->chunk_ms);
+    usual.incremental =
+        partials && report->chunk_ms &&
+        incremental_is_cheaper(&report->cost, report->segment_ms, usual, report->chunk_ms);
     return report->speech_share *
            speech_ms(&report->cost, report->segment_ms, depth, &usual, report->chunk_ms) / 1e3;
 }

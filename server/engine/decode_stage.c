@@ -1,11 +1,11 @@
-/* scribe.c - see scribe.h.
+/* decode_stage.c - see decode_stage.h.
  *
  * Where the seed has an attention decoder it writes, checked by the letters that were heard, which
  * are its draft as well, behind what was written of the same sound before. What it must not be
  * trusted with, and all where there is none, is read by the beam over language model and lexicon.
  * Pieces that are unfolded at the same time are written in step (fold_batch_write), and what only
  * one of them wants, a search for a likelier text, alternatives, the beam, follows one by one. */
-#include "scribe.h"
+#include "decode_stage.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -250,10 +250,10 @@ static enum worker_end conclude(struct worker *worker, struct worker_piece *piec
     return end;
 }
 
-void scribe_write(struct worker *worker, struct worker_piece *const *pieces, size_t count)
+void decode_stage_run(struct worker *worker, struct worker_piece *const *pieces, size_t count)
 {
-    struct fold_writing writings[GATHER_PIECES];
-    enum worker_end ends[GATHER_PIECES];
+    struct fold_writing writings[BATCHER_PIECES];
+    enum worker_end ends[BATCHER_PIECES];
     double written_s = 0;
     size_t writing = 0;
 
@@ -278,6 +278,6 @@ void scribe_write(struct worker *worker, struct worker_piece *const *pieces, siz
         if (ends[i] == WORKER_DONE)
             ends[i] = conclude(worker, piece, written ? &writings[k].written : NULL, &segment);
         k += written;
-        piece->told(piece, ends[i], &segment);
+        piece->on_result(piece, ends[i], &segment);
     }
 }
