@@ -4,7 +4,11 @@
  * values are computed once an utterance and, in int8, packed once (attend.c); those of pieces are
  * kept as they come, in floats: there are few. A pass costs one walk through all weights (14 MB in
  * the shipped shape), which lie in the third cache at best, so a dozen rows cost little more than
- * one, whosever they are. */
+ * one, whosever they are.
+ *
+ * A seed may write a shallow depth with some of its layers. Utterances of several depths then go
+ * through them side by side, as runs through their blocks (run.c): the one with the most layers
+ * before it says which is next, and those whose next layer is the same come along. */
 #include "aed.h"
 
 #include <string.h>
@@ -60,7 +64,7 @@ void aed_desk_place(struct aed_desk *desk, const struct fold_model *m, size_t mo
 void aed_place(struct aed *a, struct aed_desk *desk, const struct fold_model *m, size_t most_frames,
                size_t most_pieces, struct place *at)
 {
-    const size_t d = m->info.d, layers = m->decoder.layers_count;
+    const size_t d = m->info.d, layers = m->decoder.longest;
     const size_t ld = padded(most_pieces);
     *a = (struct aed){
         .desk = desk, .most_frames = most_frames, .most_pieces = most_pieces, .ld = ld};
@@ -70,16 +74,17 @@ void aed_place(struct aed *a, struct aed_desk *desk, const struct fold_model *m,
     a->heard = place(at, layers * a->heard_bytes);
 }
 
-void aed_hear(struct aed *a, const float *x, size_t T)
+void aed_hear(struct aed *a, const float *x, size_t T, uint32_t depth)
 {
     struct aed_desk *desk = a->desk;
     const struct fold_model *m = desk->model;
     const size_t d = m->info.d, heads = m->info.heads;
     a->T = T;
+    a->writing = &m->decoder.depths[depth - 1];
     m->kernels->norm(desk->memory, x, m->exit_norm.gain, NULL, T, d);
     matmul_take(&desk->frame_rows, m, desk->memory, d, T, d);
-    for (size_t i = 0; i < m->decoder.layers_count; i++) {
-        const struct model_heads *cross = &m->decoder.layers[i].cross;
+    for (size_t i = 0; i < a->writing->count; i++) {
+        const struct model_heads *cross = &a->writing->layers[i]->cross;
         unsigned char *heard = a->heard + i * a->heard_bytes;
         matmul(desk->k, d, &desk->frame_rows, &cross->k, m);
         if (m->info.precision == FOLD_INT8) {
@@ -112,34 +117,59 @@ static void embed(const struct fold_model *m, float *x, const uint32_t *pieces, 
     }
 }
 
-static void take_norm(struct aed_desk *desk, const struct model_norm *n, size_t rows)
+/* Those of a reading that go through one layer together; their rows follow each other in h, y, q, w
+ * and so on. */
+struct group {
+    struct aed_desk *desk;
+    const struct aed_lines *lines[FOLD_WRITERS_MOST];
+    size_t count, rows;
+};
+
+/* The rows of line n, made ready for products with all others. */
+static void normalise(const struct group *g, size_t n, size_t at, const float *gain)
 {
-    const struct fold_model *m = desk->model;
+    const struct fold_model *m = g->desk->model;
     const size_t d = m->info.d;
-    m->kernels->norm(desk->h, desk->x, n->gain, NULL, rows, d);
-    matmul_take(&desk->taken, m, desk->h, d, rows, d);
+    m->kernels->norm(g->desk->h + at * d, g->lines[n]->aed->x, gain, NULL, g->lines[n]->rows, d);
+}
+
+static void take_norm(const struct group *g, const struct model_norm *norm)
+{
+    const size_t d = g->desk->model->info.d;
+    for (size_t n = 0, at = 0; n < g->count; at += g->lines[n++]->rows)
+        normalise(g, n, at, norm->gain);
+    matmul_take(&g->desk->taken, g->desk->model, g->desk->h, d, g->rows, d);
+}
+
+/* x += y */
+static void add(const struct group *g)
+{
+    const struct fold_model *m = g->desk->model;
+    const size_t d = m->info.d;
+    for (size_t n = 0, at = 0; n < g->count; at += g->lines[n++]->rows)
+        m->kernels->residual(g->lines[n]->aed->x, g->desk->y + at * d, NULL, g->lines[n]->rows, d);
 }
 
 /* x += o(q), q the result of an attention */
-static void add_attention(struct aed_desk *desk, const struct model_heads *h, size_t rows)
+static void add_attention(const struct group *g, const struct model_heads *h)
 {
-    const struct fold_model *m = desk->model;
-    const size_t d = m->info.d;
-    matmul_take(&desk->taken, m, desk->q, d, rows, d);
-    matmul(desk->y, d, &desk->taken, &h->o, m);
-    m->kernels->residual(desk->x, desk->y, NULL, rows, d);
+    struct aed_desk *desk = g->desk;
+    const size_t d = desk->model->info.d;
+    matmul_take(&desk->taken, desk->model, desk->q, d, g->rows, d);
+    matmul(desk->y, d, &desk->taken, &h->o, desk->model);
+    add(g);
 }
 
 /* Of one utterance, q [rows, d] queries, then results, and k, v [rows, d] of its new pieces:
  * attention over the pieces up to each row's own. */
-static void look_at_pieces(const struct aed_lines *l, size_t i, float *q, float *k, const float *v)
+static void look_at_pieces(const struct aed_lines *l, float *q, float *k, const float *v)
 {
     const struct aed *a = l->aed;
     const struct aed_desk *desk = a->desk;
     const struct fold_model *m = desk->model;
     const size_t d = m->info.d, heads = m->info.heads, half = m->rope_dims / 2;
     const float *cos = desk->cos + l->at * half, *sin = desk->sin + l->at * half;
-    float *keys = a->keys + i * d * a->ld, *values = a->values + i * a->most_pieces * d;
+    float *keys = a->keys + a->next * d * a->ld, *values = a->values + a->next * a->most_pieces * d;
     m->kernels->rotate(q, cos, sin, l->rows, heads, d / heads, half);
     m->kernels->rotate(k, cos, sin, l->rows, heads, d / heads, half);
     for (size_t c = 0; c < d; c++)
@@ -151,28 +181,27 @@ static void look_at_pieces(const struct aed_lines *l, size_t i, float *q, float 
 }
 
 /* Attention of each over its pieces. */
-static void look_back(struct aed_desk *desk, size_t i, const struct aed_lines *lines, size_t count,
-                      size_t rows)
+static void look_back(const struct group *g, const struct model_layer *layer)
 {
+    struct aed_desk *desk = g->desk;
     const struct fold_model *m = desk->model;
-    const struct model_layer *layer = &m->decoder.layers[i];
     const size_t d = m->info.d;
-    take_norm(desk, &layer->norm_self, rows);
+    take_norm(g, &layer->norm_self);
     matmul(desk->q, d, &desk->taken, &layer->self.q, m);
     matmul(desk->y, d, &desk->taken, &layer->self.k, m);
     matmul(desk->w, d, &desk->taken, &layer->self.v, m);
-    for (size_t n = 0, at = 0; n < count; at += lines[n++].rows * d)
-        look_at_pieces(&lines[n], i, desk->q + at, desk->y + at, desk->w + at);
-    add_attention(desk, &layer->self, rows);
+    for (size_t n = 0, at = 0; n < g->count; at += g->lines[n++]->rows * d)
+        look_at_pieces(g->lines[n], desk->q + at, desk->y + at, desk->w + at);
+    add_attention(g, &layer->self);
 }
 
 /* Of one utterance, q [rows, d] queries, then results: attention over all of its frames. */
-static void look_at_frames(const struct aed_lines *l, size_t i, float *q)
+static void look_at_frames(const struct aed_lines *l, float *q)
 {
     const struct aed *a = l->aed;
     const struct fold_model *m = a->desk->model;
     const size_t d = m->info.d, heads = m->info.heads;
-    const unsigned char *heard = a->heard + i * a->heard_bytes;
+    const unsigned char *heard = a->heard + a->next * a->heard_bytes;
     if (m->info.precision == FOLD_INT8) {
         m->kernels->attend_over(q, l->rows, heard, a->T, heads, d / heads, a->desk->scratch);
         return;
@@ -185,44 +214,91 @@ static void look_at_frames(const struct aed_lines *l, size_t i, float *q)
 }
 
 /* Attention of each over its frames. */
-static void listen(struct aed_desk *desk, size_t i, const struct aed_lines *lines, size_t count,
-                   size_t rows)
+static void listen(const struct group *g, const struct model_layer *layer)
 {
-    const struct fold_model *m = desk->model;
-    const struct model_layer *layer = &m->decoder.layers[i];
-    const size_t d = m->info.d;
-    take_norm(desk, &layer->norm_cross, rows);
-    matmul(desk->q, d, &desk->taken, &layer->cross.q, m);
-    for (size_t n = 0, at = 0; n < count; at += lines[n++].rows * d)
-        look_at_frames(&lines[n], i, desk->q + at);
-    add_attention(desk, &layer->cross, rows);
+    struct aed_desk *desk = g->desk;
+    const size_t d = desk->model->info.d;
+    take_norm(g, &layer->norm_cross);
+    matmul(desk->q, d, &desk->taken, &layer->cross.q, desk->model);
+    for (size_t n = 0, at = 0; n < g->count; at += g->lines[n++]->rows * d)
+        look_at_frames(g->lines[n], desk->q + at);
+    add_attention(g, &layer->cross);
 }
 
-static void feed_forward(struct aed_desk *desk, const struct model_layer *layer, size_t rows)
+static void feed_forward(const struct group *g, const struct model_layer *layer)
 {
+    struct aed_desk *desk = g->desk;
     const struct fold_model *m = desk->model;
     const size_t d = m->info.d, ffn = m->decoder.ffn;
-    take_norm(desk, &layer->norm_ffn, rows);
+    take_norm(g, &layer->norm_ffn);
     matmul(desk->wide, 2 * ffn, &desk->taken, &layer->up, m);
-    m->kernels->swiglu(desk->gated, desk->wide, rows, ffn);
-    matmul_take(&desk->taken, m, desk->gated, ffn, rows, ffn);
+    m->kernels->swiglu(desk->gated, desk->wide, g->rows, ffn);
+    matmul_take(&desk->taken, m, desk->gated, ffn, g->rows, ffn);
     matmul(desk->y, d, &desk->taken, &layer->down, m);
-    m->kernels->residual(desk->x, desk->y, NULL, rows, d);
+    add(g);
+}
+
+/* Layers that are before an utterance. */
+static size_t left(const struct aed *a)
+{
+    return a->writing->count - a->next;
+}
+
+/* The lines whose next layer is the next of the one with the most layers before it; NULL: all are
+ * through. */
+static const struct model_layer *gather(struct group *g, const struct aed_lines *lines,
+                                        size_t count)
+{
+    const struct aed *longest = lines[0].aed;
+    for (size_t n = 1; n < count; n++)
+        longest = left(lines[n].aed) > left(longest) ? lines[n].aed : longest;
+    if (!left(longest))
+        return NULL;
+    const struct model_layer *layer = longest->writing->layers[longest->next];
+    g->count = g->rows = 0;
+    for (size_t n = 0; n < count; n++) {
+        const struct aed *a = lines[n].aed;
+        if (!left(a) || a->writing->layers[a->next] != layer)
+            continue;
+        g->lines[g->count++] = &lines[n];
+        g->rows += lines[n].rows;
+    }
+    return layer;
+}
+
+/* What follows each row, behind the last norm of its depth. */
+static void conclude(struct group *g, struct aed_lines *lines, size_t count)
+{
+    struct aed_desk *desk = g->desk;
+    const struct fold_model *m = desk->model;
+    g->count = g->rows = 0;
+    for (size_t n = 0; n < count; n++) {
+        g->lines[g->count++] = &lines[n];
+        normalise(g, n, g->rows, lines[n].aed->writing->gain);
+        lines[n].logits = desk->logits + g->rows * m->info.pieces;
+        g->rows += lines[n].rows;
+    }
+    matmul_take(&desk->taken, m, desk->h, m->info.d, g->rows, m->info.d);
+    matmul(desk->logits, m->info.pieces, &desk->taken, &m->decoder.embed, m);
 }
 
 void aed_read(struct aed_desk *desk, struct aed_lines *lines, size_t count)
 {
-    const struct fold_model *m = desk->model;
-    size_t rows = 0;
-    for (size_t n = 0; n < count; rows += lines[n++].rows) {
-        embed(m, desk->x + rows * m->info.d, lines[n].pieces, lines[n].rows);
-        lines[n].logits = desk->logits + rows * m->info.pieces;
+    const struct model_layer *layer;
+    struct group group = {.desk = desk};
+    float *x = desk->x;
+    for (size_t n = 0; n < count; n++) {
+        lines[n].aed->x = x;
+        lines[n].aed->next = 0;
+        embed(desk->model, x, lines[n].pieces, lines[n].rows);
+        x += lines[n].rows * desk->model->info.d;
     }
-    for (size_t i = 0; i < m->decoder.layers_count; i++) {
-        look_back(desk, i, lines, count, rows);
-        listen(desk, i, lines, count, rows);
-        feed_forward(desk, &m->decoder.layers[i], rows);
+    while ((layer = gather(&group, lines, count))) {
+        look_back(&group, layer);
+        listen(&group, layer);
+        feed_forward(&group, layer);
+        for (size_t n = 0; n < group.count; n++)
+            group.lines[n]->aed->next++;
     }
-    take_norm(desk, &m->decoder.norm, rows);
-    matmul(desk->logits, m->info.pieces, &desk->taken, &m->decoder.embed, m);
+    conclude(&group, lines, count);
 }

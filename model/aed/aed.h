@@ -1,10 +1,12 @@
 /* aed.h - the attention decoder: hears an utterance's frames once, then says for pieces of text,
  * one or many in a row, what it would write behind each; of one utterance or of several at a time.
  *
- *     aed_hear(aed, x, T);                       keys and values of the frames, for every layer
+ *     aed_hear(aed, x, T, depth);                keys and values of the frames, for every layer
  *     lines = {aed, 0, pieces, n};
  *     aed_read(desk, &lines, 1);                 lines.logits [n, V]: what follows pieces 0 .. n -
  * 1 lines = {aed, n, more, 1};                 and so on; at may go back to try something else
+ *
+ * An utterance is written by the layers of its depth; those of several depths may be read at once.
  *
  * A pass costs one walk through all weights, which is why those of several utterances that share a
  * desk are read in one go. With int8 a row's logits have the same bits whatever was read together:
@@ -42,10 +44,15 @@ struct aed {
     struct aed_desk *desk;
     size_t most_frames, most_pieces, ld; /* ld: most_pieces padded */
     size_t T;                            /* frames heard */
-    float *keys, *values; /* of pieces: [layers, d, ld] transposed, [layers, most_pieces, d] */
-    unsigned char
-        *heard; /* [layers, heard_bytes]: packed in int8, else keys [d, T], values [T, d] */
+    const struct model_writing *writing; /* the layers that write what was heard */
+    /* For each of those: keys and values of pieces, [layers, d, ld] transposed, [layers,
+     * most_pieces, d]; and of frames, [layers, heard_bytes]: packed in int8, else keys [d, T],
+     * values [T, d]. */
+    float *keys, *values;
+    unsigned char *heard;
     size_t heard_bytes;
+    float *x;    /* [rows, d] of what is being read */
+    size_t next; /* layer of writing that it goes through next */
 };
 
 /* Pieces of one utterance to be read in a row. */
@@ -58,14 +65,14 @@ struct aed_lines {
 };
 
 /* Lay a desk out for utterances of at most so many frames, and texts of so many pieces, and an
- * utterance at it; with a base, make them ready. */
+ * utterance at it; with a base, make them ready. together <= FOLD_WRITERS_MOST. */
 void aed_desk_place(struct aed_desk *desk, const struct fold_model *model, size_t most_frames,
                     size_t most_pieces, size_t together, struct place *at);
 void aed_place(struct aed *aed, struct aed_desk *desk, const struct fold_model *model,
                size_t most_frames, size_t most_pieces, struct place *at);
 
-/* x [T, d] of an unfold. T <= most_frames. */
-void aed_hear(struct aed *aed, const float *x, size_t T);
+/* x [T, d] of unfold `depth`, from 1. T <= most_frames. What was read before is forgotten. */
+void aed_hear(struct aed *aed, const float *x, size_t T, uint32_t depth);
 
 /* lines [count] of different utterances of this desk, 1 <= count <= together. */
 void aed_read(struct aed_desk *desk, struct aed_lines *lines, size_t count);

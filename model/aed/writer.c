@@ -367,7 +367,7 @@ int fold_writer_rehearse(struct fold_writer *w, const struct fold_run *run, cons
         return FOLD_ERR_ARGUMENT;
     if (T > w->aed.most_frames)
         return FOLD_ERR_TOO_LONG;
-    aed_hear(&w->aed, fold_run_x(run), T);
+    aed_hear(&w->aed, fold_run_x(run), T, fold_run_depth(run));
     for (size_t i = 0; i < AED_ROWS; i++)
         w->guess[i] = BPE_END + (uint32_t)i % (info->pieces - BPE_END);
     for (size_t at = 0; at <= pieces && at + AED_ROWS <= w->aed.most_pieces; at += USUAL_STEP) {
@@ -427,7 +427,7 @@ static bool begin(struct fold_writing *writing)
     w->letters_most = (size_t)(LENGTH_MOST * fmaxf(w->heard.mass, letters) + 12);
     w->letters_least = LENGTH_LEAST * letters - 8;
     w->limit = most_pieces(w->model, T * w->model->info.hop_samples);
-    aed_hear(&w->aed, fold_run_x(run), T);
+    aed_hear(&w->aed, fold_run_x(run), T, fold_run_depth(run));
     draft_set(&w->draft, writing->draft);
     w->written[0] = BPE_BEGIN;
     set_off(w, (struct walk){.least = -INFINITY}, &writing->written);

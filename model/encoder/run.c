@@ -15,16 +15,16 @@
  * A seed may have one more block between x and the letters: an exit then runs it over a copy, so
  * that x stays what the attention decoder reads and the next unfold goes on with.
  *
- * A seed may have a bridge: unfolds 2.. then do not go on from x but begin anew from the prelude's
- * output x0, which is kept, plus one matrix of what the unfold before concluded, through a block of
- * their own:
+ * A seed may have unfolds 2.. that do not go on from x but begin anew from the prelude's output x0,
+ * which is kept, plus one matrix of what the unfold before concluded; and each unfold may run a
+ * list of blocks of its own (paths.c):
  *
- *     x <- blocks(bridge(x0 + W norm(x)))
+ *     x <- blocks_r(x0 + W norm(x))
  *
  * One allocation holds everything, its size known from max_samples before anything is accepted.
  *
- * A batch is a list of runs, each at a depth of its own: every unfold is the same K blocks, so
- * their rows go through the same products (block.c). A run alone is a batch of one. */
+ * A batch is a list of runs, each at a depth of its own: unfolds share their blocks, so rows of
+ * several runs go through the same products (block.c). A run alone is a batch of one. */
 #include "run.h"
 
 #include <stdlib.h>
@@ -37,7 +37,7 @@
 
 #define EXIT_SLAB 64 /* frames of an exit at a time */
 
-/* Of an exit, of feedback and of the bridge: */
+/* Of an exit, of feedback and of recall: */
 struct exit_scratch {
     float *h, *y; /* [EXIT_SLAB, d] */
     float *p;     /* [EXIT_SLAB, V] */
@@ -68,7 +68,7 @@ static size_t lay_out(struct fold_run *run, const struct fold_model *m, size_t m
     place(&at, sizeof *run);
     run->logp = place(&at, T * m->info.vocab_size * sizeof(float));
     run->heard = m->letters.q.out ? place(&at, T * d * sizeof(float)) : NULL;
-    run->start = m->bridge.q.out ? place(&at, T * d * sizeof(float)) : NULL;
+    run->start = m->recall.out ? place(&at, T * d * sizeof(float)) : NULL;
     run->cos = place(&at, T * half * sizeof(float));
     run->sin = place(&at, T * half * sizeof(float));
     run->stream.x = place(&at, T * d * sizeof(float));
@@ -136,44 +136,6 @@ static bool hear(struct fold_run *run, const float *pcm, size_t samples)
                     run->stop, run->stop_user, run->scratch);
 }
 
-enum stage { STAGE_PRELUDE, STAGE_BLOCKS, STAGE_BRIDGE, STAGE_LETTERS };
-
-/* The first of a stage's logical layers, where depth unfolds have been done. */
-static size_t layer_of(const struct fold_model *m, enum stage stage, uint32_t depth)
-{
-    const size_t blocks = m->info.prelude,
-                 bridges = blocks + (size_t)m->info.blocks * m->info.unfolds;
-    switch (stage) {
-    case STAGE_PRELUDE:
-        return 0;
-    case STAGE_BLOCKS:
-        return blocks + (size_t)m->info.blocks * depth;
-    case STAGE_BRIDGE:
-        return bridges + depth - 1;
-    case STAGE_LETTERS:
-        break;
-    }
-    return bridges + m->info.unfolds - 1;
-}
-
-size_t run_layers(const struct fold_model *m)
-{
-    return layer_of(m, STAGE_LETTERS, 0) + 1;
-}
-
-struct run_layer run_layer(const struct fold_model *m, size_t layer)
-{
-    const size_t blocks = layer_of(m, STAGE_BLOCKS, 0), bridges = layer_of(m, STAGE_BRIDGE, 1);
-    if (layer < blocks)
-        return (struct run_layer){&m->prelude[layer], 0};
-    if (layer < bridges)
-        return (struct run_layer){&m->blocks[(layer - blocks) % m->info.blocks],
-                                  1 + (layer - blocks) / m->info.blocks};
-    if (layer < layer_of(m, STAGE_LETTERS, 0))
-        return (struct run_layer){&m->bridge, 2 + layer - bridges};
-    return (struct run_layer){&m->letters, 0};
-}
-
 void run_caches(struct fold_run *run, struct cache *caches, bool keeps)
 {
     run->caches = caches;
@@ -193,26 +155,38 @@ static void recollect(const struct fold_run *run, struct block_stream *stream, s
     stream->keeps = run->keeps;
 }
 
-/* Runs the blocks [blocks_count] of a stage over all runs, each at its stream's r. False when asked
- * to stop. */
-static bool pass(struct fold_run *const *runs, size_t count, enum stage stage,
-                 const struct model_block *blocks, size_t blocks_count)
+/* Runs each through its next layers: of its prelude, or of one unfold more. They go side by
+ * side: the run that has the most layers before it says which block is next, and those whose next
+ * block is the same come along. False when asked to stop. */
+static bool pass(struct fold_run *const *runs, size_t count, bool prelude)
 {
+    const struct fold_model *m = runs[0]->model;
     const struct block_stream *streams[FOLD_BATCH_MAX];
     const struct fold_run *roomiest = runs[0]; /* its scratch is room enough for all */
+    size_t next[FOLD_BATCH_MAX], end[FOLD_BATCH_MAX];
     for (size_t i = 0; i < count; i++) {
-        streams[i] = &runs[i]->stream;
+        const size_t unfold = prelude ? 0 : runs[i]->depth + 1;
+        next[i] = m->first[unfold];
+        end[i] = m->first[unfold + 1];
         roomiest = runs[i]->max_samples > roomiest->max_samples ? runs[i] : roomiest;
     }
-    for (size_t i = 0; i < blocks_count; i++) {
+    for (;;) {
+        size_t longest = 0, going = 0;
+        for (size_t i = 1; i < count; i++)
+            longest = end[i] - next[i] > end[longest] - next[longest] ? i : longest;
+        if (next[longest] == end[longest])
+            return true;
         if (fold_run_is_stopped(runs[0]))
             return false;
-        for (size_t k = 0; k < count; k++)
-            recollect(runs[k], &runs[k]->stream,
-                      layer_of(runs[k]->model, stage, runs[k]->depth) + i);
-        block_run(roomiest->model, &blocks[i], streams, count, roomiest->scratch);
+        const struct model_block *block = m->layers[next[longest]].block;
+        for (size_t i = 0; i < count; i++)
+            if (next[i] < end[i] && m->layers[next[i]].block == block) {
+                runs[i]->stream.r = m->layers[next[i]].row;
+                recollect(runs[i], &runs[i]->stream, next[i]++);
+                streams[going++] = &runs[i]->stream;
+            }
+        block_run(m, block, streams, going, roomiest->scratch);
     }
-    return true;
 }
 
 /* One model, no run twice. */
@@ -249,7 +223,7 @@ int fold_batch_begin(struct fold_run *const *runs, const float *const *pcm, cons
 int run_begin(struct fold_run *const *runs, size_t count)
 {
     const struct fold_model *m = runs[0]->model;
-    if (!pass(runs, count, STAGE_PRELUDE, m->prelude, m->info.prelude))
+    if (!pass(runs, count, true))
         return FOLD_ERR_STOPPED;
     for (size_t i = 0; i < count; i++) {
         struct fold_run *run = runs[i];
@@ -280,7 +254,7 @@ void run_exit(struct fold_run *run)
         memcpy(run->heard, x, T * d * sizeof *x);
         stream.x = run->heard;
         stream.r = 0;
-        recollect(run, &stream, layer_of(m, STAGE_LETTERS, run->depth));
+        recollect(run, &stream, m->layers_count - 1);
         block_run(m, &m->letters, &(const struct block_stream *){&stream}, 1, run->scratch);
         x = run->heard;
         norm = &m->letters_norm;
@@ -311,7 +285,7 @@ static void feed_back(struct fold_run *run)
     }
 }
 
-/* x <- x0 + W norm(x): what the bridge's block is given. */
+/* x <- x0 + W norm(x): what an unfold behind another one begins with. */
 static void recall(struct fold_run *run)
 {
     const struct fold_model *m = run->model;
@@ -329,20 +303,6 @@ static void recall(struct fold_run *run)
     }
 }
 
-/* The bridge, for those of the runs that have an unfold behind them. False when asked to stop. */
-static bool cross(struct fold_run *const *runs, size_t count)
-{
-    struct fold_run *deeper[FOLD_BATCH_MAX];
-    size_t deeper_count = 0;
-    for (size_t i = 0; i < count; i++)
-        if (runs[i]->depth) {
-            recall(runs[i]);
-            runs[i]->stream.r = 0;
-            deeper[deeper_count++] = runs[i];
-        }
-    return !deeper_count || pass(deeper, deeper_count, STAGE_BRIDGE, &runs[0]->model->bridge, 1);
-}
-
 int fold_batch_unfold(struct fold_run *const *runs, size_t count)
 {
     if (!is_batch(runs, count))
@@ -354,14 +314,12 @@ int fold_batch_unfold(struct fold_run *const *runs, size_t count)
     for (size_t i = 0; i < count; i++) {
         if (runs[i]->depth && m->feedback.out)
             feed_back(runs[i]);
+        if (runs[i]->depth && m->recall.out)
+            recall(runs[i]);
         runs[i]->exited = false;
         runs[i]->begun = false;
     }
-    if (m->bridge.q.out && !cross(runs, count))
-        return FOLD_ERR_STOPPED;
-    for (size_t i = 0; i < count; i++)
-        runs[i]->stream.r = runs[i]->depth;
-    if (!pass(runs, count, STAGE_BLOCKS, m->blocks, m->info.blocks))
+    if (!pass(runs, count, false))
         return FOLD_ERR_STOPPED;
     for (size_t i = 0; i < count; i++) {
         runs[i]->begun = true;

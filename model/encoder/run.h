@@ -14,7 +14,7 @@ struct fold_run {
     struct block_stream stream;
     float *logp;      /* [T, V] */
     float *heard;     /* [T, d]: x behind the letters' block; NULL where there is none */
-    float *start;     /* [T, d]: x0, for the bridge; NULL where there is none */
+    float *start;     /* [T, d]: x0, where unfolds begin anew from there, else NULL */
     float *cos, *sin; /* [T, rope_dims / 2] */
     void *scratch;    /* of the stem, of the blocks, of an exit: in turn */
     /* Of a chunk: the stream's caches, one a logical layer; keeps as in block.h. Else NULL. */
@@ -24,17 +24,8 @@ struct fold_run {
     const void *stop_user;
 };
 
-/* Logical layers, as a stream caches them: prelude, blocks of every unfold, bridges, letters. */
-size_t run_layers(const struct fold_model *model);
-
-/* The physical block of a logical layer, and the least depth that runs it. */
-struct run_layer {
-    const struct model_block *block; /* q.out 0: the seed has no such layer */
-    size_t depth;
-};
-struct run_layer run_layer(const struct fold_model *model, size_t layer);
-
-/* Caches [run_layers] that hold what is before the run's chunk, or NULL: the run is whole. */
+/* Caches, one a logical layer of the model, that hold what is before the run's chunk, or NULL: the
+ * run is whole. */
 void run_caches(struct fold_run *run, struct cache *caches, bool keeps);
 
 /* The prelude of runs [count], whose stems' frames are there. */

@@ -1,4 +1,5 @@
 /* stem.c - conv k127 s64, tanh, group norm, conv k7 s3, gelu, conv k3 s2, gelu (Moonshine's stem).
+ * The second convolution may be two factors, the second of them pointwise.
  *
  * Frames are kept time-major, [T, d], so the inputs of one output frame lie next to each other:
  * a convolution is a product whose input rows overlap (row stride = hop * width).
@@ -37,6 +38,7 @@ struct stem_frames stem_frames(size_t samples)
 struct scratch {
     float *pcm; /* [samples1(frames1(slab))] */
     float *h1;  /* [frames1(slab), d] */
+    float *low; /* [frames2(slab), stem_rank], where the second convolution is factored */
     float *h2;  /* [frames2(slab), 2d] */
     struct matmul_rows rows;
 };
@@ -70,6 +72,7 @@ static size_t lay_out(struct scratch *s, const struct fold_model *m, void *base)
     struct place at = {base, 0};
     s->pcm = place(&at, samples1(frames1(slab)) * sizeof(float));
     s->h1 = place(&at, frames1(slab) * d * sizeof(float));
+    s->low = place(&at, rows * m->stem_rank * sizeof(float));
     s->h2 = place(&at, rows * 2 * d * sizeof(float));
     matmul_place(&s->rows, m, rows, widest, &at);
     return at.used;
@@ -100,13 +103,12 @@ static void first_conv(const struct fold_model *m, const struct scratch *s, cons
     m->kernels->tanh(s->h1, frames * m->info.d);
 }
 
-/* y [frames, out] = gelu of a later convolution of x, width floats a frame, stride frames apart. */
+/* y [frames, out] = a later convolution of x, width floats a frame, stride frames apart. */
 static void later_conv(const struct fold_model *m, struct scratch *s, float *y, const float *x,
                        size_t frames, size_t stride, size_t width, const struct model_linear *lin)
 {
     matmul_take(&s->rows, m, x, stride * width, frames, lin->in);
     matmul(y, lin->out, &s->rows, lin, m);
-    m->kernels->gelu(y, frames * lin->out);
 }
 
 static void sum(const struct fold_model *m, const float *h1, size_t frames, struct stem_sums *sums)
@@ -134,10 +136,14 @@ static void conclude(const struct stem_sums *sums, size_t d, float *ret_mean, fl
 static void rest(const struct fold_model *m, struct scratch *s, float *x, size_t count, float mean,
                  float inverse)
 {
-    const size_t d = m->info.d;
+    const size_t d = m->info.d, rows = frames2(count);
     m->kernels->standardise(s->h1, mean, inverse, m->stem_gain, m->stem_bias, frames1(count), d);
-    later_conv(m, s, s->h2, s->h1, frames2(count), MODEL_STEM_STRIDE2, d, &m->conv2);
+    later_conv(m, s, m->mix.out ? s->low : s->h2, s->h1, rows, MODEL_STEM_STRIDE2, d, &m->conv2);
+    if (m->mix.out)
+        later_conv(m, s, s->h2, s->low, rows, 1, m->stem_rank, &m->mix);
+    m->kernels->gelu(s->h2, rows * 2 * d);
     later_conv(m, s, x, s->h2, count, MODEL_STEM_STRIDE3, 2 * d, &m->conv3);
+    m->kernels->gelu(x, count * d);
 }
 
 size_t stem_kept(const struct fold_model *m, size_t T)

@@ -1,7 +1,7 @@
 /* stream.c - a stream, chunk by chunk.
  *
- * A chunk is a short run whose blocks find the frames before it in caches, one a logical layer: P +
- * K r of them, a bridge for every unfold but the first, and the letters'. Of what a run makes of
+ * A chunk is a short run whose blocks find the frames before it in caches, one a logical layer
+ * (model.h): the prelude's, those of every unfold, and the letters'. Of what a run makes of
  * the chunk, x and log-probabilities are remembered for as long as somebody may want to read them;
  * nothing else is.
  *
@@ -23,7 +23,7 @@ struct fold_stream {
     uint32_t depth;          /* of the latest */
     size_t remembered, tail; /* rows of x for good, and for the time being behind them */
     struct stem_sums sums;
-    struct cache *caches; /* [run_layers] */
+    struct cache *caches; /* one a logical layer */
     float *x;             /* [memory + chunk, d] */
     float *logp;          /* [memory + chunk, V] */
 };
@@ -31,22 +31,21 @@ struct fold_stream {
 /* Layers that a stream of some depth never runs have no room. */
 static bool is_used(const struct fold_model *m, size_t layer, uint32_t depth)
 {
-    const struct run_layer l = run_layer(m, layer);
-    return l.block->q.out && l.depth <= depth;
+    return m->layers[layer].depth <= depth;
 }
 
 /* The stream itself is the first part of its own memory. */
 static size_t lay_out(struct fold_stream *s, const struct fold_model *m,
                       const struct fold_stream_options *options, void *base)
 {
-    const size_t layers = run_layers(m), rows = options->memory_frames + m->info.chunk_frames;
+    const size_t layers = m->layers_count, rows = options->memory_frames + m->info.chunk_frames;
     struct place at = {base, 0};
     place(&at, sizeof *s);
     s->caches = place(&at, layers * sizeof *s->caches);
     for (size_t i = 0; i < layers; i++) {
         struct cache cache = {0};
         if (is_used(m, i, options->depth))
-            cache_place(&cache, m, run_layer(m, i).block->pw1.out, &at);
+            cache_place(&cache, m, m->layers[i].block->pw1.out, &at);
         if (base)
             s->caches[i] = cache;
     }
@@ -88,7 +87,7 @@ void fold_stream_close(struct fold_stream *stream)
 
 void fold_stream_reset(struct fold_stream *s)
 {
-    for (size_t i = 0; i < run_layers(s->model); i++)
+    for (size_t i = 0; i < s->model->layers_count; i++)
         s->caches[i].kept = 0;
     s->heard = s->remembered = s->tail = s->depth = 0;
     s->sums = (struct stem_sums){0};
@@ -174,7 +173,7 @@ static void remember(struct fold_stream *s, struct fold_run *run, bool whole)
     s->remembered += T;
     s->heard += T;
     /* A layer that has not heard this must not take what comes next for its neighbour. */
-    for (uint32_t layer = 0; layer < run_layers(s->model); layer++)
+    for (size_t layer = 0; layer < s->model->layers_count; layer++)
         if (!is_used(s->model, layer, s->depth))
             s->caches[layer].kept = 0;
 }

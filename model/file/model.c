@@ -8,6 +8,7 @@
 #include "cpu.h"
 #include "err.h"
 #include "loader.h"
+#include "paths.h"
 
 /* ---- configuration ----------------------------------------------------------------------- */
 
@@ -85,7 +86,7 @@ static void load_config(struct loader *l)
     m->ffn = config_int(l, "ffn", 1, 16384);
     m->info.prelude = config_int(l, "prelude", 0, 64);
     m->info.blocks = config_int(l, "blocks", 1, 64);
-    m->info.unfolds = config_int(l, "unfolds", 1, 16);
+    m->info.unfolds = config_int(l, "unfolds", 1, MODEL_UNFOLDS_MOST);
     m->conv_kernel = config_int(l, "conv_kernel", 0, 63);
     m->rope_dims = config_int(l, "rope_dims", 0, 1024);
     m->rope_base = json_number_value(json_object_get(config, "rope_base"));
@@ -103,6 +104,15 @@ static void load_config(struct loader *l)
     m->info.min_samples =
         MODEL_STEM_KERNEL1 + MODEL_STEM_STRIDE1 * (MODEL_STEM_KERNEL2 - 1 +
                                                    MODEL_STEM_STRIDE2 * (MODEL_STEM_KERNEL3 - 1));
+    json_t *paths = json_object_get(config, "paths");
+    for (int i = 0; i < 2 && paths && !json_is_null(paths); i++)
+        if (config_bool(l, i ? "feedback" : "bridge"))
+            loader_fail(l, FOLD_ERR_FORMAT,
+                        "configuration: \"paths\" cannot be had together with \"%s\"",
+                        i ? "feedback" : "bridge");
+    json_t *rank = json_object_get(config, "stem_rank");
+    if (rank && !json_is_null(rank))
+        m->stem_rank = config_int(l, "stem_rank", 1, 2 * (json_int_t)m->info.d);
     json_t *decoder = json_object_get(config, "decoder");
     if (decoder && !json_is_null(decoder)) {
         m->decoder.layers_count = int_of(l, decoder, "layers", 1, 64);
@@ -245,12 +255,14 @@ static void load_decoder(struct loader *l)
         layer->up = loader_linear(l, prefix, "ffn.up", 2 * dec->ffn, d, true);
         layer->down = loader_linear(l, prefix, "ffn.down", d, dec->ffn, true);
     }
-    dec->norm = norm(l, "decoder.", "norm", 0);
+    paths_write(l);
     load_embedding(l);
     load_pieces(l);
 }
 
-static void load_weights(struct loader *l)
+/* The second convolution may be two factors: one of fewer channels and no bias, and a pointwise one
+ * behind it. */
+static void load_stem(struct loader *l)
 {
     struct fold_model *m = l->model;
     const uint32_t d = m->info.d;
@@ -261,8 +273,18 @@ static void load_weights(struct loader *l)
     };
     m->stem_gain = loader_get(l, "frontend.norm", ".weight", d, 0, 0);
     m->stem_bias = loader_get(l, "frontend.norm", ".bias", d, 0, 0);
-    m->conv2 = loader_matrix(l, "frontend.conv2", 2 * d, d, MODEL_STEM_KERNEL2, true);
+    m->conv2 = loader_matrix(l, "frontend.conv2", m->stem_rank ? m->stem_rank : 2 * d, d,
+                             MODEL_STEM_KERNEL2, !m->stem_rank);
+    if (m->stem_rank)
+        m->mix = loader_matrix(l, "frontend.mix", 2 * d, m->stem_rank, 1, true);
     m->conv3 = loader_matrix(l, "frontend.conv3", d, 2 * d, MODEL_STEM_KERNEL3, true);
+}
+
+static void load_weights(struct loader *l)
+{
+    struct fold_model *m = l->model;
+    const uint32_t d = m->info.d;
+    load_stem(l);
     m->prelude = calloc(m->info.prelude + 1, sizeof *m->prelude);
     m->blocks = calloc(m->info.blocks, sizeof *m->blocks);
     if (!m->prelude || !m->blocks) {
@@ -283,6 +305,7 @@ static void load_weights(struct loader *l)
     }
     if (config_bool(l, "feedback"))
         m->feedback = loader_floats(l, "feedback", d, m->info.vocab_size, false);
+    paths_unfold(l);
     load_decoder(l);
     for (size_t i = 0; i < m->file.tensors_count && !l->err; i++) {
         const struct seedfile_tensor *t = &m->file.tensors[i];
@@ -347,6 +370,7 @@ void fold_model_close(struct fold_model *model)
     free(model->vocab);
     free(model->prelude);
     free(model->blocks);
+    free(model->layers);
     free(model->decoder.layers);
     bpe_close(&model->decoder.pieces);
     seedfile_close(&model->file);

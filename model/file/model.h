@@ -14,6 +14,8 @@
 
 #define STEM_CHUNK_MOST 32 /* frames of a stream that the stem makes in one go */
 
+#define MODEL_UNFOLDS_MOST 16
+
 #define MODEL_STEM_KERNEL1 127 /* samples a window of the first convolution, every 64 */
 #define MODEL_STEM_STRIDE1 64
 #define MODEL_STEM_KERNEL2 7
@@ -56,14 +58,29 @@ struct model_layer {
     struct model_linear up, down; /* [2 ffn, d]: value and gate; [d, ffn] */
 };
 
+/* One step of a run: a block, which of its rows of norms and scales it uses, and the least depth
+ * that runs it; 0: all do. */
+struct model_logical {
+    const struct model_block *block;
+    uint32_t row, depth;
+};
+
+/* What writes a depth: layers [count] in order, and the last norm's gain [d]. */
+struct model_writing {
+    const struct model_layer **layers;
+    uint32_t count;
+    const float *gain;
+};
+
 /* The attention decoder; layers_count 0: the seed has none. */
 struct model_decoder {
     uint32_t layers_count, ffn;
     struct model_layer *layers;
+    struct model_writing depths[MODEL_UNFOLDS_MOST];
+    uint32_t longest;          /* layers, of those */
     struct model_linear embed; /* [pieces, d]: rows in, and as a product the logits out */
     const int8_t *embed_bytes; /* int8: the rows and their scales; NULL: embed.w has them */
     const float *embed_scale;
-    struct model_norm norm;
     struct bpe pieces;
 };
 
@@ -72,11 +89,12 @@ struct fold_model {
     struct fold_info info;
     const struct kernels *kernels;
     char name[64];
-    uint32_t ffn, conv_kernel, rope_dims;
+    uint32_t ffn, conv_kernel, rope_dims, stem_rank; /* stem_rank 0: conv2 is whole */
     double rope_base;
     /* Stem. Convolution weights are kept time-major, [out, tap, in], so that a window of
      * consecutive frames times a row is one dot product. */
     struct model_linear conv1, conv2, conv3;
+    struct model_linear mix;            /* behind conv2, where that is factored; out 0: it is not */
     const float *stem_gain, *stem_bias; /* [d] */
     struct model_block *prelude;        /* [info.prelude] */
     struct model_block *blocks;         /* [info.blocks] */
@@ -86,7 +104,13 @@ struct fold_model {
     struct model_norm letters_norm; /* then it stands in for exit_norm */
     struct model_linear feedback;   /* [d, V] */
     struct model_block bridge;      /* before the blocks of unfolds 2..; q.out 0: none */
-    struct model_linear recall;     /* [d, d]: what the bridge is told of the unfold before */
+    /* [d, d]: unfolds 2.. begin anew from the prelude, and are told by this of the unfold before.
+     * out 0: they go on from where it ended. */
+    struct model_linear recall;
+    /* Logical layers in the order in which they run: prelude, unfolds 1 .., the letters' block.
+     * Those of unfold r, 0 for the prelude, are first[r] .. first[r + 1] - 1. */
+    struct model_logical *layers;
+    size_t layers_count, first[MODEL_UNFOLDS_MOST + 2];
     struct model_decoder decoder;
     char **vocab;
     void **owned; /* expanded and packed tensors */

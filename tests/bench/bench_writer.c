@@ -91,7 +91,7 @@ static int bench(const char *path, enum fold_precision precision, size_t seconds
         double began;
         for (size_t i = 0; i < TOGETHER; i++) {
             began = now_s();
-            aed_hear(&aeds[i], fold_run_x(run), T);
+            aed_hear(&aeds[i], fold_run_x(run), T, fold_run_depth(run));
             keep_least(&hear, began);
         }
         began = now_s();

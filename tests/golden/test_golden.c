@@ -103,7 +103,7 @@ static bool decoder_agrees(const struct golden *g, const struct fold_model *mode
         die("out of memory", "decoder");
     aed_desk_place(&desk, model, T, count, 1, &at);
     aed_place(&aed, &desk, model, T, count, &at);
-    aed_hear(&aed, fold_run_x(run), T);
+    aed_hear(&aed, fold_run_x(run), T, fold_run_depth(run));
     for (size_t i = 0, rows; i < count; i += rows) {
         rows = count - i < rows_most ? count - i : rows_most;
         struct aed_lines lines = {&aed, i, pieces + i, rows, NULL};

@@ -82,7 +82,7 @@ static float *read_in_parts(size_t most)
     float *logits = malloc(PIECES * V * sizeof *logits);
     assert_non_null(logits);
     open_table(&table, T + most);
-    aed_hear(&table.aeds[0], fold_run_x(run), T);
+    aed_hear(&table.aeds[0], fold_run_x(run), T, 1);
     for (size_t at = 0, rows; at < PIECES; at += rows) {
         rows = PIECES - at < most ? PIECES - at : most;
         if (most > 2 && rows > 1) {
@@ -132,12 +132,12 @@ static void several_utterances_at_once_give_what_each_alone_gives(void **state)
     for (size_t i = 0; i < TOGETHER; i++) {
         alone[i] = malloc(PIECES * V * sizeof(float));
         assert_non_null(alone[i]);
-        aed_hear(&table.aeds[0], fold_run_x(run) + i * d, T - i);
+        aed_hear(&table.aeds[0], fold_run_x(run) + i * d, T - i, 1);
         for (size_t k = 0; k < PIECES; k++)
             memcpy(alone[i] + k * V, read_one(&table, k, pieces + k, 1), V * sizeof(float));
     }
     for (size_t i = 0; i < TOGETHER; i++)
-        aed_hear(&table.aeds[i], fold_run_x(run) + i * d, T - i);
+        aed_hear(&table.aeds[i], fold_run_x(run) + i * d, T - i, 1);
     for (size_t round = 0;; round++) {
         struct aed_lines lines[TOGETHER];
         size_t whose[TOGETHER], count = 0;
@@ -170,10 +170,10 @@ static void one_utterance_leaves_nothing_for_the_next(void **state)
     float *fresh = read_in_parts(1);
     (void)state;
     open_table(&table, T);
-    aed_hear(&table.aeds[0], fold_run_x(run) + model->info.d, T - 1);
+    aed_hear(&table.aeds[0], fold_run_x(run) + model->info.d, T - 1, 1);
     for (size_t at = 0; at < 2 * AED_ROWS; at += AED_ROWS)
         read_one(&table, at, pieces + 7 + at, AED_ROWS);
-    aed_hear(&table.aeds[0], fold_run_x(run), T);
+    aed_hear(&table.aeds[0], fold_run_x(run), T, 1);
     assert_memory_equal(read_one(&table, 0, pieces, 1), fresh, V * sizeof *fresh);
     free(fresh);
     free(table.memory);
