@@ -1,8 +1,8 @@
 /* fold.h - libfold: one foldable seed, unfolded as deep as the caller asks.
  *
- * A seed is a stack of K physical blocks (behind a stem and P unique lower blocks). Run r
- * times with the same weights it is a model of P + K*r logical layers. Every unfold has an
- * exit, so a shallow answer is a prefix of a deeper run:
+ * A seed is a stack of K physical blocks (behind a stem and P unique lower blocks), which is run r
+ * times with the same weights: all of it, or the path through it that the seed has for each unfold.
+ * Every unfold has an exit, so a shallow answer is a prefix of a deeper run:
  *
  *     fold_run_begin(run, pcm, n);             stem and prelude         x [T, d]
  *     fold_run_unfold(run);                    x <- blocks(x), depth 1
@@ -10,8 +10,9 @@
  *     fold_run_unfold(run);                    the same activations, continued
  *     fold_run_exit(run, logp);                logp [T, V] of depth 2
  *
- * A seed may be self-conditioned: what exit r says is then fed into unfold r + 1. That is a matter
- * of the seed alone; the calls are the same, and an exit may be asked for or left out at will.
+ * A seed may be self-conditioned: what exit r says is then fed into unfold r + 1; or unfolds begin
+ * anew from the prelude, and are told what the one before made of it. That is a matter of the seed
+ * alone; the calls are the same, and an exit may be asked for or left out at will.
  *
  * Letters used for shapes, in the whole tree: T frames, d width, H heads, V vocabulary,
  * R greatest unfold, K blocks, P prelude blocks. Row-major, last index fastest.

@@ -9,7 +9,6 @@
 #include "paths.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "err.h"
 

@@ -8,7 +8,7 @@
 #include "clips.h"
 #include "engine.h"
 
-#define HEARING_TEXT_BYTES 16384
+#define HEARING_TEXT_BYTES 65536
 #define HEARING_PAUSE_MS   800 /* as batch.c has it */
 
 extern struct fold_model *hearing_model;

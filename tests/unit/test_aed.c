@@ -9,6 +9,7 @@
 #define PIECES  40
 static struct fold_model *model;
 static struct fold_run *run;
+static const char *model_variable; /* the environment's name for the model under test */
 static uint32_t pieces[PIECES];
 static enum fold_precision precision;
 
@@ -17,7 +18,7 @@ static int open_model(void **state)
     struct fold_note note = {{0}};
     static float pcm[SAMPLES];
     (void)state;
-    if (fold_model_open_as(&model, getenv("FOLDSCRIBE_TEST_DECODER_MODEL"), precision, &note))
+    if (fold_model_open_as(&model, getenv(model_variable), precision, &note))
         fail_msg("%s", note.text);
     srand(5);
     for (size_t i = 0; i < SAMPLES; i++)
@@ -120,10 +121,12 @@ static void many_pieces_at_once_give_what_one_by_one_gives(void **state)
     free(alone);
 }
 
-/* Utterance i is without the first i frames, and is read i + 1, i + 2, ... pieces in one go. */
+/* Utterance i is without the first i frames, of a depth of its own, and is read i + 1, i + 2, ...
+ * pieces in one go. */
 static void several_utterances_at_once_give_what_each_alone_gives(void **state)
 {
     const size_t T = fold_run_frames(run), V = model->info.pieces, d = model->info.d;
+    static const uint32_t depths[TOGETHER] = {1, 3, 2};
     float *alone[TOGETHER];
     struct table table;
     size_t at[TOGETHER] = {0};
@@ -132,12 +135,12 @@ static void several_utterances_at_once_give_what_each_alone_gives(void **state)
     for (size_t i = 0; i < TOGETHER; i++) {
         alone[i] = malloc(PIECES * V * sizeof(float));
         assert_non_null(alone[i]);
-        aed_hear(&table.aeds[0], fold_run_x(run) + i * d, T - i, 1);
+        aed_hear(&table.aeds[0], fold_run_x(run) + i * d, T - i, depths[i]);
         for (size_t k = 0; k < PIECES; k++)
             memcpy(alone[i] + k * V, read_one(&table, k, pieces + k, 1), V * sizeof(float));
     }
     for (size_t i = 0; i < TOGETHER; i++)
-        aed_hear(&table.aeds[i], fold_run_x(run) + i * d, T - i, 1);
+        aed_hear(&table.aeds[i], fold_run_x(run) + i * d, T - i, depths[i]);
     for (size_t round = 0;; round++) {
         struct aed_lines lines[TOGETHER];
         size_t whose[TOGETHER], count = 0;
@@ -163,6 +166,27 @@ static void several_utterances_at_once_give_what_each_alone_gives(void **state)
     free(table.memory);
 }
 
+/* Only where a depth is written by layers of its own: one by one, as each is asked for. */
+static void an_utterance_is_read_at_the_depth_it_was_heard_at(void **state)
+{
+    const size_t T = fold_run_frames(run), V = model->info.pieces;
+    const bool differ = model->decoder.depths[0].gain != model->decoder.depths[2].gain;
+    struct table table;
+    float *shallow = read_in_parts(1);
+    (void)state;
+    open_table(&table, T);
+    for (uint32_t depth = 3; depth >= 1; depth--) {
+        aed_hear(&table.aeds[0], fold_run_x(run), T, depth);
+        for (size_t k = 0; k < PIECES; k++) {
+            const float *logits = read_one(&table, k, pieces + k, 1);
+            const bool same = !memcmp(logits, shallow + k * V, V * sizeof *logits);
+            assert_int_equal(same, depth == 1 || !differ);
+        }
+    }
+    free(shallow);
+    free(table.memory);
+}
+
 static void one_utterance_leaves_nothing_for_the_next(void **state)
 {
     const size_t T = fold_run_frames(run), V = model->info.pieces;
@@ -184,10 +208,23 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_pieces_at_once_give_what_one_by_one_gives),
         cmocka_unit_test(several_utterances_at_once_give_what_each_alone_gives),
+        cmocka_unit_test(an_utterance_is_read_at_the_depth_it_was_heard_at),
         cmocka_unit_test(one_utterance_leaves_nothing_for_the_next),
     };
-    precision = FOLD_INT8;
-    const int failed = cmocka_run_group_tests_name("int8", tests, open_model, close_model);
-    precision = FOLD_FP32;
-    return failed + cmocka_run_group_tests_name("fp32", tests, open_model, close_model);
+    static const struct {
+        const char *name, *variable;
+        enum fold_precision precision;
+    } groups[] = {
+        {"int8", "FOLDSCRIBE_TEST_DECODER_MODEL", FOLD_INT8},
+        {"fp32", "FOLDSCRIBE_TEST_DECODER_MODEL", FOLD_FP32},
+        {"paths int8", "FOLDSCRIBE_TEST_PATHS_MODEL", FOLD_INT8},
+        {"paths fp32", "FOLDSCRIBE_TEST_PATHS_MODEL", FOLD_FP32},
+    };
+    int failed = 0;
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
+        model_variable = groups[i].variable;
+        precision = groups[i].precision;
+        failed += cmocka_run_group_tests_name(groups[i].name, tests, open_model, close_model);
+    }
+    return failed;
 }

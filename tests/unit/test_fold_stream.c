@@ -1,5 +1,5 @@
-/* A stream of the seed with a bridge, letters' block and convolution, in chunks of 7 frames, 10
- * before. */
+/* Streams of two seeds, one with a bridge, letters' block and convolution, one with paths, in
+ * chunks of 7 frames, 10 before. */
 #include "test.h"
 
 #include <math.h>
@@ -10,6 +10,8 @@
 #define SECONDS 2
 #define SAMPLES (SECONDS * 16000)
 #define STREAMS 5
+
+static const char *model_variable = "FOLDSCRIBE_TEST_MODEL"; /* the environment's name for it */
 
 struct fixture {
     struct fold_model *model;
@@ -38,7 +40,7 @@ static int begin(void **state)
     struct fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
     *state = f;
-    open_model(f, "FOLDSCRIBE_TEST_MODEL");
+    open_model(f, model_variable);
     for (size_t i = 0; i < STREAMS; i++) {
         assert_int_equal(fold_stream_open(&f->streams[i], f->model, &f->options), FOLD_OK);
         assert_int_equal(
@@ -348,5 +350,7 @@ int main(void)
         TEST(what_is_out_of_range_is_refused),
         cmocka_unit_test(a_seed_that_was_not_taught_so_is_refused),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const int failed = cmocka_run_group_tests_name("bridge", tests, NULL, NULL);
+    model_variable = "FOLDSCRIBE_TEST_PATHS_MODEL";
+    return failed + cmocka_run_group_tests_name("paths", tests, NULL, NULL);
 }

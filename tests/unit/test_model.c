@@ -111,6 +111,47 @@ static void the_attention_decoder_must_be_just_as_configured(void **state)
                    "\"decoder.norm.gain\": {\"dtype\": \"I32\"", "decoder.norm.gain");
 }
 
+static void paths_must_be_lists_of_blocks_one_an_unfold(void **state)
+{
+    static const char paths[] = "\\\"paths\\\": [[1], [0, 2], [0, 1, 2]]";
+    (void)state;
+    assert_refused("[[1], [0, 2]", "[[3], [0, 2]", "of depth 1 holds what is no index from 0 to 2");
+    assert_refused("[[1], [0, 2]", "[[1], [0,-1]", "of depth 2 holds what is no index from 0 to 2");
+    assert_refused("[[1], [0, 2]", "[[1], [0,.1]", "JSON");
+    assert_refused("[[1], [0, 2]", "[[1], [{},2]", "of depth 2 holds what is no index from 0 to 2");
+    assert_refused("[[1], [0, 2]", "[[ ], [0, 2]", "of depth 1 must be a list of 1 to 64 indices");
+    assert_refused("[[1], [0, 2]", "[ 1,  [0, 2]", "of depth 1 must be a list of 1 to 64 indices");
+    assert_refused("[[1], [0, 2]", "[[1 ,  0, 2]", "must be 3 lists, one for every unfold");
+    assert_refused("[[1], [0, 2]", "[[1],  0, 2 ", "must be 3 lists, one for every unfold");
+    assert_refused(paths, "\\\"paths\\\": {                      }", "must be 3 lists");
+    assert_refused(paths, "\\\"poths\\\": [[1], [0, 2], [0, 1, 2]]", "recall.weight");
+    assert_refused("\"recall.weight\"", "\"recoll.weight\"", "recall.weight");
+    assert_refused("\\\"bridge\\\": false", "\\\"bridge\\\": true ", "\"bridge\"");
+    assert_refused("\\\"feedback\\\": false", "\\\"feedback\\\": true ", "\"feedback\"");
+}
+
+static void paths_of_the_decoder_must_be_lists_of_layers(void **state)
+{
+    static const char paths[] = "\\\"paths\\\": [[0, 2], [0, 1, 2], [0, 1, 2]]";
+    (void)state;
+    assert_refused("[[0, 2], ", "[[0, 3], ",
+                   "\"decoder.paths\" of depth 1 holds what is no index from 0 to 2");
+    assert_refused("[[0, 2], ", "[[    ], ", "\"decoder.paths\" of depth 1 must be a list of 1");
+    assert_refused("[[0, 2], [", "[[0, 2 ,  ", "\"decoder.paths\" must be 3 lists");
+    assert_refused(paths, "\\\"poths\\\": [[0, 2], [0, 1, 2], [0, 1, 2]]", "decoder.norm.gain");
+}
+
+static void a_factored_stem_must_be_of_its_rank(void **state)
+{
+    (void)state;
+    assert_refused("\\\"stem_rank\\\": 12", "\\\"stem_rank\\\": 13", "frontend.conv2.weight");
+    assert_refused("\\\"stem_rank\\\": 12", "\\\"stem_rank\\\": -1", "stem_rank");
+    assert_refused("\\\"stem_rank\\\": 12", "\\\"stem_rank\\\": {}", "stem_rank");
+    assert_refused("\\\"stem_rank\\\": 12", "\\\"stem_ronk\\\": 12", "frontend.conv2");
+    assert_refused("\"frontend.mix.weight\"", "\"frontend.mux.weight\"", "frontend.mix.weight");
+    assert_refused("\"frontend.mix.bias\"", "\"frontend.mux.bias\"", "frontend.mix.bias");
+}
+
 static void a_missing_file_is_an_input_error(void **state)
 {
     struct fold_model *model;
@@ -134,8 +175,16 @@ int main(void)
         cmocka_unit_test(the_unchanged_model_opens),
         cmocka_unit_test(the_attention_decoder_must_be_just_as_configured),
     };
+    const struct CMUnitTest paths_tests[] = {
+        cmocka_unit_test(the_unchanged_model_opens),
+        cmocka_unit_test(paths_must_be_lists_of_blocks_one_an_unfold),
+        cmocka_unit_test(paths_of_the_decoder_must_be_lists_of_layers),
+        cmocka_unit_test(a_factored_stem_must_be_of_its_rank),
+    };
     model_variable = "FOLDSCRIBE_TEST_FEEDBACK_MODEL";
-    const int failed = cmocka_run_group_tests(tests, read_file, free_file);
+    int failed = cmocka_run_group_tests(tests, read_file, free_file);
     model_variable = "FOLDSCRIBE_TEST_DECODER_MODEL";
-    return failed + cmocka_run_group_tests(decoder_tests, read_file, free_file);
+    failed += cmocka_run_group_tests(decoder_tests, read_file, free_file);
+    model_variable = "FOLDSCRIBE_TEST_PATHS_MODEL";
+    return failed + cmocka_run_group_tests(paths_tests, read_file, free_file);
 }

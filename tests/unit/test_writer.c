@@ -8,6 +8,7 @@
 #include "writer.h"
 
 #define SAMPLES 48000
+static const char *model_variable; /* the environment's name for the model under test */
 static struct fold_model *model;
 static struct fold_run *run;
 static struct fold_writer *writer;
@@ -18,7 +19,7 @@ static int open_all(void **state)
 {
     struct fold_note note = {{0}};
     (void)state;
-    if (fold_model_open_as(&model, getenv("FOLDSCRIBE_TEST_DECODER_MODEL"), FOLD_INT8, &note))
+    if (fold_model_open_as(&model, getenv(model_variable), FOLD_INT8, &note))
         fail_msg("%s", note.text);
     V = model->info.vocab_size;
     logp = malloc(fold_frames(model, SAMPLES) * V * sizeof *logp);
@@ -137,6 +138,35 @@ static void no_draft_changes_what_is_written(void **state)
         }
     }
     assert_true(fewer < plain); /* and the right one makes it faster */
+}
+
+/* A writer goes from depth to depth and back; what it wrote at one is a draft for the other. */
+static void a_text_is_its_depths_own_whatever_was_written_before(void **state)
+{
+    size_t differ = 0;
+    (void)state;
+    for (unsigned seed = 0; seed < 8; seed++) {
+        struct result fresh[3], again;
+        char draft[8192] = "";
+        hear(seed, 9000 + 4000 * seed);
+        pretend(60);
+        for (uint32_t r = 0; r < model->info.unfolds; r++) {
+            struct fold_writer *const mine = writer;
+            assert_true(!r || fold_run_unfold(run) == FOLD_OK);
+            again = write_down(draft);
+            assert_int_equal(fold_writer_open(&writer, model, SAMPLES), FOLD_OK);
+            fresh[r] = write_down(NULL);
+            fold_writer_close(writer);
+            writer = mine;
+            assert_same(&again, &fresh[r]);
+            assert_true(again.written.mean_logp == fresh[r].written.mean_logp);
+            strcpy(draft, text_of(&again));
+            differ += r && (fresh[r].count != fresh[0].count ||
+                            memcmp(fresh[r].pieces, fresh[0].pieces,
+                                   fresh[0].count * sizeof *fresh[0].pieces) != 0);
+        }
+    }
+    assert_true(differ > 0);
 }
 
 static bool is_over(const void *user)
@@ -583,6 +613,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_draft_changes_what_is_written),
+        cmocka_unit_test(a_text_is_its_depths_own_whatever_was_written_before),
         cmocka_unit_test(a_writer_stops_between_two_passes_when_its_run_is_told_to),
         cmocka_unit_test(nothing_heard_is_nothing_written),
         cmocka_unit_test(what_the_frames_say_as_well_is_believed),
@@ -599,5 +630,8 @@ int main(void)
         cmocka_unit_test(what_cannot_be_written_is_refused),
         cmocka_unit_test(a_seed_without_an_attention_decoder_has_no_writer),
     };
-    return cmocka_run_group_tests(tests, open_all, close_all);
+    model_variable = "FOLDSCRIBE_TEST_DECODER_MODEL";
+    const int failed = cmocka_run_group_tests_name("every layer", tests, open_all, close_all);
+    model_variable = "FOLDSCRIBE_TEST_PATHS_MODEL";
+    return failed + cmocka_run_group_tests_name("paths", tests, open_all, close_all);
 }
