@@ -6,10 +6,9 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "id.h"
-#include "queue.h"
 
 #define MOST 1000
 
@@ -17,7 +16,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
     char value[SECRETS_VALUE];
     bool taken;
-    double expires_ms; /* of queue_now_ms */
+    double expires_ms; /* of clock_now_ms */
     uint64_t owner;
     struct realtime_config config;
 } secrets[MOST]; /* {lock} */
@@ -25,7 +24,7 @@ static struct {
 /* {lock} */
 static void expire(void)
 {
-    const double now_ms = queue_now_ms();
+    const double now_ms = clock_now_ms();
     for (size_t i = 0; i < MOST; i++)
         if (secrets[i].taken && secrets[i].expires_ms <= now_ms) {
             realtime_config_finish(&secrets[i].config);
@@ -52,9 +51,9 @@ int secrets_issue(const struct realtime_config *config, uint64_t owner, uint32_t
                 break;
             strcpy(secrets[i].value, ret_value);
             secrets[i].owner = owner;
-            secrets[i].expires_ms = queue_now_ms() + seconds * 1e3;
+            secrets[i].expires_ms = clock_now_ms() + seconds * 1e3;
             secrets[i].taken = true;
-            *ret_expires_at_s = (int64_t)time(NULL) + seconds;
+            *ret_expires_at_s = clock_unix_s() + seconds;
             result = 0;
         }
     pthread_mutex_unlock(&lock);

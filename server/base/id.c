@@ -6,6 +6,8 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "hex.h"
+
 void id_make(char ret_text[ID_BYTES])
 {
     unsigned char b[16];
@@ -18,10 +20,9 @@ void id_make(char ret_text[ID_BYTES])
     }
     b[6] = (unsigned char)((b[6] & 15) | 64);
     b[8] = (unsigned char)((b[8] & 63) | 128);
-    snprintf(ret_text, ID_BYTES,
-             "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
-             b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
-             b[15]);
+    char digits[2 * sizeof b + 1];
+    hex_write(digits, b, sizeof b);
+    id_of_hash(ret_text, digits);
 }
 
 void id_of_hash(char ret_text[ID_BYTES], const char *hash)

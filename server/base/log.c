@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "clock.h"
 
 static enum log_level threshold = LOG_INFO;
 static bool as_json;
@@ -82,17 +83,13 @@ static void write_json(enum log_level level, const char *event, const char *deta
                                         [LOG_WARNING] = "warning",
                                         [LOG_INFO] = "info",
                                         [LOG_DEBUG] = "debug"};
-    char *line = NULL, when[32];
+    char *line = NULL, when[CLOCK_UTC_BYTES];
     size_t length = 0;
-    struct timespec now;
-    struct tm utc;
     FILE *out = open_memstream(&line, &length);
     if (!out)
         return;
-    clock_gettime(CLOCK_REALTIME, &now);
-    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", gmtime_r(&now.tv_sec, &utc));
-    fprintf(out, "{\"time\":\"%s.%03ldZ\",\"level\":\"%s\",\"event\":\"%s\"", when,
-            now.tv_nsec / 1000000, names[level], event);
+    clock_utc(when);
+    fprintf(out, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", when, names[level], event);
     while (*detail)
         detail = add_member(out, detail);
     fputs("}\n", out);

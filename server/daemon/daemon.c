@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "calibrate.h"
+#include "clock.h"
 #include "engine.h"
 #include "http.h"
 #include "keys.h"
@@ -172,7 +173,7 @@ static int start(struct parts *p, const struct options *o)
     const struct http_options http = {.engine = p->engine,
                                       .keys = p->keys,
                                       .info = info,
-                                      .catalog = {info->name, info->unfolds, (int64_t)time(NULL)},
+                                      .catalog = {info->name, info->unfolds, clock_unix_s()},
                                       .spool = o->spool,
                                       .fetch = p->fetch,
                                       .max_upload_bytes = (uint64_t)o->max_upload_mb * 1000000,

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "engine_state.h"
 #include "recording.h"
 #include "transcript.h"
@@ -133,7 +134,7 @@ static struct result_depth batch_depth(struct engine_batch *batch, double actual
 static void batch_finish(struct engine_batch *batch)
 {
     struct engine *engine = batch->engine;
-    const double now_ms = queue_now_ms();
+    const double now_ms = clock_now_ms();
     const struct result_transcript transcript = {
         .segments = batch->segments,
         .segments_count = batch->segments_count,
@@ -186,7 +187,7 @@ static void batch_deepen(struct engine_batch *batch)
         .segments = batch->segments,
         .segments_count = batch->segments_count,
         .duration_samples = recording_position(batch->recording),
-        .depth = batch_depth(batch, queue_now_ms() - batch->started_ms)};
+        .depth = batch_depth(batch, clock_now_ms() - batch->started_ms)};
 
     batch->draft(batch->user, &transcript);
     batch->draft = NULL;
@@ -231,7 +232,7 @@ static bool batch_begin(struct engine_batch *batch)
 
     pthread_mutex_lock(&batch->lock);
     if (!batch->begun)
-        batch->queue_ms = queue_now_ms() - batch->started_ms;
+        batch->queue_ms = clock_now_ms() - batch->started_ms;
     batch->begun = true;
     pthread_mutex_unlock(&batch->lock);
     batch->fd = -1;
@@ -346,7 +347,7 @@ static void batch_recognise(struct engine_batch *batch, size_t index, double lef
                             struct worker *worker)
 {
     struct result_segment segment = {0};
-    const double begun_ms = queue_now_ms(), elapsed_ms = begun_ms - batch->started_ms;
+    const double begun_ms = clock_now_ms(), elapsed_ms = begun_ms - batch->started_ms;
     const double audio_ms = worker_audio_ms(worker);
     struct depth_question question = {.kind = batch->draft ? DEPTH_PARTIAL : DEPTH_UPLOAD,
                                       .tier = &batch->tier,
@@ -366,8 +367,8 @@ static void batch_recognise(struct engine_batch *batch, size_t index, double lef
     if (index == 0)
         batch->predicted_ms =
             elapsed_ms + segment.depth.predicted_ms * fmax(left_ms / fmax(audio_ms, 1), 1);
-    segment.depth.actual_ms = queue_now_ms() - begun_ms;
-    batch->compute_ms += queue_now_ms() - begun_ms;
+    segment.depth.actual_ms = clock_now_ms() - begun_ms;
+    batch->compute_ms += clock_now_ms() - begun_ms;
     batch->segments[index] = segment;
     pthread_mutex_unlock(&batch->lock);
     emit_segments(batch);
@@ -452,7 +453,7 @@ enum engine_end engine_batch_start(struct engine *engine, int fd,
         batch->draft = batch->again_fd >= 0 ? options->on_draft : NULL;
     }
     batch->holders = 1;
-    batch->started_ms = queue_now_ms();
+    batch->started_ms = clock_now_ms();
     batch->terms = (struct scheduler_terms){
         .class = SCHEDULER_BATCH,
         .due_ms = batch->budget_ms > 0 ? batch->started_ms + batch->budget_ms : INFINITY,
@@ -492,7 +493,7 @@ static void batch_cancel_locked(struct engine_batch *batch)
     struct queue *queue = &batch->engine->queue;
 
     if (!batch->cancelled_ms)
-        batch->cancelled_ms = queue_now_ms();
+        batch->cancelled_ms = clock_now_ms();
     atomic_store(&batch->cancelled, true);
     if (queue_remove(queue, &batch->work))
         queue_push_first(queue, &batch->work);

@@ -24,8 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "incremental_partials.h"
-#include "queue.h"
 
 #define SHORT_S     1
 #define LONG_S      4
@@ -210,7 +210,7 @@ static struct cost_line line(double short_ms, double long_ms)
 int calibrate_measure(struct cost *ret_cost, const struct fold_model *model,
                       const struct fold_lm *lm, double limit_ms)
 {
-    const double until_ms = queue_now_ms() + limit_ms;
+    const double until_ms = clock_now_ms() + limit_ms;
     struct bench bench;
     struct least brief, lengthy;
 
@@ -219,12 +219,12 @@ int calibrate_measure(struct cost *ret_cost, const struct fold_model *model,
     brief.front = lengthy.front = brief.unfold = lengthy.unfold = INFINITY;
     int error = bench_open(&bench, model, lm);
     double pass_ms = 0;
-    while (!error && (pass_ms <= 0 || queue_now_ms() + pass_ms < until_ms)) {
-        const double begun_ms = queue_now_ms();
+    while (!error && (pass_ms <= 0 || clock_now_ms() + pass_ms < until_ms)) {
+        const double begun_ms = clock_now_ms();
         error = pass(&bench, SHORT_S, &brief);
         if (!error)
             error = pass(&bench, LONG_S, &lengthy);
-        pass_ms = fmax(queue_now_ms() - begun_ms, 1e-3);
+        pass_ms = fmax(clock_now_ms() - begun_ms, 1e-3);
     }
     const struct fold_info *info = fold_model_info(model);
     double chunk_ms = 0;

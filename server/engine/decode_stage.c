@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "transcript.h"
 
 #define DECODE_FRAMES 64 /* pushed to the decoder between two looks at the cancel flag */
@@ -169,16 +170,16 @@ static enum worker_end prepare(struct worker *worker, struct worker_piece *piece
 {
     struct worker_place *place = piece->place;
     struct worker_cost *cost = &piece->cost;
-    double clock_ms = queue_now_ms();
+    double clock_ms = clock_now_ms();
 
     const int error = fold_run_exit(place->run, place->logp);
-    cost->exit_seconds += queue_lap_s(&clock_ms);
+    cost->exit_seconds += clock_lap_s(&clock_ms);
     if (error)
         return WORKER_FAILED;
     if (!place->writer)
         return WORKER_DONE;
     const enum worker_end end = set_draft(worker, piece);
-    cost->decode_seconds += queue_lap_s(&clock_ms);
+    cost->decode_seconds += clock_lap_s(&clock_ms);
     if (end != WORKER_DONE)
         return end;
     *ret_writing = (struct fold_writing){.writer = place->writer,
@@ -195,12 +196,12 @@ static enum worker_end settle(struct worker_piece *piece, struct fold_written *w
                               struct fold_result *ret_result)
 {
     struct worker_cost *cost = &piece->cost;
-    double clock_ms = queue_now_ms();
+    double clock_ms = clock_now_ms();
 
     if (piece->search && !written->doubt &&
         fold_writer_search(piece->place->writer, FOLD_WRITER_TRIES, written) < 0)
         return WORKER_FAILED;
-    cost->write_seconds += queue_lap_s(&clock_ms);
+    cost->write_seconds += clock_lap_s(&clock_ms);
     if (atomic_load(piece->cancelled))
         return WORKER_CANCELLED;
     cost->written = true;
@@ -224,11 +225,11 @@ static enum worker_end conclude(struct worker *worker, struct worker_piece *piec
 
     if (written)
         end = settle(piece, written, &result);
-    double clock_ms = queue_now_ms();
+    double clock_ms = clock_now_ms();
     if (end == WORKER_DONE && (!written || written->doubt)) {
         decoder = decoder_for(worker, piece->hotwords);
         end = decoder ? decode(worker, decoder, piece, 0, &result) : WORKER_FAILED;
-        piece->cost.decode_seconds += queue_lap_s(&clock_ms);
+        piece->cost.decode_seconds += clock_lap_s(&clock_ms);
     }
     if (end != WORKER_DONE)
         return end;
@@ -241,9 +242,9 @@ static enum worker_end conclude(struct worker *worker, struct worker_piece *piec
     if (transcript_segment(ret_segment, &result, !decoder, &clock, piece->depth) < 0)
         return WORKER_FAILED;
     if (piece->alternatives && result.words_count) {
-        clock_ms = queue_now_ms();
+        clock_ms = clock_now_ms();
         end = add_others(decoder, piece, &clock, &result, ret_segment);
-        piece->cost.others_seconds += queue_lap_s(&clock_ms);
+        piece->cost.others_seconds += clock_lap_s(&clock_ms);
     }
     if (end != WORKER_DONE)
         transcript_release(ret_segment);
@@ -264,9 +265,9 @@ void decode_stage_run(struct worker *worker, struct worker_piece *const *pieces,
         written_s += worker_place_s(pieces[i]->place);
         writing++;
     }
-    double clock_ms = queue_now_ms();
+    double clock_ms = clock_now_ms();
     const int error = writing ? fold_batch_write(writings, writing) : FOLD_OK;
-    const double took_s = queue_lap_s(&clock_ms);
+    const double took_s = clock_lap_s(&clock_ms);
     for (size_t i = 0, k = 0; i < count; i++) {
         struct worker_piece *piece = pieces[i];
         struct result_segment segment = {0};

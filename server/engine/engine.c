@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "batch.h"
+#include "clock.h"
 #include "engine_state.h"
 #include "live.h"
 
@@ -122,7 +123,7 @@ int engine_open(struct engine **ret_engine, const struct engine_options *options
                                                 .chunk_ms = chunk_ms(engine),
                                                 .adaptive = options->adaptive,
                                                 .cost = options->cost};
-    if (admission_init(&engine->admission, &admission, queue_now_ms()) < 0)
+    if (admission_init(&engine->admission, &admission, clock_now_ms()) < 0)
         goto no_admission;
     const int error = open_workers(engine);
     if (error) {
@@ -225,7 +226,7 @@ void engine_learn(struct engine *engine, const struct worker_cost *cost,
 void engine_count_cancel(struct engine *engine, double since_ms)
 {
     struct engine_stats *stats = &engine->stats;
-    const double seconds = (queue_now_ms() - since_ms) / 1e3;
+    const double seconds = (clock_now_ms() - since_ms) / 1e3;
 
     pthread_mutex_lock(&engine->lock);
     stats->cancels++;
@@ -242,7 +243,7 @@ static struct result_depth choose(struct engine *engine, struct depth_question *
         .floor = question->kind == DEPTH_PARTIAL ? 1 : question->tier->depth_floor,
         .due_ms = INFINITY};
     if (question->budget_ms > 0)
-        ret_limit->due_ms = queue_now_ms() - question->elapsed_ms + question->budget_ms;
+        ret_limit->due_ms = clock_now_ms() - question->elapsed_ms + question->budget_ms;
     return admission_choose(&engine->admission, question, &ret_limit->unfold_ms,
                             &ret_limit->tail_ms);
 }
@@ -276,7 +277,7 @@ void engine_submit(struct engine *engine, struct worker *worker,
 
 void engine_tick(struct engine *engine)
 {
-    const double now_ms = queue_now_ms();
+    const double now_ms = clock_now_ms();
 
     if (admission_is_due(&engine->admission, now_ms))
         queue_hold(&engine->queue,

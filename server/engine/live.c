@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "live_state.h"
 
 #define PAUSE_MS         500
@@ -90,7 +91,7 @@ void live_schedule(struct engine_live *live)
     if (live->scheduled || live->ended || live->closed)
         return;
     /* What has waited longest says when the turn is due. */
-    const double since_ms = backlog_oldest_ms(&live->bytes, queue_now_ms());
+    const double since_ms = backlog_oldest_ms(&live->bytes, clock_now_ms());
     const struct scheduler_terms terms = {
         .class = SCHEDULER_LIVE,
         .due_ms = since_ms + (live->budget_ms > 0 ? live->budget_ms : TARGET_MS),
@@ -115,7 +116,7 @@ void live_unlist(struct engine_live *live)
                 break;
             }
         engine->live_count--;
-        admission_leave(&engine->admission, &live->admitted, queue_now_ms());
+        admission_leave(&engine->admission, &live->admitted, clock_now_ms());
         pthread_cond_broadcast(&engine->changed);
     }
     pthread_mutex_unlock(&engine->lock);
@@ -201,7 +202,7 @@ enum engine_end engine_live_open(struct engine *engine, const struct engine_live
     pthread_mutex_lock(&engine->lock);
     if (engine->draining) {
         end = ENGINE_DRAINING;
-    } else if (!admission_join(&engine->admission, &live->admitted, queue_now_ms(), &retry_ms)) {
+    } else if (!admission_join(&engine->admission, &live->admitted, clock_now_ms(), &retry_ms)) {
         end = ENGINE_BUSY;
         if (options->policy.ret_retry_s)
             *options->policy.ret_retry_s = (uint32_t)ceil(retry_ms / 1e3);
@@ -220,7 +221,7 @@ enum engine_end engine_live_open(struct engine *engine, const struct engine_live
 
 uint64_t engine_live_push(struct engine_live *live, const void *bytes, size_t count)
 {
-    const double now_ms = queue_now_ms();
+    const double now_ms = clock_now_ms();
 
     if (count)
         admission_heard(&live->engine->admission, &live->admitted, now_ms);
@@ -261,7 +262,7 @@ void engine_live_flush(struct engine_live *live)
     if (!live->finishing) {
         if (backlog_mark(&live->bytes) != 0 && live->end == ENGINE_OK)
             live->end = ENGINE_FAILED;
-        live->marked_ms = queue_now_ms();
+        live->marked_ms = clock_now_ms();
         live_schedule(live);
     }
     pthread_mutex_unlock(&live->lock);
@@ -276,7 +277,7 @@ void engine_live_finish(struct engine_live *live)
 {
     pthread_mutex_lock(&live->lock);
     live->finishing = true;
-    live->marked_ms = queue_now_ms();
+    live->marked_ms = clock_now_ms();
     live_schedule(live);
     pthread_mutex_unlock(&live->lock);
 }
@@ -287,7 +288,7 @@ void engine_live_close(struct engine_live *live)
     live_unlist(live);
     pthread_mutex_lock(&live->lock);
     live->closed = true;
-    live->closed_ms = queue_now_ms();
+    live->closed_ms = clock_now_ms();
     while (live->in_callback)
         pthread_cond_wait(&live->idle, &live->lock);
     if (!live->ended && live->scheduled && queue_remove(&live->engine->queue, &live->work)) {

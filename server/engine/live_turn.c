@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "live_state.h"
 #include "transcript.h"
 
@@ -117,7 +118,7 @@ static bool finish_text(struct engine_live *live, enum worker_end end,
         end = WORKER_FAILED;
     }
     if (end == WORKER_DONE)
-        segment->depth.actual_ms = queue_now_ms() - live->making.since_ms;
+        segment->depth.actual_ms = clock_now_ms() - live->making.since_ms;
     else if (end == WORKER_FAILED)
         fail(live);
     return end == WORKER_DONE;
@@ -217,7 +218,7 @@ static void recognise(struct engine_live *live, struct worker *worker,
         .audio_ms = audio_samples / a_ms,
         .drafted = live->window.words_count > 0,
         .new_ms = incremental ? (double)incremental->unheard_samples / a_ms : 0,
-        .elapsed_ms = queue_now_ms() - since_ms,
+        .elapsed_ms = clock_now_ms() - since_ms,
         .budget_ms = live->budget_ms};
     struct worker_piece piece = {.hotwords = live->hotwords,
                                  .alternatives =
@@ -344,7 +345,7 @@ static enum next take(struct engine_live *live, size_t *ret_count)
     if (backlog_is_marked(&live->bytes)) {
         next = NEXT_FLUSH;
     } else if (backlog_count(&live->bytes)) {
-        const long got = backlog_pull(&live->bytes, live->slice, live->slice_bytes, queue_now_ms(),
+        const long got = backlog_pull(&live->bytes, live->slice, live->slice_bytes, clock_now_ms(),
                                       &live->heard_ms);
         if (got < 0 && live->end == ENGINE_OK)
             live->end = ENGINE_FAILED;
@@ -406,7 +407,7 @@ static enum reached reach_mark(struct engine_live *live, struct worker *worker, 
  * way: the turn is over when it has been sent. */
 static bool turn(struct engine_live *live, struct worker *worker)
 {
-    const bool behind = queue_now_ms() - live->work.item.since_ms > BEHIND_MS;
+    const bool behind = clock_now_ms() - live->work.item.since_ms > BEHIND_MS;
     struct endpointer_segment sound;
     struct incremental_partials *incremental;
     enum engine_end end;

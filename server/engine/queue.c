@@ -1,7 +1,8 @@
 #include "queue.h"
 
 #include <math.h>
-#include <time.h>
+
+#include "clock.h"
 
 int queue_init(struct queue *queue, uint32_t workers)
 {
@@ -33,7 +34,7 @@ void queue_push(struct queue *queue, struct queue_work *work, const struct sched
 {
     pthread_mutex_lock(&queue->lock);
     if (!work->item.waiting) {
-        scheduler_push(&queue->scheduler, &work->item, terms, queue_now_ms());
+        scheduler_push(&queue->scheduler, &work->item, terms, clock_now_ms());
         pthread_cond_signal(&queue->changed);
     }
     pthread_mutex_unlock(&queue->lock);
@@ -45,7 +46,7 @@ void queue_push_first(struct queue *queue, struct queue_work *work)
 
     pthread_mutex_lock(&queue->lock);
     scheduler_remove(&queue->scheduler, &work->item);
-    scheduler_push(&queue->scheduler, &work->item, &first, queue_now_ms());
+    scheduler_push(&queue->scheduler, &work->item, &first, clock_now_ms());
     pthread_cond_signal(&queue->changed);
     pthread_mutex_unlock(&queue->lock);
 }
@@ -84,7 +85,7 @@ struct queue_work *queue_pop(struct queue *queue, struct scheduler_ticket *ret_t
 
     pthread_mutex_lock(&queue->lock);
     while (!queue->stopped) {
-        const double now_ms = queue_now_ms();
+        const double now_ms = clock_now_ms();
         item = scheduler_pop(&queue->scheduler, now_ms, ret_ticket, &again_ms);
         if (item) {
             if (ret_ticket->class == SCHEDULER_LIVE)
@@ -102,7 +103,7 @@ struct queue_work *queue_pop_live(struct queue *queue, struct scheduler_ticket *
     struct scheduler_item *item = NULL;
 
     pthread_mutex_lock(&queue->lock);
-    const double now_ms = queue_now_ms();
+    const double now_ms = clock_now_ms();
     if (!queue->stopped)
         item = scheduler_pop_live(&queue->scheduler, now_ms, ret_ticket);
     if (item)
@@ -114,7 +115,7 @@ struct queue_work *queue_pop_live(struct queue *queue, struct scheduler_ticket *
 void queue_done(struct queue *queue, const struct scheduler_ticket *ticket, double spent_ms)
 {
     pthread_mutex_lock(&queue->lock);
-    scheduler_done(&queue->scheduler, ticket, spent_ms, queue_now_ms());
+    scheduler_done(&queue->scheduler, ticket, spent_ms, clock_now_ms());
     /* A recording may have been held back until a worker is free again. */
     pthread_cond_signal(&queue->changed);
     pthread_mutex_unlock(&queue->lock);
@@ -151,26 +152,10 @@ double queue_take_wait_ms(struct queue *queue)
     pthread_mutex_lock(&queue->lock);
     /* One that still waits counts too: it may be all that there is. */
     const struct scheduler_item *oldest = queue->scheduler.first[SCHEDULER_LIVE];
-    const double waits_ms = queue->waits_ms + (oldest ? queue_now_ms() - oldest->since_ms : 0);
+    const double waits_ms = queue->waits_ms + (oldest ? clock_now_ms() - oldest->since_ms : 0);
     const size_t waits = queue->waits + (oldest != NULL);
     queue->waits_ms = 0;
     queue->waits = 0;
     pthread_mutex_unlock(&queue->lock);
     return waits ? waits_ms / (double)waits : 0;
-}
-
-double queue_now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
-
-double queue_lap_s(double *clock_ms)
-{
-    const double before = *clock_ms;
-
-    *clock_ms = queue_now_ms();
-    return (*clock_ms - before) / 1e3;
 }

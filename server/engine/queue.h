@@ -51,9 +51,4 @@ size_t queue_count(struct queue *queue);
 /* How long live work has waited on average since this was last asked. */
 double queue_take_wait_ms(struct queue *queue);
 
-/* Milliseconds of a clock that only goes forward. */
-double queue_now_ms(void);
-/* Moves a time of it on to now; returns the seconds between. */
-double queue_lap_s(double *clock_ms);
-
 #endif

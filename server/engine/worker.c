@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "decode_stage.h"
 
 /* Silence put before and behind every segment. A segment cut inside speech has none of its own, and
@@ -22,13 +23,13 @@ double worker_cost_ms(const struct worker_cost *cost)
 /* Runs what was popped. A piece that it batches is done when the piece is. */
 static void run(struct worker *worker, struct queue_work *item)
 {
-    const double begun_ms = queue_now_ms();
+    const double begun_ms = clock_now_ms();
 
     worker->due_ms = item->item.terms.due_ms;
     worker->others_ms = 0;
     worker->submitted = false;
     item->run(item, worker); /* which may be gone now */
-    const double spent_ms = queue_now_ms() - begun_ms - worker->others_ms;
+    const double spent_ms = clock_now_ms() - begun_ms - worker->others_ms;
     if (worker->submitted)
         worker->pieces[worker->batcher.count - 1].spent_ms = spent_ms;
     else
@@ -41,7 +42,7 @@ static void *work(void *user)
 
     for (struct queue_work *item; (item = queue_pop(worker->queue, &worker->ticket));) {
         run(worker, item);
-        while (batcher_wants(&worker->batcher, queue_now_ms()) &&
+        while (batcher_wants(&worker->batcher, clock_now_ms()) &&
                (item = queue_pop_live(worker->queue, &worker->ticket)))
             run(worker, item);
         worker_flush(worker);
@@ -216,7 +217,7 @@ static bool is_through(struct worker_piece *piece, double pass_ms, enum worker_e
         return true;
     }
     if (depth < piece->limit.floor || depth < 1 ||
-        queue_now_ms() + pass_ms + piece->limit.tail_ms <= piece->limit.due_ms)
+        clock_now_ms() + pass_ms + piece->limit.tail_ms <= piece->limit.due_ms)
         return false;
     piece->depth.used = depth;
     piece->depth.reason = "budget";
@@ -285,7 +286,7 @@ static void run_all(struct worker *worker, struct crowd *crowd)
 {
     const float *pcm[BATCHER_PIECES];
     size_t samples[BATCHER_PIECES];
-    double clock_ms = queue_now_ms();
+    double clock_ms = clock_now_ms();
 
     for (size_t i = 0; i < crowd->count; i++) {
         const struct worker_place *place = crowd->pieces[i]->place;
@@ -294,14 +295,14 @@ static void run_all(struct worker *worker, struct crowd *crowd)
     }
     heed(crowd);
     int error = fold_batch_begin(crowd->runs, pcm, samples, crowd->count);
-    const double stem_s = queue_lap_s(&clock_ms);
+    const double stem_s = clock_lap_s(&clock_ms);
     for (size_t i = 0; i < crowd->count; i++)
         crowd->pieces[i]->cost.stem_seconds += share_s(crowd, i, stem_s);
     for (let_go(worker, crowd, error); crowd->count; let_go(worker, crowd, error)) {
-        clock_ms = queue_now_ms();
+        clock_ms = clock_now_ms();
         heed(crowd);
         error = fold_batch_unfold(crowd->runs, crowd->count);
-        const double unfold_s = queue_lap_s(&clock_ms);
+        const double unfold_s = clock_lap_s(&clock_ms);
         for (size_t i = 0; i < crowd->count; i++)
             crowd->pieces[i]->cost.unfold_seconds += share_s(crowd, i, unfold_s);
     }
@@ -325,7 +326,7 @@ static void hear_all(struct worker *worker, struct crowd *crowd)
     const float *pcm[BATCHER_PIECES];
     size_t samples[BATCHER_PIECES];
     uint32_t depths[BATCHER_PIECES];
-    double clock_ms = queue_now_ms(), all_samples = 0;
+    double clock_ms = clock_now_ms(), all_samples = 0;
 
     for (size_t i = 0; i < crowd->count; i++) {
         const struct worker_piece *piece = crowd->pieces[i];
@@ -337,7 +338,7 @@ static void hear_all(struct worker *worker, struct crowd *crowd)
     }
     heed(crowd);
     const int error = fold_batch_hear(streams, crowd->runs, pcm, samples, depths, crowd->count);
-    const double hear_s = queue_lap_s(&clock_ms);
+    const double hear_s = clock_lap_s(&clock_ms);
     struct crowd heard = {.count = 0};
     for (size_t i = 0; i < crowd->count; i++) {
         struct worker_piece *piece = crowd->pieces[i];
@@ -425,7 +426,7 @@ void worker_submit(struct worker *worker, const struct endpointer_segment *segme
     const bool alone = !incremental && samples > room_for(BATCHER_PIECE_MS);
     struct batcher *batcher = &worker->batcher;
 
-    if (alone || !batcher_admits(batcher, frames, piece->cost_ms, worker->due_ms, queue_now_ms()))
+    if (alone || !batcher_admits(batcher, frames, piece->cost_ms, worker->due_ms, clock_now_ms()))
         worker_flush(worker);
     struct worker_place *place = &worker->places[alone ? 0 : 1 + batcher->count];
     if (incremental)
@@ -441,7 +442,7 @@ void worker_submit(struct worker *worker, const struct endpointer_segment *segme
 
 void worker_flush(struct worker *worker)
 {
-    const double begun_ms = queue_now_ms();
+    const double begun_ms = clock_now_ms();
     const size_t count = worker->batcher.count;
 
     if (!count)
@@ -452,5 +453,5 @@ void worker_flush(struct worker *worker)
         const struct worker_piece *piece = &worker->pieces[i];
         queue_done(worker->queue, &piece->ticket, piece->spent_ms + worker_cost_ms(&piece->cost));
     }
-    worker->others_ms += queue_now_ms() - begun_ms;
+    worker->others_ms += clock_now_ms() - begun_ms;
 }

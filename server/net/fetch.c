@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "queue.h"
+#include "clock.h"
 #include "version.h"
 
 #define CONNECT_S     10L
@@ -166,7 +166,7 @@ static bool try_again(struct job *job, CURLcode code, long answered)
         wait_ms *= 3;
     hang_up(job);
     job->is_known = false;
-    job->due_ms = queue_now_ms() + wait_ms;
+    job->due_ms = clock_now_ms() + wait_ms;
     return true;
 }
 
@@ -204,7 +204,7 @@ static void conclude(struct job *job, CURLcode code)
 /* The first job that wants something of this thread, or NULL. */
 static struct job *find_job(struct fetch *f, bool *ret_stopped)
 {
-    const double now_ms = queue_now_ms();
+    const double now_ms = clock_now_ms();
     pthread_mutex_lock(&f->lock);
     struct job *job = f->jobs;
     *ret_stopped = f->stopped;

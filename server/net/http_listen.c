@@ -15,8 +15,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "deepgram_recording.h"
 #include "head.h"
+#include "hex.h"
 #include "http_request.h"
 #include "log.h"
 #include "spool.h"
@@ -32,7 +34,7 @@ struct work {
     struct http *http;
     struct http_request *request; /* that waits for the answer; NULL: a callback does */
     char id[ID_BYTES];
-    struct timespec received;
+    double received_ms;
     struct keys_grant grant; /* outlives the request */
     uint32_t retry_s;
     struct deepgram_config config;
@@ -160,7 +162,7 @@ static enum engine_end start_channel(struct work *w, struct channel *channel, ui
 static void conclude(struct work *w)
 {
     const struct deepgram_source from = source(w);
-    const double total_ms = http_request_ms_since(&w->received);
+    const double total_ms = clock_now_ms() - w->received_ms;
     if (w->end != ENGINE_OK) {
         char message[320];
         snprintf(message, sizeof message, "%s%s%s", engine_end_text(w->end),
@@ -286,9 +288,7 @@ static enum MHD_Result begin(struct http_request *r)
     strcpy(w->id, r->id);
     deepgram_config_init(&w->config);
     pthread_mutex_init(&w->lock, NULL);
-    const time_t now = time(NULL);
-    struct tm utc;
-    strftime(w->created, sizeof w->created, "%Y-%m-%dT%H:%M:%S.000Z", gmtime_r(&now, &utc));
+    clock_utc(w->created);
     check_head(r);
     if (w->err.status == 413) {
         set_refusal(r);
@@ -346,15 +346,14 @@ static void end_digest(struct work *w)
     unsigned char sum[EVP_MAX_MD_SIZE];
     unsigned length = 0;
     EVP_DigestFinal_ex(w->digest, sum, &length);
-    for (unsigned i = 0; i < length && i < 32; i++)
-        snprintf(w->sha256 + 2 * i, 3, "%02x", sum[i]);
+    hex_write(w->sha256, sum, length < 32 ? length : 32);
 }
 
 /* The recording is there: begins, or says in err why not. Whoever ends the job may then have freed
  * w and the request. */
 static bool start(struct work *w)
 {
-    clock_gettime(CLOCK_MONOTONIC, &w->received);
+    w->received_ms = clock_now_ms();
     if (w->fd < 0)
         fail(w, 400, "there is nothing at that url");
     if (w->err.status)

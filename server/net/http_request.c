@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "deepgram.h"
-#include "queue.h"
 
 #define PATIENCE_MS      20000 /* a body this old must have come at the rate below */
 #define LEAST_BYTES_A_S  500
@@ -21,7 +21,7 @@ struct http_request *http_request_open(struct http *http, struct MHD_Connection 
     r->connection = connection;
     r->route = METRICS_OTHER;
     id_make(r->id);
-    clock_gettime(CLOCK_MONOTONIC, &r->began);
+    r->began_ms = clock_now_ms();
     return r;
 }
 
@@ -35,13 +35,6 @@ void http_request_close(struct http_request *r)
     }
     free(r->body);
     free(r);
-}
-
-double http_request_ms_since(const struct timespec *then)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - then->tv_sec) * 1e3 + (double)(now.tv_nsec - then->tv_nsec) / 1e6;
 }
 
 const char *http_request_header(const struct http_request *r, const char *name)
@@ -113,7 +106,7 @@ bool http_request_admit(struct http_request *r)
         const char *space = strchr(sent, ' ');
         snprintf(key, sizeof key, "%s", space ? space + strspn(space, " ") : sent);
     }
-    if (keys_admit(r->http->options.keys, key, NULL, false, queue_now_ms(), &r->grant, &denied))
+    if (keys_admit(r->http->options.keys, key, NULL, false, clock_now_ms(), &r->grant, &denied))
         return true;
     set_denied(r, &denied);
     return false;
@@ -161,7 +154,7 @@ enum MHD_Result http_request_answer(struct http_request *r)
 enum http_body http_request_count(struct http_request *r, size_t count)
 {
     const uint64_t most = r->http->options.max_upload_bytes;
-    const double age_ms = http_request_ms_since(&r->began);
+    const double age_ms = clock_now_ms() - r->began_ms;
     r->body_bytes += count;
     if (r->body_bytes > most + READ_AND_DROPPED)
         return HTTP_BODY_HOPELESS;

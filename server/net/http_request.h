@@ -6,7 +6,6 @@
 #define HTTP_REQUEST_H
 
 #include <microhttpd.h>
-#include <time.h>
 
 #include "http.h"
 #include "id.h"
@@ -50,10 +49,10 @@ struct http_request {
     void *work;                         /* the service's */
     char id[ID_BYTES];
     enum metrics_route route;
-    atomic_bool is_gone; /* the client has left */
-    bool is_answered;    /* what follows of the body is dropped */
-    bool is_ended;       /* the body is whole */
-    struct timespec began, received;
+    atomic_bool is_gone;          /* the client has left */
+    bool is_answered;             /* what follows of the body is dropped */
+    bool is_ended;                /* the body is whole */
+    double began_ms, received_ms; /* clock.h; the last byte of the request */
     uint64_t body_bytes;
     uint64_t watched;
     /* The answer. */
@@ -69,7 +68,6 @@ struct http_request {
 struct http_request *http_request_open(struct http *http, struct MHD_Connection *connection);
 void http_request_close(struct http_request *r);
 
-double http_request_ms_since(const struct timespec *then);
 const char *http_request_header(const struct http_request *r, const char *name);
 
 /* body: from malloc, taken; NULL is an allocation that failed. type: static. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "http_request.h"
 #include "http_stream.h"
 #include "log.h"
@@ -23,7 +24,7 @@ struct work {
 struct streamed {
     struct openai_request asked; /* without its boosts */
     char id[ID_BYTES];
-    struct timespec received;
+    double received_ms;
     bool begun;    /* a delta was sent, */
     bool answered; /* or any event */
 };
@@ -32,10 +33,9 @@ static const char sse[] = "text/event-stream; charset=utf-8";
 
 /* ---- the engine's workers ------------------------------------------------------------------- */
 
-static void note(const char *id, const struct timespec *received,
-                 const struct engine_result *result)
+static void note(const char *id, double received_ms, const struct engine_result *result)
 {
-    const double total_ms = http_request_ms_since(received);
+    const double total_ms = clock_now_ms() - received_ms;
     log_info("transcribed",
              "id=%s audio_s=%.2f depth=%u reason=%s queue_ms=%.0f compute_ms=%.0f total_ms=%.0f",
              id, (double)result->transcript->duration_samples / RESULT_RATE_HZ,
@@ -64,7 +64,7 @@ static void on_done(void *user, const struct engine_result *result)
         char *body = openai_response(&w->upload.request, result->transcript, &type);
         openai_depth_header(&result->transcript->depth, r->depth, sizeof r->depth);
         http_request_set(r, 200, type, body);
-        note(r->id, &r->received, result);
+        note(r->id, r->received_ms, result);
     } else {
         struct openai_error err;
         explain(&err, result, r->id);
@@ -95,7 +95,7 @@ static void on_streamed(void *user, const struct engine_result *result)
     struct streamed *s = http_stream_context(user);
     struct openai_error err;
     if (result->end == ENGINE_OK) {
-        note(s->id, &s->received, result);
+        note(s->id, s->received_ms, result);
         http_stream_write(user, openai_stream_done(&s->asked, result->transcript));
     } else {
         explain(&err, result, s->id);
@@ -118,7 +118,7 @@ static struct http_stream *make_stream(struct http_request *r)
         return NULL;
     s->asked = w->upload.request;
     s->asked.boosts_count = 0;
-    s->received = r->received;
+    s->received_ms = r->received_ms;
     memcpy(s->id, r->id, sizeof s->id);
     return http_stream_open(r->connection, s);
 }
@@ -142,7 +142,7 @@ static enum MHD_Result start(struct http_request *r)
     struct work *w = r->work;
     struct upload *u = &w->upload;
     const struct openai_request *asked = &u->request;
-    clock_gettime(CLOCK_MONOTONIC, &r->received);
+    r->received_ms = clock_now_ms();
     if (upload_end(u) == 0)
         openai_request_check(&u->request, &http->options.catalog, &u->error);
     if (!u->error.status && asked->stream && !(w->stream = make_stream(r)))

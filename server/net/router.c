@@ -17,9 +17,9 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "id.h"
 #include "log.h"
 #include "openai.h"
@@ -42,13 +42,6 @@ struct router {
     bool started;
     atomic_bool stopping, closing, done;
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static const char *reason(int status)
 {
@@ -249,7 +242,7 @@ static void accept_all(struct router *r)
             router_refuse(fd, 503, "server_error", "too many connections", "Retry-After: 1\r\n");
             continue;
         }
-        r->waiting[r->waiting_count++] = (struct waiting){fd, now_ms() + HEAD_MS};
+        r->waiting[r->waiting_count++] = (struct waiting){fd, (int64_t)clock_now_ms() + HEAD_MS};
         if (watch(r, fd, EPOLLIN | EPOLLRDHUP | EPOLLET) != 0) {
             r->waiting_count--;
             close(fd);
@@ -259,7 +252,7 @@ static void accept_all(struct router *r)
 
 static void expire(struct router *r)
 {
-    const int64_t now = now_ms();
+    const int64_t now = (int64_t)clock_now_ms();
     for (uint32_t i = r->waiting_count; i-- > 0;)
         if (r->waiting[i].deadline_ms <= now) {
             const int fd = r->waiting[i].fd;
@@ -276,7 +269,7 @@ static void expire(struct router *r)
 /* Closing a listener resets connections that nobody has accepted: they are accepted first. */
 static void close_listener(struct router *r)
 {
-    const int64_t last = now_ms() + LAST_HEAD_MS;
+    const int64_t last = (int64_t)clock_now_ms() + LAST_HEAD_MS;
     accept_all(r);
     close(r->listener);
     r->listener = -1;

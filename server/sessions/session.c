@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "openai.h"
-#include "queue.h"
 #include "secrets.h"
 
 #define OUTBOX_BYTES (4u << 20)
@@ -74,8 +74,8 @@ bool session_admit(struct session *session, const struct head *head, const char 
     uint64_t owner;
     session->is_admitted =
         secrets_is_one(key) && secrets_owner(key, &owner)
-            ? keys_admit_owner(keys, owner, tier, queue_now_ms(), &session->grant, ret_refusal)
-            : keys_admit(keys, key, tier, true, queue_now_ms(), &session->grant, ret_refusal);
+            ? keys_admit_owner(keys, owner, tier, clock_now_ms(), &session->grant, ret_refusal)
+            : keys_admit(keys, key, tier, true, clock_now_ms(), &session->grant, ret_refusal);
     return session->is_admitted;
 }
 

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "deepgram.h"
 #include "session.h"
 #include "version.h"
@@ -315,9 +315,7 @@ struct session *session_deepgram_open(const struct session_host *host, const str
     session_init(&d->session, &kind, host, id);
     d->session.idle_ms = host->idle_ms;
     deepgram_config_init(&d->config);
-    const time_t now = time(NULL);
-    struct tm utc;
-    strftime(d->created, sizeof d->created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    clock_utc(d->created);
     if (check_protocol(head->protocol, &err) == 0 && admit(d, head, query, &err) &&
         read_query(d, query, &err) == 0 && open_channels(d, &err) == 0)
         return &d->session;

@@ -1,0 +1,36 @@
+#include "clock.h"
+
+#include <stdio.h>
+#include <time.h>
+
+double clock_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+double clock_lap_s(double *now_ms)
+{
+    const double before = *now_ms;
+
+    *now_ms = clock_now_ms();
+    return (*now_ms - before) / 1e3;
+}
+
+int64_t clock_unix_s(void)
+{
+    return (int64_t)time(NULL);
+}
+
+void clock_utc(char ret_text[CLOCK_UTC_BYTES])
+{
+    struct timespec now;
+    struct tm utc;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    const size_t used =
+        strftime(ret_text, CLOCK_UTC_BYTES, "%Y-%m-%dT%H:%M:%S", gmtime_r(&now.tv_sec, &utc));
+    snprintf(ret_text + used, CLOCK_UTC_BYTES - used, ".%03dZ", (int)(now.tv_nsec / 1000000));
+}
