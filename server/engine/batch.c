@@ -119,7 +119,7 @@ static struct result_depth batch_depth(struct engine_batch *batch, double actual
 {
     struct depth_question question = {
         .kind = DEPTH_UPLOAD, .tier = &batch->tier, .asked = batch->asked};
-    struct result_depth depth = admission_choose(&batch->engine->admission, &question, NULL, NULL);
+    struct result_depth depth = admission_choose(&batch->engine->admission, &question, NULL);
 
     for (size_t i = 0; i < batch->segments_count; i++)
         if (i == 0 || batch->segments[i].depth.used < depth.used)

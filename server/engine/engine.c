@@ -244,8 +244,7 @@ static struct result_depth choose(struct engine *engine, struct depth_question *
         .due_ms = INFINITY};
     if (question->budget_ms > 0)
         ret_limit->due_ms = clock_now_ms() - question->elapsed_ms + question->budget_ms;
-    return admission_choose(&engine->admission, question, &ret_limit->unfold_ms,
-                            &ret_limit->tail_ms);
+    return admission_choose(&engine->admission, question, &ret_limit->ahead);
 }
 
 enum worker_end engine_recognise(struct engine *engine, struct worker *worker,

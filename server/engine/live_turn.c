@@ -256,7 +256,7 @@ static void send_wordless(struct engine_live *live, bool endpoint, bool from_flu
     const struct result result = {
         .segment = {.start_samples = live->covered_samples,
                     .end_samples = endpointer_clock(live->endpointer),
-                    .depth = admission_choose(&live->engine->admission, &question, NULL, NULL)},
+                    .depth = admission_choose(&live->engine->admission, &question, NULL)},
         .final = true,
         .endpoint = endpoint,
         .from_flush = from_flush};

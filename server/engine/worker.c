@@ -217,7 +217,7 @@ static bool is_through(struct worker_piece *piece, double pass_ms, enum worker_e
         return true;
     }
     if (depth < piece->limit.floor || depth < 1 ||
-        clock_now_ms() + pass_ms + piece->limit.tail_ms <= piece->limit.due_ms)
+        clock_now_ms() + pass_ms + piece->limit.ahead.tail_ms[depth + 1] <= piece->limit.due_ms)
         return false;
     piece->depth.used = depth;
     piece->depth.reason = "budget";
@@ -264,7 +264,8 @@ static void let_go(struct worker *worker, struct crowd *crowd, int error)
     double pass_ms = 0;
 
     for (size_t i = 0; i < count; i++)
-        pass_ms += crowd->pieces[i]->limit.unfold_ms;
+        if (fold_run_depth(crowd->runs[i]) < crowd->pieces[i]->depth.used)
+            pass_ms += crowd->pieces[i]->limit.ahead.unfold_ms[fold_run_depth(crowd->runs[i]) + 1];
     crowd->count = 0;
     for (size_t i = 0; i < count; i++) {
         struct worker_piece *piece = crowd->pieces[i];

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "batcher.h"
+#include "cost.h"
 #include "endpointer.h"
 #include "fold.h"
 #include "hotwords.h"
@@ -34,9 +35,9 @@ double worker_cost_ms(const struct worker_cost *cost);
 
 /* Unfolding ends before the next pass when that would end too late. */
 struct worker_limit {
-    uint32_t floor;            /* unfolds in any case */
-    double due_ms;             /* clock_now_ms by which words shall be there; INFINITY: whenever */
-    double unfold_ms, tail_ms; /* what one more pass, and exit, decoding and writing, should take */
+    uint32_t floor; /* unfolds in any case */
+    double due_ms;  /* clock_now_ms by which words shall be there; INFINITY: whenever */
+    struct cost_ahead ahead;
 };
 
 #define WORKER_PLACES (1 + BATCHER_PIECES)

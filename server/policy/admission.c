@@ -335,7 +335,7 @@ void admission_end_upload(struct admission *s, double now_ms)
 /* ---- work ------------------------------------------------------------------------------------ */
 
 struct result_depth admission_choose(struct admission *s, struct depth_question *question,
-                                     double *ret_unfold_ms, double *ret_tail_ms)
+                                     struct cost_ahead *ret_ahead)
 {
     pthread_mutex_lock(&s->lock);
     question->unfolds = s->unfolds;
@@ -344,12 +344,8 @@ struct result_depth admission_choose(struct admission *s, struct depth_question 
         s->adaptive && s->uploads.most ? (double)s->uploads.taken / s->uploads.most : 0;
     question->cost = &s->cost;
     const struct result_depth depth = depth_choose(question);
-    if (ret_unfold_ms)
-        *ret_unfold_ms = cost_unfold_ms(&s->cost, question->audio_ms);
-    if (ret_tail_ms)
-        *ret_tail_ms = question->drafted
-                           ? cost_drafted_tail_ms(&s->cost, depth.used, question->audio_ms)
-                           : cost_tail_ms(&s->cost, depth.used, question->audio_ms);
+    if (ret_ahead)
+        *ret_ahead = cost_ahead(&s->cost, question->audio_ms, question->drafted);
     pthread_mutex_unlock(&s->lock);
     return depth;
 }

@@ -80,10 +80,9 @@ bool admission_begin_upload(struct admission *admission, double now_ms, double *
 void admission_end_upload(struct admission *admission, double now_ms);
 
 /* A question to depth_choose; the fields that admission knows (unfolds, level, upload_fill, cost)
- * are filled in. What is needed to stop early goes to *ret_unfold_ms and *ret_tail_ms, each may be
- * NULL. */
+ * are filled in. What is needed to stop early goes to *ret_ahead, which may be NULL. */
 struct result_depth admission_choose(struct admission *admission, struct depth_question *question,
-                                     double *ret_unfold_ms, double *ret_tail_ms);
+                                     struct cost_ahead *ret_ahead);
 /* Audio between two partials of a stream, as things are. */
 uint32_t admission_partial_every_ms(struct admission *admission,
                                     const struct admission_stream *stream);
