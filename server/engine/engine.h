@@ -137,6 +137,7 @@ struct engine_live_options {
     uint32_t channel;  /* the one that is heard, from 1; 0: all, mixed */
     struct request_policy policy;
     bool partials;                       /* interim results wanted */
+    uint32_t partial_depth;              /* of partials, wanted, 1..R; 0: the tier's */
     uint32_t partial_every_ms;           /* audio between partials; 0: default */
     uint32_t endpointing_ms;             /* silence that ends a segment; 0: default */
     uint32_t high_ms;                    /* audio that may wait; 0: as the engine's options say */
@@ -172,6 +173,13 @@ uint64_t engine_live_low_bytes(const struct engine_live *live);
 /* Finalises what has been pushed so far; a result with from_flush (possibly of an empty segment)
  * follows. */
 void engine_live_flush(struct engine_live *live);
+/* How an open stream is heard from now on; zeros as in engine_live_options and request_policy. */
+struct engine_live_dials {
+    uint32_t depth, partial_depth;
+    uint32_t latency_ms, partial_every_ms;
+};
+/* From the next text on; where a sound is open, its partial is made anew at once. */
+void engine_live_configure(struct engine_live *live, const struct engine_live_dials *dials);
 /* From within on_end(): what was wrong with the sound, for the client; "" when nothing was. */
 const char *engine_live_detail(const struct engine_live *live);
 /* No more audio: finals, then on_end(). */

@@ -122,6 +122,25 @@ void live_unlist(struct engine_live *live)
     pthread_mutex_unlock(&engine->lock);
 }
 
+bool live_set_dials(struct engine_live *live, const struct engine_live_dials *dials)
+{
+    const struct tier *tier = &live->tier;
+    uint32_t partial_depth = dials->partial_depth ? dials->partial_depth : tier->partial_depth;
+
+    if (dials->partial_depth > tier->depth_ceiling)
+        partial_depth = tier->depth_ceiling;
+    const bool other_depth = partial_depth != live->admitted.tier.partial_depth;
+    admission_change(&live->engine->admission, &live->admitted, dials->depth, partial_depth,
+                     dials->partial_every_ms ? dials->partial_every_ms : PARTIAL_EVERY_MS);
+    pthread_mutex_lock(&live->lock);
+    live->budget_ms = dials->latency_ms ? dials->latency_ms : tier->latency_ms;
+    pthread_mutex_unlock(&live->lock);
+    if (!other_depth || !live->incremental.stream)
+        return true;
+    close_incremental(live);
+    return open_incremental(live) == 0;
+}
+
 static void set_options(struct engine_live *live, const struct engine_live_options *options)
 {
     struct engine_live_options *o = &live->options;
@@ -129,18 +148,13 @@ static void set_options(struct engine_live *live, const struct engine_live_optio
     *o = *options;
     o->hotwords = NULL; /* live->hotwords has them */
     o->hotwords_count = 0;
-    if (o->partial_every_ms == 0)
-        o->partial_every_ms = PARTIAL_EVERY_MS;
     if (o->endpointing_ms == 0)
         o->endpointing_ms = PAUSE_MS;
-    live->admitted.tier = engine_tier(live->engine, &o->policy);
-    live->admitted.asked = o->policy.depth;
+    live->tier = live->admitted.tier = engine_tier(live->engine, &o->policy);
     live->admitted.partials = o->partials;
-    live->admitted.partial_every_ms = o->partial_every_ms;
     if (o->partials && engine_can_be_incremental(live->engine))
         live->admitted.chunk_ms = live->engine->admission.chunk_ms;
     live->admitted.always_incremental = live->engine->options.partials == ENGINE_PARTIALS_STREAMS;
-    live->budget_ms = o->policy.latency_ms ? o->policy.latency_ms : live->admitted.tier.latency_ms;
     live->key = o->policy.key;
     o->policy = (struct request_policy){.depth = o->policy.depth}; /* the rest is borrowed */
 }
@@ -192,6 +206,9 @@ enum engine_end engine_live_open(struct engine *engine, const struct engine_live
     live->refs = 1;
     live->work.run = live_turn_run;
     set_options(live, options);
+    live_set_dials(live, &(struct engine_live_dials){options->policy.depth, options->partial_depth,
+                                                     options->policy.latency_ms,
+                                                     options->partial_every_ms});
     live->style = engine_style(engine, options->plain);
     live->hotwords = hotwords_copy(options->hotwords, options->hotwords_count);
     if (!live->hotwords || set_sound(live) < 0 || open_incremental(live) < 0) {
@@ -263,6 +280,17 @@ void engine_live_flush(struct engine_live *live)
         if (backlog_mark(&live->bytes) != 0 && live->end == ENGINE_OK)
             live->end = ENGINE_FAILED;
         live->marked_ms = clock_now_ms();
+        live_schedule(live);
+    }
+    pthread_mutex_unlock(&live->lock);
+}
+
+void engine_live_configure(struct engine_live *live, const struct engine_live_dials *dials)
+{
+    pthread_mutex_lock(&live->lock);
+    if (!live->finishing) {
+        live->dials = *dials;
+        live->is_dialled = true;
         live_schedule(live);
     }
     pthread_mutex_unlock(&live->lock);

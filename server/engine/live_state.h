@@ -24,7 +24,8 @@ struct engine_live {
     struct queue_work work;
     struct engine_live_options options; /* no zeros */
     struct admission_stream admitted;   /* with the tier and the depth asked for */
-    double budget_ms;                   /* 0: none */
+    double budget_ms;                   /* {lock} to write; 0: none */
+    struct tier tier;                   /* as it was granted */
     uint64_t key;
     struct hotwords *hotwords;
     struct transcript_style style;
@@ -41,11 +42,14 @@ struct engine_live {
     double closed_ms;     /* {lock} */
     bool finishing;       /* {lock} */
     enum engine_end end;  /* {lock} not OK: stop with this */
-    bool scheduled;       /* {lock} queued or with a worker */
-    bool above_high;      /* {lock} on_ready() is due */
-    bool in_callback;     /* {lock} */
-    bool closed;          /* {lock} no more callbacks */
-    bool ended;           /* {lock} on_end() was called */
+    /* {lock} Where is_dialled, the next turn takes them over. */
+    struct engine_live_dials dials;
+    bool is_dialled;
+    bool scheduled;   /* {lock} queued or with a worker */
+    bool above_high;  /* {lock} on_ready() is due */
+    bool in_callback; /* {lock} */
+    bool closed;      /* {lock} no more callbacks */
+    bool ended;       /* {lock} on_end() was called */
 
     /* The worker's that runs it. */
     struct audio_input *input;
@@ -69,6 +73,8 @@ struct engine_live {
 void live_schedule(struct engine_live *live);
 /* Takes it out of the engine's list, once. */
 void live_unlist(struct engine_live *live);
+/* The worker's turn, or nobody else has it yet: hears it as the dials say. False: out of memory. */
+bool live_set_dials(struct engine_live *live, const struct engine_live_dials *dials);
 /* {live->lock}, which is released. */
 void live_unref_unlock(struct engine_live *live);
 

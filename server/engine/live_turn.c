@@ -334,6 +334,22 @@ static bool is_stopped(struct engine_live *live, enum engine_end *ret_end)
     return stopped;
 }
 
+/* The client turned its dials: what is open is heard anew. */
+static void take_dials(struct engine_live *live)
+{
+    pthread_mutex_lock(&live->lock);
+    const bool dialled = live->is_dialled;
+    const struct engine_live_dials dials = live->dials;
+    live->is_dialled = false;
+    pthread_mutex_unlock(&live->lock);
+    if (!dialled)
+        return;
+    if (!live_set_dials(live, &dials))
+        fail(live);
+    live->partial_due_samples = 1; /* long ago */
+    live->partial_speech_samples = -1;
+}
+
 enum next { NEXT_NOTHING, NEXT_BYTES, NEXT_FLUSH, NEXT_FINISH };
 
 /* What the network thread has for us; bytes are in live->slice. */
@@ -414,6 +430,7 @@ static bool turn(struct engine_live *live, struct worker *worker)
     size_t count;
 
     while (!is_stopped(live, &end)) {
+        take_dials(live);
         const enum audio_input_heard heard = audio_input_listen(live->input, &live->note);
         if (heard == AUDIO_INPUT_FAILED)
             fail_as(live, live->note.text[0] ? ENGINE_NOT_AUDIO : ENGINE_FAILED);
@@ -452,7 +469,7 @@ static void turn_is_over(struct engine_live *live)
     pthread_mutex_lock(&live->lock);
     live->scheduled = false;
     if (backlog_count(&live->bytes) || live->bytes.marks_count || live->finishing ||
-        live->end != ENGINE_OK || audio_input_is_busy(live->input))
+        live->is_dialled || live->end != ENGINE_OK || audio_input_is_busy(live->input))
         live_schedule(live);
     if (!live->scheduled)
         admission_waits(&live->engine->admission, &live->admitted, false);

@@ -79,7 +79,7 @@ static void on_segment(void *user, const struct result_segment *segment)
     struct streamed *s = http_stream_context(user);
     if (!segment->words_count)
         return;
-    http_stream_write(user, openai_stream_delta(segment, !s->begun));
+    http_stream_write(user, openai_stream_delta(&s->asked, segment, !s->begun));
     s->begun = s->answered = true;
 }
 

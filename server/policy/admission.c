@@ -299,6 +299,16 @@ void admission_leave(struct admission *s, struct admission_stream *stream, doubl
     pthread_mutex_unlock(&s->lock);
 }
 
+void admission_change(struct admission *s, struct admission_stream *stream, uint32_t asked,
+                      uint32_t partial_depth, uint32_t partial_every_ms)
+{
+    pthread_mutex_lock(&s->lock);
+    stream->asked = asked;
+    stream->tier.partial_depth = partial_depth;
+    stream->partial_every_ms = partial_every_ms;
+    pthread_mutex_unlock(&s->lock);
+}
+
 void admission_heard(struct admission *s, struct admission_stream *stream, double now_ms)
 {
     pthread_mutex_lock(&s->lock);

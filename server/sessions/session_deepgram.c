@@ -150,6 +150,20 @@ static void binary(struct session *session, const uint8_t *bytes, size_t count, 
         push(d, bytes, count);
 }
 
+static void configure(struct deepgram_session *d, const char *message, size_t length)
+{
+    struct deepgram_config *c = &d->config;
+    struct deepgram_error err;
+    const bool done =
+        deepgram_configure(c, message, length, d->session.host->info->unfolds, &err) == 0;
+    const struct engine_live_dials dials = {c->depth, c->partial_depth, c->latency_ms,
+                                            c->partial_every_ms};
+
+    for (uint32_t i = 0; done && i < d->heard && !d->session.finished; i++)
+        engine_live_configure(d->channels[i].live, &dials);
+    session_send(&d->session, deepgram_configured(c, done ? NULL : &err, d->session.id));
+}
+
 static void text(struct session *session, const char *message, size_t length)
 {
     struct deepgram_session *d = (struct deepgram_session *)session;
@@ -165,9 +179,13 @@ static void text(struct session *session, const char *message, size_t length)
     case DEEPGRAM_CLOSE_STREAM:
         finish_audio(d);
         break;
+    case DEEPGRAM_CONFIGURE:
+        configure(d, message, length);
+        break;
     case DEEPGRAM_UNKNOWN:
-        session_end(session, 1008,
-                    "DATA-0000: text must be KeepAlive, Finalize or CloseStream as JSON");
+        session_end(
+            session, 1008,
+            "DATA-0000: text must be KeepAlive, Finalize, Configure or CloseStream as JSON");
         break;
     }
 }
@@ -267,6 +285,8 @@ static int open_channels(struct deepgram_session *d, struct deepgram_error *err)
         .channels = c->channels,
         .policy = session_policy(&d->session, c->depth),
         .partials = c->interim_results,
+        .partial_depth = c->partial_depth,
+        .partial_every_ms = c->partial_every_ms,
         .endpointing_ms = c->endpointing_ms,
         .gap_ms = c->utterance_end_ms,
         .hotwords = hotwords,
