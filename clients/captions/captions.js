@@ -58,7 +58,7 @@ const settings = new Settings({
 
 /* ---- live ---- */
 
-let live = null, sound = null, begun = 0, starting = false, awake = null, silentS = 0;
+let live = null, sound = null, begun = 0, starting = false, awake = null, silentS = 0, heardAt = 0;
 
 function pressed(on) {
   $("start").setAttribute("aria-pressed", String(on));
@@ -86,6 +86,8 @@ async function start() {
   }
   begun = Date.now();
   silentS = 0;
+  $("player").pause();
+  $("player").hidden = true;
   transcript.begin(`${titles[kind]}, ${new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}`);
   settings.showSpeakers(sound.names);
   settings.listDevices();
@@ -97,6 +99,7 @@ async function start() {
 
 function heard(pcm, peaks) {
   if (!live) return;
+  heardAt = performance.now();
   live.push(pcm, peaks);
   meter(peaks);
   silentS = Math.max(...peaks) > SILENT_PEAK ? 0 : silentS + 0.1;
@@ -125,8 +128,8 @@ function told(name) {
   if (name === "reconnecting" && root.dataset.state !== "reconnecting")
     notice("away", "The server went away.", "Keep talking: what is said now is kept, and heard when the server is back.");
   if (name === "live" || name === "catching-up" || name === "done") quiet("away");
-  if (name === "done") over();
-  else root.dataset.state = name;
+  if (name === "done") return over();
+  root.dataset.state = name;
   tick();
 }
 
@@ -159,19 +162,25 @@ function tick() {
 }
 setInterval(tick, 250);
 
-const depthText = ({ used, reason }) => `${used} of ${settings.deepest}${reason === "load" ? ", the server is busy" : reason === "budget" ? ", to be in time" : ""}`;
+const WHY = { load: "server is busy", budget: "to be in time" };
+const depthText = ({ used }) => `${used} of ${settings.deepest}`;
+function tellDepth(depth) {
+  fact("depth", depthText(depth));
+  fact("why", WHY[depth.reason] ?? "");
+}
 
 function result(said, channel, offset) {
   const { words } = said.channel.alternatives[0];
   transcript.show(channel, words.map((w) => ({
     text: w.punctuated_word ?? w.word, start: w.start + offset, end: w.end + offset, confidence: w.confidence })), said.is_final);
   if (said.depth && words.length) {
-    fact("depth", depthText(said.depth));
+    tellDepth(said.depth);
     if (said.depth.actual_ms) fact("compute", `${Math.round(said.depth.actual_ms)} ms`);
   }
   if (words.length && live) {
-    const behind = live.tape.end / live.rate - offset - said.start - said.duration;
-    fact("behind", `${Math.max(0, behind).toFixed(1)} s`);
+    const now = live.tape.end / live.rate + (performance.now() - heardAt) / 1000;
+    const behind = Math.max(0, now - offset - said.start - said.duration);
+    fact("behind", behind < 1 ? `${Math.round(1000 * behind)} ms` : `${behind.toFixed(1)} s`);
   }
 }
 
@@ -231,7 +240,7 @@ async function recording(file) {
     });
     take.length = Math.max(take.length, duration ?? 0);
     transcript.facts(`${clock(duration)} · depth ${depthText(depth)}`);
-    fact("depth", depthText(depth));
+    tellDepth(depth);
     fact("compute", `${Math.round(depth.actual_ms)} ms`);
     if (transcript.take.segments.length === 0) notice("error", `No words were found in ${file.name}.`, "It may hold no speech, or speech that is very faint.");
     take.url = url;
@@ -332,6 +341,7 @@ function captionMode(on) {
   $("captions").setAttribute("aria-pressed", String(on));
   if (!on && document.fullscreenElement) document.exitFullscreen();
   transcript.setFollowing(true);
+  transcript.relax();
   requestAnimationFrame(() => transcript.follow(true));
   if (on) $("leave").focus({ preventScroll: true });
 }

@@ -12,7 +12,9 @@ function trouble(file, status, text) {
   if (status === 401 || status === 403) return new Trouble("The server does not know this key.", "Put the right one in under Settings, then try the recording again.", "key");
   if (status === 413) return new Trouble(`${file.name} is too large for this server.`, said);
   if (status === 429 || status === 503) return new Trouble("The server has no room for a recording just now.", "Try again in a moment.");
-  if (status === 400) return new Trouble(`${file.name} cannot be read.`, `${said ? `The server says: ${said}. ` : ""}It reads wav, flac, mp3, ogg and a browser's webm.`);
+  if (status === 400 && /not audio/.test(said))
+    return new Trouble(`${file.name} is not a recording.`, "At least not of a kind that this server knows: those are wav, flac, mp3, ogg and webm.");
+  if (status === 400) return new Trouble(`${file.name} cannot be read.`, said ? `The server says: ${said}.` : "");
   return new Trouble(`${file.name} was not transcribed.`, said || `The server answered ${status}.`);
 }
 
@@ -50,8 +52,7 @@ export function transcribe(file, { key, dials, channels, cancel, tell }) {
       else if (said.type === "error" || said.error) failed = said.error ?? said;
     };
     const depth = dials.depth ? { depth: dials.depth } : {};
-    const budget = dials.latency_ms ? { latency_ms: dials.latency_ms } : {};
-    const query = new URLSearchParams({ multichannel: true, utterances: true, punctuate: true, ...depth, ...budget });
+    const query = new URLSearchParams({ multichannel: true, utterances: true, punctuate: true, ...depth });
     request.open("POST", channels ? `v1/listen?${query}` : "v1/audio/transcriptions");
     if (key) request.setRequestHeader("Authorization", `${channels ? "Token" : "Bearer"} ${key}`);
     request.upload.onprogress = ({ loaded, total }) => tell.sent(total ? loaded / total : 0);
@@ -79,7 +80,7 @@ export function transcribe(file, { key, dials, channels, cancel, tell }) {
       return request.send(file);
     }
     const form = new FormData();
-    const fields = { model: "foldscribe", stream: "true", "timestamp_granularities[]": "word", ...depth, ...budget };
+    const fields = { model: "foldscribe", stream: "true", "timestamp_granularities[]": "word", ...depth };
     Object.entries(fields).forEach(([name, value]) => form.append(name, value));
     form.append("file", file);
     request.send(form);

@@ -23,7 +23,7 @@ export class Transcript {
     this.top = 0;
     view.addEventListener("scroll", () => this.scrolled());
     now.addEventListener("click", () => this.jump());
-    new ResizeObserver(() => this.follow(true)).observe(view);
+    new ResizeObserver(() => { this.relax(); this.follow(true); }).observe(view);
     view.addEventListener("pointerover", (event) => this.point(event));
     view.addEventListener("pointerleave", () => { tip.hidden = true; });
   }
@@ -140,6 +140,11 @@ export class Transcript {
     // A text that becomes shorter keeps its room until it is final: what is above stays where it is.
     const { paragraph } = open, height = paragraph.offsetHeight;
     if (!(parseFloat(paragraph.style.minHeight) >= height)) paragraph.style.minHeight = `${height}px`;
+  }
+
+  /** Lines are of another length: paragraphs that may still change find their height anew. */
+  relax() {
+    this.take?.open.forEach(({ paragraph }) => { paragraph.style.minHeight = ""; });
   }
 
   close(take, channel, words) {
