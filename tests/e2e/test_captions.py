@@ -159,7 +159,7 @@ def test_lines_do_not_jump_while_words_change(daemon, clips, hear):
     assert jumps == []
 
 
-def test_the_dials_are_felt_at_once(daemon, clips, deepest, hear):
+def test_the_dials_act_while_somebody_speaks(daemon, clips, deepest, hear):
     browser = hear(talk([clips[10], clips[3], clips[10]], pause_s=0.3))
     browser.open(daemon.url)
     browser.until("document.getElementById('depth').max > 1" if deepest > 1 else "true")

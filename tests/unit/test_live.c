@@ -94,6 +94,38 @@ static int partials_of(struct heard *heard)
     return count;
 }
 
+static void dials_turned_while_somebody_speaks_are_heard_at_once(void **state)
+{
+    struct engine *engine = hearing_engine(1, 1, 1);
+    struct sound sound = hearing_join(3, 1, 1000);
+    const size_t half = hearing_clips[3].count / 2;
+    struct engine_live *live;
+    struct heard heard;
+
+    hearing_init(&heard);
+    struct engine_live_options options = hearing_live_options(&heard);
+    options.partials = true;
+    assert_int_equal(engine_live_open(engine, &options, &live), ENGINE_OK);
+    engine_live_push(live, sound.pcm, 2 * half);
+    assert_true(hearing_wait(&heard, &heard.partials_count, 1));
+    const int before = partials_of(&heard);
+    assert_int_equal(heard.partial_depth.used, 1);
+    /* No sound comes, and yet what was said so far is told anew. */
+    engine_live_configure(live, &(struct engine_live_dials){.depth = 2, .partial_depth = 2});
+    assert_true(hearing_wait(&heard, &heard.partials_count, before + 1));
+    assert_int_equal(heard.partial_depth.used, 2);
+    engine_live_push(live, sound.pcm + half, 2 * (sound.count - half));
+    engine_live_finish(live);
+    assert_true(hearing_wait_over(&heard));
+    assert_int_equal(heard.finals_count, 1);
+    assert_int_equal(heard.depth.used, 2);
+    assert_string_equal(heard.depth.reason, "asked");
+    engine_live_close(live);
+    hearing_finish(&heard);
+    free(sound.pcm);
+    engine_close(engine);
+}
+
 static void hear_partials(enum engine_partials partials)
 {
     struct engine *engine = hearing_engine_with(1, 1, 1, partials);
@@ -325,6 +357,7 @@ static void work_for_whoever_has_gone_is_dropped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dials_turned_while_somebody_speaks_are_heard_at_once),
         cmocka_unit_test(streams_together_give_what_each_gives_alone),
         cmocka_unit_test(other_encodings_and_rates_cover_the_same_time),
         cmocka_unit_test(partials_are_shallow_and_come_before_their_final),
