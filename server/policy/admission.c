@@ -7,11 +7,11 @@
  *
  * where the share of speech and the usual segment are learned from what was heard, costs come from
  * the cost table, and the partials of a segment are segment / interval runs over what
- * windowed_partials.h lets them hear, or that many chunks that a stream hears
- * (incremental_partials.h) and readings of the window. A stream that nobody has spoken into for
- * ACTIVE_MS takes nothing, unless what was said still waits: else a crowd that stops would have its
- * backlog worked off at full depth. Summed over all streams and divided by the workers that is the
- * demand; done for every rung it is what load_shedder.c wants.
+ * partial_window.h lets them hear, or that many chunks that a stream of the seed hears, and
+ * readings of the window. A stream that nobody has spoken into for ACTIVE_MS takes nothing, unless
+ * what was said still waits: else a crowd that stops would have its backlog worked off at full
+ * depth. Summed over all streams and divided by the workers that is the demand; done for every rung
+ * it is what load_shedder.c wants.
  *
  * Newcomers are refused when all streams and the newcomer would not fit with everybody at the
  * tier's floor: so never while depth can still fall, and never while there are fewer streams than
@@ -25,7 +25,7 @@
 
 #include <math.h>
 
-#include "windowed_partials.h"
+#include "partial_window.h"
 
 #define ACTIVE_MS      2000
 #define PARTIAL_MOST   500.0    /* ms a second: live.c gives partials half of a worker at most */
@@ -81,7 +81,7 @@ struct partials {
 static double partials_ms(const struct cost *cost, double segment_ms,
                           const struct partials *partials, uint32_t chunk_ms)
 {
-    const double heard_ms = windowed_partials_mean_ms(segment_ms);
+    const double heard_ms = partial_window_mean_ms(segment_ms);
 
     if (!partials->incremental)
         return 1e3 / partials->every_ms * cost_drafted_ms(cost, partials->depth, heard_ms);
