@@ -7,25 +7,28 @@
  *
  * where the share of speech and the usual segment are learned from what was heard, costs come from
  * the cost table, and the partials of a segment are segment / interval runs over what
- * partial_window.h lets them hear, or that many chunks that a stream of the seed hears, and
- * readings of the window. A stream that nobody has spoken into for ACTIVE_MS takes nothing, unless
- * what was said still waits: else a crowd that stops would have its backlog worked off at full
- * depth. Summed over all streams and divided by the workers that is the demand; done for every rung
- * it is what load_shedder.c wants.
+ * windowed_partials.h lets them hear, or that many chunks that a stream hears
+ * (incremental_partials.h) and readings of the window. A stream that nobody has spoken into for
+ * ACTIVE_MS takes nothing, unless what was said still waits: else a crowd that stops would have its
+ * backlog worked off at full depth. Summed over all streams and divided by the workers that is the
+ * demand; done for every rung it is what load_shedder.c wants.
  *
  * Newcomers are refused when all streams and the newcomer would not fit with everybody at the
  * tier's floor: so never while depth can still fall, and never while there are fewer streams than
- * workers, however slow a machine may be. Whoever is refused is told when to come again,
- * and that is a promise. Places become free at a rate that is learned; the first refused is
- * promised the next place, the next one the one after that, and so on, so that they do not all come
- * back for one place. A place that is promised for a moment from now is kept: a newcomer that
- * happens by is itself told when to come. One who does not come within GRACE_MS has lost it.
+ * workers, however slow a machine may be.
+ *
+ * A place that is free is given to whoever asks, so nobody is refused by an idle server. Whoever is
+ * refused is told when to come again: the first of them when the next place should become free, the
+ * next one when the one after that should, and so on, so that they do not all come back for one
+ * place. How long a place is held is learned in time during which it could get on: an upload shares
+ * the workers with the others, a stream has its own pace. Whoever does not come is forgotten when
+ * his time has passed, and all are when nobody holds a place.
  */
 #include "admission.h"
 
 #include <math.h>
 
-#include "partial_window.h"
+#include "windowed_partials.h"
 
 #define ACTIVE_MS      2000
 #define PARTIAL_MOST   500.0    /* ms a second: live.c gives partials half of a worker at most */
@@ -35,8 +38,8 @@
 #define RETRY_FIRST_MS 10000.0  /* until places have become free */
 #define RETRY_MOST_MS  120000.0
 #define RETRY_LEAST_MS 1000.0
-#define GRACE_MS       3000.0
-#define KEPT_MS        3000.0
+#define UPLOAD_MS      10000.0 /* until uploads have ended */
+#define PLACES_KEEP    0.98 /* what is learned of places weighs so much less with each that ends */
 
 int admission_init(struct admission *admission, const struct admission_options *options,
                    double now_ms)
@@ -46,7 +49,9 @@ int admission_init(struct admission *admission, const struct admission_options *
                                     .chunk_ms = options->chunk_ms,
                                     .adaptive = options->adaptive,
                                     .live.most = options->max_live,
+                                    .live.parallel = options->max_live,
                                     .uploads.most = options->max_uploads,
+                                    .uploads.parallel = options->workers,
                                     .heard_ms = PRIOR_MS,
                                     .spoken_ms = PRIOR_MS,
                                     .segment_ms = SEGMENT_MS};
@@ -81,7 +86,7 @@ struct partials {
 static double partials_ms(const struct cost *cost, double segment_ms,
                           const struct partials *partials, uint32_t chunk_ms)
 {
-    const double heard_ms = partial_window_mean_ms(segment_ms);
+    const double heard_ms = windowed_partials_mean_ms(segment_ms);
 
     if (!partials->incremental)
         return 1e3 / partials->every_ms * cost_drafted_ms(cost, partials->depth, heard_ms);
@@ -190,53 +195,51 @@ static void sum_demand(struct admission *s, double now_ms)
 
 /* ---- coming and going ------------------------------------------------------------------------ */
 
+/* Counts the time that those who hold a place have had since the last look: as many of them at once
+ * as can get on. */
+static void pass_time(struct admission_places *places, double now_ms)
+{
+    const double held = fmin(places->taken, places->parallel);
+
+    places->spent_ms += held * fmax(now_ms - places->looked_ms, 0);
+    places->looked_ms = now_ms;
+}
+
+static void place_taken(struct admission_places *places, double now_ms)
+{
+    pass_time(places, now_ms);
+    places->taken++;
+    if (places->waiting) /* for all that anybody can tell, the one who was told to come first */
+        places->waiting--;
+}
+
 static void place_freed(struct admission_places *places, double now_ms)
 {
-    const double gap_ms = now_ms - places->freed_ms;
-
+    pass_time(places, now_ms);
     places->taken--;
-    if (places->freed_ms > 0)
-        places->mean_ms = places->mean_ms > 0 ? 0.8 * places->mean_ms + 0.2 * gap_ms : gap_ms;
-    places->freed_ms = now_ms;
+    places->held_ms = places->held_ms * PLACES_KEEP + places->spent_ms;
+    places->ended = places->ended * PLACES_KEEP + 1;
+    places->spent_ms = 0;
+    if (!places->taken)
+        places->waiting = 0;
 }
 
-static void drop_promise(struct admission_places *places)
+/* When whoever is refused now shall come again, from now. guess_ms: how long a place is held, while
+ * none has become free; 0: nobody knows. */
+static double retry_after(struct admission_places *places, double guess_ms, double now_ms)
 {
-    places->first_promise = (places->first_promise + 1) % ADMISSION_PROMISES;
-    places->promises--;
-}
+    pass_time(places, now_ms);
+    const double held = fmax(fmin(places->taken, places->parallel), 1);
+    const double held_ms = places->ended > 0 ? places->held_ms / places->ended : guess_ms;
+    const double each_ms = held_ms > 0 ? held_ms / held : RETRY_FIRST_MS;
 
-/* Whether a place that is free now may be given to whoever asks. Nobody can tell one who was told
- * to come from one who was not; a promise that is due is kept by letting one in. */
-static bool may_enter(struct admission_places *places, double now_ms)
-{
-    while (places->promises && places->promises_ms[places->first_promise] + GRACE_MS < now_ms)
-        drop_promise(places);
-    if (!places->promises)
-        return true;
-    const double next_ms = places->promises_ms[places->first_promise];
-    if (next_ms <= now_ms) {
-        drop_promise(places);
-        return true;
-    }
-    return next_ms - now_ms > fmin(places->mean_ms, KEPT_MS);
-}
-
-/* When whoever is refused now shall come again, from now. */
-static double promise(struct admission_places *places, double now_ms)
-{
-    const double mean_ms = places->mean_ms > 0 ? places->mean_ms : RETRY_FIRST_MS;
-    const uint32_t end = places->first_promise + places->promises;
-    const double last_ms =
-        places->promises ? places->promises_ms[(end - 1) % ADMISSION_PROMISES] : now_ms;
-    const double at_ms = fmax(fmax(last_ms, now_ms) + mean_ms, now_ms + RETRY_LEAST_MS);
-
+    if (now_ms >= places->told_ms) /* the last of them had his time */
+        places->waiting = 0;
     places->refused++;
-    if (at_ms > now_ms + RETRY_MOST_MS || places->promises == ADMISSION_PROMISES)
-        return RETRY_MOST_MS;
-    places->promises_ms[end % ADMISSION_PROMISES] = at_ms;
-    places->promises++;
-    return at_ms - now_ms;
+    places->waiting++;
+    const double in_ms = each_ms * places->waiting;
+    places->told_ms = now_ms + in_ms;
+    return fmin(fmax(in_ms, RETRY_LEAST_MS), RETRY_MOST_MS);
 }
 
 /* {lock} */
@@ -259,7 +262,7 @@ bool admission_join(struct admission *s, struct admission_stream *stream, double
         room = s->live.taken < s->workers ||
                load_shedder_admits(&s->shedder, with_it, stream->tier.priority);
     }
-    if (room && may_enter(&s->live, now_ms)) {
+    if (room) {
         /* Next to its like, for sum_demand. */
         struct admission_stream *like = s->streams;
         while (like && !are_alike(like, stream))
@@ -274,10 +277,9 @@ bool admission_join(struct admission *s, struct admission_stream *stream, double
             like->next = stream;
         else
             s->streams = stream;
-        s->live.taken++;
+        place_taken(&s->live, now_ms);
     } else {
-        room = false;
-        *ret_retry_ms = promise(&s->live, now_ms);
+        *ret_retry_ms = retry_after(&s->live, 0, now_ms);
     }
     pthread_mutex_unlock(&s->lock);
     return room;
@@ -299,16 +301,6 @@ void admission_leave(struct admission *s, struct admission_stream *stream, doubl
     pthread_mutex_unlock(&s->lock);
 }
 
-void admission_change(struct admission *s, struct admission_stream *stream, uint32_t asked,
-                      uint32_t partial_depth, uint32_t partial_every_ms)
-{
-    pthread_mutex_lock(&s->lock);
-    stream->asked = asked;
-    stream->tier.partial_depth = partial_depth;
-    stream->partial_every_ms = partial_every_ms;
-    pthread_mutex_unlock(&s->lock);
-}
-
 void admission_heard(struct admission *s, struct admission_stream *stream, double now_ms)
 {
     pthread_mutex_lock(&s->lock);
@@ -326,11 +318,11 @@ void admission_waits(struct admission *s, struct admission_stream *stream, bool 
 bool admission_begin_upload(struct admission *s, double now_ms, double *ret_retry_ms)
 {
     pthread_mutex_lock(&s->lock);
-    const bool room = s->uploads.taken < s->uploads.most && may_enter(&s->uploads, now_ms);
+    const bool room = s->uploads.taken < s->uploads.most;
     if (room)
-        s->uploads.taken++;
+        place_taken(&s->uploads, now_ms);
     else
-        *ret_retry_ms = promise(&s->uploads, now_ms);
+        *ret_retry_ms = retry_after(&s->uploads, cost_ms(&s->cost, s->unfolds, UPLOAD_MS), now_ms);
     pthread_mutex_unlock(&s->lock);
     return room;
 }
@@ -345,7 +337,7 @@ void admission_end_upload(struct admission *s, double now_ms)
 /* ---- work ------------------------------------------------------------------------------------ */
 
 struct result_depth admission_choose(struct admission *s, struct depth_question *question,
-                                     struct cost_ahead *ret_ahead)
+                                     double *ret_unfold_ms, double *ret_tail_ms)
 {
     pthread_mutex_lock(&s->lock);
     question->unfolds = s->unfolds;
@@ -354,8 +346,12 @@ struct result_depth admission_choose(struct admission *s, struct depth_question 
         s->adaptive && s->uploads.most ? (double)s->uploads.taken / s->uploads.most : 0;
     question->cost = &s->cost;
     const struct result_depth depth = depth_choose(question);
-    if (ret_ahead)
-        *ret_ahead = cost_ahead(&s->cost, question->audio_ms, question->drafted);
+    if (ret_unfold_ms)
+        *ret_unfold_ms = cost_unfold_ms(&s->cost, question->audio_ms);
+    if (ret_tail_ms)
+        *ret_tail_ms = question->drafted
+                           ? cost_drafted_tail_ms(&s->cost, depth.used, question->audio_ms)
+                           : cost_tail_ms(&s->cost, depth.used, question->audio_ms);
     pthread_mutex_unlock(&s->lock);
     return depth;
 }

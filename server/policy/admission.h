@@ -17,7 +17,7 @@
 #include "tier.h"
 
 /* A live stream, embedded in whatever it belongs to. The caller sets the first six and leaves them
- * alone from admission_join to admission_leave, but for admission_change. */
+ * alone from admission_join to admission_leave. */
 struct admission_stream {
     struct tier tier;
     uint32_t asked; /* depth; 0: none */
@@ -31,15 +31,15 @@ struct admission_stream {
     struct admission_stream *next, *before; /* {lock} */
 };
 
-#define ADMISSION_PROMISES 128
-
-/* How often places become free, and who was told to come for one. */
+/* Places, and how long they are held. */
 struct admission_places {
     uint32_t taken, most;
+    uint32_t parallel; /* so many of those who hold one get on at once */
     uint64_t refused;
-    double freed_ms, mean_ms;               /* when one became free last; usual time between that */
-    double promises_ms[ADMISSION_PROMISES]; /* a ring, ascending: when those refused shall come */
-    uint32_t first_promise, promises;
+    double looked_ms, spent_ms; /* the last look; time that they have had since a place was freed */
+    double held_ms, ended;      /* time that those who ended had, and how many they were: fading */
+    uint32_t waiting;           /* who were told to come again, */
+    double told_ms;             /* the last of them at that time */
 };
 
 struct admission {
@@ -71,9 +71,6 @@ void admission_finish(struct admission *admission);
 bool admission_join(struct admission *admission, struct admission_stream *stream, double now_ms,
                     double *ret_retry_ms);
 void admission_leave(struct admission *admission, struct admission_stream *stream, double now_ms);
-/* It is heard in another way from now on; its priority, floor and ceiling stay. */
-void admission_change(struct admission *admission, struct admission_stream *stream, uint32_t asked,
-                      uint32_t partial_depth, uint32_t partial_every_ms);
 /* Audio came. */
 void admission_heard(struct admission *admission, struct admission_stream *stream, double now_ms);
 /* Its audio waits to be heard, or no longer does: until then it takes its share though none comes.
@@ -83,9 +80,10 @@ bool admission_begin_upload(struct admission *admission, double now_ms, double *
 void admission_end_upload(struct admission *admission, double now_ms);
 
 /* A question to depth_choose; the fields that admission knows (unfolds, level, upload_fill, cost)
- * are filled in. What is needed to stop early goes to *ret_ahead, which may be NULL. */
+ * are filled in. What is needed to stop early goes to *ret_unfold_ms and *ret_tail_ms, each may be
+ * NULL. */
 struct result_depth admission_choose(struct admission *admission, struct depth_question *question,
-                                     struct cost_ahead *ret_ahead);
+                                     double *ret_unfold_ms, double *ret_tail_ms);
 /* Audio between two partials of a stream, as things are. */
 uint32_t admission_partial_every_ms(struct admission *admission,
                                     const struct admission_stream *stream);

@@ -75,10 +75,15 @@ static void charge(struct scheduler *s, uint64_t key, double spent_ms, double no
     fade(s, now_ms);
     while (i < s->accounts_count && s->accounts[i].key != key)
         i++;
-    if (i == SCHEDULER_ACCOUNTS)
-        return; /* with so many at work nobody is greedier than the rest */
-    if (i == s->accounts_count)
+    if (i == SCHEDULER_ACCOUNTS) { /* whoever has used least is forgotten */
+        i = 0;
+        for (uint32_t k = 1; k < SCHEDULER_ACCOUNTS; k++)
+            if (s->accounts[k].used_ms < s->accounts[i].used_ms)
+                i = k;
+        s->accounts[i] = (struct scheduler_account){.key = key};
+    } else if (i == s->accounts_count) {
         s->accounts[s->accounts_count++] = (struct scheduler_account){.key = key};
+    }
     s->accounts[i].used_ms = fmin(s->accounts[i].used_ms + spent_ms, MEMORY_MS * s->workers);
 }
 

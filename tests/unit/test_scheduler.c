@@ -226,6 +226,22 @@ static void more_keys_than_accounts_do_no_harm(void **state)
     assert_true(s.accounts_count <= SCHEDULER_ACCOUNTS);
 }
 
+static void the_key_that_comes_behind_all_accounts_is_charged_too(void **state)
+{
+    for (size_t i = 0; i < SCHEDULER_ACCOUNTS; i++)
+        push(i, SCHEDULER_LIVE, 0, i, 0);
+    for (size_t i = 0; i < SCHEDULER_ACCOUNTS; i++)
+        assert_int_not_equal(serve(1, 50), -1);
+    for (int i = 0; i < 20; i++) {
+        push(300, SCHEDULER_LIVE, 0, 7777, 1);
+        assert_int_equal(serve(1, 400), 300);
+    }
+    push(301, SCHEDULER_LIVE, 500, 7777, 1);
+    push(302, SCHEDULER_LIVE, 600, 3, 1);
+    assert_int_equal(serve(1, 0), 302);
+    assert_int_equal(serve(1, 0), 301);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +258,7 @@ int main(void)
                                fresh),
         cmocka_unit_test_setup(a_clock_that_leaps_or_goes_back_loses_nothing, fresh),
         cmocka_unit_test_setup(more_keys_than_accounts_do_no_harm, fresh),
+        cmocka_unit_test_setup(the_key_that_comes_behind_all_accounts_is_charged_too, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,6 +25,7 @@ struct speaker {
     enum { ABSENT, PRESENT, GONE } state;
     double comes_ms, came_ms;
     bool told; /* to come back at comes_ms */
+    double refused_ms, told_ms; /* the first time, and what was said then */
     uint32_t random;
     /* Sound: sentence, pause, sentence, ... */
     double sentence_ms, spoken_ms, pushed_ms;
@@ -103,6 +104,11 @@ static void come(struct simulation *sim, struct speaker *s)
     }
     if (s->told)
         sum->returned++, sum->admitted_at_once += in;
+    if (s->told && in) {
+        const double waited_ms = sim->now_ms - s->refused_ms;
+        sum->admitted_later++;
+        sum->told_true += waited_ms <= 2 * s->told_ms;
+    }
     if (in) {
         s->state = PRESENT;
         s->came_ms = s->pushed_ms = sim->now_ms;
@@ -117,6 +123,10 @@ static void come(struct simulation *sim, struct speaker *s)
     sum->refused++;
     if (report.live < report.max_live && report.floor_demand < 0.75 * report.trust)
         sum->refused_with_room++;
+    if (!s->told) {
+        s->refused_ms = sim->now_ms;
+        s->told_ms = retry_ms;
+    }
     s->told = true;
     s->comes_ms = sim->now_ms + retry_ms;
     if (!s->client->returns)
@@ -185,7 +195,7 @@ static void begin(struct simulation *sim, struct job *job)
     }
     if (job->kind == DEPTH_PARTIAL && admission_partial_is_incremental(&sim->admission, &s->stream))
         question.new_ms = admission_partial_every_ms(&sim->admission, &s->stream);
-    job->depth = admission_choose(&sim->admission, &question, NULL);
+    job->depth = admission_choose(&sim->admission, &question, NULL, NULL);
     const double slow = trace->slowdown ? trace->slowdown(sim->now_ms) : 1;
     const uint32_t depth = job->depth.used;
     job->spent = (struct cost_spent){
@@ -196,7 +206,7 @@ static void begin(struct simulation *sim, struct job *job)
         job->spent.hear_ms = slow * cost_incremental_ms(&trace->cost, depth, 0, question.new_ms);
     } else {
         job->spent.front_ms = slow * cost_front_ms(&trace->cost, question.audio_ms);
-        job->spent.unfold_ms = slow * cost_unfolds_ms(&trace->cost, depth, question.audio_ms);
+        job->spent.unfold_ms = slow * depth * cost_unfold_ms(&trace->cost, question.audio_ms);
     }
     job->until_ms = sim->now_ms + job->spent.front_ms + job->spent.unfold_ms + job->spent.hear_ms +
                     job->spent.tail_ms;

@@ -43,6 +43,7 @@ struct traffic_sum {
     size_t below_floor, above_ceiling;
     size_t refused, refused_with_room; /* with_room: though depth could still fall */
     size_t returned, admitted_at_once; /* came back as told; and got in */
+    size_t admitted_later, told_true;  /* after a refusal; within twice the time told first */
     double changes_a_minute;           /* of final depth: of the stream with most */
     double upload_ms;                  /* audio of recordings recognised */
     double upload_gap_ms;              /* longest that uploads waited without any progress */
