@@ -7,7 +7,8 @@
 #include <strings.h>
 
 struct fields {
-    int hosts, lengths, encodings;
+    int count, hosts, lengths, encodings, origins;
+    bool bad_length, bad_coding, bad_authority, bad_origin;
     bool upgrade, connection_upgrade, version13, has_version, key;
 };
 
@@ -34,22 +35,62 @@ static bool has_token(const char *list, size_t length, const char *token)
     return false;
 }
 
+/* A length is digits alone: "+3", "3, 3" and "0x3" are read differently by different programs. */
+static bool read_length(const char *value, size_t length, uint64_t *ret_bytes)
+{
+    uint64_t bytes = 0;
+    if (length == 0 || length > 18)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        if (!isdigit((unsigned char)value[i]))
+            return false;
+        bytes = bytes * 10 + (uint64_t)(value[i] - '0');
+    }
+    *ret_bytes = bytes;
+    return true;
+}
+
+/* value as text in lower case; false when it does not fit or holds what no authority does. */
+static bool read_authority(const char *value, size_t length, char to[HEAD_AUTHORITY])
+{
+    if (length >= HEAD_AUTHORITY)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        const unsigned char c = (unsigned char)value[i];
+        if (c <= ' ' || c >= 127 || strchr("\"<>\\^`{|}@,", c))
+            return false;
+        to[i] = (char)tolower(c);
+    }
+    to[length] = '\0';
+    return true;
+}
+
 static void read_field(struct head *head, struct fields *f, const char *name, size_t name_length,
                        const char *value, size_t length)
 {
-    if (is_name(name, name_length, "host"))
+    f->count++;
+    if (is_name(name, name_length, "host")) {
         f->hosts++;
-    else if (is_name(name, name_length, "content-length"))
+        f->bad_authority |= !read_authority(value, length, head->host);
+    } else if (is_name(name, name_length, "origin")) {
+        f->origins++;
+        f->bad_origin |= !length || !read_authority(value, length, head->origin);
+    } else if (is_name(name, name_length, "content-length")) {
         f->lengths++;
-    else if (is_name(name, name_length, "transfer-encoding"))
+        f->bad_length |= !read_length(value, length, &head->body_bytes);
+    } else if (is_name(name, name_length, "transfer-encoding")) {
         f->encodings++;
-    else if (is_name(name, name_length, "upgrade"))
+        head->is_chunked = is_name(value, length, "chunked");
+        f->bad_coding |= !head->is_chunked;
+    } else if (is_name(name, name_length, "upgrade"))
         f->upgrade |= has_token(value, length, "websocket");
     else if (is_name(name, name_length, "connection"))
         f->connection_upgrade |= has_token(value, length, "upgrade");
-    else if (is_name(name, name_length, "sec-websocket-key"))
-        f->key = length == 24;
-    else if (is_name(name, name_length, "sec-websocket-version")) {
+    else if (is_name(name, name_length, "sec-websocket-key")) {
+        f->key = length == 24 && memchr(value, '\0', length) == NULL;
+        if (f->key)
+            memcpy(head->key, value, length);
+    } else if (is_name(name, name_length, "sec-websocket-version")) {
         f->has_version = true;
         f->version13 = length == 2 && memcmp(value, "13", 2) == 0;
     } else if (is_name(name, name_length, "openai-beta"))
@@ -81,9 +122,26 @@ static enum head_verdict read_request_line(struct head *head, const char *line, 
         return bad(head, 400, "the version must be HTTP/1.1 or HTTP/1.0");
     if ((size_t)(end - target) >= sizeof head->target)
         return bad(head, 414, "the request target is longer than 8191 bytes");
+    size_t arguments = 0;
+    for (const char *c = target; c < end; c++) {
+        if ((unsigned char)*c <= ' ' || *c == 127)
+            return bad(head, 400, "the request target holds a control character");
+        arguments += *c == '&';
+    }
+    if (arguments >= HEAD_ARGUMENTS)
+        return bad(head, 414, "the query has more than 2500 arguments");
     memcpy(head->target, target, (size_t)(end - target));
     head->target[end - target] = '\0';
     return HEAD_HTTP;
+}
+
+/* What a name of a header may hold: a token of RFC 9110. */
+static bool is_token(const char *name, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (!isalnum((unsigned char)name[i]) && !strchr("!#$%&'*+-.^_`|~", name[i]))
+            return false;
+    return length > 0;
 }
 
 enum head_verdict head_parse(struct head *head, const char *bytes, size_t count)
@@ -99,12 +157,12 @@ enum head_verdict head_parse(struct head *head, const char *bytes, size_t count)
     const char *line = bytes, *next = memmem(line, (size_t)(end + 2 - line), "\r\n", 2);
     if (read_request_line(head, line, (size_t)(next - line)) == HEAD_BAD)
         return HEAD_BAD;
-    const bool is_get = memcmp(bytes, "GET ", 4) == 0;
+    const bool is_get = memcmp(bytes, "GET ", 4) == 0, is_old = next[-1] == '0';
     struct fields f = {0};
     for (line = next + 2; line < end + 2; line = next + 2) {
         next = memmem(line, (size_t)(end + 2 - line), "\r\n", 2);
         const char *colon = memchr(line, ':', (size_t)(next - line));
-        if (!colon || colon == line || line[0] == ' ' || line[0] == '\t' || colon[-1] == ' ' ||
+        if (!colon || !is_token(line, (size_t)(colon - line)) ||
             memchr(line, '\n', (size_t)(next - line)) || memchr(line, '\r', (size_t)(next - line)))
             return bad(head, 400, "a header line is not 'Name: value' with CR LF at its end");
         const char *value = colon + 1, *stop = next;
@@ -116,10 +174,22 @@ enum head_verdict head_parse(struct head *head, const char *bytes, size_t count)
     }
     if (f.hosts != 1)
         return bad(head, 400, "exactly one Host header is required");
+    if (f.bad_authority)
+        return bad(head, 400, "the Host header is no name or address");
+    if (f.origins > 1 || f.bad_origin)
+        return bad(head, 400, "the Origin header is not one origin");
     if (f.lengths > 1)
         return bad(head, 400, "more than one Content-Length header");
     if (f.lengths && f.encodings)
         return bad(head, 400, "Content-Length and Transfer-Encoding exclude each other");
+    if (f.bad_length)
+        return bad(head, 400, "Content-Length must be digits");
+    if (f.encodings > 1 || f.bad_coding)
+        return bad(head, 501, "the only Transfer-Encoding that is understood is chunked");
+    if (f.encodings && is_old)
+        return bad(head, 400, "HTTP/1.0 knows no Transfer-Encoding");
+    if (f.count > HEAD_FIELDS)
+        return bad(head, 431, "there are more than 200 header lines");
     if (!f.upgrade && !f.has_version)
         return HEAD_HTTP;
     if (!is_get)

@@ -4,9 +4,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-#define HEAD_MAX    16384
-#define HEAD_TARGET 8192
+#define HEAD_MAX       16384
+#define HEAD_TARGET    8192
+#define HEAD_FIELDS    200  /* header lines */
+#define HEAD_ARGUMENTS 2500 /* pairs of a query */
+#define HEAD_AUTHORITY 264  /* a name of 253 bytes, a port, and a terminating zero */
 
 enum head_verdict {
     HEAD_INCOMPLETE, /* more bytes are needed */
@@ -16,19 +20,24 @@ enum head_verdict {
 };
 
 struct head {
-    char target[HEAD_TARGET]; /* path and query, as sent */
-    char protocol[128];       /* Sec-WebSocket-Protocol; empty: none */
-    char authorization[256];  /* Authorization; empty: none, or longer */
-    bool is_beta;             /* OpenAI-Beta: realtime=v1 */
-    int status;               /* HEAD_BAD: 400, 405, 426 or 431 */
-    const char *problem;      /* HEAD_BAD: static text */
+    char target[HEAD_TARGET];    /* path and query, as sent */
+    char protocol[128];          /* Sec-WebSocket-Protocol; empty: none */
+    char key[25];                /* Sec-WebSocket-Key, of an upgrade */
+    char authorization[256];     /* Authorization; empty: none, or longer */
+    char host[HEAD_AUTHORITY];   /* Host, in lower case */
+    char origin[HEAD_AUTHORITY]; /* Origin, in lower case; empty: none */
+    bool is_beta;                /* OpenAI-Beta: realtime=v1 */
+    bool is_chunked;             /* the body comes in chunks; else it is of */
+    uint64_t body_bytes;
+    int status;          /* HEAD_BAD: 400, 405, 414, 426, 431 or 501 */
+    const char *problem; /* HEAD_BAD: static text */
 };
 
 /* bytes [count]: what has come so far. */
 enum head_verdict head_parse(struct head *head, const char *bytes, size_t count);
 
-/* The next pair of a query string, decoded (+ and %XX), each cut at its room; *at moves on. False
- * at the end. */
+/* The next pair of a query string, decoded (+ and %XX), each cut at its room: with room for
+ * HEAD_TARGET bytes nothing is ever cut. *at moves on. False at the end. */
 bool head_query_next(const char **at, char *ret_key, size_t key_room, char *ret_value,
                      size_t value_room);
 

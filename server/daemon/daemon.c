@@ -22,11 +22,14 @@
 #include "http.h"
 #include "keys.h"
 #include "log.h"
+#include "origins.h"
+#include "relay.h"
 #include "router.h"
 #include "version.h"
 #include "ws.h"
 
 #define CALIBRATE_MS 1500
+#define UNREAD_MS    20000 /* an answer that nobody reads */
 
 struct parts {
     struct fold_model *model;
@@ -39,13 +42,30 @@ struct parts {
     struct fetch *fetch; /* NULL: off */
     struct http *http;
     struct ws *ws;
+    struct relay *relay;
     struct router *router;
+    struct origins origins;
     atomic_bool ready;
 };
 
-static void take_http(void *user, int fd)
+static void take_client(void *user, int fd)
 {
-    http_adopt(((struct parts *)user)->http, fd);
+    relay_adopt(((struct parts *)user)->relay, fd);
+}
+
+static bool open_http(void *user, int fd, const struct sockaddr *address, socklen_t length)
+{
+    return http_adopt(((struct parts *)user)->http, fd, address, length);
+}
+
+static void note_answer(void *user, int fd)
+{
+    relay_answered(((struct parts *)user)->relay, fd);
+}
+
+static const char *forbid(void *user, const struct head *head)
+{
+    return origins_forbid(&((struct parts *)user)->origins, head);
 }
 
 static void take_upgrade(void *user, int fd, const struct head *head)
@@ -178,7 +198,17 @@ static int start(struct parts *p, const struct options *o)
                                       .fetch = p->fetch,
                                       .max_upload_bytes = (uint64_t)o->max_upload_mb * 1000000,
                                       .max_connections = o->max_connections,
-                                      .ready = &p->ready};
+                                      .origins = &p->origins,
+                                      .ready = &p->ready,
+                                      .answered = note_answer,
+                                      .user = p};
+    char wrong[80], what[160];
+    if (origins_open(&p->origins, o->origins, keys_are_required(p->keys), wrong, sizeof wrong) !=
+        0) {
+        snprintf(what, sizeof what, "--origins %s", wrong);
+        return complain(what,
+                        "must be *, an origin like https://app.example.com, or a name of ours");
+    }
     if (http_open(&p->http, &http) != 0)
         return complain("libmicrohttpd cannot start", "");
     const struct ws_options ws = {.engine = p->engine,
@@ -190,11 +220,16 @@ static int start(struct parts *p, const struct options *o)
                                   .max_connections = o->max_connections};
     if (ws_open(&p->ws, &ws) != 0)
         return complain("libwebsockets cannot start", "");
-    const struct router_options router = {.listen = o->listen,
-                                          .max_connections = o->max_connections,
-                                          .http = take_http,
-                                          .upgrade = take_upgrade,
-                                          .user = p};
+    const struct relay_options relay = {.max_connections = o->max_connections,
+                                        .unread_ms = UNREAD_MS,
+                                        .forbid = forbid,
+                                        .open = open_http,
+                                        .upgrade = take_upgrade,
+                                        .user = p};
+    if (relay_open(&p->relay, &relay) != 0)
+        return complain("no thread for the relay", "");
+    const struct router_options router = {
+        .listen = o->listen, .max_connections = o->max_connections, .take = take_client, .user = p};
     char problem[400];
     if (router_open(&p->router, &router, problem, sizeof problem) != 0)
         return complain(problem, "");
@@ -242,8 +277,8 @@ static void wait_up_to(unsigned ms, const sigset_t *signals, bool (*over)(struct
 /* In the order in which a connection moves on, so that none slips by between two questions. */
 static bool is_idle(struct parts *p)
 {
-    return router_is_done(p->router) && ws_streams(p->ws) == 0 && http_busy(p->http) == 0 &&
-           engine_is_idle(p->engine);
+    return router_is_done(p->router) && ws_streams(p->ws) == 0 && relay_busy(p->relay) == 0 &&
+           http_busy(p->http) == 0 && engine_is_idle(p->engine);
 }
 
 static void drain(struct parts *p, const struct options *o, const sigset_t *signals, bool grace)
@@ -258,7 +293,7 @@ static void drain(struct parts *p, const struct options *o, const sigset_t *sign
     p->router = NULL;
     engine_drain(p->engine);
     ws_go_away(p->ws);
-    for (int i = 0; i < 50 && ws_streams(p->ws); i++)
+    for (int i = 0; i < 50 && (ws_streams(p->ws) || relay_busy(p->relay)); i++)
         sleep_ms(20);
 }
 
@@ -271,7 +306,8 @@ static void take_down(struct parts *p)
         fetch_stop(p->fetch); /* it starts work in the engine */
     if (p->engine)
         engine_close(p->engine);
-    http_close(p->http);
+    http_close(p->http); /* it tells the relay what it has answered */
+    relay_close(p->relay);
     fetch_close(p->fetch);
     keys_close(p->keys);
     fold_prose_close(p->prose);

@@ -6,19 +6,17 @@
  * client has gone, since libmicrohttpd does not look at suspended sockets. */
 #include "http.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "http_pages.h"
 #include "http_request.h"
-#include "router.h"
 
 #define IDLE_S            30
-#define SPARE_CONNECTIONS 16 /* closed, but libmicrohttpd has not forgotten them yet */
+#define POOL_BYTES        327680 /* of a head, with 56 bytes for each of its lines and arguments */
+#define SPARE_CONNECTIONS 16     /* closed, but libmicrohttpd has not forgotten them yet */
 
 static const struct {
     const char *path;
@@ -45,35 +43,13 @@ static void gone(void *context, void *user)
  * would see a reset and no answer. */
 static const struct http_service denied = {.feed = http_pages_feed, .end = http_request_answer};
 
-/* A connection is busy until its first request is begun, so that a drain does not overlook it. */
-struct arrival {
-    bool is_new;
-};
-
-static void come(struct http *http, struct arrival *arrival)
-{
-    if (arrival && arrival->is_new)
-        atomic_fetch_sub(&http->busy, 1);
-    if (arrival)
-        arrival->is_new = false;
-}
-
 static void notify(void *user, struct MHD_Connection *connection, void **context,
                    enum MHD_ConnectionNotificationCode code)
 {
     struct http *http = user;
-    (void)connection;
-    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        struct arrival *arrival = *context = malloc(sizeof *arrival);
-        if (arrival)
-            arrival->is_new = true;
-        else
-            atomic_fetch_sub(&http->busy, 1);
-        return;
-    }
-    come(http, *context);
-    free(*context);
-    atomic_fetch_sub(&http->connections, 1);
+    (void)connection, (void)context;
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED)
+        atomic_fetch_sub(&http->connections, 1);
 }
 
 static enum MHD_Result begin(struct http_request *r, const char *path, const char *method)
@@ -103,12 +79,7 @@ static enum MHD_Result handle(void *user, struct MHD_Connection *connection, con
     (void)version;
     if (!r) {
         *state = r = http_request_open(user, connection);
-        const enum MHD_Result begun = r ? begin(r, path, method) : MHD_NO;
-        const union MHD_ConnectionInfo *info =
-            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-        if (info)
-            come(user, info->socket_context);
-        return begun;
+        return r ? begin(r, path, method) : MHD_NO;
     }
     *count = 0;
     if (!r->service)
@@ -125,10 +96,15 @@ static enum MHD_Result handle(void *user, struct MHD_Connection *connection, con
 static void completed(void *user, struct MHD_Connection *connection, void **state,
                       enum MHD_RequestTerminationCode code)
 {
-    (void)user, (void)connection, (void)code;
+    struct http *http = user;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    (void)code;
     if (*state)
         http_request_close(*state);
     *state = NULL;
+    if (info)
+        http->options.answered(http->options.user, info->connect_fd);
 }
 
 /* ---- life --------------------------------------------------------------------------------- */
@@ -148,7 +124,7 @@ int http_open(struct http **ret_http, const struct http_options *options)
             MHD_OPTION_NOTIFY_CONNECTION, notify, http, MHD_OPTION_CONNECTION_TIMEOUT,
             (unsigned)IDLE_S, MHD_OPTION_CONNECTION_LIMIT,
             (unsigned)options->max_connections + SPARE_CONNECTIONS,
-            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)131072, MHD_OPTION_END);
+            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES, MHD_OPTION_END);
     if (!http->mhd) {
         http_close(http);
         return -1;
@@ -157,25 +133,18 @@ int http_open(struct http **ret_http, const struct http_options *options)
     return 0;
 }
 
-void http_adopt(struct http *http, int fd)
+bool http_adopt(struct http *http, int fd, const struct sockaddr *address, socklen_t length)
 {
-    struct sockaddr_storage address;
-    socklen_t length = sizeof address;
-    if (getpeername(fd, (struct sockaddr *)&address, &length) != 0) {
-        close(fd);
-        return;
-    }
     if (atomic_fetch_add(&http->connections, 1) >= http->options.max_connections) {
         atomic_fetch_sub(&http->connections, 1);
-        router_refuse(fd, 503, "server_error", "too many connections", "Retry-After: 1\r\n");
-        return;
+        close(fd);
+        return false;
     }
-    atomic_fetch_add(&http->busy, 1);
     /* On failure libmicrohttpd has closed the socket. */
-    if (MHD_add_connection(http->mhd, fd, (struct sockaddr *)&address, length) != MHD_YES) {
-        atomic_fetch_sub(&http->busy, 1);
-        atomic_fetch_sub(&http->connections, 1);
-    }
+    if (MHD_add_connection(http->mhd, fd, address, length) == MHD_YES)
+        return true;
+    atomic_fetch_sub(&http->connections, 1);
+    return false;
 }
 
 unsigned http_busy(struct http *http)

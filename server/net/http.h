@@ -3,6 +3,7 @@
 #define HTTP_H
 
 #include <stdatomic.h>
+#include <sys/socket.h>
 
 #include "engine.h"
 #include "fetch.h"
@@ -20,14 +21,19 @@ struct http_options {
     struct fetch *fetch; /* NULL: recordings are not fetched */
     uint64_t max_upload_bytes;
     uint32_t max_connections;
+    const struct origins *origins;
     const atomic_bool *ready; /* what /readyz says */
+    /* The request that came through that socket is answered. libmicrohttpd's thread. */
+    void (*answered)(void *user, int fd);
+    void *user;
 };
 
 /* 0 or -1. Starts libmicrohttpd's thread. options is copied; what it points to outlives http. */
 int http_open(struct http **ret_http, const struct http_options *options);
-/* Takes a connected socket; any thread. Beyond max_connections it is answered 503. */
-void http_adopt(struct http *http, int fd);
-/* Uploads being received or answered, and connections whose first request is not known yet. */
+/* Takes a connected socket of a client with that address; any thread. False: there are
+ * max_connections, or no memory, and it is closed. */
+bool http_adopt(struct http *http, int fd, const struct sockaddr *address, socklen_t length);
+/* Uploads being received or answered, and recordings whose answer is sent to a callback. */
 unsigned http_busy(struct http *http);
 /* All jobs must have ended (engine_close). */
 void http_close(struct http *http);

@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "deepgram.h"
+#include "origins.h"
 
 #define PATIENCE_MS      20000 /* a body this old must have come at the rate below */
 #define LEAST_BYTES_A_S  500
@@ -58,7 +59,10 @@ void http_request_set_error(struct http_request *r, const struct openai_error *e
 void http_request_add_common(struct MHD_Response *response, const struct http_request *r)
 {
     MHD_add_response_header(response, "x-request-id", r->id);
-    MHD_add_response_header(response, "Access-Control-Allow-Origin", "*");
+    const char *allowed = origins_allow(r->http->options.origins, http_request_header(r, "Origin"));
+    if (allowed)
+        MHD_add_response_header(response, "Access-Control-Allow-Origin", allowed);
+    MHD_add_response_header(response, "Vary", "Origin");
     if (!atomic_load(r->http->options.ready))
         MHD_add_response_header(response, "Connection", "close"); /* draining: come no more */
     MHD_add_response_header(response, "Access-Control-Expose-Headers",
@@ -69,6 +73,8 @@ void http_request_add_common(struct MHD_Response *response, const struct http_re
         MHD_add_response_header(response, "dg-request-id", r->id);
     if (r->dg_error[0])
         MHD_add_response_header(response, "dg-error", r->dg_error);
+    if (r->status == 401)
+        MHD_add_response_header(response, "WWW-Authenticate", "Bearer realm=\"foldscribe\"");
     if (r->status == 429 || r->status == 503) {
         char seconds[16];
         snprintf(seconds, sizeof seconds, "%u", r->status == 503 ? 1 : r->retry_s);

@@ -1,8 +1,8 @@
 /* router.c - see router.h.
  *
- * A socket waits here until its whole head can be seen with MSG_PEEK, so the library that gets it
- * reads the request from its first byte. Epoll is edge-triggered: peeked bytes stay in the buffer
- * and must not wake us again. A head has ten seconds. */
+ * A socket waits here until its whole first head can be seen with MSG_PEEK. Epoll is
+ * edge-triggered: peeked bytes stay in the buffer and must not wake us again. A head has ten
+ * seconds. */
 #include "router.h"
 
 #include <arpa/inet.h>
@@ -19,10 +19,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "answer.h"
 #include "clock.h"
-#include "id.h"
+#include "head.h"
 #include "log.h"
-#include "openai.h"
 
 #define HEAD_MS      10000
 #define LAST_HEAD_MS 1000 /* when the listener has closed */
@@ -42,63 +42,6 @@ struct router {
     bool started;
     atomic_bool stopping, closing, done;
 };
-
-static const char *reason(int status)
-{
-    switch (status) {
-    case 401:
-        return "Unauthorized";
-    case 404:
-        return "Not Found";
-    case 405:
-        return "Method Not Allowed";
-    case 408:
-        return "Request Timeout";
-    case 414:
-        return "URI Too Long";
-    case 426:
-        return "Upgrade Required\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13";
-    case 429:
-        return "Too Many Requests";
-    case 431:
-        return "Request Header Fields Too Large";
-    case 503:
-        return "Service Unavailable";
-    default:
-        return "Bad Request";
-    }
-}
-
-void router_answer(int fd, int status, const char *id, const char *body, const char *extra)
-{
-    char head[1024];
-    const char *text = body ? body : "{}";
-    const int n =
-        snprintf(head, sizeof head,
-                 "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
-                 "x-request-id: %s\r\nConnection: close\r\nAccess-Control-Allow-Origin: *\r\n"
-                 "%s\r\n",
-                 status, reason(status), strlen(text), id, extra);
-    /* The socket does not block; an answer this small fits any send buffer that is not full. */
-    if (n > 0 && send(fd, head, (size_t)n, MSG_NOSIGNAL) == n)
-        (void)!send(fd, text, strlen(text), MSG_NOSIGNAL);
-    shutdown(fd, SHUT_WR);
-    char rest[4096]; /* unread bytes would turn the close into a reset that eats the answer */
-    for (int i = 0; i < 64 && recv(fd, rest, sizeof rest, MSG_DONTWAIT) > 0; i++)
-        ;
-    close(fd);
-}
-
-void router_refuse(int fd, int status, const char *type, const char *message, const char *extra)
-{
-    struct openai_error err;
-    char id[ID_BYTES];
-    id_make(id);
-    openai_fail(&err, status, type, NULL, NULL, "%s", message);
-    char *body = openai_error_body(&err);
-    router_answer(fd, status, id, body, extra);
-    free(body);
-}
 
 static int parse_address(const char *text, struct sockaddr_storage *ret_address,
                          socklen_t *ret_length)
@@ -195,7 +138,6 @@ static void forget(struct router *r, uint32_t index)
 
 static void look(struct router *r, uint32_t index)
 {
-    static const char empty[] = "";
     char bytes[HEAD_MAX];
     struct head head;
     const int fd = r->waiting[index].fd;
@@ -207,22 +149,10 @@ static void look(struct router *r, uint32_t index)
         close(fd);
         return;
     }
-    switch (head_parse(&head, bytes, (size_t)count)) {
-    case HEAD_INCOMPLETE:
+    if (head_parse(&head, bytes, (size_t)count) == HEAD_INCOMPLETE)
         return;
-    case HEAD_HTTP:
-        forget(r, index);
-        r->options.http(r->options.user, fd);
-        return;
-    case HEAD_UPGRADE:
-        forget(r, index);
-        r->options.upgrade(r->options.user, fd, &head);
-        return;
-    case HEAD_BAD:
-        forget(r, index);
-        router_refuse(fd, head.status, "invalid_request_error", head.problem, empty);
-        return;
-    }
+    forget(r, index);
+    r->options.take(r->options.user, fd);
 }
 
 static void accept_all(struct router *r)
@@ -239,7 +169,7 @@ static void accept_all(struct router *r)
         const int one = 1;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
         if (r->waiting_count == r->options.max_connections) {
-            router_refuse(fd, 503, "server_error", "too many connections", "Retry-After: 1\r\n");
+            answer_refuse(fd, 503, "server_error", "too many connections", "Retry-After: 1\r\n");
             continue;
         }
         r->waiting[r->waiting_count++] = (struct waiting){fd, (int64_t)clock_now_ms() + HEAD_MS};
@@ -258,10 +188,10 @@ static void expire(struct router *r)
             const int fd = r->waiting[i].fd;
             forget(r, i);
             if (r->listener < 0)
-                router_refuse(fd, 503, "server_error", "this server is going away",
+                answer_refuse(fd, 503, "server_error", "this server is going away",
                               "Retry-After: 1\r\n");
             else
-                router_refuse(fd, 408, "invalid_request_error",
+                answer_refuse(fd, 408, "invalid_request_error",
                               "the request head did not come within 10 s", "");
         }
 }

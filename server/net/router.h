@@ -1,21 +1,19 @@
-/* router.h - the one port: accepts, looks at each connection's first request head, and hands the
- * socket to HTTP or to WebSocket. Nothing is read from a socket that is handed on. */
+/* router.h - the one port: accepts, and hands each socket on when its first request head has come.
+ * Nothing is read from it. */
 #ifndef ROUTER_H
 #define ROUTER_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "head.h"
-
 struct router;
 
 struct router_options {
     const char *listen;       /* ADDRESS:PORT; [::1]:80 for IPv6 */
     uint32_t max_connections; /* heads waited for at once */
-    /* On the router's thread; the callee owns fd. */
-    void (*http)(void *user, int fd);
-    void (*upgrade)(void *user, int fd, const struct head *head);
+    /* A socket whose first head has come, sound or not. On the router's thread; the callee owns fd.
+     */
+    void (*take)(void *user, int fd);
     void *user;
 };
 
@@ -31,11 +29,5 @@ void router_stop_listening(struct router *router);
 bool router_is_done(const struct router *router);
 /* Closes the listener and what is not handed on yet; joins the thread. */
 void router_close(struct router *router);
-
-/* Answers on a socket that no library has and closes it. id: for x-request-id; body: JSON, NULL
- * when there was no memory for it; extra: further header lines, each with its line end, or "". */
-void router_answer(int fd, int status, const char *id, const char *body, const char *extra);
-/* The same with an error in OpenAI's shape, for when no dialect is known yet. */
-void router_refuse(int fd, int status, const char *type, const char *message, const char *extra);
 
 #endif

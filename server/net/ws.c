@@ -1,11 +1,11 @@
 /* ws.c - see ws.h.
  *
- * The router has seen the upgrade request and a session has judged path and query before
- * libwebsockets gets the socket, so every refusal is a plain HTTP answer. Workers never touch a
+ * The relay has judged the upgrade request and a session has judged path and query before
+ * libwebsockets gets a socket, so every refusal is a plain HTTP answer. Workers never touch a
  * socket: what they have to say goes to the session's outbox and wakes the service thread.
  *
  * Back-pressure: while a session is full, its socket is not read. Pings wait in the socket then, so
- * "full" is far off (live_high_bytes: audio waits in a file before it waits in a socket),
+ * "full" is far off (engine_live_high_bytes: audio waits in a file before it waits in a socket),
  * what ends it is near, and the socket's own buffer is kept small. A client that leaves meanwhile
  * is seen by a watch, since nobody reads its end of file. */
 #include "ws.h"
@@ -18,15 +18,15 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "answer.h"
 #include "log.h"
 #include "metrics.h"
 #include "openai.h"
-#include "router.h"
 #include "session.h"
 #include "watch.h"
 
-#define SOCKET_BYTES 262144       /* of a socket's receive buffer */
-#define TEXTS_BYTES  (256u << 20) /* of all text messages being put together */
+#define UNREAD_MS   10000 /* for a close, and what is before it, to be read */
+#define TEXTS_BYTES (256u << 20) /* of all text messages being put together */
 
 struct stream {
     struct ws *ws;
@@ -38,6 +38,7 @@ struct stream {
     uint64_t watched;
     atomic_bool gone;
     lws_usec_t begun_us, idle_at_us, end_at_us;
+    lws_usec_t kill_at_us; /* it is to be closed, and its client reads nothing; 0: it is not */
     struct stream *next;
 };
 
@@ -90,7 +91,7 @@ static void refuse(int fd, const struct head *head, const char *id, struct sessi
         refusal->body = openai_error_body(&err);
     }
     metrics_request(route_of(head->target), refusal->status);
-    router_answer(fd, refusal->status, id, refusal->body, refusal->extra);
+    answer_send(fd, refusal->status, id, refusal->body, refusal->extra);
     free(refusal->body);
 }
 
@@ -111,8 +112,6 @@ void ws_adopt(struct ws *ws, int fd, const struct head *head)
     }
     s->ws = ws;
     s->begun_us = lws_now_usecs();
-    const int bytes = SOCKET_BYTES;
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
     atomic_fetch_add(&ws->count, 1);
     pthread_mutex_lock(&ws->lock);
     *a = (struct arrival){fd, s, ws->arrivals};
@@ -182,7 +181,9 @@ static void adopt_arrivals(struct ws *ws)
 
 static void set_timer(struct stream *s)
 {
-    const lws_usec_t first = s->idle_at_us < s->end_at_us ? s->idle_at_us : s->end_at_us;
+    lws_usec_t first = s->idle_at_us < s->end_at_us ? s->idle_at_us : s->end_at_us;
+    if (s->kill_at_us && s->kill_at_us < first)
+        first = s->kill_at_us;
     const lws_usec_t now = lws_now_usecs();
     lws_set_timer_usecs(s->wsi, first > now ? first - now : 1);
 }
@@ -196,6 +197,10 @@ static void restart_idle_timer(struct stream *s)
 static void tick(struct stream *s)
 {
     const lws_usec_t now = lws_now_usecs();
+    if (s->kill_at_us && now >= s->kill_at_us) {
+        lws_set_timeout(s->wsi, 1, LWS_TO_KILL_ASYNC); /* its callback drops the stream */
+        return;
+    }
     if (now >= s->end_at_us) {
         session_end(s->session, 1001, "the stream has reached the longest that is allowed");
         s->end_at_us = INT64_MAX;
@@ -282,6 +287,8 @@ static int send_next(struct stream *s)
         free(text);
         if (sent < (int)length)
             return -1;
+        if (s->kill_at_us)
+            s->kill_at_us = lws_now_usecs() + (lws_usec_t)UNREAD_MS * 1000;
         if (!outbox_is_empty(&s->session->outbox))
             lws_callback_on_writable(s->wsi);
         return 0;
@@ -311,6 +318,10 @@ static void look_round(struct ws *ws)
             outbox_end(&s->session->outbox, 1001, "the server is shutting down");
         if (s->paused && !atomic_load(&s->session->full))
             read_on(s);
+        if (!s->kill_at_us && outbox_is_ended(&s->session->outbox)) {
+            s->kill_at_us = lws_now_usecs() + (lws_usec_t)UNREAD_MS * 1000;
+            set_timer(s);
+        }
         if (!outbox_is_empty(&s->session->outbox))
             lws_callback_on_writable(s->wsi);
     }
@@ -340,6 +351,8 @@ static void established(struct stream *s)
     log_info("stream opened", "id=%s dialect=%s", s->session->id, s->session->kind->name);
     s->end_at_us = lws_now_usecs() + (lws_usec_t)ws->longest_ms * 1000;
     restart_idle_timer(s);
+    if (atomic_load(&ws->going_away)) /* the round that told the others was before it */
+        session_end(s->session, 1001, "the server is shutting down");
     if (!outbox_is_empty(&s->session->outbox))
         lws_callback_on_writable(s->wsi);
 }

@@ -97,3 +97,11 @@ bool outbox_is_empty(struct outbox *o)
     pthread_mutex_unlock(&o->lock);
     return empty;
 }
+
+bool outbox_is_ended(struct outbox *o)
+{
+    pthread_mutex_lock(&o->lock);
+    const bool ended = o->close_code != 0;
+    pthread_mutex_unlock(&o->lock);
+    return ended;
+}

@@ -31,5 +31,7 @@ void outbox_end(struct outbox *outbox, int code, const char *reason);
  * *ret_reason lives as long as the outbox. */
 char *outbox_pop(struct outbox *outbox, int *ret_code, const char **ret_reason);
 bool outbox_is_empty(struct outbox *outbox);
+/* Will it close behind what waits? */
+bool outbox_is_ended(struct outbox *outbox);
 
 #endif

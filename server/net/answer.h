@@ -1,0 +1,16 @@
+/* answer.h - answers on a socket that no library has: small, final, in JSON. */
+#ifndef ANSWER_H
+#define ANSWER_H
+
+#include "head.h"
+
+/* Answers and closes. id: for x-request-id; body: JSON, NULL when there was no memory for it;
+ * extra: further header lines, each with its line end, or "". Waits at most a second for a client
+ * that does not read. */
+void answer_send(int fd, int status, const char *id, const char *body, const char *extra);
+/* The same with an error in OpenAI's shape, for when no dialect is known yet. */
+void answer_refuse(int fd, int status, const char *type, const char *message, const char *extra);
+/* For a head that is bad, or that nobody may send (403). */
+void answer_head(int fd, const struct head *head, int status, const char *message);
+
+#endif
