@@ -148,7 +148,12 @@ int deepgram_query(struct deepgram_config *config, const char *key, const char *
     if (strcmp(key, "interim_results") == 0)
         return truth(&config->interim_results, key, value, err);
     if (strcmp(key, "latency_ms") == 0)
-        return whole(&config->latency_ms, key, value, 1, 3600000, err);
+        return whole(&config->latency_ms, key, value, 1, DEEPGRAM_LATENCY_MS, err);
+    if (strcmp(key, "partial_depth") == 0)
+        return whole(&config->partial_depth, key, value, 1, DEEPGRAM_DEPTHS, err);
+    if (strcmp(key, "partial_every_ms") == 0)
+        return whole(&config->partial_every_ms, key, value, DEEPGRAM_EVERY_LEAST,
+                     DEEPGRAM_EVERY_MOST, err);
     if (strcmp(key, "tier") == 0) {
         snprintf(config->tier, sizeof config->tier, "%s", value);
         return 0;
@@ -205,6 +210,9 @@ int deepgram_query(struct deepgram_config *config, const char *key, const char *
 
 static int check(struct deepgram_config *config, uint32_t unfolds, struct deepgram_error *err)
 {
+    if (config->partial_depth > unfolds)
+        return fail(err, "partial_depth=%u: must be a whole number from 1 to %u",
+                    config->partial_depth, unfolds);
     if (config->has_depth)
         return whole(&config->depth, "depth", config->depth_text, 1, unfolds, err);
     return 0;
@@ -251,10 +259,49 @@ enum deepgram_message deepgram_recv(const char *text, size_t length, int *ret_ch
         result = DEEPGRAM_FINALIZE;
     else if (type && strcmp(type, "CloseStream") == 0)
         result = DEEPGRAM_CLOSE_STREAM;
+    else if (type && strcmp(type, "Configure") == 0)
+        result = DEEPGRAM_CONFIGURE;
     if (json_is_integer(channel) && json_integer_value(channel) >= 0 &&
         json_integer_value(channel) < 256)
         *ret_channel = (int)json_integer_value(channel);
     json_decref(message);
+    return result;
+}
+
+int deepgram_configure(struct deepgram_config *config, const char *text, size_t length,
+                       uint32_t unfolds, struct deepgram_error *err)
+{
+    struct deepgram_config now = *config;
+    const struct {
+        const char *name;
+        uint32_t *value, least, most;
+    } dials[] = {
+        {"depth", &now.depth, 1, unfolds},
+        {"partial_depth", &now.partial_depth, 1, unfolds},
+        {"latency_ms", &now.latency_ms, 1, DEEPGRAM_LATENCY_MS},
+        {"partial_every_ms", &now.partial_every_ms, DEEPGRAM_EVERY_LEAST, DEEPGRAM_EVERY_MOST}};
+    json_t *message = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
+    uint32_t named = 0;
+    int result = 0;
+
+    for (size_t i = 0; i < sizeof dials / sizeof *dials && result == 0; i++) {
+        const json_t *value = json_object_get(message, dials[i].name);
+        const json_int_t number = json_integer_value(value);
+        named += value != NULL;
+        if (json_is_null(value))
+            *dials[i].value = 0;
+        else if (json_is_integer(value) && number >= dials[i].least && number <= dials[i].most)
+            *dials[i].value = (uint32_t)number;
+        else if (value)
+            result = fail(err, "%s: must be a whole number from %u to %u, or null", dials[i].name,
+                          dials[i].least, dials[i].most);
+    }
+    json_decref(message);
+    if (result == 0 && !named)
+        result = fail(err, "Configure names none of depth, partial_depth, latency_ms and "
+                           "partial_every_ms");
+    if (result == 0)
+        *config = now;
     return result;
 }
 
@@ -317,6 +364,24 @@ static json_t *alternatives_json(const struct result_segment *segment)
         json_array_append_new(
             list, deepgram_alternative(segment->others[i].words, segment->others[i].words_count));
     return list;
+}
+
+static json_t *number_or_null(uint32_t value)
+{
+    return value ? json_integer(value) : json_null();
+}
+
+char *deepgram_configured(const struct deepgram_config *c, const struct deepgram_error *failed,
+                          const char *request_id)
+{
+    if (failed)
+        return dump(json_pack("{s:s, s:s, s:s}", "type", "ConfigureFailure", "request_id",
+                              request_id, "description", failed->message));
+    return dump(json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "type", "ConfigureSuccess",
+                          "request_id", request_id, "depth", number_or_null(c->depth),
+                          "partial_depth", number_or_null(c->partial_depth), "latency_ms",
+                          number_or_null(c->latency_ms), "partial_every_ms",
+                          number_or_null(c->partial_every_ms)));
 }
 
 char *deepgram_results(const struct result *u, const struct deepgram_source *source)

@@ -15,6 +15,10 @@ enum deepgram_encoding {
 };
 
 #define DEEPGRAM_CHANNELS      8
+#define DEEPGRAM_LATENCY_MS    3600000
+#define DEEPGRAM_DEPTHS        255 /* before the model's are known */
+#define DEEPGRAM_EVERY_LEAST   100 /* ms between interim results */
+#define DEEPGRAM_EVERY_MOST    10000
 #define DEEPGRAM_KEYTERMS      100
 #define DEEPGRAM_KEYTERM_BYTES 200
 #define DEEPGRAM_ALTERNATIVES  10
@@ -41,6 +45,8 @@ struct deepgram_config {
     char depth_text[16];               /* as sent, compared with the model's depths by check */
     uint32_t depth;                    /* asked, known after check; 0: not */
     uint32_t latency_ms;               /* budget asked; 0: not */
+    uint32_t partial_depth;            /* of interim results, asked; 0: not */
+    uint32_t partial_every_ms;         /* of audio between them, asked; 0: not */
     char tier[64];                     /* asked; empty: not */
     char *keyterms[DEEPGRAM_KEYTERMS]; /* owned */
     float boosts[DEEPGRAM_KEYTERMS];
@@ -80,13 +86,23 @@ enum deepgram_message {
     DEEPGRAM_KEEP_ALIVE,
     DEEPGRAM_FINALIZE,
     DEEPGRAM_CLOSE_STREAM,
+    DEEPGRAM_CONFIGURE, /* ours, in the way of Flux: deepgram_configure reads it */
     DEEPGRAM_UNKNOWN
 };
 /* A text frame [length]; DEEPGRAM_UNKNOWN for anything that is not a control message. *ret_channel:
  * the channel a Finalize names, or -1. */
 enum deepgram_message deepgram_recv(const char *text, size_t length, int *ret_channel);
 
+/* A Configure, {"type": "Configure", "depth", "partial_depth", "latency_ms", "partial_every_ms"}:
+ * what it names is changed in config, null is as if it had never been asked for. 0; or -1 with
+ * *err, and nothing is changed. */
+int deepgram_configure(struct deepgram_config *config, const char *text, size_t length,
+                       uint32_t unfolds, struct deepgram_error *err);
+
 /* JSON texts, to be freed; NULL when out of memory. */
+/* The answer to a Configure: what holds now, or why nothing has changed (failed, else NULL). */
+char *deepgram_configured(const struct deepgram_config *config, const struct deepgram_error *failed,
+                          const char *request_id);
 char *deepgram_results(const struct result *result, const struct deepgram_source *source);
 char *deepgram_speech_started(int64_t at_samples, const struct deepgram_source *source);
 char *deepgram_utterance_end(int64_t last_word_samples, const struct deepgram_source *source);

@@ -62,12 +62,12 @@ static char *join(const struct result_segment *segments, size_t count)
     return text;
 }
 
-static json_t *words_json(const struct result_transcript *t)
+struct json_t *openai_words(const struct result_segment *segments, size_t count)
 {
     json_t *words = json_array();
-    for (size_t i = 0; i < t->segments_count; i++)
-        for (size_t j = 0; j < t->segments[i].words_count; j++) {
-            const struct result_word *w = &t->segments[i].words[j];
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < segments[i].words_count; j++) {
+            const struct result_word *w = &segments[i].words[j];
             json_array_append_new(words, json_pack("{s:s, s:f, s:f, s:f}", "word", w->text, "start",
                                                    seconds(w->start_samples), "end",
                                                    seconds(w->end_samples), "confidence",
@@ -132,7 +132,7 @@ static char *json_response(const struct openai_request *request, const struct re
         json_object_set_new(body, "language", json_string("english"));
         json_object_set_new(body, "duration", json_real(seconds(t->duration_samples)));
         if (request->words)
-            json_object_set_new(body, "words", words_json(t));
+            json_object_set_new(body, "words", openai_words(t->segments, t->segments_count));
         if (request->segments)
             json_object_set_new(body, "segments", segments_json(t));
     }

@@ -61,6 +61,8 @@ int openai_request_check(struct openai_request *request, const struct openai_cat
 /* The body of a 200 answer, to be freed, and its content type (static). NULL when out of memory. */
 char *openai_response(const struct openai_request *request,
                       const struct result_transcript *transcript, const char **ret_type);
+/* The words of segments with their times, as verbose_json has them; a new reference. */
+struct json_t *openai_words(const struct result_segment *segments, size_t count);
 /* Value of the x-depth header: "used=3 asked=- reason=tier". */
 void openai_depth_header(const struct result_depth *depth, char *ret_text, size_t room);
 
@@ -76,8 +78,10 @@ bool openai_serves(const struct openai_catalog *catalog, const char *name, size_
 
 /* ---- stream=true: server-sent events, to be freed; NULL when out of memory ------------------ */
 
-/* The text of one more segment. Deltas are only appended: all of them are the text. */
-char *openai_stream_delta(const struct result_segment *segment, bool first);
+/* The text of one more segment. Deltas are only appended: all of them are the text. With "words",
+ * as verbose_json has them, where the request asked for word times. */
+char *openai_stream_delta(const struct openai_request *request,
+                          const struct result_segment *segment, bool first);
 /* Of our own, before all deltas: the whole text as a shallow run heard it, {"type":
  * "foldscribe.draft", "text", "depth"}. Official clients hand events of unknown types on as they
  * are. */

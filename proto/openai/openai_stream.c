@@ -19,17 +19,19 @@ static char *event(json_t *body)
     return text;
 }
 
-char *openai_stream_delta(const struct result_segment *segment, bool first)
+char *openai_stream_delta(const struct openai_request *request,
+                          const struct result_segment *segment, bool first)
 {
     char *words = words_join(segment->words, segment->words_count), *delta = NULL;
     if (words && asprintf(&delta, "%s%s", first ? "" : " ", words) < 0)
         delta = NULL;
     free(words);
-    char *text =
-        delta ? event(json_pack("{s:s, s:s}", "type", "transcript.text.delta", "delta", delta))
-              : NULL;
+    json_t *body =
+        delta ? json_pack("{s:s, s:s}", "type", "transcript.text.delta", "delta", delta) : NULL;
     free(delta);
-    return text;
+    if (body && request->words)
+        json_object_set_new(body, "words", openai_words(segment, 1));
+    return event(body);
 }
 
 /* The JSON answer as an event of this type. */

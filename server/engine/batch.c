@@ -1,7 +1,7 @@
 /* A recording, from file to transcript.
  *
  * One token of a job goes round in the queue. The worker that gets it decodes until the next
- * segment is complete, copies that, gives the token back to the end of the queue, and only then
+ * segment is complete, submits that, and gives the token back to the end of the queue before it
  * recognises: so several workers may work on segments of one job, but only one at a time on
  * its file, and jobs take turns. Decoding stops after SLICE_SAMPLES even if there was only
  * silence, so that a live stream need not wait for an hour of it.
@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "engine_state.h"
+#include "core.h"
 #include "recording.h"
 #include "transcript.h"
 
@@ -27,13 +27,13 @@
 #define SLICE_SAMPLES (30 * RESULT_RATE_HZ)
 #define PULL_SAMPLES  4096
 
-struct engine_batch {
-    struct engine_batch *next; /* {engine->lock} */
+struct batch {
+    struct batch *next; /* {engine->lock} */
     struct engine *engine;
     struct queue_work work; /* the token */
     void (*emit)(void *user,
                  const struct result_segment *segment); /* NULL or the client's segment() */
-    void (*done)(void *user, const struct engine_result *result);
+    void (*done)(void *user, const struct batch_result *result);
     void (*draft)(void *user, const struct result_transcript *transcript); /* NULL: no more */
     void *user;
     uint32_t channel, endpointing_ms;
@@ -71,7 +71,7 @@ struct engine_batch {
     struct fold_prose_state sentence; /* behind the segments emitted; the emitting worker's */
 };
 
-static void batch_free(struct engine_batch *batch)
+static void batch_free(struct batch *batch)
 {
     for (size_t i = 0; i < batch->segments_count; i++)
         transcript_release(&batch->segments[i]);
@@ -84,12 +84,12 @@ static void batch_free(struct engine_batch *batch)
         close(batch->again_fd);
     hotwords_unref(batch->hotwords);
     pthread_mutex_destroy(&batch->lock);
-    engine_unref(batch->engine);
+    core_unref(batch->engine);
     free(batch);
 }
 
 /* The first failure is the job's. detail may be NULL. */
-static void batch_fail(struct engine_batch *batch, enum engine_end end, const char *detail)
+static void batch_fail(struct batch *batch, enum engine_end end, const char *detail)
 {
     pthread_mutex_lock(&batch->lock);
     if (batch->end == ENGINE_OK) {
@@ -115,11 +115,11 @@ static enum engine_end end_of(int recording_error)
 }
 
 /* Of the whole recording: as its shallowest segment. */
-static struct result_depth batch_depth(struct engine_batch *batch, double actual_ms)
+static struct result_depth batch_depth(struct batch *batch, double actual_ms)
 {
     struct depth_question question = {
         .kind = DEPTH_UPLOAD, .tier = &batch->tier, .asked = batch->asked};
-    struct result_depth depth = admission_choose(&batch->engine->admission, &question, NULL, NULL);
+    struct result_depth depth = admission_choose(&batch->engine->admission, &question, NULL);
 
     for (size_t i = 0; i < batch->segments_count; i++)
         if (i == 0 || batch->segments[i].depth.used < depth.used)
@@ -131,7 +131,7 @@ static struct result_depth batch_depth(struct engine_batch *batch, double actual
 }
 
 /* Calls on_done() and frees. Nobody else holds the job any more. */
-static void batch_finish(struct engine_batch *batch)
+static void batch_finish(struct batch *batch)
 {
     struct engine *engine = batch->engine;
     const double now_ms = clock_now_ms();
@@ -140,7 +140,7 @@ static void batch_finish(struct engine_batch *batch)
         .segments_count = batch->segments_count,
         .duration_samples = batch->recording ? recording_position(batch->recording) : 0,
         .depth = batch_depth(batch, now_ms - batch->started_ms)};
-    const struct engine_result result = {
+    const struct batch_result result = {
         .end = batch->end,
         .detail = batch->note.text[0] ? batch->note.text : NULL,
         .transcript = batch->end == ENGINE_OK ? &transcript : NULL,
@@ -149,7 +149,7 @@ static void batch_finish(struct engine_batch *batch)
         .compute_ms = batch->compute_ms};
 
     pthread_mutex_lock(&engine->lock);
-    for (struct engine_batch **b = &engine->batches; *b; b = &(*b)->next)
+    for (struct batch **b = &engine->batches; *b; b = &(*b)->next)
         if (*b == batch) {
             *b = batch->next;
             break;
@@ -157,7 +157,7 @@ static void batch_finish(struct engine_batch *batch)
     const double cancelled_ms = batch->cancelled_ms;
     pthread_mutex_unlock(&engine->lock);
     if (batch->end == ENGINE_CANCELLED)
-        engine_count_cancel(engine, cancelled_ms);
+        core_count_cancel(engine, cancelled_ms);
     admission_end_upload(&engine->admission,
                          now_ms); /* before on_done(): its client may start another */
 
@@ -170,7 +170,7 @@ static void batch_finish(struct engine_batch *batch)
     batch_free(batch);
 }
 
-static bool batch_goes_on(struct engine_batch *batch)
+static bool batch_goes_on(struct batch *batch)
 {
     if (atomic_load(&batch->cancelled))
         batch_fail(batch, ENGINE_CANCELLED, NULL);
@@ -181,7 +181,7 @@ static bool batch_goes_on(struct engine_batch *batch)
 }
 
 /* Tells the draft and puts the job back to its beginning, whose token is the caller's. */
-static void batch_deepen(struct engine_batch *batch)
+static void batch_deepen(struct batch *batch)
 {
     const struct result_transcript transcript = {
         .segments = batch->segments,
@@ -208,7 +208,7 @@ static void batch_deepen(struct engine_batch *batch)
     pthread_mutex_unlock(&batch->lock);
 }
 
-static void batch_release(struct engine_batch *batch)
+static void batch_release(struct batch *batch)
 {
     pthread_mutex_lock(&batch->lock);
     const uint32_t left = --batch->holders;
@@ -224,7 +224,7 @@ static void batch_release(struct engine_batch *batch)
 }
 
 /* First thing that happens to a job on a worker. */
-static bool batch_begin(struct engine_batch *batch)
+static bool batch_begin(struct batch *batch)
 {
     const struct engine_options *options = &batch->engine->options;
     struct recording_note note = {""};
@@ -252,7 +252,7 @@ static bool batch_begin(struct engine_batch *batch)
 }
 
 /* Decodes until a segment is complete (true), or the slice or the recording ends (false). */
-static bool batch_decode(struct engine_batch *batch, struct endpointer_segment *ret_segment)
+static bool batch_decode(struct batch *batch, struct endpointer_segment *ret_segment)
 {
     struct recording_note note;
     size_t slice = 0;
@@ -287,7 +287,7 @@ static bool batch_decode(struct engine_batch *batch, struct endpointer_segment *
 }
 
 /* A place for the next segment; its index, or -1 without memory. */
-static long batch_reserve(struct engine_batch *batch)
+static long batch_reserve(struct batch *batch)
 {
     long index = -1;
 
@@ -311,7 +311,7 @@ static long batch_reserve(struct engine_batch *batch)
 
 /* Writes and tells those that are recognised and whose turn it is: a sentence may go on from one
  * to the next. One worker at a time; it takes with it what others finish meanwhile. */
-static void emit_segments(struct engine_batch *batch)
+static void emit_segments(struct batch *batch)
 {
     pthread_mutex_lock(&batch->lock);
     const bool mine = !batch->telling;
@@ -333,7 +333,7 @@ static void emit_segments(struct engine_batch *batch)
 
 /* What is left of the budget is shared out by the sound that is left. A header may say nothing
  * about that, or be wrong; then the present segment takes what it needs. */
-static double segment_budget_ms(const struct engine_batch *batch, double audio_ms, double left_ms,
+static double segment_budget_ms(const struct batch *batch, double audio_ms, double left_ms,
                                 double elapsed_ms)
 {
     if (!(batch->budget_ms > 0))
@@ -342,89 +342,106 @@ static double segment_budget_ms(const struct engine_batch *batch, double audio_m
     return fmax((batch->budget_ms - elapsed_ms) * share, 1e-9); /* 0 would mean none */
 }
 
-/* left_ms: sound that is not recognised yet, the segment's included; 0: not known. */
-static void batch_recognise(struct engine_batch *batch, size_t index, double left_ms,
-                            struct worker *worker)
+/* The worker has recognised a segment. */
+static void on_result(struct piece *piece)
 {
-    struct result_segment segment = {0};
-    const double begun_ms = clock_now_ms(), elapsed_ms = begun_ms - batch->started_ms;
-    const double audio_ms = worker_audio_ms(worker);
+    struct batch *batch = piece->user;
+    struct engine *engine = batch->engine;
+    const double took_ms = clock_now_ms() - piece->submitted_ms;
+
+    atomic_fetch_add(&engine->refs, 1); /* the job may end here */
+    if (piece->end == PIECE_FAILED)
+        batch_fail(batch, ENGINE_FAILED, "the recording could not be recognised");
+    else if (piece->end == PIECE_CANCELLED)
+        batch_fail(batch, ENGINE_CANCELLED, NULL);
+    else
+        core_learn(engine, &piece->cost, &piece->segment.depth, !batch->draft);
+    pthread_mutex_lock(&batch->lock);
+    piece->segment.depth.actual_ms = took_ms;
+    batch->compute_ms += took_ms;
+    batch->segments[piece->index] = piece->segment;
+    pthread_mutex_unlock(&batch->lock);
+    emit_segments(batch);
+    batch_release(batch);
+    core_tick(engine);
+    core_unref(engine);
+}
+
+/* left_ms: sound that is not recognised yet, the segment's included; 0: not known. */
+static void submit(struct batch *batch, struct worker *worker,
+                   const struct endpointer_segment *sound, size_t index, double left_ms)
+{
+    const double elapsed_ms = clock_now_ms() - batch->started_ms;
+    const double audio_ms = (double)sound->count / (RESULT_RATE_HZ / 1e3);
     struct depth_question question = {.kind = batch->draft ? DEPTH_PARTIAL : DEPTH_UPLOAD,
                                       .tier = &batch->tier,
                                       .asked = batch->asked,
                                       .audio_ms = audio_ms,
                                       .budget_ms =
                                           segment_budget_ms(batch, audio_ms, left_ms, elapsed_ms)};
-    const enum worker_end end =
-        engine_recognise(batch->engine, worker, &question, batch->hotwords,
-                         batch->draft ? 0 : batch->alternatives, &batch->cancelled, &segment);
+    struct piece piece = {.hotwords = batch->hotwords,
+                          .alone = true,
+                          .alternatives = batch->draft ? 0 : batch->alternatives,
+                          .cancelled = &batch->cancelled,
+                          .on_result = on_result,
+                          .user = batch,
+                          .index = index};
 
-    if (end == WORKER_FAILED)
-        batch_fail(batch, ENGINE_FAILED, "the recording could not be recognised");
-    else if (end == WORKER_CANCELLED)
-        batch_fail(batch, ENGINE_CANCELLED, NULL);
-    pthread_mutex_lock(&batch->lock);
-    if (index == 0)
+    core_submit(batch->engine, worker, sound, &question, &piece);
+    if (index == 0) {
+        pthread_mutex_lock(&batch->lock);
         batch->predicted_ms =
-            elapsed_ms + segment.depth.predicted_ms * fmax(left_ms / fmax(audio_ms, 1), 1);
-    segment.depth.actual_ms = clock_now_ms() - begun_ms;
-    batch->compute_ms += clock_now_ms() - begun_ms;
-    batch->segments[index] = segment;
-    pthread_mutex_unlock(&batch->lock);
-    emit_segments(batch);
+            elapsed_ms + piece.depth.predicted_ms * fmax(left_ms / fmax(audio_ms, 1), 1);
+        pthread_mutex_unlock(&batch->lock);
+    }
 }
 
-static void batch_run(struct queue_work *work, struct worker *worker)
+static enum queue_step batch_run(struct queue_work *work, struct worker *worker)
 {
-    struct engine_batch *batch =
-        (struct engine_batch *)((char *)work - offsetof(struct engine_batch, work));
+    struct batch *batch = (struct batch *)((char *)work - offsetof(struct batch, work));
     struct engine *engine = batch->engine;
-    struct endpointer_segment segment;
-    double left_ms = 0;
+    struct endpointer_segment sound;
     long index = -1;
 
-    atomic_fetch_add(&engine->refs, 1); /* the job may end here */
     if (batch_goes_on(batch) && (batch->recording || batch_begin(batch)) &&
-        batch_decode(batch, &segment)) {
+        batch_decode(batch, &sound)) {
         index = batch_reserve(batch);
         if (index < 0) {
             batch_fail(batch, ENGINE_FAILED, "out of memory");
         } else {
             const int64_t expected = recording_expected(batch->recording);
-            left_ms = expected > segment.start_samples
-                          ? (double)(expected - segment.start_samples) / (RESULT_RATE_HZ / 1e3)
-                          : 0;
-            worker_load(worker, &segment);
+            const double left_ms =
+                expected > sound.start_samples
+                    ? (double)(expected - sound.start_samples) / (RESULT_RATE_HZ / 1e3)
+                    : 0;
+            submit(batch, worker, &sound, (size_t)index, left_ms);
             endpointer_pop(batch->endpointer);
         }
     }
     /* Decoded to the end: one round more finds nothing left. */
-    const bool more = batch_goes_on(batch) && !(batch->decoded && index < 0);
-    if (more)
+    if (batch_goes_on(batch) && !(batch->decoded && index < 0)) {
         queue_push(&engine->queue, &batch->work, &batch->terms);
-    if (index >= 0) {
-        batch_recognise(batch, (size_t)index, left_ms, worker);
+    } else {
+        atomic_fetch_add(&engine->refs, 1); /* the job may end here */
         batch_release(batch);
+        core_tick(engine);
+        core_unref(engine);
     }
-    if (!more)
-        batch_release(batch);
-    engine_tick(engine);
-    engine_unref(engine);
+    return index < 0 ? QUEUE_DONE : QUEUE_WAIT;
 }
 
 /* Than a draft would be. */
-static bool is_deeper(const struct engine_batch *batch)
+static bool is_deeper(const struct batch *batch)
 {
     const uint32_t asked = batch->asked ? batch->asked : batch->tier.depth_ceiling;
 
     return asked > batch->tier.partial_depth || batch->tier.depth_floor > batch->tier.partial_depth;
 }
 
-enum engine_end engine_batch_start(struct engine *engine, int fd,
-                                   const struct engine_batch_options *options,
-                                   struct engine_batch **ret_batch)
+enum engine_end batch_start(struct engine *engine, int fd, const struct batch_options *options,
+                            struct batch **ret_batch)
 {
-    struct engine_batch *batch = calloc(1, sizeof(*batch));
+    struct batch *batch = calloc(1, sizeof(*batch));
     enum engine_end end = ENGINE_OK;
     double retry_ms;
 
@@ -443,7 +460,7 @@ enum engine_end engine_batch_start(struct engine *engine, int fd,
     batch->channel = options->channel;
     batch->endpointing_ms = options->endpointing_ms ? options->endpointing_ms : PAUSE_MS;
     batch->user = options->user;
-    batch->tier = engine_tier(engine, &options->policy);
+    batch->tier = core_tier(engine, &options->policy);
     batch->asked = options->policy.depth;
     batch->budget_ms =
         options->policy.latency_ms ? options->policy.latency_ms : batch->tier.latency_ms;
@@ -459,7 +476,7 @@ enum engine_end engine_batch_start(struct engine *engine, int fd,
         .due_ms = batch->budget_ms > 0 ? batch->started_ms + batch->budget_ms : INFINITY,
         .key = options->policy.key,
         .priority = batch->tier.priority};
-    batch->style = engine_style(engine, options->plain);
+    batch->style = core_style(engine, options->plain);
     batch->alternatives = options->alternatives;
     batch->hotwords = hotwords_copy(options->hotwords, options->hotwords_count);
     if (!batch->hotwords) {
@@ -488,7 +505,7 @@ enum engine_end engine_batch_start(struct engine *engine, int fd,
 }
 
 /* {engine->lock} The job is in the list, so its token or a segment is still to come. */
-static void batch_cancel_locked(struct engine_batch *batch)
+static void batch_cancel_locked(struct batch *batch)
 {
     struct queue *queue = &batch->engine->queue;
 
@@ -499,10 +516,10 @@ static void batch_cancel_locked(struct engine_batch *batch)
         queue_push_first(queue, &batch->work);
 }
 
-void engine_batch_cancel(struct engine *engine, void *user)
+void batch_cancel(struct engine *engine, void *user)
 {
     pthread_mutex_lock(&engine->lock);
-    for (struct engine_batch *batch = engine->batches; batch; batch = batch->next)
+    for (struct batch *batch = engine->batches; batch; batch = batch->next)
         if (batch->user == user)
             batch_cancel_locked(batch);
     pthread_mutex_unlock(&engine->lock);
@@ -511,7 +528,7 @@ void engine_batch_cancel(struct engine *engine, void *user)
 void batch_abort_all(struct engine *engine)
 {
     pthread_mutex_lock(&engine->lock);
-    for (struct engine_batch *batch = engine->batches; batch; batch = batch->next) {
+    for (struct batch *batch = engine->batches; batch; batch = batch->next) {
         batch_fail(batch, ENGINE_DRAINING, NULL);
         batch_cancel_locked(batch);
     }

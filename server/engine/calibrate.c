@@ -1,6 +1,6 @@
 /* calibrate.c - see calibrate.h.
  *
- * Two lengths are enough for a line, and depths share the front and the unfolds, so one pass to the
+ * Two lengths are enough for a line, and a depth goes on from the one before, so one pass to the
  * greatest depth says what each depth costs. The sound is noise in bursts: what stem and blocks
  * cost does not depend on what is heard, and the time is this thread's own, so a busy machine
  * measures what an idle one would. What the tail costs does depend on it: noise has no words to
@@ -8,10 +8,10 @@
  * blanks at the pace of speech, now sure, now between two or three (speak): 0.61 ms a second at the
  * depths of the seed that shipped when this was written, whose dev_clean took 0.62, 0.63 and
  * 0.58. (Noise took 0.03.) And the attention decoder writes as much as is
- * usually said in the time (fold_writer_rehearse). A seed that was taught to hear streams hears
- * one, at depth 1, whose share of a run is that of all depths (cost.c); what drafts save is learned
- * from speech. Only what was measured here is kept, not
- * what was learned (cost_learn): that belongs to the load of its day. */
+ * usually said in the time (fold_writer_rehearse), with the layers of each depth. A seed that was
+ * taught to hear streams hears one, at depth 1, whose share of a run is that of all depths
+ * (cost.c); what drafts save is learned from speech. Only what was measured here is kept, not what
+ * was learned (cost_learn): that belongs to the load of its day. */
 #include "calibrate.h"
 
 #include <errno.h>
@@ -30,7 +30,7 @@
 #define SHORT_S     1
 #define LONG_S      4
 #define PADDING_MS  400 /* as worker.c puts around a segment */
-#define FORMAT      2
+#define FORMAT      3
 #define CHUNKS      8 /* of a stream; the last of them have as much before them as there is */
 #define FILE_MOST   16384
 #define UNSURE_MOST 0.5f /* of a frame, for what is not the likeliest */
@@ -46,7 +46,7 @@ struct bench {
 
 /* The least that each stage took, in ms. */
 struct least {
-    double front, unfold, tail[COST_DEPTHS + 1];
+    double front, unfold[COST_DEPTHS + 1], tail[COST_DEPTHS + 1];
 };
 
 static void bench_close(struct bench *b)
@@ -184,7 +184,7 @@ static int pass(struct bench *b, unsigned seconds, struct least *least)
     least->front = fmin(least->front, lap(&clock_ms));
     for (uint32_t r = 1; r <= info->unfolds && !error; r++) {
         error = fold_run_unfold(b->run);
-        least->unfold = fmin(least->unfold, lap(&clock_ms));
+        least->unfold[r] = fmin(least->unfold[r], lap(&clock_ms));
         if (!error)
             error = fold_run_exit(b->run, b->logp);
         if (!error) {
@@ -215,8 +215,8 @@ int calibrate_measure(struct cost *ret_cost, const struct fold_model *model,
     struct least brief, lengthy;
 
     for (uint32_t r = 0; r <= COST_DEPTHS; r++)
-        brief.tail[r] = lengthy.tail[r] = INFINITY;
-    brief.front = lengthy.front = brief.unfold = lengthy.unfold = INFINITY;
+        brief.unfold[r] = lengthy.unfold[r] = brief.tail[r] = lengthy.tail[r] = INFINITY;
+    brief.front = lengthy.front = INFINITY;
     int error = bench_open(&bench, model, lm);
     double pass_ms = 0;
     while (!error && (pass_ms <= 0 || clock_now_ms() + pass_ms < until_ms)) {
@@ -233,13 +233,13 @@ int calibrate_measure(struct cost *ret_cost, const struct fold_model *model,
     bench_close(&bench);
     if (error)
         return error;
-    *ret_cost = (struct cost){.unfolds = info->unfolds,
-                              .front = line(brief.front, lengthy.front),
-                              .unfold = line(brief.unfold, lengthy.unfold)};
-    for (uint32_t r = 1; r <= ret_cost->unfolds; r++)
+    *ret_cost = (struct cost){.unfolds = info->unfolds, .front = line(brief.front, lengthy.front)};
+    for (uint32_t r = 1; r <= ret_cost->unfolds; r++) {
+        ret_cost->unfold[r] = line(brief.unfold[r], lengthy.unfold[r]);
         ret_cost->tail[r] = line(brief.tail[r], lengthy.tail[r]);
+    }
     const double chunk_s = (double)(info->chunk_frames * info->hop_samples) / info->rate_hz;
-    const double ms_per_s = ret_cost->front.ms_per_s + ret_cost->unfold.ms_per_s;
+    const double ms_per_s = ret_cost->front.ms_per_s + ret_cost->unfold[1].ms_per_s;
     if (chunk_ms > 0 && ms_per_s > 0)
         ret_cost->hear = chunk_ms / chunk_s / ms_per_s;
     return FOLD_OK;
@@ -324,17 +324,18 @@ bool calibrate_load(struct cost *ret_cost, const char *path, uint32_t unfolds)
     const size_t length = fread(text, 1, sizeof text, file);
     fclose(file);
     json_t *json = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
-    const json_t *tails = json_object_get(json, "tail");
+    const json_t *unfold = json_object_get(json, "unfold"), *tails = json_object_get(json, "tail");
     const char *measured_by = json_string_value(json_object_get(json, "program"));
     struct cost cost = {.unfolds = unfolds};
     bool sound = json_integer_value(json_object_get(json, "format")) == FORMAT && measured_by &&
                  strcmp(measured_by, build) == 0 && json_array_size(tails) == unfolds &&
-                 unfolds <= COST_DEPTHS && read_line(&cost.front, json_object_get(json, "front")) &&
-                 read_line(&cost.unfold, json_object_get(json, "unfold")) &&
+                 json_array_size(unfold) == unfolds && unfolds <= COST_DEPTHS &&
+                 read_line(&cost.front, json_object_get(json, "front")) &&
                  json_is_number(json_object_get(json, "hear"));
     cost.hear = json_number_value(json_object_get(json, "hear"));
     for (uint32_t r = 1; r <= unfolds && sound; r++)
-        sound = read_line(&cost.tail[r], json_array_get(tails, r - 1));
+        sound = read_line(&cost.unfold[r], json_array_get(unfold, r - 1)) &&
+                read_line(&cost.tail[r], json_array_get(tails, r - 1));
     json_decref(json);
     if (!sound || !cost_is_sound(&cost))
         return false;
@@ -350,15 +351,17 @@ static json_t *line_json(const struct cost_line *l)
 bool calibrate_save(const struct cost *cost, const char *path)
 {
     char folder[512], scratch[560], build[80];
-    json_t *tails = json_array();
+    json_t *unfold = json_array(), *tails = json_array();
 
-    for (uint32_t r = 1; r <= cost->unfolds; r++)
+    for (uint32_t r = 1; r <= cost->unfolds; r++) {
+        json_array_append_new(unfold, line_json(&cost->unfold[r]));
         json_array_append_new(tails, line_json(&cost->tail[r]));
+    }
     program(build, sizeof build);
     json_t *json =
         json_pack("{s:i, s:s, s:s, s:o, s:o, s:o, s:f}", "format", FORMAT, "program", build, "unit",
                   "[ms, ms per second of audio] of one worker", "front", line_json(&cost->front),
-                  "unfold", line_json(&cost->unfold), "tail", tails, "hear", cost->hear);
+                  "unfold", unfold, "tail", tails, "hear", cost->hear);
     snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
     /* The cache folder itself may not be there yet. */
     char *slash = strrchr(folder, '/');

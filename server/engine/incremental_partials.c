@@ -22,7 +22,6 @@
 #include <string.h>
 
 #include "result.h"
-#include "worker.h"
 
 #define MEMORY_MS 6720
 
@@ -82,7 +81,8 @@ static int64_t first_frame(const struct incremental_partials *incremental)
 {
     const int64_t behind = incremental->from_samples - incremental->begun_samples;
 
-    return behind <= WORKER_LEAD_SAMPLES ? 0 : behind / incremental->info->hop_samples;
+    return behind <= INCREMENTAL_PARTIALS_LEAD_SAMPLES ? 0
+                                                       : behind / incremental->info->hop_samples;
 }
 
 /* Whole chunks from the stream's next sample to the sound's end; sets what depends on it. */
@@ -123,7 +123,7 @@ enum incremental_partials_aim incremental_partials_aim(struct incremental_partia
     const int64_t end_samples = sound->start_samples + (int64_t)sound->count;
 
     incremental->from_samples = later(window->settled_samples, sound->start_samples);
-    if (incremental->begun_samples + WORKER_LEAD_SAMPLES < sound->start_samples)
+    if (incremental->begun_samples + INCREMENTAL_PARTIALS_LEAD_SAMPLES < sound->start_samples)
         incremental_partials_forget(incremental); /* that was the sound before */
     if (incremental->begun && !count_chunks(incremental, end_samples))
         return INCREMENTAL_PARTIALS_WAIT;
@@ -132,7 +132,7 @@ enum incremental_partials_aim incremental_partials_aim(struct incremental_partia
     fold_stream_reset(incremental->stream);
     incremental->begun = true;
     incremental->begun_samples =
-        later(window->start_samples, sound->start_samples) - WORKER_LEAD_SAMPLES;
+        later(window->start_samples, sound->start_samples) - INCREMENTAL_PARTIALS_LEAD_SAMPLES;
     if (!count_chunks(incremental, end_samples))
         return INCREMENTAL_PARTIALS_WAIT;
     if (reaches_back(incremental))
@@ -146,7 +146,7 @@ void incremental_partials_copy(const struct incremental_partials *incremental,
 {
     /* Before its first sound a stream hears silence, also where the sound began earlier. */
     const int64_t silent =
-        incremental->begun_samples + WORKER_LEAD_SAMPLES - next_samples(incremental);
+        incremental->begun_samples + INCREMENTAL_PARTIALS_LEAD_SAMPLES - next_samples(incremental);
     const size_t most = incremental->unheard_samples;
     const size_t lead = silent <= 0 ? 0 : (size_t)silent < most ? (size_t)silent : most;
     const int64_t from = next_samples(incremental) + (int64_t)lead - sound->start_samples;

@@ -14,6 +14,8 @@
 #include "fold.h"
 #include "windowed_partials.h"
 
+/* Silence before the first sound, as before every segment: without it that is heard badly. */
+#define INCREMENTAL_PARTIALS_LEAD_SAMPLES 3200
 /* Silence that is heard for the time being behind the last chunk: a text that ends within speech
  * ends better so. */
 #define INCREMENTAL_PARTIALS_TAIL_SAMPLES 1600

@@ -26,130 +26,57 @@
 
 #include "clock.h"
 #include "live_state.h"
+#include "live_turn.h"
 
-#define PAUSE_MS         500
-#define PARTIAL_EVERY_MS 600
-#define NEAR_MS          30000
-#define SLICE_MS         250         /* fed to the decoder in one go */
-#define LOW_BYTES        1000000     /* below what may wait: there reading goes on */
-#define MESSAGE_BYTES    (32u << 20) /* one more may come before anybody stops reading */
-#define TARGET_MS        500 /* text is due so long after audio where no budget says otherwise */
+#define PAUSE_MS      500
+#define NEAR_MS       30000
+#define SLICE_MS      250         /* fed to the decoder in one go */
+#define LOW_BYTES     1000000     /* below what may wait: there reading goes on */
+#define MESSAGE_BYTES (32u << 20) /* one more may come before anybody stops reading */
 
-/* What hears partials chunk by chunk, where that may be wanted; it is then counted. */
-static int open_incremental(struct engine_live *live)
+static void set_options(struct live *live, const struct live_options *options)
 {
-    struct engine *engine = live->engine;
-
-    if (!live->admitted.chunk_ms)
-        return 0;
-    if (incremental_partials_open(&live->incremental, engine->options.model,
-                                  live->admitted.tier.partial_depth) < 0)
-        return -1;
-    pthread_mutex_lock(&engine->lock);
-    engine->stats.incremental_partials_bytes += live->incremental.bytes;
-    pthread_mutex_unlock(&engine->lock);
-    return 0;
-}
-
-static void close_incremental(struct engine_live *live)
-{
-    struct engine *engine = live->engine;
-
-    if (!live->incremental.stream)
-        return;
-    pthread_mutex_lock(&engine->lock);
-    engine->stats.incremental_partials_bytes -= live->incremental.bytes;
-    pthread_mutex_unlock(&engine->lock);
-    incremental_partials_close(&live->incremental);
-}
-
-static void live_free(struct engine_live *live)
-{
-    backlog_finish(&live->bytes);
-    audio_input_close(live->input);
-    hotwords_unref(live->hotwords);
-    windowed_partials_reset(&live->window);
-    close_incremental(live);
-    free(live->slice);
-    pthread_cond_destroy(&live->idle);
-    pthread_mutex_destroy(&live->lock);
-    engine_unref(live->engine);
-    free(live);
-}
-
-void live_unref_unlock(struct engine_live *live)
-{
-    const uint32_t left = --live->refs;
-
-    pthread_mutex_unlock(&live->lock);
-    if (left == 0)
-        live_free(live);
-}
-
-void live_schedule(struct engine_live *live)
-{
-    if (live->scheduled || live->ended || live->closed)
-        return;
-    /* What has waited longest says when the turn is due. */
-    const double since_ms = backlog_oldest_ms(&live->bytes, clock_now_ms());
-    const struct scheduler_terms terms = {
-        .class = SCHEDULER_LIVE,
-        .due_ms = since_ms + (live->budget_ms > 0 ? live->budget_ms : TARGET_MS),
-        .key = live->key,
-        .priority = live->admitted.tier.priority};
-    live->scheduled = true;
-    live->refs++;
-    admission_waits(&live->engine->admission, &live->admitted, true);
-    queue_push(&live->engine->queue, &live->work, &terms);
-}
-
-void live_unlist(struct engine_live *live)
-{
-    struct engine *engine = live->engine;
-
-    pthread_mutex_lock(&engine->lock);
-    if (live->listed) {
-        live->listed = false;
-        for (struct engine_live **l = &engine->lives; *l; l = &(*l)->next)
-            if (*l == live) {
-                *l = live->next;
-                break;
-            }
-        engine->live_count--;
-        admission_leave(&engine->admission, &live->admitted, clock_now_ms());
-        pthread_cond_broadcast(&engine->changed);
-    }
-    pthread_mutex_unlock(&engine->lock);
-}
-
-static void set_options(struct engine_live *live, const struct engine_live_options *options)
-{
-    struct engine_live_options *o = &live->options;
+    struct live_options *o = &live->options;
 
     *o = *options;
     o->hotwords = NULL; /* live->hotwords has them */
     o->hotwords_count = 0;
-    if (o->partial_every_ms == 0)
-        o->partial_every_ms = PARTIAL_EVERY_MS;
     if (o->endpointing_ms == 0)
         o->endpointing_ms = PAUSE_MS;
-    live->admitted.tier = engine_tier(live->engine, &o->policy);
-    live->admitted.asked = o->policy.depth;
+    live->tier = live->admitted.tier = core_tier(live->engine, &o->policy);
     live->admitted.partials = o->partials;
-    live->admitted.partial_every_ms = o->partial_every_ms;
-    if (o->partials && engine_can_be_incremental(live->engine))
+    if (o->partials && core_can_be_incremental(live->engine))
         live->admitted.chunk_ms = live->engine->admission.chunk_ms;
     live->admitted.always_incremental = live->engine->options.partials == ENGINE_PARTIALS_STREAMS;
-    live->budget_ms = o->policy.latency_ms ? o->policy.latency_ms : live->admitted.tier.latency_ms;
     live->key = o->policy.key;
     o->policy = (struct request_policy){.depth = o->policy.depth}; /* the rest is borrowed */
 }
 
-static int set_sound(struct engine_live *live)
+/* What the client sends, as the decoder wants to know it. */
+static struct stream_format sound_format(const struct live_options *options)
 {
-    const struct engine_live_options *options = &live->options;
+    static const struct {
+        enum stream_kind kind;
+        enum raw_encoding encoding;
+    } forms[] = {
+        [LIVE_LINEAR16] = {STREAM_RAW, RAW_LINEAR16}, [LIVE_LINEAR32] = {STREAM_RAW, RAW_LINEAR32},
+        [LIVE_FLOAT32] = {STREAM_RAW, RAW_FLOAT32},   [LIVE_MULAW] = {STREAM_RAW, RAW_MULAW},
+        [LIVE_ALAW] = {STREAM_RAW, RAW_ALAW},         [LIVE_OPUS] = {STREAM_PACKETS, 0},
+        [LIVE_CONTAINER] = {STREAM_CONTAINER, 0},
+    };
+
+    return (struct stream_format){.kind = forms[options->encoding].kind,
+                                  .encoding = forms[options->encoding].encoding,
+                                  .rate_hz = options->rate_hz,
+                                  .channels = options->channels,
+                                  .channel = options->channel};
+}
+
+static int set_sound(struct live *live)
+{
+    const struct live_options *options = &live->options;
     const struct engine_options *engine = &live->engine->options;
-    const struct stream_format format = audio_input_format(options);
+    const struct stream_format format = sound_format(options);
     const size_t second_bytes = audio_input_bytes_a_second(&format);
 
     if (audio_input_open(&live->input, &format, options->endpointing_ms,
@@ -169,10 +96,10 @@ static int set_sound(struct engine_live *live)
     return live->slice ? 0 : -1;
 }
 
-enum engine_end engine_live_open(struct engine *engine, const struct engine_live_options *options,
-                                 struct engine_live **ret_live)
+enum engine_end live_open(struct engine *engine, const struct live_options *options,
+                          struct live **ret_live)
 {
-    struct engine_live *live = calloc(1, sizeof(*live));
+    struct live *live = calloc(1, sizeof(*live));
     enum engine_end end = ENGINE_OK;
     double retry_ms;
 
@@ -192,10 +119,13 @@ enum engine_end engine_live_open(struct engine *engine, const struct engine_live
     live->refs = 1;
     live->work.run = live_turn_run;
     set_options(live, options);
-    live->style = engine_style(engine, options->plain);
+    live_state_set_dials(live, &(struct live_dials){options->policy.depth, options->partial_depth,
+                                                    options->policy.latency_ms,
+                                                    options->partial_every_ms});
+    live->style = core_style(engine, options->plain);
     live->hotwords = hotwords_copy(options->hotwords, options->hotwords_count);
-    if (!live->hotwords || set_sound(live) < 0 || open_incremental(live) < 0) {
-        live_free(live);
+    if (!live->hotwords || set_sound(live) < 0 || live_state_open_incremental(live) < 0) {
+        live_state_free(live);
         return ENGINE_FAILED;
     }
 
@@ -215,11 +145,11 @@ enum engine_end engine_live_open(struct engine *engine, const struct engine_live
     }
     pthread_mutex_unlock(&engine->lock);
     if (end != ENGINE_OK)
-        live_free(live);
+        live_state_free(live);
     return end;
 }
 
-uint64_t engine_live_push(struct engine_live *live, const void *bytes, size_t count)
+uint64_t live_push(struct live *live, const void *bytes, size_t count)
 {
     const double now_ms = clock_now_ms();
 
@@ -229,7 +159,7 @@ uint64_t engine_live_push(struct engine_live *live, const void *bytes, size_t co
     if (!live->finishing && !live->ended && count) {
         if (backlog_push(&live->bytes, bytes, count, now_ms) != 0 && live->end == ENGINE_OK)
             live->end = ENGINE_FAILED;
-        live_schedule(live);
+        live_state_schedule(live);
     }
     const uint64_t waiting = backlog_count(&live->bytes);
     if (waiting > live->high_bytes)
@@ -238,7 +168,7 @@ uint64_t engine_live_push(struct engine_live *live, const void *bytes, size_t co
     return waiting;
 }
 
-uint64_t engine_live_waiting(struct engine_live *live)
+uint64_t live_waiting(struct live *live)
 {
     pthread_mutex_lock(&live->lock);
     const uint64_t waiting = backlog_count(&live->bytes);
@@ -246,46 +176,57 @@ uint64_t engine_live_waiting(struct engine_live *live)
     return waiting;
 }
 
-uint64_t engine_live_high_bytes(const struct engine_live *live)
+uint64_t live_high_bytes(const struct live *live)
 {
     return live->high_bytes;
 }
 
-uint64_t engine_live_low_bytes(const struct engine_live *live)
+uint64_t live_low_bytes(const struct live *live)
 {
     return live->low_bytes;
 }
 
-void engine_live_flush(struct engine_live *live)
+void live_flush(struct live *live)
 {
     pthread_mutex_lock(&live->lock);
     if (!live->finishing) {
         if (backlog_mark(&live->bytes) != 0 && live->end == ENGINE_OK)
             live->end = ENGINE_FAILED;
         live->marked_ms = clock_now_ms();
-        live_schedule(live);
+        live_state_schedule(live);
     }
     pthread_mutex_unlock(&live->lock);
 }
 
-const char *engine_live_detail(const struct engine_live *live)
+void live_configure(struct live *live, const struct live_dials *dials)
+{
+    pthread_mutex_lock(&live->lock);
+    if (!live->finishing) {
+        live->dials = *dials;
+        live->is_dialled = true;
+        live_state_schedule(live);
+    }
+    pthread_mutex_unlock(&live->lock);
+}
+
+const char *live_detail(const struct live *live)
 {
     return live->note.text;
 }
 
-void engine_live_finish(struct engine_live *live)
+void live_finish(struct live *live)
 {
     pthread_mutex_lock(&live->lock);
     live->finishing = true;
     live->marked_ms = clock_now_ms();
-    live_schedule(live);
+    live_state_schedule(live);
     pthread_mutex_unlock(&live->lock);
 }
 
-void engine_live_close(struct engine_live *live)
+void live_close(struct live *live)
 {
     atomic_store(&live->cancelled, true);
-    live_unlist(live);
+    live_state_unlist(live);
     pthread_mutex_lock(&live->lock);
     live->closed = true;
     live->closed_ms = clock_now_ms();
@@ -295,21 +236,21 @@ void engine_live_close(struct engine_live *live)
         live->scheduled = false;
         live->refs--;
         pthread_mutex_unlock(&live->lock);
-        engine_count_cancel(live->engine, live->closed_ms);
+        core_count_cancel(live->engine, live->closed_ms);
         pthread_mutex_lock(&live->lock);
     }
-    live_unref_unlock(live);
+    live_state_unref_unlock(live);
 }
 
 void live_abort_all(struct engine *engine)
 {
     pthread_mutex_lock(&engine->lock);
-    for (struct engine_live *live = engine->lives; live; live = live->next) {
+    for (struct live *live = engine->lives; live; live = live->next) {
         pthread_mutex_lock(&live->lock);
         if (live->end == ENGINE_OK)
             live->end = ENGINE_DRAINING;
         atomic_store(&live->cancelled, true);
-        live_schedule(live);
+        live_state_schedule(live);
         pthread_mutex_unlock(&live->lock);
     }
     pthread_mutex_unlock(&engine->lock);

@@ -1,10 +1,35 @@
-/* live.h - live streams, as the engine's life cycle sees them; the rest is in engine.h. */
+/* live.h - live streams: bytes in at any time, results out. Any thread; callbacks as engine.h says.
+ */
 #ifndef LIVE_H
 #define LIVE_H
 
-struct engine;
+#include "live_options.h"
 
-/* Ends all streams: each gets end() with ENGINE_DRAINING. */
+struct engine;
+struct live;
+
+enum engine_end live_open(struct engine *engine, const struct live_options *options,
+                          struct live **ret_live);
+/* Copies. Bytes may be cut anywhere. Returns bytes now waiting: above live_high_bytes
+ * the caller should stop reading from the client until on_ready() is called. */
+uint64_t live_push(struct live *live, const void *bytes, size_t count);
+uint64_t live_waiting(struct live *live);
+uint64_t live_high_bytes(const struct live *live);
+uint64_t live_low_bytes(const struct live *live);
+/* Finalises what has been pushed so far; a result with from_flush (possibly of an empty segment)
+ * follows. */
+void live_flush(struct live *live);
+/* From the next text on; where a sound is open, its partial is made anew at once. */
+void live_configure(struct live *live, const struct live_dials *dials);
+/* From within on_end(): what was wrong with the sound, for the client; "" when nothing was. */
+const char *live_detail(const struct live *live);
+/* No more audio: finals, then on_end(). */
+void live_finish(struct live *live);
+/* Drops the stream: no callback after this returns (it waits for one in progress). The handle
+ * is gone. Call it exactly once, also after on_end(); not from inside a callback. */
+void live_close(struct live *live);
+
+/* Ends all streams: each gets on_end() with ENGINE_DRAINING. */
 void live_abort_all(struct engine *engine);
 
 #endif

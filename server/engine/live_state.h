@@ -1,11 +1,12 @@
-/* live_state.h - what live.c and live_turn.c share; for nobody else. */
+/* live_state.h - a live stream's inside, as live.c and live_turn.c share it; for nobody else. */
 #ifndef LIVE_STATE_H
 #define LIVE_STATE_H
 
 #include "audio_input.h"
 #include "backlog.h"
-#include "engine_state.h"
+#include "core.h"
 #include "incremental_partials.h"
+#include "live_options.h"
 #include "windowed_partials.h"
 
 enum mark { MARK_NONE, MARK_FLUSH, MARK_FINISH };
@@ -17,14 +18,15 @@ struct making {
     double since_ms; /* when the last of its audio came */
 };
 
-struct engine_live {
-    struct engine_live *next; /* {engine->lock} */
-    bool listed;              /* {engine->lock} */
+struct live {
+    struct live *next; /* {engine->lock} */
+    bool listed;       /* {engine->lock} */
     struct engine *engine;
     struct queue_work work;
-    struct engine_live_options options; /* no zeros */
-    struct admission_stream admitted;   /* with the tier and the depth asked for */
-    double budget_ms;                   /* 0: none */
+    struct live_options options;      /* no zeros */
+    struct admission_stream admitted; /* with the tier and the depth asked for */
+    double budget_ms;                 /* {lock} to write; 0: none */
+    struct tier tier;                 /* as it was granted */
     uint64_t key;
     struct hotwords *hotwords;
     struct transcript_style style;
@@ -41,11 +43,14 @@ struct engine_live {
     double closed_ms;     /* {lock} */
     bool finishing;       /* {lock} */
     enum engine_end end;  /* {lock} not OK: stop with this */
-    bool scheduled;       /* {lock} queued or with a worker */
-    bool above_high;      /* {lock} on_ready() is due */
-    bool in_callback;     /* {lock} */
-    bool closed;          /* {lock} no more callbacks */
-    bool ended;           /* {lock} on_end() was called */
+    /* {lock} Where is_dialled, the next turn takes them over. */
+    struct live_dials dials;
+    bool is_dialled;
+    bool scheduled;   /* {lock} queued or with a worker */
+    bool above_high;  /* {lock} on_ready() is due */
+    bool in_callback; /* {lock} */
+    bool closed;      /* {lock} no more callbacks */
+    bool ended;       /* {lock} on_end() was called */
 
     /* The worker's that runs it. */
     struct audio_input *input;
@@ -64,15 +69,18 @@ struct engine_live {
     int64_t last_word_samples; /* end of the last word heard that on_gap() did not tell; 0: none */
 };
 
-/* live.c's: */
 /* {live->lock} Sees to it that it gets a turn. */
-void live_schedule(struct engine_live *live);
+void live_state_schedule(struct live *live);
 /* Takes it out of the engine's list, once. */
-void live_unlist(struct engine_live *live);
+void live_state_unlist(struct live *live);
+/* What hears partials chunk by chunk, where that may be wanted; it is then counted. 0, or -1
+ * without memory. */
+int live_state_open_incremental(struct live *live);
+/* The worker's turn, or nobody else has it yet: hears it as the dials say. False: out of memory. */
+bool live_state_set_dials(struct live *live, const struct live_dials *dials);
 /* {live->lock}, which is released. */
-void live_unref_unlock(struct engine_live *live);
-
-/* live_turn.c's: a worker takes a turn. */
-void live_turn_run(struct queue_work *work, struct worker *worker);
+void live_state_unref_unlock(struct live *live);
+/* Of one that nobody else knows yet. */
+void live_state_free(struct live *live);
 
 #endif

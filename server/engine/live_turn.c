@@ -1,8 +1,10 @@
 /* A worker's turn at a live stream.
  *
- * It goes on until there is something to compute, which is left with the worker: that may take
- * other streams' along (batcher.h). The turn is over when the text has been sent; till then the
- * stream belongs to this worker. */
+ * It goes on, a step at a time, until there is something to compute, which is submitted to the
+ * worker: that may be batched with other streams' (batcher.h). The turn is over when the text has
+ * been sent, by the worker's loop; until then the stream belongs to this worker. */
+#include "live_turn.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +20,7 @@
 
 /* ---- callbacks ---------------------------------------------------------------------------- */
 
-static bool callback_begin(struct engine_live *live)
+static bool callback_begin(struct live *live)
 {
     pthread_mutex_lock(&live->lock);
     const bool open = !live->closed && !live->ended;
@@ -27,7 +29,7 @@ static bool callback_begin(struct engine_live *live)
     return open;
 }
 
-static void callback_end(struct engine_live *live)
+static void callback_end(struct live *live)
 {
     pthread_mutex_lock(&live->lock);
     live->in_callback = false;
@@ -35,7 +37,7 @@ static void callback_end(struct engine_live *live)
     pthread_mutex_unlock(&live->lock);
 }
 
-static void send_result(struct engine_live *live, const struct result *result)
+static void send_result(struct live *live, const struct result *result)
 {
     if (!callback_begin(live))
         return;
@@ -43,7 +45,7 @@ static void send_result(struct engine_live *live, const struct result *result)
     callback_end(live);
 }
 
-static void send_ready(struct engine_live *live)
+static void send_ready(struct live *live)
 {
     pthread_mutex_lock(&live->lock);
     const bool due = live->above_high && backlog_count(&live->bytes) < live->low_bytes;
@@ -56,7 +58,7 @@ static void send_ready(struct engine_live *live)
     callback_end(live);
 }
 
-static void send_end(struct engine_live *live, enum engine_end end)
+static void send_end(struct live *live, enum engine_end end)
 {
     if (!callback_begin(live))
         return;
@@ -65,11 +67,11 @@ static void send_end(struct engine_live *live, enum engine_end end)
     live->ended = true;
     pthread_mutex_unlock(&live->lock);
     /* Before callback_end: a closing owner then finds it gone from the engine. */
-    live_unlist(live);
+    live_state_unlist(live);
     callback_end(live);
 }
 
-static void fail_as(struct engine_live *live, enum engine_end end)
+static void fail_as(struct live *live, enum engine_end end)
 {
     pthread_mutex_lock(&live->lock);
     if (live->end == ENGINE_OK)
@@ -77,12 +79,12 @@ static void fail_as(struct engine_live *live, enum engine_end end)
     pthread_mutex_unlock(&live->lock);
 }
 
-static void fail(struct engine_live *live)
+static void fail(struct live *live)
 {
     fail_as(live, ENGINE_FAILED);
 }
 
-static void send_voice(struct engine_live *live, bool begins, int64_t at_samples)
+static void send_voice(struct live *live, bool begins, int64_t at_samples)
 {
     live->voice = begins;
     if (!live->options.on_voice || !callback_begin(live))
@@ -94,7 +96,7 @@ static void send_voice(struct engine_live *live, bool begins, int64_t at_samples
 /* ---- text ----------------------------------------------------------------------------------- */
 
 /* A partial of the window becomes one of the whole segment; 0 or -1. */
-static int settle(struct engine_live *live, struct result_segment *segment)
+static int settle(struct live *live, struct result_segment *segment)
 {
     struct endpointer_segment sound;
 
@@ -106,41 +108,40 @@ static int settle(struct engine_live *live, struct result_segment *segment)
 }
 
 /* What was recognised becomes readable; false when it was not, or cannot be. */
-static bool finish_text(struct engine_live *live, enum worker_end end,
-                        struct result_segment *segment)
+static bool finish_text(struct live *live, enum piece_end end, struct result_segment *segment)
 {
     const bool final = live->making.kind == DEPTH_FINAL;
 
-    if (end == WORKER_DONE &&
+    if (end == PIECE_DONE &&
         ((!final && settle(live, segment) < 0) ||
          transcript_write(segment, &live->style, &live->sentence, final) < 0)) {
         transcript_release(segment);
-        end = WORKER_FAILED;
+        end = PIECE_FAILED;
     }
-    if (end == WORKER_DONE)
+    if (end == PIECE_DONE)
         segment->depth.actual_ms = clock_now_ms() - live->making.since_ms;
-    else if (end == WORKER_FAILED)
+    else if (end == PIECE_FAILED)
         fail(live);
-    return end == WORKER_DONE;
+    return end == PIECE_DONE;
 }
 
-static void note_words(struct engine_live *live, const struct result_segment *segment)
+static void note_words(struct live *live, const struct result_segment *segment)
 {
     if (segment->words_count)
         live->last_word_samples = segment->words[segment->words_count - 1].end_samples;
 }
 
-static void pop_flush(struct engine_live *live);
+static void pop_flush(struct live *live);
 
 /* What comes next is another sound. */
-static void segment_is_over(struct engine_live *live)
+static void segment_is_over(struct live *live)
 {
     live->partial_due_samples = 0;
     windowed_partials_reset(&live->window);
     incremental_partials_forget(&live->incremental);
 }
 
-static void emit_final(struct engine_live *live, const struct result_segment *segment)
+static void emit_final(struct live *live, const struct result_segment *segment)
 {
     const enum mark mark = live->making.mark;
     struct result result = {.segment = *segment, .final = true, .from_flush = mark == MARK_FLUSH};
@@ -163,12 +164,12 @@ static void emit_final(struct engine_live *live, const struct result_segment *se
         pop_flush(live);
 }
 
-static void emit_partial(struct engine_live *live, const struct worker_cost *cost,
+static void emit_partial(struct live *live, const struct piece_cost *cost,
                          const struct result_segment *segment)
 {
     const struct result result = {.segment = *segment};
     const double every_ms =
-        fmax(PARTIAL_REST * worker_cost_ms(cost),
+        fmax(PARTIAL_REST * piece_cost_ms(cost),
              admission_partial_every_ms(&live->engine->admission, &live->admitted));
 
     live->partial_due_samples =
@@ -181,28 +182,28 @@ static void emit_partial(struct engine_live *live, const struct worker_cost *cos
     send_result(live, &result);
 }
 
-static void turn_is_over(struct engine_live *live);
+static void turn_is_over(struct live *live);
 
-/* The worker has recognised it, perhaps together with those of other streams. */
-static void emit(struct worker_piece *piece, enum worker_end end, struct result_segment *segment)
+/* The worker has recognised it. */
+static void emit(struct piece *piece)
 {
-    struct engine_live *live = piece->user;
+    struct live *live = piece->user;
     const bool final = live->making.kind == DEPTH_FINAL;
 
-    if (end == WORKER_DONE)
-        engine_learn(live->engine, &piece->cost, &segment->depth, final);
-    if (finish_text(live, end, segment)) {
+    if (piece->end == PIECE_DONE)
+        core_learn(live->engine, &piece->cost, &piece->segment.depth, final);
+    if (finish_text(live, piece->end, &piece->segment)) {
         if (final)
-            emit_final(live, segment);
+            emit_final(live, &piece->segment);
         else
-            emit_partial(live, &piece->cost, segment);
-        transcript_release(segment);
+            emit_partial(live, &piece->cost, &piece->segment);
+        transcript_release(&piece->segment);
     }
     turn_is_over(live);
 }
 
-/* Leaves a sound with the worker: the turn goes on in emit. incremental: as in worker_piece. */
-static void recognise(struct engine_live *live, struct worker *worker,
+/* Submits a sound to the worker: the turn goes on in emit. incremental: as in piece. */
+static void recognise(struct live *live, struct worker *worker,
                       const struct endpointer_segment *sound,
                       struct incremental_partials *incremental, enum depth_kind kind,
                       double since_ms, enum mark mark)
@@ -220,23 +221,21 @@ static void recognise(struct engine_live *live, struct worker *worker,
         .new_ms = incremental ? (double)incremental->unheard_samples / a_ms : 0,
         .elapsed_ms = clock_now_ms() - since_ms,
         .budget_ms = live->budget_ms};
-    struct worker_piece piece = {.hotwords = live->hotwords,
-                                 .alternatives =
-                                     kind == DEPTH_FINAL ? live->options.alternatives : 0,
-                                 .before = live->window.words,
-                                 .before_count = live->window.words_count,
-                                 .incremental = incremental,
-                                 .cancelled = &live->cancelled,
-                                 .on_result = emit,
-                                 .user = live};
+    struct piece piece = {.hotwords = live->hotwords,
+                          .alternatives = kind == DEPTH_FINAL ? live->options.alternatives : 0,
+                          .before = live->window.words,
+                          .before_count = live->window.words_count,
+                          .incremental = incremental,
+                          .cancelled = &live->cancelled,
+                          .on_result = emit,
+                          .user = live};
 
     live->making = (struct making){kind, mark, since_ms};
-    engine_submit(live->engine, worker, sound, &question, &piece);
+    core_submit(live->engine, worker, sound, &question, &piece);
 }
 
 /* The endpointer has a complete segment. */
-static void begin_final(struct engine_live *live, struct worker *worker, double since_ms,
-                        enum mark mark)
+static void begin_final(struct live *live, struct worker *worker, double since_ms, enum mark mark)
 {
     struct endpointer_segment sound;
 
@@ -249,14 +248,14 @@ static void begin_final(struct engine_live *live, struct worker *worker, double 
 }
 
 /* A final that needs no computing: what was heard since the last one holds no speech. */
-static void send_wordless(struct engine_live *live, bool endpoint, bool from_flush)
+static void send_wordless(struct live *live, bool endpoint, bool from_flush)
 {
     struct depth_question question = {
         .kind = DEPTH_FINAL, .tier = &live->admitted.tier, .asked = live->admitted.asked};
     const struct result result = {
         .segment = {.start_samples = live->covered_samples,
                     .end_samples = endpointer_clock(live->endpointer),
-                    .depth = admission_choose(&live->engine->admission, &question, NULL, NULL)},
+                    .depth = admission_choose(&live->engine->admission, &question, NULL)},
         .final = true,
         .endpoint = endpoint,
         .from_flush = from_flush};
@@ -267,7 +266,7 @@ static void send_wordless(struct engine_live *live, bool endpoint, bool from_flu
 
 /* *ret_incremental: what is to hear it; NULL: a run over the window, which is then in *ret_sound.
  */
-static bool partial_is_due(struct engine_live *live, struct endpointer_segment *ret_sound,
+static bool partial_is_due(struct live *live, struct endpointer_segment *ret_sound,
                            struct incremental_partials **ret_incremental)
 {
     if (!live->options.partials || !endpointer_peek(live->endpointer, ret_sound))
@@ -293,7 +292,7 @@ static bool partial_is_due(struct engine_live *live, struct endpointer_segment *
 /* ---- voices and gaps ------------------------------------------------------------------------ */
 
 /* What was taken for a voice may turn out to be a fan: then it ends with a final without words. */
-static void emit_voice(struct engine_live *live)
+static void emit_voice(struct live *live)
 {
     struct endpointer_segment sound;
 
@@ -307,7 +306,7 @@ static void emit_voice(struct engine_live *live)
     }
 }
 
-static void emit_gap(struct engine_live *live)
+static void emit_gap(struct live *live)
 {
     const int64_t gap_samples = (int64_t)live->options.gap_ms * (RESULT_RATE_HZ / 1000);
     const int64_t last_samples = live->last_word_samples;
@@ -325,7 +324,7 @@ static void emit_gap(struct engine_live *live)
 /* ---- a worker's turn ------------------------------------------------------------------------ */
 
 /* Closed by its owner, failed, or the engine closes. */
-static bool is_stopped(struct engine_live *live, enum engine_end *ret_end)
+static bool is_stopped(struct live *live, enum engine_end *ret_end)
 {
     pthread_mutex_lock(&live->lock);
     const bool stopped = live->closed || live->end != ENGINE_OK;
@@ -334,10 +333,26 @@ static bool is_stopped(struct engine_live *live, enum engine_end *ret_end)
     return stopped;
 }
 
+/* The client turned its dials: what is open is heard anew. */
+static void take_dials(struct live *live)
+{
+    pthread_mutex_lock(&live->lock);
+    const bool dialled = live->is_dialled;
+    const struct live_dials dials = live->dials;
+    live->is_dialled = false;
+    pthread_mutex_unlock(&live->lock);
+    if (!dialled)
+        return;
+    if (!live_state_set_dials(live, &dials))
+        fail(live);
+    live->partial_due_samples = 1; /* long ago */
+    live->partial_speech_samples = -1;
+}
+
 enum next { NEXT_NOTHING, NEXT_BYTES, NEXT_FLUSH, NEXT_FINISH };
 
 /* What the network thread has for us; bytes are in live->slice. */
-static enum next take(struct engine_live *live, size_t *ret_count)
+static enum next take(struct live *live, size_t *ret_count)
 {
     enum next next = NEXT_NOTHING;
 
@@ -358,7 +373,7 @@ static enum next take(struct engine_live *live, size_t *ret_count)
     return next;
 }
 
-static void pop_flush(struct engine_live *live)
+static void pop_flush(struct live *live)
 {
     pthread_mutex_lock(&live->lock);
     backlog_unmark(&live->bytes);
@@ -366,10 +381,8 @@ static void pop_flush(struct engine_live *live)
     live->drained = false;
 }
 
-enum reached { REACHED, REACHED_END, REACHED_FINAL };
-
 /* Deals with a mark: all bytes before it are decoded. */
-static enum reached reach_mark(struct engine_live *live, struct worker *worker, enum mark mark)
+static enum queue_step reach_mark(struct live *live, struct worker *worker, enum mark mark)
 {
     const bool finish = mark == MARK_FINISH;
     struct endpointer_segment sound;
@@ -378,11 +391,11 @@ static enum reached reach_mark(struct engine_live *live, struct worker *worker, 
         live->drained = true;
         if (!audio_input_drain(live->input))
             fail(live);
-        return REACHED;
+        return QUEUE_AGAIN;
     }
     if (finish && audio_input_end(live->input, &live->note) < 0) {
         fail_as(live, ENGINE_NOT_AUDIO);
-        return REACHED;
+        return QUEUE_AGAIN;
     }
     endpointer_flush(live->endpointer);
     if (endpointer_segment(live->endpointer, &sound)) {
@@ -390,85 +403,87 @@ static enum reached reach_mark(struct engine_live *live, struct worker *worker, 
         const double since_ms = fmax(live->heard_ms, live->marked_ms);
         pthread_mutex_unlock(&live->lock);
         begin_final(live, worker, since_ms, mark);
-        return REACHED_FINAL;
+        return QUEUE_WAIT;
     }
     if (live->voice)
         send_voice(live, false, endpointer_clock(live->endpointer));
     if (finish) {
         send_end(live, ENGINE_OK);
-        return REACHED_END;
+        return QUEUE_DONE;
     }
     send_wordless(live, false, true); /* says that the flush was heard */
     pop_flush(live);
-    return REACHED;
+    return QUEUE_AGAIN;
 }
 
-/* One turn: until there is something to compute or nothing is left. False when a text is on its
- * way: the turn is over when it has been sent. */
-static bool turn(struct engine_live *live, struct worker *worker)
+/* Until there is something to compute or nothing is left. */
+static enum queue_step step(struct live *live, struct worker *worker)
 {
-    const bool behind = clock_now_ms() - live->work.item.since_ms > BEHIND_MS;
+    const bool behind = worker->begun_ms - live->work.item.since_ms > BEHIND_MS;
     struct endpointer_segment sound;
     struct incremental_partials *incremental;
     enum engine_end end;
     size_t count;
 
-    while (!is_stopped(live, &end)) {
-        const enum audio_input_heard heard = audio_input_listen(live->input, &live->note);
-        if (heard == AUDIO_INPUT_FAILED)
-            fail_as(live, live->note.text[0] ? ENGINE_NOT_AUDIO : ENGINE_FAILED);
-        if (heard == AUDIO_INPUT_SEGMENT) {
-            begin_final(live, worker, live->heard_ms, MARK_NONE);
-            return false;
-        }
-        emit_voice(live);
-        emit_gap(live);
-        if (heard != AUDIO_INPUT_NOTHING)
-            continue;
-        const enum next next = take(live, &count);
-        if (next == NEXT_BYTES) {
-            if (audio_input_feed(live->input, live->slice, count) < 0)
-                fail(live);
-            send_ready(live);
-        } else if (next == NEXT_NOTHING) {
-            if (behind || !partial_is_due(live, &sound, &incremental))
-                return true;
-            recognise(live, worker, &sound, incremental, DEPTH_PARTIAL, live->heard_ms, MARK_NONE);
-            return false;
-        } else {
-            const enum reached reached =
-                reach_mark(live, worker, next == NEXT_FINISH ? MARK_FINISH : MARK_FLUSH);
-            if (reached != REACHED)
-                return reached == REACHED_END;
-        }
+    if (is_stopped(live, &end)) {
+        send_end(live, end);
+        return QUEUE_DONE;
     }
-    send_end(live, end);
-    return true;
+    take_dials(live);
+    const enum audio_input_heard heard = audio_input_listen(live->input, &live->note);
+    if (heard == AUDIO_INPUT_FAILED)
+        fail_as(live, live->note.text[0] ? ENGINE_NOT_AUDIO : ENGINE_FAILED);
+    if (heard == AUDIO_INPUT_SEGMENT) {
+        begin_final(live, worker, live->heard_ms, MARK_NONE);
+        return QUEUE_WAIT;
+    }
+    emit_voice(live);
+    emit_gap(live);
+    if (heard != AUDIO_INPUT_NOTHING)
+        return QUEUE_AGAIN;
+    switch (take(live, &count)) {
+    case NEXT_BYTES:
+        if (audio_input_feed(live->input, live->slice, count) < 0)
+            fail(live);
+        send_ready(live);
+        return QUEUE_AGAIN;
+    case NEXT_FLUSH:
+        return reach_mark(live, worker, MARK_FLUSH);
+    case NEXT_FINISH:
+        return reach_mark(live, worker, MARK_FINISH);
+    case NEXT_NOTHING:
+        break;
+    }
+    if (behind || !partial_is_due(live, &sound, &incremental))
+        return QUEUE_DONE;
+    recognise(live, worker, &sound, incremental, DEPTH_PARTIAL, live->heard_ms, MARK_NONE);
+    return QUEUE_WAIT;
 }
 
-static void turn_is_over(struct engine_live *live)
+static void turn_is_over(struct live *live)
 {
-    engine_tick(live->engine);
+    core_tick(live->engine);
     pthread_mutex_lock(&live->lock);
     live->scheduled = false;
     if (backlog_count(&live->bytes) || live->bytes.marks_count || live->finishing ||
-        live->end != ENGINE_OK || audio_input_is_busy(live->input))
-        live_schedule(live);
+        live->is_dialled || live->end != ENGINE_OK || audio_input_is_busy(live->input))
+        live_state_schedule(live);
     if (!live->scheduled)
         admission_waits(&live->engine->admission, &live->admitted, false);
     if (live->closed && !live->ended) {
         pthread_mutex_unlock(&live->lock);
-        engine_count_cancel(live->engine, live->closed_ms);
+        core_count_cancel(live->engine, live->closed_ms);
         pthread_mutex_lock(&live->lock);
     }
-    live_unref_unlock(live);
+    live_state_unref_unlock(live);
 }
 
-void live_turn_run(struct queue_work *work, struct worker *worker)
+enum queue_step live_turn_run(struct queue_work *work, struct worker *worker)
 {
-    struct engine_live *live =
-        (struct engine_live *)((char *)work - offsetof(struct engine_live, work));
+    struct live *live = (struct live *)((char *)work - offsetof(struct live, work));
+    const enum queue_step went = step(live, worker);
 
-    if (turn(live, worker))
+    if (went == QUEUE_DONE)
         turn_is_over(live);
+    return went;
 }

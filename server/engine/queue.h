@@ -14,9 +14,16 @@
 
 struct worker;
 
+/* How a step of work went. */
+enum queue_step {
+    QUEUE_AGAIN, /* the next step, at once */
+    QUEUE_WAIT,  /* it has submitted a piece, and goes on when that has its result */
+    QUEUE_DONE,  /* nothing more for now; the work may be gone */
+};
+
 struct queue_work {
     struct scheduler_item item;
-    void (*run)(struct queue_work *work, struct worker *worker); /* on a worker's thread */
+    enum queue_step (*run)(struct queue_work *work, struct worker *worker); /* on its thread */
 };
 
 struct queue {

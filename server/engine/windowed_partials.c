@@ -3,11 +3,11 @@
  * Partials recognise the segment so far, from its beginning, since there are no caches: a segment
  * of n partials costs n / 2 times its length, and for somebody who talks without a pause that is
  * nearly all that a live stream costs. But words that were followed by a second of speech hardly
- * change any more. So once a partial hears more than WINDOW_MOST_MS, the words before the best gap
- * that leaves at least WINDOW_LEAST_MS are kept as they are, and the next partials begin CONTEXT_MS
- * before that gap: what is cut off from what came before it is heard badly, so words within that
- * context are recognised again but not used. A partial then costs the same however long the segment
- * is.
+ * change any more. So once a partial hears more than PARTIAL_WINDOW_MOST_MS, the words before the
+ * best gap that leaves at least PARTIAL_WINDOW_LEAST_MS are kept as they are, and the next partials
+ * begin PARTIAL_WINDOW_CONTEXT_MS before that gap: what is cut off from what came before it is
+ * heard badly, so words within that context are recognised again but not used. A partial then costs
+ * the same however long the segment is.
  *
  * The best gap is the longest one: a breath that lies further back is a better place than the
  * latest gap in the middle of a phrase. Where there is none the window grows on.
@@ -21,14 +21,12 @@
  * 2500/1000/600 ms 46 and 5.8 %. Nobody pausing, segments of 20 s: 12 whole, 30 in this window. */
 #include "windowed_partials.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define WINDOW_MOST_MS  4000
-#define WINDOW_LEAST_MS 1500
-#define CONTEXT_MS      500
-#define SAMPLES(ms)     ((int64_t)(ms) * (RESULT_RATE_HZ / 1000))
+#include "partial_window.h"
+
+#define SAMPLES(ms) ((int64_t)(ms) * (RESULT_RATE_HZ / 1000))
 
 void windowed_partials_reset(struct windowed_partials *window)
 {
@@ -98,12 +96,12 @@ static void settle(struct windowed_partials *window, int64_t begun, int64_t now)
         const struct result_word *word = &window->words[i];
         const int64_t gap = word->start_samples - word[-1].end_samples;
         const int64_t middle = word->start_samples - gap / 2;
-        if (middle <= begun + SAMPLES(CONTEXT_MS) || middle > now - SAMPLES(WINDOW_LEAST_MS) ||
-            gap < longest)
+        if (middle <= begun + SAMPLES(PARTIAL_WINDOW_CONTEXT_MS) ||
+            middle > now - SAMPLES(PARTIAL_WINDOW_LEAST_MS) || gap < longest)
             continue;
         longest = gap;
         window->settled_samples = middle;
-        window->start_samples = middle - SAMPLES(CONTEXT_MS);
+        window->start_samples = middle - SAMPLES(PARTIAL_WINDOW_CONTEXT_MS);
         window->kept_count = i;
     }
 }
@@ -118,14 +116,6 @@ void windowed_partials_move(struct windowed_partials *window, const struct resul
     free(window->words);
     window->words = words;
     window->words_count = segment->words_count;
-    if (segment->end_samples - begun > SAMPLES(WINDOW_MOST_MS))
+    if (segment->end_samples - begun > SAMPLES(PARTIAL_WINDOW_MOST_MS))
         settle(window, begun, segment->end_samples);
-}
-
-double windowed_partials_mean_ms(double segment_ms)
-{
-    const double steady_ms = (WINDOW_LEAST_MS + CONTEXT_MS + WINDOW_MOST_MS) / 2.0;
-    const double grown_ms = fmin(segment_ms, WINDOW_MOST_MS);
-
-    return (grown_ms * grown_ms / 2 + (segment_ms - grown_ms) * steady_ms) / fmax(segment_ms, 1);
 }

@@ -34,7 +34,4 @@ int windowed_partials_join(const struct windowed_partials *window, struct result
  * window has become too long. Without memory it stays as it is. */
 void windowed_partials_move(struct windowed_partials *window, const struct result_segment *segment);
 
-/* What a partial hears on average, in ms, over a segment of this length. */
-double windowed_partials_mean_ms(double segment_ms);
-
 #endif

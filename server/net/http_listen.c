@@ -136,26 +136,26 @@ static void refuse(struct work *w)
 
 /* ---- the engine's workers ------------------------------------------------------------------- */
 
-static void on_done(void *user, const struct engine_result *result);
+static void on_done(void *user, const struct batch_result *result);
 
 /* One channel's job; from 1, or 0 for all mixed. */
 static enum engine_end start_channel(struct work *w, struct channel *channel, uint32_t number)
 {
     const struct deepgram_config *c = &w->config;
     struct fold_hotword hotwords[DEEPGRAM_KEYTERMS];
-    struct engine_batch *job;
+    struct batch *job;
     for (size_t i = 0; i < c->keyterms_count; i++)
         hotwords[i] = (struct fold_hotword){c->keyterms[i], c->boosts[i]};
-    const struct engine_batch_options options = {.policy = w->policy,
-                                                 .channel = number,
-                                                 .hotwords = hotwords,
-                                                 .hotwords_count = c->keyterms_count,
-                                                 .plain = !deepgram_is_readable(c),
-                                                 .alternatives = c->alternatives - 1,
-                                                 .on_done = on_done,
-                                                 .user = channel};
+    const struct batch_options options = {.policy = w->policy,
+                                          .channel = number,
+                                          .hotwords = hotwords,
+                                          .hotwords_count = c->keyterms_count,
+                                          .plain = !deepgram_is_readable(c),
+                                          .alternatives = c->alternatives - 1,
+                                          .on_done = on_done,
+                                          .user = channel};
     const int fd = spool_again(w->fd);
-    return fd < 0 ? ENGINE_FAILED : engine_batch_start(w->http->options.engine, fd, &options, &job);
+    return fd < 0 ? ENGINE_FAILED : batch_start(w->http->options.engine, fd, &options, &job);
 }
 
 /* All jobs have ended. */
@@ -208,7 +208,7 @@ static enum engine_end start_others(struct work *w, uint32_t channels)
     return ENGINE_OK;
 }
 
-static void on_done(void *user, const struct engine_result *result)
+static void on_done(void *user, const struct batch_result *result)
 {
     const struct channel *channel = user;
     struct work *w = channel->work;
@@ -463,7 +463,7 @@ static void cancel(struct http_request *r)
     if (w->json)
         fetch_cancel(r->http->options.fetch, w);
     for (size_t i = 0; i < DEEPGRAM_CHANNELS; i++)
-        engine_batch_cancel(r->http->options.engine, &w->channels[i]);
+        batch_cancel(r->http->options.engine, &w->channels[i]);
 }
 
 static void finish(struct http_request *r)

@@ -53,11 +53,25 @@ static void model(struct http_request *r, const char *path)
         http_request_set_error(r, &err);
 }
 
-/* clients/captions */
+/* clients/captions: "/" is its index.html, "/captions/NAME" a file beside it. */
 static void captions(struct http_request *r, const char *path)
 {
-    (void)path;
-    http_request_set(r, 200, "text/html; charset=utf-8", strdup(captions_page));
+    const char *name = path[1] ? path + strlen("/captions/") : "index.html";
+    const char *kind = strrchr(name, '.');
+    struct openai_error err;
+    for (size_t i = 0; i < sizeof captions_files / sizeof *captions_files; i++) {
+        if (strcmp(name, captions_files[i].name) != 0)
+            continue;
+        http_request_set(r, 200,
+                         strcmp(kind, ".html") == 0  ? "text/html; charset=utf-8"
+                         : strcmp(kind, ".css") == 0 ? "text/css; charset=utf-8"
+                                                     : "text/javascript; charset=utf-8",
+                         strdup(captions_files[i].bytes));
+        return;
+    }
+    openai_fail(&err, 404, "invalid_request_error", "unknown_url", NULL,
+                "the captions page has no file %.100s", name);
+    http_request_set_error(r, &err);
 }
 
 /* As Deepgram's own servers say how they are. */
@@ -99,6 +113,7 @@ static const struct {
     void (*get)(struct http_request *r, const char *path);
 } pages[] = {
     {"/", METRICS_OPS, captions},
+    {"/captions/", METRICS_OPS, captions},
     {"/healthz", METRICS_OPS, health},
     {"/health", METRICS_OPS, health},
     {"/readyz", METRICS_OPS, readiness},

@@ -33,7 +33,7 @@ static const char sse[] = "text/event-stream; charset=utf-8";
 
 /* ---- the engine's workers ------------------------------------------------------------------- */
 
-static void note(const char *id, double received_ms, const struct engine_result *result)
+static void note(const char *id, double received_ms, const struct batch_result *result)
 {
     const double total_ms = clock_now_ms() - received_ms;
     log_info("transcribed",
@@ -45,7 +45,7 @@ static void note(const char *id, double received_ms, const struct engine_result 
     metrics_served(METRICS_RECORDING, &result->transcript->depth);
 }
 
-static void explain(struct openai_error *err, const struct engine_result *result, const char *id)
+static void explain(struct openai_error *err, const struct batch_result *result, const char *id)
 {
     const int status = engine_end_http(result->end);
     openai_fail(err, status, engine_end_type(result->end), NULL,
@@ -55,7 +55,7 @@ static void explain(struct openai_error *err, const struct engine_result *result
     log_info("not transcribed", "id=%s reason=\"%s\"", id, err->message);
 }
 
-static void on_done(void *user, const struct engine_result *result)
+static void on_done(void *user, const struct batch_result *result)
 {
     struct http_request *r = user;
     const struct work *w = r->work;
@@ -79,7 +79,7 @@ static void on_segment(void *user, const struct result_segment *segment)
     struct streamed *s = http_stream_context(user);
     if (!segment->words_count)
         return;
-    http_stream_write(user, openai_stream_delta(segment, !s->begun));
+    http_stream_write(user, openai_stream_delta(&s->asked, segment, !s->begun));
     s->begun = s->answered = true;
 }
 
@@ -90,7 +90,7 @@ static void on_draft(void *user, const struct result_transcript *transcript)
     s->answered = true;
 }
 
-static void on_streamed(void *user, const struct engine_result *result)
+static void on_streamed(void *user, const struct batch_result *result)
 {
     struct streamed *s = http_stream_context(user);
     struct openai_error err;
@@ -157,20 +157,20 @@ static enum MHD_Result start(struct http_request *r)
     struct fold_hotword hotwords[OPENAI_BOOSTS];
     for (size_t i = 0; i < asked->boosts_count; i++)
         hotwords[i] = (struct fold_hotword){asked->boosts[i], asked->weights[i]};
-    const struct engine_batch_options options = {.policy = policy,
-                                                 .endpointing_ms = asked->pause_ms,
-                                                 .hotwords = hotwords,
-                                                 .hotwords_count = asked->boosts_count,
-                                                 .on_draft = asked->draft ? on_draft : NULL,
-                                                 .on_segment = w->stream ? on_segment : NULL,
-                                                 .on_done = w->stream ? on_streamed : on_done,
-                                                 .user = w->stream ? (void *)w->stream : r};
+    const struct batch_options options = {.policy = policy,
+                                          .endpointing_ms = asked->pause_ms,
+                                          .hotwords = hotwords,
+                                          .hotwords_count = asked->boosts_count,
+                                          .on_draft = asked->draft ? on_draft : NULL,
+                                          .on_segment = w->stream ? on_segment : NULL,
+                                          .on_done = w->stream ? on_streamed : on_done,
+                                          .user = w->stream ? (void *)w->stream : r};
     /* on_done() may come at once, from another thread: suspend first, start last. */
     http_request_suspend(r);
     const int fd = u->fd;
     u->fd = -1;
-    struct engine_batch *job;
-    const enum engine_end end = engine_batch_start(http->options.engine, fd, &options, &job);
+    struct batch *job;
+    const enum engine_end end = batch_start(http->options.engine, fd, &options, &job);
     if (end == ENGINE_OK)
         return MHD_YES;
     if (w->stream) { /* in the job's place too */
@@ -264,7 +264,7 @@ static enum MHD_Result end(struct http_request *r)
 static void cancel(struct http_request *r)
 {
     const struct work *w = r->work;
-    engine_batch_cancel(r->http->options.engine, w->stream ? (void *)w->stream : r);
+    batch_cancel(r->http->options.engine, w->stream ? (void *)w->stream : r);
 }
 
 static void finish(struct http_request *r)

@@ -5,7 +5,7 @@
  * socket: what they have to say goes to the session's outbox and wakes the service thread.
  *
  * Back-pressure: while a session is full, its socket is not read. Pings wait in the socket then, so
- * "full" is far off (engine_live_high_bytes: audio waits in a file before it waits in a socket),
+ * "full" is far off (live_high_bytes: audio waits in a file before it waits in a socket),
  * what ends it is near, and the socket's own buffer is kept small. A client that leaves meanwhile
  * is seen by a watch, since nobody reads its end of file. */
 #include "ws.h"

@@ -7,11 +7,11 @@
  *
  * where the share of speech and the usual segment are learned from what was heard, costs come from
  * the cost table, and the partials of a segment are segment / interval runs over what
- * windowed_partials.h lets them hear, or that many chunks that a stream hears
- * (incremental_partials.h) and readings of the window. A stream that nobody has spoken into for
- * ACTIVE_MS takes nothing, unless what was said still waits: else a crowd that stops would have its
- * backlog worked off at full depth. Summed over all streams and divided by the workers that is the
- * demand; done for every rung it is what load_shedder.c wants.
+ * partial_window.h lets them hear, or that many chunks that a stream of the seed hears, and
+ * readings of the window. A stream that nobody has spoken into for ACTIVE_MS takes nothing, unless
+ * what was said still waits: else a crowd that stops would have its backlog worked off at full
+ * depth. Summed over all streams and divided by the workers that is the demand; done for every rung
+ * it is what load_shedder.c wants.
  *
  * Newcomers are refused when all streams and the newcomer would not fit with everybody at the
  * tier's floor: so never while depth can still fall, and never while there are fewer streams than
@@ -28,7 +28,7 @@
 
 #include <math.h>
 
-#include "windowed_partials.h"
+#include "partial_window.h"
 
 #define ACTIVE_MS      2000
 #define PARTIAL_MOST   500.0    /* ms a second: live.c gives partials half of a worker at most */
@@ -86,7 +86,7 @@ struct partials {
 static double partials_ms(const struct cost *cost, double segment_ms,
                           const struct partials *partials, uint32_t chunk_ms)
 {
-    const double heard_ms = windowed_partials_mean_ms(segment_ms);
+    const double heard_ms = partial_window_mean_ms(segment_ms);
 
     if (!partials->incremental)
         return 1e3 / partials->every_ms * cost_drafted_ms(cost, partials->depth, heard_ms);
@@ -301,6 +301,16 @@ void admission_leave(struct admission *s, struct admission_stream *stream, doubl
     pthread_mutex_unlock(&s->lock);
 }
 
+void admission_change(struct admission *s, struct admission_stream *stream, uint32_t asked,
+                      uint32_t partial_depth, uint32_t partial_every_ms)
+{
+    pthread_mutex_lock(&s->lock);
+    stream->asked = asked;
+    stream->tier.partial_depth = partial_depth;
+    stream->partial_every_ms = partial_every_ms;
+    pthread_mutex_unlock(&s->lock);
+}
+
 void admission_heard(struct admission *s, struct admission_stream *stream, double now_ms)
 {
     pthread_mutex_lock(&s->lock);
@@ -337,7 +347,7 @@ void admission_end_upload(struct admission *s, double now_ms)
 /* ---- work ------------------------------------------------------------------------------------ */
 
 struct result_depth admission_choose(struct admission *s, struct depth_question *question,
-                                     double *ret_unfold_ms, double *ret_tail_ms)
+                                     struct cost_ahead *ret_ahead)
 {
     pthread_mutex_lock(&s->lock);
     question->unfolds = s->unfolds;
@@ -346,12 +356,8 @@ struct result_depth admission_choose(struct admission *s, struct depth_question 
         s->adaptive && s->uploads.most ? (double)s->uploads.taken / s->uploads.most : 0;
     question->cost = &s->cost;
     const struct result_depth depth = depth_choose(question);
-    if (ret_unfold_ms)
-        *ret_unfold_ms = cost_unfold_ms(&s->cost, question->audio_ms);
-    if (ret_tail_ms)
-        *ret_tail_ms = question->drafted
-                           ? cost_drafted_tail_ms(&s->cost, depth.used, question->audio_ms)
-                           : cost_tail_ms(&s->cost, depth.used, question->audio_ms);
+    if (ret_ahead)
+        *ret_ahead = cost_ahead(&s->cost, question->audio_ms, question->drafted);
     pthread_mutex_unlock(&s->lock);
     return depth;
 }

@@ -17,7 +17,7 @@
 #include "tier.h"
 
 /* A live stream, embedded in whatever it belongs to. The caller sets the first six and leaves them
- * alone from admission_join to admission_leave. */
+ * alone from admission_join to admission_leave, but for admission_change. */
 struct admission_stream {
     struct tier tier;
     uint32_t asked; /* depth; 0: none */
@@ -71,6 +71,9 @@ void admission_finish(struct admission *admission);
 bool admission_join(struct admission *admission, struct admission_stream *stream, double now_ms,
                     double *ret_retry_ms);
 void admission_leave(struct admission *admission, struct admission_stream *stream, double now_ms);
+/* It is heard in another way from now on; its priority, floor and ceiling stay. */
+void admission_change(struct admission *admission, struct admission_stream *stream, uint32_t asked,
+                      uint32_t partial_depth, uint32_t partial_every_ms);
 /* Audio came. */
 void admission_heard(struct admission *admission, struct admission_stream *stream, double now_ms);
 /* Its audio waits to be heard, or no longer does: until then it takes its share though none comes.
@@ -80,10 +83,9 @@ bool admission_begin_upload(struct admission *admission, double now_ms, double *
 void admission_end_upload(struct admission *admission, double now_ms);
 
 /* A question to depth_choose; the fields that admission knows (unfolds, level, upload_fill, cost)
- * are filled in. What is needed to stop early goes to *ret_unfold_ms and *ret_tail_ms, each may be
- * NULL. */
+ * are filled in. What is needed to stop early goes to *ret_ahead, which may be NULL. */
 struct result_depth admission_choose(struct admission *admission, struct depth_question *question,
-                                     double *ret_unfold_ms, double *ret_tail_ms);
+                                     struct cost_ahead *ret_ahead);
 /* Audio between two partials of a stream, as things are. */
 uint32_t admission_partial_every_ms(struct admission *admission,
                                     const struct admission_stream *stream);

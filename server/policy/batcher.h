@@ -6,8 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define BATCHER_PIECES   4    /* most of a batch */
-#define BATCHER_PIECE_MS 5000 /* a longer segment goes alone */
+#define BATCHER_PIECES     4      /* most of a batch */
+#define BATCHER_PIECE_MS   5000   /* a longer segment goes alone */
+#define BATCHER_ALL_FRAMES 100000 /* of a piece that goes alone: no batch has room beside it */
 
 /* A batch that is being filled. Zero: empty. */
 struct batcher {

@@ -1,9 +1,10 @@
 /* A table that stays true.
  *
- * Three stages cost time: the front (stem and prelude), each unfold, and the tail (exit and the
- * search for words). Unfolds run the same weights over the same shape, so they share one line, and
- * a machine that becomes slower becomes so for all depths at once, also for those that nobody uses
- * at the moment. Tails differ by depth: sharper posteriors are searched faster.
+ * Three stages cost time: the front (stem and prelude), each unfold, and the tail (exit, the search
+ * for words and writing). A seed may leave blocks out of a shallow unfold, so each has a line of
+ * its own; but they share their weights, and a machine that becomes slower becomes so for all of
+ * them at once, also for those that nobody uses at the moment. Tails differ by depth: sharper
+ * posteriors are searched faster, and a shallow depth may be written by fewer layers.
  *
  * A segment's measured time is compared with what the table said, and the lines involved are scaled
  * by an exponentially weighted share of the ratio. The weight is by seconds of audio, so the table
@@ -39,9 +40,23 @@ double cost_front_ms(const struct cost *cost, double audio_ms)
     return line_ms(&cost->front, audio_ms);
 }
 
-double cost_unfold_ms(const struct cost *cost, double audio_ms)
+/* Unfolds 1..depth, one behind the other. */
+static struct cost_line unfolds(const struct cost *cost, uint32_t depth)
 {
-    return line_ms(&cost->unfold, audio_ms);
+    struct cost_line all = {0};
+
+    for (uint32_t r = 1; r <= depth; r++) {
+        all.fixed_ms += cost->unfold[r].fixed_ms;
+        all.ms_per_s += cost->unfold[r].ms_per_s;
+    }
+    return all;
+}
+
+double cost_unfolds_ms(const struct cost *cost, uint32_t depth, double audio_ms)
+{
+    const struct cost_line all = unfolds(cost, depth);
+
+    return line_ms(&all, audio_ms);
 }
 
 double cost_tail_ms(const struct cost *cost, uint32_t depth, double audio_ms)
@@ -51,7 +66,7 @@ double cost_tail_ms(const struct cost *cost, uint32_t depth, double audio_ms)
 
 double cost_ms(const struct cost *cost, uint32_t depth, double audio_ms)
 {
-    return cost_front_ms(cost, audio_ms) + depth * cost_unfold_ms(cost, audio_ms) +
+    return cost_front_ms(cost, audio_ms) + cost_unfolds_ms(cost, depth, audio_ms) +
            cost_tail_ms(cost, depth, audio_ms);
 }
 
@@ -63,7 +78,7 @@ static double known(double share, double usual)
 /* What a stream takes to hear so much. */
 static double hear_ms(const struct cost *cost, uint32_t depth, double new_ms)
 {
-    const double ms_per_s = cost->front.ms_per_s + depth * cost->unfold.ms_per_s;
+    const double ms_per_s = cost->front.ms_per_s + unfolds(cost, depth).ms_per_s;
 
     return known(cost->hear, HEAR_USUAL) * ms_per_s * new_ms / 1e3;
 }
@@ -75,7 +90,7 @@ double cost_drafted_tail_ms(const struct cost *cost, uint32_t depth, double audi
 
 double cost_drafted_ms(const struct cost *cost, uint32_t depth, double audio_ms)
 {
-    return cost_front_ms(cost, audio_ms) + depth * cost_unfold_ms(cost, audio_ms) +
+    return cost_front_ms(cost, audio_ms) + cost_unfolds_ms(cost, depth, audio_ms) +
            cost_drafted_tail_ms(cost, depth, audio_ms);
 }
 
@@ -89,6 +104,18 @@ double cost_incremental_ms(const struct cost *cost, uint32_t depth, double audio
     return hear_ms(cost, depth, new_ms) + read_ms(cost, depth, audio_ms);
 }
 
+struct cost_ahead cost_ahead(const struct cost *cost, double audio_ms, bool drafted)
+{
+    struct cost_ahead ahead = {0};
+
+    for (uint32_t r = 1; r <= cost->unfolds; r++) {
+        ahead.unfold_ms[r] = line_ms(&cost->unfold[r], audio_ms);
+        ahead.tail_ms[r] =
+            drafted ? cost_drafted_tail_ms(cost, r, audio_ms) : cost_tail_ms(cost, r, audio_ms);
+    }
+    return ahead;
+}
+
 static void scale(struct cost_line *line, double ratio, double weight)
 {
     line->fixed_ms *= 1 + weight * (ratio - 1);
@@ -97,18 +124,33 @@ static void scale(struct cost_line *line, double ratio, double weight)
 
 /* What was spent against what was predicted; a line that says nothing yet is set. Returns the
  * ratio that other lines may learn from, 1 when there is none. */
-static double learn(struct cost_line *line, double times, double audio_ms, double spent_ms,
-                    double weight, double most)
+static double learn(struct cost_line *line, double audio_ms, double spent_ms, double weight,
+                    double most)
 {
-    const double predicted_ms = times * line_ms(line, audio_ms);
+    const double predicted_ms = line_ms(line, audio_ms);
 
     if (predicted_ms < LEAST_MS) {
-        line->ms_per_s = spent_ms / times / (audio_ms / 1e3);
+        line->ms_per_s = spent_ms / (audio_ms / 1e3);
         return 1;
     }
     const double ratio = fmin(fmax(spent_ms / predicted_ms, 1 / most), most);
     scale(line, ratio, weight);
     return ratio;
+}
+
+/* All passes up to a depth were measured together; what they say holds for every pass. */
+static void learn_unfolds(struct cost *cost, const struct cost_spent *spent, double weight)
+{
+    const struct cost_line before = unfolds(cost, spent->depth);
+    struct cost_line all = before;
+    const double ratio = learn(&all, spent->audio_ms, spent->unfold_ms, weight, RATIO_MOST);
+    const bool fresh = line_ms(&before, spent->audio_ms) < LEAST_MS;
+
+    for (uint32_t r = 1; r <= cost->unfolds; r++)
+        if (fresh)
+            cost->unfold[r] = (struct cost_line){0, all.ms_per_s / spent->depth};
+        else
+            scale(&cost->unfold[r], ratio, weight);
 }
 
 /* Moves a share of what others take towards what was spent. */
@@ -127,7 +169,7 @@ static void learn_tail(struct cost *cost, const struct cost_spent *spent)
     /* The first speech says more about searching for words than all noise did. */
     const double fresh_s = FRESH_S + cost->learned_s;
     const double eager = 1 - exp(-seconds / fmin(fresh_s, MEMORY_S));
-    const double ratio = learn(&cost->tail[spent->depth], 1, spent->audio_ms, spent->tail_ms, eager,
+    const double ratio = learn(&cost->tail[spent->depth], spent->audio_ms, spent->tail_ms, eager,
                                cost->learned_s < MEMORY_S ? TAIL_MOST : RATIO_MOST);
 
     /* Half of it may be the machine or the speaker, and holds for every depth. */
@@ -146,9 +188,9 @@ void cost_learn(struct cost *cost, const struct cost_spent *spent)
     const double seconds = spent->audio_ms / 1e3, weight = 1 - exp(-seconds / MEMORY_S);
 
     if (spent->front_ms > 0)
-        learn(&cost->front, 1, spent->audio_ms, spent->front_ms, weight, RATIO_MOST);
+        learn(&cost->front, spent->audio_ms, spent->front_ms, weight, RATIO_MOST);
     if (spent->unfold_ms > 0)
-        learn(&cost->unfold, spent->depth, spent->audio_ms, spent->unfold_ms, weight, RATIO_MOST);
+        learn_unfolds(cost, spent, weight);
     if (spent->new_ms > 0) {
         learn_share(&cost->hear, HEAR_USUAL, hear_ms(cost, spent->depth, spent->new_ms),
                     spent->hear_ms, spent->new_ms / 1e3);
@@ -170,11 +212,10 @@ static bool is_sound(const struct cost_line *line)
 
 bool cost_is_sound(const struct cost *cost)
 {
-    if (cost->unfolds < 1 || cost->unfolds > COST_DEPTHS || !is_sound(&cost->front) ||
-        !is_sound(&cost->unfold))
+    if (cost->unfolds < 1 || cost->unfolds > COST_DEPTHS || !is_sound(&cost->front))
         return false;
     for (uint32_t r = 1; r <= cost->unfolds; r++)
-        if (!is_sound(&cost->tail[r]))
+        if (!is_sound(&cost->unfold[r]) || !is_sound(&cost->tail[r]))
             return false;
     return cost->hear >= 0 && cost->hear < 1e3 && cost->again >= 0 && cost->again < 1e3 &&
            cost->read >= 0 && cost->read < 1e3;

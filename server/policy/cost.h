@@ -18,10 +18,10 @@ struct cost_line {
 
 /* All zero: nothing is known yet, and the first segments say it. */
 struct cost {
-    uint32_t unfolds;                       /* R */
-    struct cost_line front;                 /* stem and prelude */
-    struct cost_line unfold;                /* one pass through the blocks: each costs the same */
-    struct cost_line tail[COST_DEPTHS + 1]; /* [1..R] exit, decoding and writing */
+    uint32_t unfolds;                         /* R */
+    struct cost_line front;                   /* stem and prelude */
+    struct cost_line unfold[COST_DEPTHS + 1]; /* [1..R] that pass through the blocks alone */
+    struct cost_line tail[COST_DEPTHS + 1];   /* [1..R] exit, decoding and writing */
     /* Shares of that; 0: not known. */
     double again;     /* of a tail, where there is a draft: what was written of the sound before */
     double hear;      /* a stream's chunks: of front and unfolds of a long run over as much sound */
@@ -38,7 +38,8 @@ struct cost_spent {
 };
 
 double cost_front_ms(const struct cost *cost, double audio_ms);
-double cost_unfold_ms(const struct cost *cost, double audio_ms);
+/* All passes up to a depth. */
+double cost_unfolds_ms(const struct cost *cost, uint32_t depth, double audio_ms);
 double cost_tail_ms(const struct cost *cost, uint32_t depth, double audio_ms);
 /* The whole way to words at a depth. */
 double cost_ms(const struct cost *cost, uint32_t depth, double audio_ms);
@@ -48,6 +49,12 @@ double cost_drafted_tail_ms(const struct cost *cost, uint32_t depth, double audi
 double cost_drafted_ms(const struct cost *cost, uint32_t depth, double audio_ms);
 /* And where a stream hears new_ms of the audio, and has heard the rest before. */
 double cost_incremental_ms(const struct cost *cost, uint32_t depth, double audio_ms, double new_ms);
+
+/* What is ahead of one segment: what each pass should take, and the tail behind it. */
+struct cost_ahead {
+    double unfold_ms[COST_DEPTHS + 1], tail_ms[COST_DEPTHS + 1]; /* [1..R] */
+};
+struct cost_ahead cost_ahead(const struct cost *cost, double audio_ms, bool drafted);
 
 /* Moves the table towards what a segment really took. Segments that took no time are ignored. */
 void cost_learn(struct cost *cost, const struct cost_spent *spent);

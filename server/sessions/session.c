@@ -115,15 +115,14 @@ void session_end(struct session *session, int code, const char *reason)
     session->host->wake(session->host->user);
 }
 
-void session_push(struct session *session, struct engine_live *live, const void *bytes,
-                  size_t count)
+void session_push(struct session *session, struct live *live, const void *bytes, size_t count)
 {
-    if (engine_live_push(live, bytes, count) <= engine_live_high_bytes(live))
+    if (live_push(live, bytes, count) <= live_high_bytes(live))
         return;
     atomic_store(&session->full, true);
     /* ready() may have come before that store; it comes once. Only this thread adds bytes, so
      * what is below the mark now stays there. */
-    if (engine_live_waiting(live) < engine_live_low_bytes(live))
+    if (live_waiting(live) < live_low_bytes(live))
         atomic_store(&session->full, false);
 }
 

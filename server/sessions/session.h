@@ -112,8 +112,7 @@ void session_send(struct session *session, char *json);
 /* Closes behind what is waiting; reason is copied, 123 bytes at most. Any thread. */
 void session_end(struct session *session, int code, const char *reason);
 /* Hands bytes to a stream of the engine and minds whether it wants more. Service thread. */
-void session_push(struct session *session, struct engine_live *live, const void *bytes,
-                  size_t count);
+void session_push(struct session *session, struct live *live, const void *bytes, size_t count);
 /* For the engine's on_result(): counts it. Any thread. */
 void session_heard(struct session *session, const struct result *result);
 /* For the engine's ready(): reading may go on. */

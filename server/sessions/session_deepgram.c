@@ -16,7 +16,7 @@ struct deepgram_session;
 struct channel {
     struct deepgram_session *owner;
     uint32_t index;
-    struct engine_live *live;
+    struct live *live;
 };
 
 struct deepgram_session {
@@ -76,7 +76,7 @@ static void on_ready(void *user)
 static void fail(struct channel *c, enum engine_end end)
 {
     char reason[OUTBOX_REASON];
-    const char *detail = engine_live_detail(c->live);
+    const char *detail = live_detail(c->live);
     snprintf(reason, sizeof reason, "%s%s", end == ENGINE_NOT_AUDIO ? "DATA-0000: " : "",
              *detail ? detail : engine_end_text(end));
     session_end(&c->owner->session, engine_end_close(end), reason);
@@ -110,7 +110,7 @@ static void finish_audio(struct deepgram_session *d)
         return;
     d->session.finished = true;
     for (uint32_t i = 0; i < d->heard; i++)
-        engine_live_finish(d->channels[i].live);
+        live_finish(d->channels[i].live);
 }
 
 static void push(struct deepgram_session *d, const uint8_t *bytes, size_t count)
@@ -150,6 +150,20 @@ static void binary(struct session *session, const uint8_t *bytes, size_t count, 
         push(d, bytes, count);
 }
 
+static void configure(struct deepgram_session *d, const char *message, size_t length)
+{
+    struct deepgram_config *c = &d->config;
+    struct deepgram_error err;
+    const bool done =
+        deepgram_configure(c, message, length, d->session.host->info->unfolds, &err) == 0;
+    const struct live_dials dials = {c->depth, c->partial_depth, c->latency_ms,
+                                     c->partial_every_ms};
+
+    for (uint32_t i = 0; done && i < d->heard && !d->session.finished; i++)
+        live_configure(d->channels[i].live, &dials);
+    session_send(&d->session, deepgram_configured(c, done ? NULL : &err, d->session.id));
+}
+
 static void text(struct session *session, const char *message, size_t length)
 {
     struct deepgram_session *d = (struct deepgram_session *)session;
@@ -160,14 +174,18 @@ static void text(struct session *session, const char *message, size_t length)
     case DEEPGRAM_FINALIZE:
         for (uint32_t i = 0; i < d->heard && !session->finished; i++)
             if (channel < 0 || channel == (int)i)
-                engine_live_flush(d->channels[i].live);
+                live_flush(d->channels[i].live);
         break;
     case DEEPGRAM_CLOSE_STREAM:
         finish_audio(d);
         break;
+    case DEEPGRAM_CONFIGURE:
+        configure(d, message, length);
+        break;
     case DEEPGRAM_UNKNOWN:
-        session_end(session, 1008,
-                    "DATA-0000: text must be KeepAlive, Finalize or CloseStream as JSON");
+        session_end(
+            session, 1008,
+            "DATA-0000: text must be KeepAlive, Finalize, Configure or CloseStream as JSON");
         break;
     }
 }
@@ -177,7 +195,7 @@ static void idle(struct session *session)
 {
     const struct deepgram_session *d = (struct deepgram_session *)session;
     for (uint32_t i = 0; i < d->heard; i++)
-        if (engine_live_waiting(d->channels[i].live))
+        if (live_waiting(d->channels[i].live))
             return;
     session_end(session, 1011, "NET-0001: no audio or text came in time");
 }
@@ -187,7 +205,7 @@ static void close_session(struct session *session)
     struct deepgram_session *d = (struct deepgram_session *)session;
     for (uint32_t i = 0; i < d->heard; i++)
         if (d->channels[i].live)
-            engine_live_close(d->channels[i].live);
+            live_close(d->channels[i].live);
     free(d->packet);
     deepgram_config_finish(&d->config);
     session_finish(session);
@@ -253,20 +271,22 @@ static int read_query(struct deepgram_session *d, const char *query, struct deep
 
 static int open_channels(struct deepgram_session *d, struct deepgram_error *err)
 {
-    static const enum engine_encoding encodings[] = {
-        [DEEPGRAM_LINEAR16] = ENGINE_LINEAR16, [DEEPGRAM_LINEAR32] = ENGINE_FLOAT32,
-        [DEEPGRAM_MULAW] = ENGINE_MULAW,       [DEEPGRAM_ALAW] = ENGINE_ALAW,
-        [DEEPGRAM_OPUS] = ENGINE_OPUS,         [DEEPGRAM_CONTAINER] = ENGINE_CONTAINER};
+    static const enum live_encoding encodings[] = {
+        [DEEPGRAM_LINEAR16] = LIVE_LINEAR16, [DEEPGRAM_LINEAR32] = LIVE_FLOAT32,
+        [DEEPGRAM_MULAW] = LIVE_MULAW,       [DEEPGRAM_ALAW] = LIVE_ALAW,
+        [DEEPGRAM_OPUS] = LIVE_OPUS,         [DEEPGRAM_CONTAINER] = LIVE_CONTAINER};
     const struct deepgram_config *c = &d->config;
     struct fold_hotword hotwords[DEEPGRAM_KEYTERMS];
     for (size_t i = 0; i < c->keyterms_count; i++)
         hotwords[i] = (struct fold_hotword){c->keyterms[i], c->boosts[i]};
-    struct engine_live_options options = {
+    struct live_options options = {
         .encoding = encodings[c->encoding],
         .rate_hz = c->rate_hz,
         .channels = c->channels,
         .policy = session_policy(&d->session, c->depth),
         .partials = c->interim_results,
+        .partial_depth = c->partial_depth,
+        .partial_every_ms = c->partial_every_ms,
         .endpointing_ms = c->endpointing_ms,
         .gap_ms = c->utterance_end_ms,
         .hotwords = hotwords,
@@ -287,7 +307,7 @@ static int open_channels(struct deepgram_session *d, struct deepgram_error *err)
         options.channel = c->multichannel ? i + 1 : 0;
         options.user = &d->channels[i];
         const enum engine_end end =
-            engine_live_open(d->session.host->engine, &options, &d->channels[i].live);
+            live_open(d->session.host->engine, &options, &d->channels[i].live);
         if (end != ENGINE_OK) {
             err->status = engine_end_http(end);
             snprintf(err->message, sizeof err->message, "%s", engine_end_text(end));

@@ -7,7 +7,7 @@
  * (turns.h), the rest with its finals; what was told is never taken back, and where the finals say
  * otherwise the completed text is right and the deltas are not.
  *
- * A commit or a clear is a mark in the sound (engine_live_flush); the final that answers it says
+ * A commit or a clear is a mark in the sound (live_flush); the final that answers it says
  * which of them it was by its place in a second queue. Sound before a clear is heard but not told.
  *
  * Settings that the engine cannot change on the way (encoding, turns, keywords, depth) end its
@@ -38,7 +38,7 @@ struct realtime_session {
     struct session session; /* first */
     struct realtime_config config;
     char name[REALTIME_ID]; /* "sess_..." */
-    struct engine_live *live;
+    struct live *live;
     bool live_vad;    /* it ends turns at pauses */
     bool restarting;  /* it was told to finish because of new settings */
     double pending_s; /* of sound since the last commit or clear */
@@ -241,7 +241,7 @@ static void on_end(void *user, enum engine_end end, int64_t duration_samples)
 {
     struct realtime_session *s = user;
     if (end != ENGINE_OK) {
-        const char *detail = engine_live_detail(s->live);
+        const char *detail = live_detail(s->live);
         session_end(&s->session, engine_end_close(end), *detail ? detail : engine_end_text(end));
         return;
     }
@@ -283,28 +283,27 @@ static size_t favour(const struct realtime_config *c, char prompt[sizeof c->prom
 
 static bool open_live(struct realtime_session *s)
 {
-    static const enum engine_encoding encodings[] = {[REALTIME_PCM] = ENGINE_LINEAR16,
-                                                     [REALTIME_PCMU] = ENGINE_MULAW,
-                                                     [REALTIME_PCMA] = ENGINE_ALAW};
+    static const enum live_encoding encodings[] = {
+        [REALTIME_PCM] = LIVE_LINEAR16, [REALTIME_PCMU] = LIVE_MULAW, [REALTIME_PCMA] = LIVE_ALAW};
     const struct realtime_config *c = &s->config;
     struct fold_hotword hotwords[HOTWORDS];
     char prompt[sizeof c->prompt];
     const size_t hotwords_count = favour(c, prompt, hotwords);
     s->live_vad = c->turns != REALTIME_MANUAL;
-    const struct engine_live_options options = {.encoding = encodings[c->audio],
-                                                .rate_hz = c->rate_hz,
-                                                .channels = 1,
-                                                .policy = session_policy(&s->session, c->depth),
-                                                .partials = true,
-                                                .endpointing_ms = pause_ms(c),
-                                                .hotwords = hotwords,
-                                                .hotwords_count = hotwords_count,
-                                                .on_result = on_result,
-                                                .on_voice = s->live_vad ? on_voice : NULL,
-                                                .on_ready = on_ready,
-                                                .on_end = on_end,
-                                                .user = s};
-    const enum engine_end end = engine_live_open(s->session.host->engine, &options, &s->live);
+    const struct live_options options = {.encoding = encodings[c->audio],
+                                         .rate_hz = c->rate_hz,
+                                         .channels = 1,
+                                         .policy = session_policy(&s->session, c->depth),
+                                         .partials = true,
+                                         .endpointing_ms = pause_ms(c),
+                                         .hotwords = hotwords,
+                                         .hotwords_count = hotwords_count,
+                                         .on_result = on_result,
+                                         .on_voice = s->live_vad ? on_voice : NULL,
+                                         .on_ready = on_ready,
+                                         .on_end = on_end,
+                                         .user = s};
+    const enum engine_end end = live_open(s->session.host->engine, &options, &s->live);
     if (end != ENGINE_OK)
         session_end(&s->session, engine_end_close(end), engine_end_text(end));
     return end == ENGINE_OK;
@@ -320,7 +319,7 @@ static bool has_live(struct realtime_session *s)
         s->restarting = false;
     pthread_mutex_unlock(&s->lock);
     if (ended && s->live) {
-        engine_live_close(s->live);
+        live_close(s->live);
         s->live = NULL;
     }
     return s->live || open_live(s);
@@ -347,7 +346,7 @@ static bool mark(struct realtime_session *s, enum mark kind)
         s->marks[s->marks_count++] = (uint8_t)kind;
     pthread_mutex_unlock(&s->lock);
     if (fits)
-        engine_live_flush(s->live);
+        live_flush(s->live);
     return fits;
 }
 
@@ -437,7 +436,7 @@ static void settle(struct realtime_session *s, const struct realtime_config *bef
     s->restarting = true;
     pthread_mutex_unlock(&s->lock);
     atomic_store(&s->session.full, true); /* until it has ended */
-    engine_live_finish(s->live);
+    live_finish(s->live);
 }
 
 static void text(struct session *session, const char *message, size_t length)
@@ -493,7 +492,7 @@ static void binary(struct session *session, const uint8_t *bytes, size_t count, 
 static void idle(struct session *session)
 {
     const struct realtime_session *s = (struct realtime_session *)session;
-    if (!s->live || !engine_live_waiting(s->live))
+    if (!s->live || !live_waiting(s->live))
         session_end(session, 1001, "no message came in time");
 }
 
@@ -501,7 +500,7 @@ static void close_session(struct session *session)
 {
     struct realtime_session *s = (struct realtime_session *)session;
     if (s->live)
-        engine_live_close(s->live);
+        live_close(s->live);
     turns_finish(&s->turns);
     realtime_config_finish(&s->config);
     pthread_mutex_destroy(&s->lock);

@@ -23,7 +23,7 @@ enum owed { OWED_AUDIO, OWED_RESET, OWED_EOF };
 struct vosk_session {
     struct session session; /* first */
     struct vosk_config config;
-    struct engine_live *live; /* NULL: no samples yet */
+    struct live *live; /* NULL: no samples yet */
 
     pthread_mutex_t lock;
     struct vosk heard;         /* {lock} */
@@ -113,22 +113,21 @@ static bool open_live(struct vosk_session *v)
     struct fold_hotword hotwords[VOSK_PHRASES];
     for (size_t i = 0; i < c->phrases_count; i++)
         hotwords[i] = (struct fold_hotword){c->phrases[i], BOOST};
-    const struct engine_live_options options = {.encoding = ENGINE_LINEAR16,
-                                                .rate_hz = c->rate_hz,
-                                                .channels = 1,
-                                                .policy = session_policy(&v->session, c->depth),
-                                                .partials = true,
-                                                .high_ms = AHEAD_MS,
-                                                .hotwords = hotwords,
-                                                .hotwords_count = c->phrases_count,
-                                                .plain = true,
-                                                .alternatives =
-                                                    c->alternatives ? c->alternatives - 1 : 0,
-                                                .on_result = on_result,
-                                                .on_ready = on_ready,
-                                                .on_end = on_end,
-                                                .user = v};
-    const enum engine_end end = engine_live_open(v->session.host->engine, &options, &v->live);
+    const struct live_options options = {.encoding = LIVE_LINEAR16,
+                                         .rate_hz = c->rate_hz,
+                                         .channels = 1,
+                                         .policy = session_policy(&v->session, c->depth),
+                                         .partials = true,
+                                         .high_ms = AHEAD_MS,
+                                         .hotwords = hotwords,
+                                         .hotwords_count = c->phrases_count,
+                                         .plain = true,
+                                         .alternatives = c->alternatives ? c->alternatives - 1 : 0,
+                                         .on_result = on_result,
+                                         .on_ready = on_ready,
+                                         .on_end = on_end,
+                                         .user = v};
+    const enum engine_end end = live_open(v->session.host->engine, &options, &v->live);
     if (end == ENGINE_OK)
         return true;
     session_end(&v->session, engine_end_close(end), engine_end_text(end));
@@ -149,7 +148,7 @@ static void end_audio(struct vosk_session *v)
 {
     v->session.finished = true;
     if (v->live)
-        engine_live_finish(v->live);
+        live_finish(v->live);
     else
         v->ended = true; /* nobody else is here yet */
     owe(v, OWED_EOF);
@@ -158,7 +157,7 @@ static void end_audio(struct vosk_session *v)
 static void reset(struct vosk_session *v)
 {
     if (v->live) {
-        engine_live_flush(v->live);
+        live_flush(v->live);
     } else {
         pthread_mutex_lock(&v->lock);
         v->flushed++;
@@ -204,7 +203,7 @@ static void close_session(struct session *session)
 {
     struct vosk_session *v = (struct vosk_session *)session;
     if (v->live)
-        engine_live_close(v->live);
+        live_close(v->live);
     vosk_config_finish(&v->config);
     vosk_finish(&v->heard);
     pthread_mutex_destroy(&v->lock);

@@ -107,12 +107,12 @@ static size_t distance(const struct words *a, const struct words *b)
 
 static const atomic_bool never;
 
-static void tell_partial(struct worker_piece *piece, enum worker_end end,
-                         struct result_segment *segment)
+static void on_partial(struct piece *piece)
 {
     struct speaker *s = piece->user;
+    struct result_segment *segment = &piece->segment;
     struct endpointer_segment sound;
-    if (end != WORKER_DONE)
+    if (piece->end != PIECE_DONE)
         exit(1);
     endpointer_peek(s->endpointer, &sound);
     if (s->windowed) {
@@ -128,12 +128,12 @@ static void tell_partial(struct worker_piece *piece, enum worker_end end,
     transcript_release(segment);
 }
 
-static void tell_final(struct worker_piece *piece, enum worker_end end,
-                       struct result_segment *segment)
+static void on_final(struct piece *piece)
 {
     struct speaker *s = piece->user;
+    struct result_segment *segment = &piece->segment;
     struct words words;
-    if (end != WORKER_DONE)
+    if (piece->end != PIECE_DONE)
         exit(1);
     keep_words(&words, segment);
     if (s->last.count) {
@@ -151,7 +151,7 @@ static void tell_final(struct worker_piece *piece, enum worker_end end,
 
 /* A partial, if one is due: with piece->follow where a stream hears it. */
 static bool partial_is_due(struct speaker *s, struct endpointer_segment *ret_sound, long every_ms,
-                           const struct way *way, struct worker_piece *piece)
+                           const struct way *way, struct piece *piece)
 {
     const int64_t now_samples = endpointer_clock(s->endpointer), every_samples = every_ms * 16;
     if (!endpointer_peek(s->endpointer, ret_sound))
@@ -173,29 +173,35 @@ static bool partial_is_due(struct speaker *s, struct endpointer_segment *ret_sou
     return true;
 }
 
+static void recognise_all(struct worker *worker)
+{
+    while (worker->pieces_count)
+        worker_recognise(worker);
+}
+
 /* A final or a partial, if it is time for one. */
 static void turn(struct worker *worker, struct speaker *s, const struct way *way, long every_ms)
 {
-    struct worker_piece piece = {.depth = {.used = 1, .reason = "tier"},
-                                 .limit = {.floor = 1, .due_ms = INFINITY},
-                                 .before = s->window.words,
-                                 .before_count = s->window.words_count,
-                                 .cancelled = &never,
-                                 .user = s};
+    struct piece piece = {.depth = {.used = 1, .reason = "tier"},
+                          .limit = {.floor = 1, .due_ms = INFINITY},
+                          .before = s->window.words,
+                          .before_count = s->window.words_count,
+                          .cancelled = &never,
+                          .user = s};
     struct endpointer_segment sound;
     if (endpointer_segment(s->endpointer, &sound)) {
         piece.depth.used = s->depth;
         piece.search = true;
-        piece.on_result = tell_final;
+        piece.on_result = on_final;
     } else if (way->partials && partial_is_due(s, &sound, every_ms, way, &piece)) {
         piece.depth.used = way->depth ? way->depth : s->depth;
-        piece.on_result = tell_partial;
+        piece.on_result = on_partial;
     } else {
         return;
     }
     worker_submit(worker, &sound, &piece);
-    if (!way->together || !batcher_wants(&worker->batcher, 0))
-        worker_flush(worker);
+    if (!way->together || !worker_wants(worker))
+        recognise_all(worker);
 }
 
 static void bench(struct worker *worker, const struct way *way, const struct talk *talk,
@@ -219,14 +225,14 @@ static void bench(struct worker *worker, const struct way *way, const struct tal
             struct speaker *s = &speakers[i];
             while (s->at < until) {
                 if (endpointer_segment(s->endpointer, &(struct endpointer_segment){0}))
-                    worker_flush(worker);
+                    recognise_all(worker);
                 s->at += (size_t)endpointer_push(s->endpointer, s->pcm + s->at, until - s->at);
                 if (s->at == until ||
                     endpointer_segment(s->endpointer, &(struct endpointer_segment){0}))
                     turn(worker, s, way, every_ms);
             }
         }
-        worker_flush(worker);
+        recognise_all(worker);
     }
     const double spent_s = cpu_s() - begun_s, heard_s = (double)STREAMS * SECONDS;
     for (size_t i = 0; i < STREAMS; i++) {

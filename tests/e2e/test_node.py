@@ -1,4 +1,4 @@
-"""The official JavaScript clients, and the captions page in a browser. NODE_PATH holds what they need (./check)."""
+"""The official JavaScript clients. NODE_PATH holds what they need (./check)."""
 
 import json
 import pathlib
@@ -52,22 +52,6 @@ def test_openai_realtime_speaks_through_tls_that_ends_in_front(daemon, clip, tmp
     assert harness.word_error_rate([(clip.text, done["transcript"])]) < 0.5
     deltas = [e["delta"] for e in heard["events"] if e["type"].endswith("transcription.delta")]
     assert "".join(deltas) == done["transcript"]
-
-
-def test_the_captions_page_shows_what_the_microphone_hears(daemon, clips, deepest, tmp_path):
-    chromium = shutil.which("chromium")
-    if not chromium:
-        pytest.skip("there is no chromium: apt-get install chromium, 160 MB that ./check does not ask for")
-    spoken, chosen = clips[1], clips[2]
-    wav = tmp_path / "microphone.wav"
-    # Silence before, for a browser that takes its time; silence behind ends the utterance.
-    wav.write_bytes(harness.wav(bytes(4 * harness.RATE) + spoken.pcm() + bytes(6 * harness.RATE)))
-    seen = node("captions_browser.cjs", daemon.url, chromium, wav, chosen.path)
-    assert seen["errors"] == [] and seen["spoken"]["status"] == "Done."
-    assert harness.word_error_rate([(spoken.text, " ".join(seen["spoken"]["text"]))]) < 0.7
-    assert harness.word_error_rate([(chosen.text, " ".join(seen["chosen"]["text"]))]) < 0.5
-    assert f"at depth {deepest} " in seen["chosen"]["status"]
-    assert seen["depths"] == ["as served", *map(str, range(1, deepest + 1))]
 
 
 def test_deepgram_hears_results_and_metadata(daemon, clip):

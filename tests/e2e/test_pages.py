@@ -1,9 +1,12 @@
 """Pages for people: the captions in the browser, and numbers for operators."""
 
 import json
+import re
+import urllib.error
 import urllib.request
 
 import openai
+import pytest
 
 import harness
 
@@ -14,10 +17,23 @@ def get(daemon, path):
 
 
 def test_the_captions_page_is_there_and_needs_nothing_else(daemon):
+    folder = harness.ROOT / "clients/captions"
     headers, page = get(daemon, "/")
     assert headers["content-type"].startswith("text/html") and headers["x-request-id"]
-    assert page == (harness.ROOT / "clients/captions/index.html").read_text()
-    assert "src=" not in page and "href=" not in page, "no other file is loaded"
+    assert page == (folder / "index.html").read_text()
+    files = {f.name for f in folder.iterdir() if f.is_file()} - {"index.html", "README.md"}
+    for name in files:
+        headers, text = get(daemon, f"/captions/{name}")
+        assert text == (folder / name).read_text()
+        assert headers["content-type"].startswith("text/css" if name.endswith(".css") else "text/javascript")
+    everything = page + "".join((folder / name).read_text() for name in files)
+    asked = set(re.findall(r"""(?:src|href)="([^"#]+)"|from "\./([^"]+)"|addModule\("([^"]+)"\)""", everything))
+    asked = {name.removeprefix("captions/") for name in map("".join, asked) if not name.startswith("data:")}
+    assert asked == files, "each is used, and no other file is loaded"
+    assert "//" not in re.sub(r"https?://(www\.w3\.org|)|\s//.*", "", page)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        get(daemon, "/captions/../index.htm")
+    assert refused.value.code == 404 and "no file" in refused.value.read().decode()
 
 
 def test_numbers_tell_depths_delays_and_dialects(daemon, clip):

@@ -41,6 +41,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
                config.depth > 3) {
         abort();
     }
+    if (end &&
+        deepgram_configure(&config, (const char *)end + 1, count - length - 1, 3, &err) == 0 &&
+        (config.depth > 3 || config.partial_depth > 3 || config.latency_ms > DEEPGRAM_LATENCY_MS))
+        abort();
     deepgram_config_finish(&config);
     free(text);
     int channel;

@@ -113,7 +113,7 @@ static void note_partial(struct heard *heard, const struct result_segment *segme
     heard->partials_count++;
 }
 
-static void on_done(void *user, const struct engine_result *result)
+static void on_done(void *user, const struct batch_result *result)
 {
     struct heard *heard = user;
 
@@ -258,44 +258,44 @@ int hearing_spool(const void *bytes, size_t count)
     return fd;
 }
 
-struct engine_batch_options hearing_batch_options(struct heard *heard, uint32_t depth)
+struct batch_options hearing_batch_options(struct heard *heard, uint32_t depth)
 {
-    return (struct engine_batch_options){.policy.depth = depth, .on_done = on_done, .user = heard};
+    return (struct batch_options){.policy.depth = depth, .on_done = on_done, .user = heard};
 }
 
-struct engine_live_options hearing_live_options(struct heard *heard)
+struct live_options hearing_live_options(struct heard *heard)
 {
-    return (struct engine_live_options){.encoding = ENGINE_LINEAR16,
-                                        .rate_hz = 16000,
-                                        .channels = 1,
-                                        .endpointing_ms = HEARING_PAUSE_MS,
-                                        .on_result = on_result,
-                                        .on_ready = on_ready,
-                                        .on_end = on_end,
-                                        .user = heard};
+    return (struct live_options){.encoding = LIVE_LINEAR16,
+                                 .rate_hz = 16000,
+                                 .channels = 1,
+                                 .endpointing_ms = HEARING_PAUSE_MS,
+                                 .on_result = on_result,
+                                 .on_ready = on_ready,
+                                 .on_end = on_end,
+                                 .user = heard};
 }
 
 void hearing_file(struct engine *engine, int fd, uint32_t depth, struct heard *heard)
 {
-    const struct engine_batch_options options = hearing_batch_options(heard, depth);
-    struct engine_batch *batch;
+    const struct batch_options options = hearing_batch_options(heard, depth);
+    struct batch *batch;
 
-    assert_int_equal(engine_batch_start(engine, fd, &options, &batch), ENGINE_OK);
+    assert_int_equal(batch_start(engine, fd, &options, &batch), ENGINE_OK);
     assert_true(hearing_wait_over(heard));
 }
 
 void hearing_stream(struct engine *engine, const struct sound *sound, size_t step,
-                    const struct engine_live_options *options, struct heard *heard)
+                    const struct live_options *options, struct heard *heard)
 {
     const uint8_t *bytes = (const uint8_t *)sound->pcm;
     const size_t count = sound->count * 2;
-    struct engine_live *live;
+    struct live *live;
 
-    assert_int_equal(engine_live_open(engine, options, &live), ENGINE_OK);
+    assert_int_equal(live_open(engine, options, &live), ENGINE_OK);
     for (size_t at = 0; at < count; at += step)
-        engine_live_push(live, bytes + at, step < count - at ? step : count - at);
-    engine_live_finish(live);
+        live_push(live, bytes + at, step < count - at ? step : count - at);
+    live_finish(live);
     assert_true(hearing_wait_over(heard));
     assert_int_equal(heard->end, ENGINE_OK);
-    engine_live_close(live);
+    live_close(live);
 }

@@ -62,13 +62,13 @@ struct sound hearing_join(size_t first, size_t count, size_t pause_ms);
 int hearing_spool_wav(const struct sound *sound);
 int hearing_spool(const void *bytes, size_t count);
 
-struct engine_batch_options hearing_batch_options(struct heard *heard, uint32_t depth);
+struct batch_options hearing_batch_options(struct heard *heard, uint32_t depth);
 /* linear16, 16 kHz, mono, no partials. */
-struct engine_live_options hearing_live_options(struct heard *heard);
+struct live_options hearing_live_options(struct heard *heard);
 /* One recording, to its end. Takes fd. */
 void hearing_file(struct engine *engine, int fd, uint32_t depth, struct heard *heard);
 /* The whole sound through one stream, step bytes at a time, to its end. */
 void hearing_stream(struct engine *engine, const struct sound *sound, size_t step,
-                    const struct engine_live_options *options, struct heard *heard);
+                    const struct live_options *options, struct heard *heard);
 
 #endif

@@ -21,7 +21,7 @@ static int fresh(void **state)
         .max_uploads = 64,
         .cost = {.unfolds = 3,
                  .front = {5, 14},
-                 .unfold = {3, 11},
+                 .unfold = {[1] = {3, 11}, {3, 11}, {3, 11}},
                  .tail = {[1] = {2, 12}, {2, 11}, {2, 10}}},
         .tiers = {tier_default(3), tier_default(3)},
         .length_ms = 2 * MINUTE_MS,
@@ -327,7 +327,7 @@ static void limits_of_places_hold_and_fill_lowers_uploads_first(void **state)
     assert_true(admission_join(&admission, &streams[2], 20000, &retry_ms));
     for (int i = 0; i < 10; i++) {
         assert_true(admission_begin_upload(&admission, i, &retry_ms));
-        const uint32_t used = admission_choose(&admission, &question, NULL, NULL).used;
+        const uint32_t used = admission_choose(&admission, &question, NULL).used;
         assert_int_equal(used, i < 5 ? 3 : i < 7 ? 2 : 1);
     }
     assert_false(admission_begin_upload(&admission, 10, &retry_ms));

@@ -9,15 +9,15 @@ static void jobs_together_give_what_each_gives_alone(void **state)
     struct engine *engine = hearing_engine(2, 1, 6);
     struct heard alone, together[6];
     struct sound sound = hearing_join(3, 4, 400);
-    struct engine_batch *batch;
+    struct batch *batch;
 
     hearing_init(&alone);
     hearing_file(engine, hearing_spool_wav(&sound), 1, &alone);
     assert_int_equal(alone.end, ENGINE_OK);
     for (size_t i = 0; i < 6; i++) {
         hearing_init(&together[i]);
-        const struct engine_batch_options options = hearing_batch_options(&together[i], 1);
-        assert_int_equal(engine_batch_start(engine, hearing_spool_wav(&sound), &options, &batch),
+        const struct batch_options options = hearing_batch_options(&together[i], 1);
+        assert_int_equal(batch_start(engine, hearing_spool_wav(&sound), &options, &batch),
                          ENGINE_OK);
     }
     for (size_t i = 0; i < 6; i++) {
@@ -51,13 +51,12 @@ static void segments_are_told_in_order_before_the_end(void **state)
     struct engine *engine = hearing_engine(3, 1, 2);
     struct sound sound = hearing_join(0, 5, 1200);
     struct told told = {.count = 0};
-    struct engine_batch *batch;
+    struct batch *batch;
 
     hearing_init(&told.heard);
-    struct engine_batch_options options = hearing_batch_options(&told.heard, 1);
+    struct batch_options options = hearing_batch_options(&told.heard, 1);
     options.on_segment = on_segment;
-    assert_int_equal(engine_batch_start(engine, hearing_spool_wav(&sound), &options, &batch),
-                     ENGINE_OK);
+    assert_int_equal(batch_start(engine, hearing_spool_wav(&sound), &options, &batch), ENGINE_OK);
     assert_true(hearing_wait_over(&told.heard));
     assert_false(told.wrong);
     assert_int_equal(told.count, told.heard.finals_count);
@@ -91,16 +90,15 @@ static void on_draft(void *user, const struct result_transcript *transcript)
 static void make(struct engine *engine, const struct sound *sound, uint32_t depth,
                  uint32_t latency_ms, struct drafted *ret_drafted)
 {
-    struct engine_batch *batch;
+    struct batch *batch;
 
     *ret_drafted = (struct drafted){.drafts = 0};
     hearing_init(&ret_drafted->told.heard);
-    struct engine_batch_options options = hearing_batch_options(&ret_drafted->told.heard, depth);
+    struct batch_options options = hearing_batch_options(&ret_drafted->told.heard, depth);
     options.on_segment = on_segment;
     options.on_draft = on_draft;
     options.policy.latency_ms = latency_ms;
-    assert_int_equal(engine_batch_start(engine, hearing_spool_wav(sound), &options, &batch),
-                     ENGINE_OK);
+    assert_int_equal(batch_start(engine, hearing_spool_wav(sound), &options, &batch), ENGINE_OK);
     assert_true(hearing_wait_over(&ret_drafted->told.heard));
     assert_int_equal(ret_drafted->told.heard.end, ENGINE_OK);
     assert_false(ret_drafted->told.wrong);
@@ -151,13 +149,12 @@ static void a_channel_that_is_not_there_is_named(void **state)
     struct engine *engine = hearing_engine(1, 1, 2);
     struct sound sound = hearing_join(0, 1, 100);
     struct heard heard;
-    struct engine_batch *batch;
+    struct batch *batch;
 
     hearing_init(&heard);
-    struct engine_batch_options options = hearing_batch_options(&heard, 1);
+    struct batch_options options = hearing_batch_options(&heard, 1);
     options.channel = 2;
-    assert_int_equal(engine_batch_start(engine, hearing_spool_wav(&sound), &options, &batch),
-                     ENGINE_OK);
+    assert_int_equal(batch_start(engine, hearing_spool_wav(&sound), &options, &batch), ENGINE_OK);
     assert_true(hearing_wait_over(&heard));
     assert_int_equal(heard.end, ENGINE_NOT_AUDIO);
     assert_non_null(strstr(heard.detail, "no channel 2"));
@@ -233,7 +230,7 @@ static void a_cancelled_job_is_told_so_once(void **state)
     struct sound sound = hearing_join(0, 12, 300), four = {.count = 4 * sound.count};
     const uint32_t stats_depth = fold_model_info(hearing_model)->unfolds;
     struct heard heard[3];
-    struct engine_batch *batch;
+    struct batch *batch;
     struct engine_stats stats;
 
     four.pcm = malloc(four.count * sizeof(*four.pcm));
@@ -241,21 +238,21 @@ static void a_cancelled_job_is_told_so_once(void **state)
         four.pcm[i] = sound.pcm[i % sound.count];
     for (size_t i = 0; i < 3; i++) {
         hearing_init(&heard[i]);
-        const struct engine_batch_options options = hearing_batch_options(&heard[i], 0);
-        assert_int_equal(engine_batch_start(engine, hearing_spool_wav(&four), &options, &batch),
+        const struct batch_options options = hearing_batch_options(&heard[i], 0);
+        assert_int_equal(batch_start(engine, hearing_spool_wav(&four), &options, &batch),
                          ENGINE_OK);
     }
-    engine_batch_cancel(engine, &heard[2]); /* waiting */
+    batch_cancel(engine, &heard[2]); /* waiting */
     do {
         hearing_nap(1);
         engine_stats(engine, &stats);
     } while (stats.segments_by_depth[stats_depth] == 0);
-    engine_batch_cancel(engine, &heard[0]); /* at work */
+    batch_cancel(engine, &heard[0]); /* at work */
     assert_true(hearing_wait_over(&heard[0]));
     assert_true(hearing_wait_over(&heard[2]));
     assert_int_equal(heard[0].end, ENGINE_CANCELLED);
     assert_int_equal(heard[2].end, ENGINE_CANCELLED);
-    engine_batch_cancel(engine, &heard[0]); /* no error */
+    batch_cancel(engine, &heard[0]); /* no error */
     assert_true(hearing_wait_over(&heard[1]));
     assert_int_equal(heard[1].end, ENGINE_OK);
     engine_stats(engine, &stats);

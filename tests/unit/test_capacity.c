@@ -3,17 +3,19 @@
 #include "capacity.h"
 #include "test.h"
 
-static const struct admission_report report = {
-    .unfolds = 2,
-    .workers = 2,
-    .trust = 0.8,
-    .demand = 0.5,
-    .floor_demand = 0.2,
-    .speech_share = 0.5,
-    .segment_ms = 5000,
-    .max_live = 30,
-    .max_uploads = 8,
-    .cost = {.unfolds = 2, .front = {0, 20}, .unfold = {0, 10}, .tail = {[1] = {0, 10}, {0, 10}}}};
+static const struct admission_report report = {.unfolds = 2,
+                                               .workers = 2,
+                                               .trust = 0.8,
+                                               .demand = 0.5,
+                                               .floor_demand = 0.2,
+                                               .speech_share = 0.5,
+                                               .segment_ms = 5000,
+                                               .max_live = 30,
+                                               .max_uploads = 8,
+                                               .cost = {.unfolds = 2,
+                                                        .front = {0, 20},
+                                                        .unfold = {[1] = {0, 10}, {0, 10}},
+                                                        .tail = {[1] = {0, 10}, {0, 10}}}};
 
 static void streams_fit_by_their_cost_and_never_more_than_are_allowed(void **state)
 {

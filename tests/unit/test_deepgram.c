@@ -126,6 +126,7 @@ static void only_whole_control_messages_count(void **state)
         {"{\"type\":\"KeepAlive\"}", DEEPGRAM_KEEP_ALIVE},
         {" { \"channel\": 0, \"type\" : \"Finalize\" } ", DEEPGRAM_FINALIZE},
         {"{\"type\":\"CloseStream\"}", DEEPGRAM_CLOSE_STREAM},
+        {"{\"type\":\"Configure\",\"depth\":2}", DEEPGRAM_CONFIGURE},
         {"{\"type\":\"closestream\"}", DEEPGRAM_UNKNOWN},
         {"{\"type\":\"CloseStream\"", DEEPGRAM_UNKNOWN},
         {"{\"type\":\"KeepAlive\",\"type\":\"CloseStream\"}", DEEPGRAM_UNKNOWN},
@@ -191,6 +192,62 @@ static void expect(char *text, const char *wanted)
     json_decref(got);
     json_decref(expected);
     free(text);
+}
+
+static int configure(struct deepgram_config *config, const char *text, struct deepgram_error *err)
+{
+    return deepgram_configure(config, text, strlen(text), 3, err);
+}
+
+static void a_configure_changes_what_it_names(void **state)
+{
+    struct deepgram_config c;
+    struct deepgram_error err;
+
+    deepgram_config_init(&c);
+    assert_int_equal(deepgram_query(&c, "partial_every_ms", "300", &err), 0);
+    assert_int_equal(configure(&c,
+                               "{\"type\":\"Configure\",\"depth\":3,\"partial_depth\":2,"
+                               "\"latency_ms\":800}",
+                               &err),
+                     0);
+    expect(deepgram_configured(&c, NULL, "request"),
+           "{\"type\":\"ConfigureSuccess\",\"request_id\":\"request\",\"depth\":3,"
+           "\"partial_depth\":2,\"latency_ms\":800,\"partial_every_ms\":300}");
+    assert_int_equal(configure(&c, "{\"depth\":null,\"latency_ms\":null}", &err), 0);
+    expect(deepgram_configured(&c, NULL, "request"),
+           "{\"type\":\"ConfigureSuccess\",\"request_id\":\"request\",\"depth\":null,"
+           "\"partial_depth\":2,\"latency_ms\":null,\"partial_every_ms\":300}");
+}
+
+static void a_configure_that_is_wrong_changes_nothing(void **state)
+{
+    static const struct {
+        const char *text, *named;
+    } rows[] = {
+        {"{\"depth\":4}", "depth"},
+        {"{\"depth\":0}", "from 1 to 3, or null"},
+        {"{\"depth\":2,\"partial_depth\":\"2\"}", "partial_depth"},
+        {"{\"depth\":2,\"latency_ms\":3600001}", "latency_ms"},
+        {"{\"depth\":2,\"partial_every_ms\":99}", "from 100 to 10000"},
+        {"{\"depth\":2.5}", "depth"},
+        {"{\"type\":\"Configure\"}", "names none of"},
+    };
+    struct deepgram_config c;
+    struct deepgram_error err;
+
+    deepgram_config_init(&c);
+    c.depth = 1;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(configure(&c, rows[i].text, &err), -1);
+        assert_non_null(strstr(err.message, rows[i].named));
+        assert_int_equal(c.depth, 1);
+        assert_int_equal(c.partial_depth, 0);
+    }
+    strcpy(err.message, "depth: \"no\"");
+    expect(deepgram_configured(&c, &err, "request"),
+           "{\"type\":\"ConfigureFailure\",\"request_id\":\"request\","
+           "\"description\":\"depth: \\\"no\\\"\"}");
 }
 
 static void results_have_the_fields_of_the_contract(void **state)
@@ -304,6 +361,8 @@ int main(void)
         cmocka_unit_test(a_term_is_taken_whole_or_refused),
         cmocka_unit_test(only_whole_control_messages_count),
         cmocka_unit_test(a_finalize_may_name_its_channel),
+        cmocka_unit_test(a_configure_changes_what_it_names),
+        cmocka_unit_test(a_configure_that_is_wrong_changes_nothing),
         cmocka_unit_test(a_container_needs_no_encoding),
         cmocka_unit_test(voices_and_gaps_are_told_by_channel),
         cmocka_unit_test(results_have_the_fields_of_the_contract),

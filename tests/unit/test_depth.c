@@ -5,8 +5,10 @@
 
 #define R 3
 
-static const struct cost cost = {
-    .unfolds = R, .front = {0, 20}, .unfold = {0, 10}, .tail = {[1] = {0, 10}, {0, 10}, {0, 10}}};
+static const struct cost cost = {.unfolds = R,
+                                 .front = {0, 20},
+                                 .unfold = {[1] = {0, 10}, {0, 10}, {0, 10}},
+                                 .tail = {[1] = {0, 10}, {0, 10}, {0, 10}}};
 static struct tier tier;
 
 static int fresh(void **state)
@@ -146,7 +148,7 @@ static void what_a_stream_hears_costs_what_is_new(void **state)
     struct depth_question q = question(DEPTH_PARTIAL);
     const struct cost known = {.unfolds = R,
                                .front = {0, 20},
-                               .unfold = {0, 10},
+                               .unfold = {[1] = {0, 10}, {0, 10}, {0, 10}},
                                .tail = {[1] = {0, 10}, {0, 10}, {0, 10}},
                                .again = 0.5,
                                .hear = 2,

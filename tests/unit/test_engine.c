@@ -19,7 +19,7 @@ static void a_stream_gives_the_finals_of_the_file(void **state)
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         struct heard stream;
         hearing_init(&stream);
-        const struct engine_live_options options = hearing_live_options(&stream);
+        const struct live_options options = hearing_live_options(&stream);
         hearing_stream(engine, &sound, steps[i], &options, &stream);
         assert_string_equal(stream.finals, file.finals);
         assert_int_equal(stream.duration_samples, sound.count);
@@ -36,34 +36,32 @@ static void more_than_allowed_is_refused_as_busy(void **state)
     struct engine *engine = hearing_engine(1, 1, 1);
     struct sound sound = hearing_join(0, 6, 300);
     struct heard heard, other;
-    struct engine_batch *batch;
-    struct engine_live *live, *none = NULL;
+    struct batch *batch;
+    struct live *live, *none = NULL;
 
     hearing_init(&heard);
     hearing_init(&other);
-    struct engine_batch_options options = hearing_batch_options(&heard, 0);
-    assert_int_equal(engine_batch_start(engine, hearing_spool_wav(&sound), &options, &batch),
-                     ENGINE_OK);
+    struct batch_options options = hearing_batch_options(&heard, 0);
+    assert_int_equal(batch_start(engine, hearing_spool_wav(&sound), &options, &batch), ENGINE_OK);
     assert_false(engine_is_idle(engine));
     options.user = &other;
-    assert_int_equal(engine_batch_start(engine, hearing_spool_wav(&sound), &options, &batch),
-                     ENGINE_BUSY);
-    const struct engine_live_options live_opts = hearing_live_options(&other);
-    assert_int_equal(engine_live_open(engine, &live_opts, &live), ENGINE_OK);
-    assert_int_equal(engine_live_open(engine, &live_opts, &none), ENGINE_BUSY);
+    assert_int_equal(batch_start(engine, hearing_spool_wav(&sound), &options, &batch), ENGINE_BUSY);
+    const struct live_options live_opts = hearing_live_options(&other);
+    assert_int_equal(live_open(engine, &live_opts, &live), ENGINE_OK);
+    assert_int_equal(live_open(engine, &live_opts, &none), ENGINE_BUSY);
     assert_null(none);
-    engine_live_close(live);
-    assert_int_equal(engine_live_open(engine, &live_opts, &live), ENGINE_OK);
+    live_close(live);
+    assert_int_equal(live_open(engine, &live_opts, &live), ENGINE_OK);
     engine_drain(engine);
-    assert_int_equal(engine_live_open(engine, &live_opts, &none), ENGINE_DRAINING);
-    assert_int_equal(engine_batch_start(engine, hearing_spool_wav(&sound), &options, &batch),
+    assert_int_equal(live_open(engine, &live_opts, &none), ENGINE_DRAINING);
+    assert_int_equal(batch_start(engine, hearing_spool_wav(&sound), &options, &batch),
                      ENGINE_DRAINING);
     assert_true(hearing_wait_over(&heard)); /* work in hand goes on */
     assert_int_equal(heard.end, ENGINE_OK);
-    engine_live_finish(live);
+    live_finish(live);
     assert_true(hearing_wait_over(&other));
     assert_int_equal(other.end, ENGINE_OK);
-    engine_live_close(live);
+    live_close(live);
     while (!engine_is_idle(engine))
         hearing_nap(1);
     hearing_finish(&heard);
@@ -77,18 +75,18 @@ static void closing_the_engine_ends_everything_and_tells(void **state)
     struct engine *engine = hearing_engine(2, 4, 4);
     struct sound sound = hearing_join(0, 12, 300);
     struct heard files[3], streams[3];
-    struct engine_live *lives[3];
-    struct engine_batch *batch;
+    struct live *lives[3];
+    struct batch *batch;
 
     for (size_t i = 0; i < 3; i++) {
         hearing_init(&files[i]);
         hearing_init(&streams[i]);
-        const struct engine_batch_options options = hearing_batch_options(&files[i], 0);
-        const struct engine_live_options live_opts = hearing_live_options(&streams[i]);
-        assert_int_equal(engine_batch_start(engine, hearing_spool_wav(&sound), &options, &batch),
+        const struct batch_options options = hearing_batch_options(&files[i], 0);
+        const struct live_options live_opts = hearing_live_options(&streams[i]);
+        assert_int_equal(batch_start(engine, hearing_spool_wav(&sound), &options, &batch),
                          ENGINE_OK);
-        assert_int_equal(engine_live_open(engine, &live_opts, &lives[i]), ENGINE_OK);
-        engine_live_push(lives[i], sound.pcm, i * 320000);
+        assert_int_equal(live_open(engine, &live_opts, &lives[i]), ENGINE_OK);
+        live_push(lives[i], sound.pcm, i * 320000);
     }
     hearing_nap(5);
     engine_close(engine);
@@ -97,8 +95,8 @@ static void closing_the_engine_ends_everything_and_tells(void **state)
         assert_true(files[i].over);
         assert_true(files[i].end == ENGINE_DRAINING || files[i].end == ENGINE_OK);
         assert_true(streams[i].over && streams[i].end == ENGINE_DRAINING);
-        engine_live_push(lives[i], sound.pcm, 320); /* too late, but harmless */
-        engine_live_close(lives[i]);
+        live_push(lives[i], sound.pcm, 320); /* too late, but harmless */
+        live_close(lives[i]);
         hearing_finish(&files[i]);
         hearing_finish(&streams[i]);
     }

@@ -6,7 +6,7 @@
 #include "worker.h"
 
 #define SECONDS 20
-#define LEAD    WORKER_LEAD_SAMPLES
+#define LEAD    INCREMENTAL_PARTIALS_LEAD_SAMPLES
 
 static struct fold_model *model;
 static const struct fold_info *info;

@@ -18,18 +18,18 @@ static void hear_together(enum engine_partials partials)
     struct engine *engine = hearing_engine_with(2, MOST_LIVE, 4, partials);
     struct heard alone[MOST_LIVE], together[MOST_LIVE];
     struct sound sounds[MOST_LIVE];
-    struct engine_live *lives[MOST_LIVE];
+    struct live *lives[MOST_LIVE];
     size_t at[MOST_LIVE] = {0};
 
     for (size_t i = 0; i < MOST_LIVE; i++) {
         sounds[i] = hearing_join(i, 2, 700 + 100 * i);
         hearing_init(&alone[i]);
         hearing_init(&together[i]);
-        const struct engine_live_options options = hearing_live_options(&alone[i]);
+        const struct live_options options = hearing_live_options(&alone[i]);
         hearing_stream(engine, &sounds[i], 1000000, &options, &alone[i]);
-        struct engine_live_options with_partials = hearing_live_options(&together[i]);
+        struct live_options with_partials = hearing_live_options(&together[i]);
         with_partials.partials = true;
-        assert_int_equal(engine_live_open(engine, &with_partials, &lives[i]), ENGINE_OK);
+        assert_int_equal(live_open(engine, &with_partials, &lives[i]), ENGINE_OK);
     }
     for (size_t open = MOST_LIVE; open;)
         for (size_t i = 0; i < MOST_LIVE; i++) {
@@ -37,10 +37,10 @@ static void hear_together(enum engine_partials partials)
             const size_t now = left < 3200 + i ? left : 3200 + i;
             if (at[i] == count)
                 continue;
-            engine_live_push(lives[i], (const uint8_t *)sounds[i].pcm + at[i], now);
+            live_push(lives[i], (const uint8_t *)sounds[i].pcm + at[i], now);
             at[i] += now;
             if (at[i] == count) {
-                engine_live_finish(lives[i]);
+                live_finish(lives[i]);
                 open--;
             }
         }
@@ -48,7 +48,7 @@ static void hear_together(enum engine_partials partials)
         assert_true(hearing_wait_over(&together[i]));
         assert_string_equal(together[i].finals, alone[i].finals);
         assert_true(strlen(alone[i].finals) > 10);
-        engine_live_close(lives[i]);
+        live_close(lives[i]);
         hearing_finish(&alone[i]);
         hearing_finish(&together[i]);
         free(sounds[i].pcm);
@@ -74,7 +74,7 @@ static void other_encodings_and_rates_cover_the_same_time(void **state)
     for (size_t i = 0; i < doubled.count; i++)
         doubled.pcm[i] = sound.pcm[i / 6];
     hearing_init(&heard);
-    struct engine_live_options options = hearing_live_options(&heard);
+    struct live_options options = hearing_live_options(&heard);
     options.rate_hz = 48000;
     options.channels = 2;
     hearing_stream(engine, &doubled, 4097, &options, &heard);
@@ -94,31 +94,63 @@ static int partials_of(struct heard *heard)
     return count;
 }
 
+static void dials_turned_while_somebody_speaks_are_heard_at_once(void **state)
+{
+    struct engine *engine = hearing_engine(1, 1, 1);
+    struct sound sound = hearing_join(3, 1, 1000);
+    const size_t half = hearing_clips[3].count / 2;
+    struct live *live;
+    struct heard heard;
+
+    hearing_init(&heard);
+    struct live_options options = hearing_live_options(&heard);
+    options.partials = true;
+    assert_int_equal(live_open(engine, &options, &live), ENGINE_OK);
+    live_push(live, sound.pcm, 2 * half);
+    assert_true(hearing_wait(&heard, &heard.partials_count, 1));
+    const int before = partials_of(&heard);
+    assert_int_equal(heard.partial_depth.used, 1);
+    /* No sound comes, and yet what was said so far is told anew. */
+    live_configure(live, &(struct live_dials){.depth = 2, .partial_depth = 2});
+    assert_true(hearing_wait(&heard, &heard.partials_count, before + 1));
+    assert_int_equal(heard.partial_depth.used, 2);
+    live_push(live, sound.pcm + half, 2 * (sound.count - half));
+    live_finish(live);
+    assert_true(hearing_wait_over(&heard));
+    assert_int_equal(heard.finals_count, 1);
+    assert_int_equal(heard.depth.used, 2);
+    assert_string_equal(heard.depth.reason, "asked");
+    live_close(live);
+    hearing_finish(&heard);
+    free(sound.pcm);
+    engine_close(engine);
+}
+
 static void hear_partials(enum engine_partials partials)
 {
     struct engine *engine = hearing_engine_with(1, 1, 1, partials);
     struct sound sound = hearing_join(3, 1, 1000);
-    struct engine_live *live;
+    struct live *live;
     struct engine_stats stats;
     struct heard heard;
 
     hearing_init(&heard);
-    struct engine_live_options options = hearing_live_options(&heard);
+    struct live_options options = hearing_live_options(&heard);
     options.partials = true;
-    assert_int_equal(engine_live_open(engine, &options, &live), ENGINE_OK);
+    assert_int_equal(live_open(engine, &options, &live), ENGINE_OK);
     /* Faster than real time, but each partial is awaited: for a while, since a worker that takes
      * half a second for one makes fewer. */
     for (size_t at = 0; at < sound.count; at += 16000) {
         const size_t left = sound.count - at;
         const int before = partials_of(&heard);
-        engine_live_push(live, sound.pcm + at, 2 * (left < 16000 ? left : 16000));
+        live_push(live, sound.pcm + at, 2 * (left < 16000 ? left : 16000));
         for (int ms = 0; ms < 3000 && at + 16000 < hearing_clips[3].count; ms++) {
             if (partials_of(&heard) > before)
                 break;
             hearing_nap(1);
         }
     }
-    engine_live_finish(live);
+    live_finish(live);
     assert_true(hearing_wait_over(&heard));
     assert_true(heard.partials_count >= 1);
     assert_int_equal(heard.partial_depth.used, 1);
@@ -135,7 +167,7 @@ static void hear_partials(enum engine_partials partials)
                      partials == ENGINE_PARTIALS_WINDOWS || !can_be_incremental()
                          ? 0
                          : incremental_partials_bytes(hearing_model, 1));
-    engine_live_close(live);
+    live_close(live);
     do {
         hearing_nap(1); /* the worker may hold it still */
         engine_stats(engine, &stats);
@@ -157,29 +189,29 @@ static void every_flush_is_answered_and_covers_what_was_pushed(void **state)
 {
     struct engine *engine = hearing_engine(1, 1, 1);
     struct sound sound = hearing_join(5, 1, 0);
-    struct engine_live *live;
+    struct live *live;
     struct heard heard;
     const size_t half = sound.count / 2;
 
     hearing_init(&heard);
-    struct engine_live_options options = hearing_live_options(&heard);
+    struct live_options options = hearing_live_options(&heard);
     options.rate_hz = 8000; /* so that a resampler holds something back */
-    assert_int_equal(engine_live_open(engine, &options, &live), ENGINE_OK);
-    engine_live_push(live, sound.pcm, half * 2);
-    engine_live_flush(live);
+    assert_int_equal(live_open(engine, &options, &live), ENGINE_OK);
+    live_push(live, sound.pcm, half * 2);
+    live_flush(live);
     assert_true(hearing_wait(&heard, &heard.flushed_count, 1));
     assert_int_equal(heard.last_end_samples, half * 2);
-    engine_live_flush(live); /* nothing new: an empty final */
+    live_flush(live); /* nothing new: an empty final */
     assert_true(hearing_wait(&heard, &heard.flushed_count, 2));
     assert_int_equal(heard.last_end_samples, half * 2);
-    engine_live_push(live, sound.pcm + half, (sound.count - half) * 2);
-    engine_live_flush(live);
-    engine_live_finish(live);
+    live_push(live, sound.pcm + half, (sound.count - half) * 2);
+    live_flush(live);
+    live_finish(live);
     assert_true(hearing_wait_over(&heard));
     assert_int_equal(heard.flushed_count, 3);
     assert_int_equal(heard.duration_samples, sound.count * 2);
     assert_int_equal(heard.last_end_samples, sound.count * 2);
-    engine_live_close(live);
+    live_close(live);
     hearing_finish(&heard);
     free(sound.pcm);
     engine_close(engine);
@@ -193,7 +225,7 @@ static void a_word_cut_by_the_end_is_in_the_last_final(void **state)
 
     sound.count = 40001; /* within speech */
     hearing_init(&heard);
-    const struct engine_live_options options = hearing_live_options(&heard);
+    const struct live_options options = hearing_live_options(&heard);
     hearing_stream(engine, &sound, 3333, &options, &heard);
     assert_int_equal(heard.last_end_samples, 40001);
     assert_int_equal(heard.finals_count, 1);
@@ -211,7 +243,7 @@ static void a_stream_without_speech_just_ends(void **state)
     for (nothing.count = 0; nothing.count <= 80000; nothing.count += 80000) {
         struct heard heard;
         hearing_init(&heard);
-        const struct engine_live_options options = hearing_live_options(&heard);
+        const struct live_options options = hearing_live_options(&heard);
         hearing_stream(engine, &nothing, 1000, &options, &heard);
         assert_int_equal(heard.callbacks, 1);
         assert_int_equal(heard.duration_samples, nothing.count);
@@ -235,22 +267,22 @@ static void a_full_stream_says_when_it_is_ready_again(void **state)
 {
     struct engine *engine = hearing_engine(1, 1, 1);
     struct sound sound = hearing_join(0, 4, 500);
-    struct engine_live *live;
+    struct live *live;
     struct heard heard;
 
     hearing_init(&heard);
-    struct engine_live_options options = hearing_live_options(&heard);
+    struct live_options options = hearing_live_options(&heard);
     options.high_ms = 4000;
-    assert_int_equal(engine_live_open(engine, &options, &live), ENGINE_OK);
-    assert_true(sound.count * 2 > engine_live_high_bytes(live));
-    assert_true(engine_live_push(live, sound.pcm, sound.count * 2) > engine_live_high_bytes(live));
+    assert_int_equal(live_open(engine, &options, &live), ENGINE_OK);
+    assert_true(sound.count * 2 > live_high_bytes(live));
+    assert_true(live_push(live, sound.pcm, sound.count * 2) > live_high_bytes(live));
     assert_true(hearing_wait(&heard, &heard.ready_count, 1));
-    assert_true(engine_live_waiting(live) < engine_live_high_bytes(live));
-    engine_live_finish(live);
+    assert_true(live_waiting(live) < live_high_bytes(live));
+    live_finish(live);
     assert_true(hearing_wait_over(&heard));
     assert_int_equal(heard.ready_count, 1);
     assert_int_equal(heard.duration_samples, sound.count);
-    engine_live_close(live);
+    live_close(live);
     hearing_finish(&heard);
     free(sound.pcm);
     engine_close(engine);
@@ -265,19 +297,19 @@ static void after_close_no_callback_comes(void **state)
 
     for (int round = 0; round < 60; round++) {
         struct heard heard;
-        struct engine_live *live;
+        struct live *live;
         hearing_init(&heard);
-        struct engine_live_options options = hearing_live_options(&heard);
+        struct live_options options = hearing_live_options(&heard);
         options.partials = true;
-        assert_int_equal(engine_live_open(engine, &options, &live), ENGINE_OK);
-        engine_live_push(live, sound.pcm, sound.count * 2);
+        assert_int_equal(live_open(engine, &options, &live), ENGINE_OK);
+        live_push(live, sound.pcm, sound.count * 2);
         if (round % 3 == 0)
-            engine_live_finish(live);
+            live_finish(live);
         if (round % 3 == 1)
-            engine_live_flush(live);
+            live_flush(live);
         seed = seed * 1664525u + 1013904223u;
         hearing_nap(seed >> 27);
-        engine_live_close(live);
+        live_close(live);
         const int callbacks = heard.callbacks; /* no lock: nobody may write any more */
         memset(&heard.finals, 0, sizeof(heard.finals));
         hearing_nap(1);
@@ -293,17 +325,17 @@ static void work_for_whoever_has_gone_is_dropped(void **state)
     struct engine *engine = hearing_engine(1, 1, 1);
     struct sound sound = hearing_join(0, 12, 1000);
     const uint32_t deepest = fold_model_info(hearing_model)->unfolds;
-    struct engine_live *live;
+    struct live *live;
     struct engine_stats stats;
     struct heard heard;
 
     hearing_init(&heard);
-    const struct engine_live_options options = hearing_live_options(&heard);
-    assert_int_equal(engine_live_open(engine, &options, &live), ENGINE_OK);
+    const struct live_options options = hearing_live_options(&heard);
+    assert_int_equal(live_open(engine, &options, &live), ENGINE_OK);
     for (int i = 0; i < 4; i++)
-        engine_live_push(live, sound.pcm, sound.count * 2);
+        live_push(live, sound.pcm, sound.count * 2);
     assert_true(hearing_wait(&heard, &heard.finals_count, 1));
-    engine_live_close(live);
+    live_close(live);
     do {
         hearing_nap(1);
         engine_stats(engine, &stats);
@@ -325,6 +357,7 @@ static void work_for_whoever_has_gone_is_dropped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dials_turned_while_somebody_speaks_are_heard_at_once),
         cmocka_unit_test(streams_together_give_what_each_gives_alone),
         cmocka_unit_test(other_encodings_and_rates_cover_the_same_time),
         cmocka_unit_test(partials_are_shallow_and_come_before_their_final),

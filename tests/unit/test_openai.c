@@ -375,10 +375,15 @@ static void events_append_text_and_end_with_all_of_it(void **state)
     struct openai_request r;
     struct openai_error err;
 
-    is_event(openai_stream_delta(&segments[0], true),
+    openai_request_init(&r);
+    is_event(openai_stream_delta(&r, &segments[0], true),
              "data: {\"type\":\"transcript.text.delta\",\"delta\":\"One,\"}\n\n");
-    is_event(openai_stream_delta(&segments[1], false),
+    is_event(openai_stream_delta(&r, &segments[1], false),
              "data: {\"type\":\"transcript.text.delta\",\"delta\":\" \\\"two\\\"\"}\n\n");
+    r.words = true;
+    char *timed = openai_stream_delta(&r, &segments[0], true);
+    assert_non_null(strstr(timed, "\"words\":[{\"word\":\"One,\",\"start\":"));
+    free(timed);
     openai_request_init(&r);
     r.format = OPENAI_TEXT;
     char *done = openai_stream_done(&r, &t);

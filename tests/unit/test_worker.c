@@ -12,23 +12,31 @@
 
 static atomic_bool never, stopped = true;
 static struct worker worker;
-static int order; /* of told() */
+static int order; /* of on_result() */
 
 struct told {
-    enum worker_end end;
+    enum piece_end end;
     struct result_segment segment;
     int times, order;
+    double audio_seconds, cost_ms;
 };
 
-static void on_result(struct worker_piece *piece, enum worker_end end,
-                      struct result_segment *segment)
+static void on_result(struct piece *piece)
 {
     struct told *told = piece->user;
 
-    told->end = end;
-    told->segment = *segment;
+    told->end = piece->end;
+    told->segment = piece->segment;
+    told->audio_seconds = piece->cost.audio_seconds;
+    told->cost_ms = piece_cost_ms(&piece->cost);
     told->times++;
     told->order = order++;
+}
+
+static void recognise_all(struct worker *by)
+{
+    while (by->pieces_count)
+        worker_recognise(by);
 }
 
 static int setup(void **state)
@@ -53,15 +61,15 @@ static struct endpointer_segment sound(size_t clip, size_t ms)
                                        .why = ENDPOINTER_PAUSE};
 }
 
-static struct worker_piece piece(struct told *told, uint32_t depth)
+static struct piece piece(struct told *told, uint32_t depth)
 {
-    *told = (struct told){.end = WORKER_FAILED};
-    return (struct worker_piece){.depth = {.used = depth, .reason = "asked"},
-                                 .limit = {.floor = 1, .due_ms = INFINITY},
-                                 .cancelled = &never,
-                                 .cost_ms = 1,
-                                 .on_result = on_result,
-                                 .user = told};
+    *told = (struct told){.end = PIECE_FAILED};
+    return (struct piece){.depth = {.used = depth, .reason = "asked"},
+                          .limit = {.floor = 1, .due_ms = INFINITY},
+                          .cancelled = &never,
+                          .cost_ms = 1,
+                          .on_result = on_result,
+                          .user = told};
 }
 
 static void assert_same(const struct result_segment *a, const struct result_segment *b)
@@ -81,20 +89,21 @@ static void assert_same(const struct result_segment *a, const struct result_segm
     assert_true(a->blank_share >= 0 && a->blank_share <= 1);
 }
 
-/* Alone, in the place of long segments. */
+/* Alone, in the slot of long segments. */
 static struct result_segment alone(struct worker *by, size_t clip, size_t ms, uint32_t depth)
 {
     const struct endpointer_segment heard = sound(clip, ms);
-    const struct worker_limit limit = {.floor = 1, .due_ms = INFINITY};
-    struct worker_cost cost = {0};
-    struct result_segment segment;
+    struct told told;
+    struct piece p = piece(&told, depth);
 
-    worker_load(by, &heard);
-    assert_int_equal(worker_recognise(by, (struct result_depth){.used = depth, .reason = "asked"},
-                                      &limit, NULL, false, 0, &never, &segment, &cost),
-                     WORKER_DONE);
-    assert_true(cost.audio_seconds > 0 && worker_cost_ms(&cost) > 0);
-    return segment;
+    p.alone = true;
+    worker_submit(by, &heard, &p);
+    assert_false(worker_wants(by));
+    recognise_all(by);
+    assert_int_equal(told.times, 1);
+    assert_int_equal(told.end, PIECE_DONE);
+    assert_true(told.audio_seconds > 0 && told.cost_ms > 0);
+    return told.segment;
 }
 
 /* Pieces of several lengths and depths, batched by this worker. */
@@ -106,17 +115,17 @@ static void batch_and_compare(struct worker *by, uint32_t unfolds)
     by->due_ms = INFINITY;
     order = 0;
     for (size_t i = 0; i < BATCHER_PIECES; i++) {
-        const struct worker_piece p = piece(&told[i], (uint32_t)i % unfolds + 1);
+        const struct piece p = piece(&told[i], (uint32_t)i % unfolds + 1);
         const struct endpointer_segment heard = sound(i, ms[i]);
         worker_submit(by, &heard, &p);
         assert_int_equal(order, 0); /* nobody yet */
     }
-    assert_false(batcher_wants(&by->batcher, 0));
-    worker_flush(by);
+    assert_false(worker_wants(by));
+    recognise_all(by);
     assert_int_equal(order, BATCHER_PIECES);
     for (size_t i = 0; i < BATCHER_PIECES; i++) {
         assert_int_equal(told[i].times, 1);
-        assert_int_equal(told[i].end, WORKER_DONE);
+        assert_int_equal(told[i].end, PIECE_DONE);
         struct result_segment segment = alone(by, i, ms[i], (uint32_t)i % unfolds + 1);
         assert_same(&told[i].segment, &segment);
         transcript_release(&segment);
@@ -148,27 +157,35 @@ static void together_each_is_written_as_alone(void **state)
     fold_model_close(model);
 }
 
-static void a_long_segment_does_not_hold_up_those_before_it(void **state)
+static void a_long_segment_waits_for_those_before_it_and_nobody_for_it(void **state)
 {
-    struct told brief, lengthy;
-    const struct worker_piece a = piece(&brief, 1), b = piece(&lengthy, 1);
+    struct told brief, lengthy, late;
+    const struct piece a = piece(&brief, 1), b = piece(&lengthy, 1), c = piece(&late, 1);
     const struct endpointer_segment first = sound(0, 800),
-                                    second = sound(3, BATCHER_PIECE_MS + 100);
+                                    second = sound(3, BATCHER_PIECE_MS + 100),
+                                    third = sound(2, 900);
 
     worker.due_ms = INFINITY;
+    order = 0;
     worker_submit(&worker, &first, &a);
     worker_submit(&worker, &second, &b);
+    assert_false(worker_wants(&worker)); /* something waits behind the batch */
+    assert_int_equal(order, 0);          /* a step that submits computes nothing, of nobody's */
+    worker_recognise(&worker);
     assert_int_equal(brief.times, 1);
     assert_int_equal(lengthy.times, 0);
-    assert_false(batcher_wants(&worker.batcher, 0));
-    /* Nor does one that is loaded to be recognised at once. */
-    struct result_segment segment = alone(&worker, 2, 900, 1);
+    assert_false(worker_wants(&worker)); /* long as it is, it goes alone */
+    worker_submit(&worker, &third, &c);
+    worker_recognise(&worker);
     assert_int_equal(lengthy.times, 1);
-    assert_int_equal(lengthy.end, WORKER_DONE);
+    assert_int_equal(lengthy.end, PIECE_DONE);
     assert_int_equal(lengthy.segment.end_samples, 3000 + (BATCHER_PIECE_MS + 100) * 16);
-    transcript_release(&segment);
+    assert_int_equal(late.times, 0);
+    recognise_all(&worker);
+    assert_int_equal(late.times, 1);
     transcript_release(&brief.segment);
     transcript_release(&lengthy.segment);
+    transcript_release(&late.segment);
 }
 
 static void one_that_is_cancelled_leaves_the_others_alone(void **state)
@@ -177,16 +194,16 @@ static void one_that_is_cancelled_leaves_the_others_alone(void **state)
 
     worker.due_ms = INFINITY;
     for (size_t i = 0; i < 3; i++) {
-        struct worker_piece p = piece(&told[i], 2);
+        struct piece p = piece(&told[i], 2);
         const struct endpointer_segment heard = sound(i, 600);
         if (i == 1)
             p.cancelled = &stopped;
         worker_submit(&worker, &heard, &p);
     }
-    worker_flush(&worker);
+    recognise_all(&worker);
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(told[i].times, 1);
-        assert_int_equal(told[i].end, i == 1 ? WORKER_CANCELLED : WORKER_DONE);
+        assert_int_equal(told[i].end, i == 1 ? PIECE_CANCELLED : PIECE_DONE);
         transcript_release(&told[i].segment);
     }
 }
@@ -194,13 +211,13 @@ static void one_that_is_cancelled_leaves_the_others_alone(void **state)
 static void who_is_late_goes_no_deeper_than_the_floor(void **state)
 {
     struct told told;
-    struct worker_piece p = piece(&told, 2);
+    struct piece p = piece(&told, 2);
     const struct endpointer_segment heard = sound(0, 500);
 
     p.limit.due_ms = -INFINITY;
     worker_submit(&worker, &heard, &p);
-    worker_flush(&worker);
-    assert_int_equal(told.end, WORKER_DONE);
+    recognise_all(&worker);
+    assert_int_equal(told.end, PIECE_DONE);
     assert_int_equal(told.segment.depth.used, 1);
     assert_string_equal(told.segment.depth.reason, "budget");
     transcript_release(&told.segment);
@@ -219,11 +236,11 @@ static struct result_segment incremental(struct incremental_partials *incrementa
             INCREMENTAL_PARTIALS_READY)
             continue;
         transcript_release(&told.segment);
-        struct worker_piece p = piece(&told, depth);
+        struct piece p = piece(&told, depth);
         p.incremental = incremental;
         worker_submit(&worker, &heard, &p);
-        worker_flush(&worker);
-        assert_int_equal(told.end, WORKER_DONE);
+        recognise_all(&worker);
+        assert_int_equal(told.end, PIECE_DONE);
     }
     assert_int_equal(told.times, 1);
     return told.segment;
@@ -240,7 +257,7 @@ static void a_stream_hears_the_same_alone_in_company_and_in_portions(void **stat
     worker.due_ms = INFINITY;
     assert_int_equal(incremental_partials_open(&alone, hearing_model, unfolds), FOLD_OK);
     for (size_t i = 0; i < BATCHER_PIECES; i++) {
-        struct worker_piece p = piece(&told[i], (uint32_t)i % unfolds + 1);
+        struct piece p = piece(&told[i], (uint32_t)i % unfolds + 1);
         assert_int_equal(incremental_partials_open(&together[i], hearing_model, unfolds), FOLD_OK);
         const struct endpointer_segment heard = sound(i, ms[i]);
         assert_int_equal(
@@ -249,10 +266,10 @@ static void a_stream_hears_the_same_alone_in_company_and_in_portions(void **stat
         p.incremental = i == 1 ? NULL : &together[i]; /* one of them runs */
         worker_submit(&worker, &heard, &p);
     }
-    worker_flush(&worker);
+    recognise_all(&worker);
     for (size_t i = 0; i < BATCHER_PIECES; i++) {
         assert_int_equal(told[i].times, 1);
-        assert_int_equal(told[i].end, WORKER_DONE);
+        assert_int_equal(told[i].end, PIECE_DONE);
         for (size_t portion_ms = 300; portion_ms < 9000 && i != 1; portion_ms *= 3) {
             incremental_partials_forget(&alone); /* the segment before */
             struct result_segment segment =
@@ -277,7 +294,7 @@ static void a_stream_that_is_cancelled_or_fails_leaves_the_others_alone(void **s
     worker.due_ms = INFINITY;
     for (int fails = 0; fails < 2; fails++) {
         for (size_t i = 0; i < 3; i++) {
-            struct worker_piece p = piece(&told[i], 1);
+            struct piece p = piece(&told[i], 1);
             assert_int_equal(incremental_partials_open(&incrementals[i], hearing_model, 1),
                              FOLD_OK);
             const struct endpointer_segment heard = sound(i, 900);
@@ -291,12 +308,12 @@ static void a_stream_that_is_cancelled_or_fails_leaves_the_others_alone(void **s
         }
         if (fails) /* what is to be read was never heard: nobody else has to suffer */
             incrementals[1].from_samples += 16000 * 100;
-        worker_flush(&worker);
+        recognise_all(&worker);
         for (size_t i = 0; i < 3; i++) {
             assert_int_equal(told[i].times, 1);
-            assert_int_equal(told[i].end, i != 1  ? WORKER_DONE
-                                          : fails ? WORKER_FAILED
-                                                  : WORKER_CANCELLED);
+            assert_int_equal(told[i].end, i != 1  ? PIECE_DONE
+                                          : fails ? PIECE_FAILED
+                                                  : PIECE_CANCELLED);
             assert_int_equal(incrementals[i].begun, !(fails && i == 1));
             transcript_release(&told[i].segment);
             incremental_partials_close(&incrementals[i]);
@@ -321,14 +338,14 @@ static void what_was_written_before_changes_no_text(void **state)
     assert_int_equal(worker_open(&writing, NULL, model, NULL, MOST_MS), FOLD_OK);
     writing.due_ms = INFINITY;
     for (size_t i = 0; i < 4; i++) {
-        struct worker_piece p = piece(&told[i], 2);
+        struct piece p = piece(&told[i], 2);
         const struct endpointer_segment heard = sound(0, 2500);
         /* None; wrong; one word wrong; its own. */
         p.before = i < 3 ? before : told[0].segment.words;
         p.before_count = i < 3 ? (size_t[]){0, 3, 1}[i] : told[0].segment.words_count;
         worker_submit(&writing, &heard, &p);
-        worker_flush(&writing);
-        assert_int_equal(told[i].end, WORKER_DONE);
+        recognise_all(&writing);
+        assert_int_equal(told[i].end, PIECE_DONE);
         assert_same(&told[0].segment, &told[i].segment);
         words += told[i].segment.words_count;
     }
@@ -351,14 +368,14 @@ static void alternatives_come_with_who_asked_for_them(void **state)
     assert_int_equal(worker_open(&with_lm, NULL, hearing_model, lm, MOST_MS), FOLD_OK);
     with_lm.due_ms = INFINITY;
     for (size_t i = 0; i < 2; i++) {
-        struct worker_piece p = piece(&told[i], 1);
+        struct piece p = piece(&told[i], 1);
         const struct endpointer_segment heard = sound(0, 2000);
         p.alternatives = i ? 3 : 0;
         worker_submit(&with_lm, &heard, &p);
     }
-    worker_flush(&with_lm);
-    assert_int_equal(told[0].end, WORKER_DONE);
-    assert_int_equal(told[1].end, WORKER_DONE);
+    recognise_all(&with_lm);
+    assert_int_equal(told[0].end, PIECE_DONE);
+    assert_int_equal(told[1].end, PIECE_DONE);
     assert_int_equal(told[0].segment.others_count, 0);
     assert_same(&told[0].segment, &told[1].segment);
     assert_in_range(told[1].segment.others_count, 1, 3);
@@ -381,17 +398,17 @@ static void alternatives_come_with_who_asked_for_them(void **state)
 
 static void what_a_piece_costs_is_every_stage_of_it(void **state)
 {
-    const struct worker_cost cost = {.audio_seconds = 100,
-                                     .stem_seconds = 1,
-                                     .unfold_seconds = 2,
-                                     .exit_seconds = 4,
-                                     .decode_seconds = 8,
-                                     .write_seconds = 16,
-                                     .others_seconds = 32,
-                                     .new_seconds = 100,
-                                     .hear_seconds = 64};
+    const struct piece_cost cost = {.audio_seconds = 100,
+                                    .stem_seconds = 1,
+                                    .unfold_seconds = 2,
+                                    .exit_seconds = 4,
+                                    .decode_seconds = 8,
+                                    .write_seconds = 16,
+                                    .others_seconds = 32,
+                                    .new_seconds = 100,
+                                    .hear_seconds = 64};
 
-    assert_float_equal(worker_cost_ms(&cost), 127000, 1e-2);
+    assert_float_equal(piece_cost_ms(&cost), 127000, 1e-2);
 }
 
 int main(void)
@@ -400,7 +417,7 @@ int main(void)
         cmocka_unit_test(what_a_piece_costs_is_every_stage_of_it),
         cmocka_unit_test(together_each_hears_what_it_hears_alone),
         cmocka_unit_test(together_each_is_written_as_alone),
-        cmocka_unit_test(a_long_segment_does_not_hold_up_those_before_it),
+        cmocka_unit_test(a_long_segment_waits_for_those_before_it_and_nobody_for_it),
         cmocka_unit_test(one_that_is_cancelled_leaves_the_others_alone),
         cmocka_unit_test(a_stream_hears_the_same_alone_in_company_and_in_portions),
         cmocka_unit_test(a_stream_that_is_cancelled_or_fails_leaves_the_others_alone),

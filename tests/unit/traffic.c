@@ -195,7 +195,7 @@ static void begin(struct simulation *sim, struct job *job)
     }
     if (job->kind == DEPTH_PARTIAL && admission_partial_is_incremental(&sim->admission, &s->stream))
         question.new_ms = admission_partial_every_ms(&sim->admission, &s->stream);
-    job->depth = admission_choose(&sim->admission, &question, NULL, NULL);
+    job->depth = admission_choose(&sim->admission, &question, NULL);
     const double slow = trace->slowdown ? trace->slowdown(sim->now_ms) : 1;
     const uint32_t depth = job->depth.used;
     job->spent = (struct cost_spent){
@@ -206,7 +206,7 @@ static void begin(struct simulation *sim, struct job *job)
         job->spent.hear_ms = slow * cost_incremental_ms(&trace->cost, depth, 0, question.new_ms);
     } else {
         job->spent.front_ms = slow * cost_front_ms(&trace->cost, question.audio_ms);
-        job->spent.unfold_ms = slow * depth * cost_unfold_ms(&trace->cost, question.audio_ms);
+        job->spent.unfold_ms = slow * cost_unfolds_ms(&trace->cost, depth, question.audio_ms);
     }
     job->until_ms = sim->now_ms + job->spent.front_ms + job->spent.unfold_ms + job->spent.hear_ms +
                     job->spent.tail_ms;

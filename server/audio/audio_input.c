@@ -17,28 +17,6 @@ struct audio_input {
     bool fed; /* the stream may hold sound that was not decoded */
 };
 
-struct stream_format audio_input_format(const struct engine_live_options *options)
-{
-    static const struct {
-        enum stream_kind kind;
-        enum raw_encoding encoding;
-    } forms[] = {
-        [ENGINE_LINEAR16] = {STREAM_RAW, RAW_LINEAR16},
-        [ENGINE_LINEAR32] = {STREAM_RAW, RAW_LINEAR32},
-        [ENGINE_FLOAT32] = {STREAM_RAW, RAW_FLOAT32},
-        [ENGINE_MULAW] = {STREAM_RAW, RAW_MULAW},
-        [ENGINE_ALAW] = {STREAM_RAW, RAW_ALAW},
-        [ENGINE_OPUS] = {STREAM_PACKETS, 0},
-        [ENGINE_CONTAINER] = {STREAM_CONTAINER, 0},
-    };
-
-    return (struct stream_format){.kind = forms[options->encoding].kind,
-                                  .encoding = forms[options->encoding].encoding,
-                                  .rate_hz = options->rate_hz,
-                                  .channels = options->channels,
-                                  .channel = options->channel};
-}
-
 int audio_input_open(struct audio_input **ret_input, const struct stream_format *format,
                      uint32_t pause_ms, uint32_t max_segment_ms, struct recording_note *note)
 {

@@ -6,13 +6,9 @@
 #define AUDIO_INPUT_H
 
 #include "endpointer.h"
-#include "engine.h"
 #include "stream.h"
 
 struct audio_input;
-
-/* What the client sends, as the decoder wants to know it. */
-struct stream_format audio_input_format(const struct engine_live_options *options);
 
 /* 0, or a negative recording_error with a note. */
 int audio_input_open(struct audio_input **ret_input, const struct stream_format *format,

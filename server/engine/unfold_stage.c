@@ -1,0 +1,196 @@
+#include "unfold_stage.h"
+
+#include "clock.h"
+
+/* A piece that is alone is stopped in the middle of a pass. Several are short, and one must not
+ * stop the others, so of them one leaves before the next pass. That is soon: for four of a second
+ * each the stem takes 5 ms and an unfold 3 (tests/bench/bench_batch.c, one core). Of 990 streams
+ * that left a crowd of them, on one or two busy cores, the slowest was computed for 59 ms more
+ * (tests/load/leave.py). */
+static void watch_cancelled(const struct crowd *crowd)
+{
+    for (size_t i = 0; i < crowd->count; i++)
+        fold_run_heed(crowd->runs[i], crowd->count == 1 ? piece_is_cancelled : NULL,
+                      crowd->pieces[i]->cancelled);
+}
+
+static void join(struct crowd *crowd, struct piece *piece)
+{
+    crowd->runs[crowd->count] = piece->slot->run;
+    crowd->pieces[crowd->count++] = piece;
+}
+
+/* Whether a piece leaves before the next pass, which all that are left take together. */
+static bool is_through(struct piece *piece, double pass_ms)
+{
+    const uint32_t depth = fold_run_depth(piece->slot->run);
+
+    piece->end = PIECE_DONE;
+    if (depth == piece->depth.used)
+        return true;
+    if (atomic_load(piece->cancelled)) {
+        piece->end = PIECE_CANCELLED;
+        return true;
+    }
+    if (depth < piece->limit.floor || depth < 1 ||
+        clock_now_ms() + pass_ms + piece->limit.ahead.tail_ms[depth + 1] <= piece->limit.due_ms)
+        return false;
+    piece->depth.used = depth;
+    piece->depth.reason = "budget";
+    return true;
+}
+
+/* What a pass took, shared out by length. */
+static double share_s(const struct crowd *crowd, size_t i, double seconds)
+{
+    double all_s = 0;
+
+    for (size_t k = 0; k < crowd->count; k++)
+        all_s += slot_seconds(crowd->pieces[k]->slot);
+    return all_s > 0 ? seconds * slot_seconds(crowd->pieces[i]->slot) / all_s : 0;
+}
+
+/* Those that are as deep as they go leave, or all, when something failed; the rest stays. */
+static size_t let_go(struct crowd *crowd, int error, struct piece **ret_through)
+{
+    const size_t count = crowd->count;
+    size_t through = 0;
+    double pass_ms = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (fold_run_depth(crowd->runs[i]) < crowd->pieces[i]->depth.used)
+            pass_ms += crowd->pieces[i]->limit.ahead.unfold_ms[fold_run_depth(crowd->runs[i]) + 1];
+    crowd->count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct piece *piece = crowd->pieces[i];
+        if (error)
+            piece->end = piece_end_of(error);
+        if (error || is_through(piece, pass_ms))
+            ret_through[through++] = piece;
+        else
+            join(crowd, piece);
+    }
+    return through;
+}
+
+/* All go through the stem at once. */
+static size_t begin_runs(struct unfold_stage *stage, struct piece **ret_through)
+{
+    struct crowd *crowd = &stage->running;
+    const float *pcm[BATCHER_PIECES];
+    size_t samples[BATCHER_PIECES];
+    double clock_ms = clock_now_ms();
+
+    stage->begun = true;
+    for (size_t i = 0; i < crowd->count; i++) {
+        const struct slot *slot = crowd->pieces[i]->slot;
+        pcm[i] = slot->pcm;
+        samples[i] = slot->loaded_samples;
+    }
+    watch_cancelled(crowd);
+    const int error = fold_batch_begin(crowd->runs, pcm, samples, crowd->count);
+    const double stem_s = clock_lap_s(&clock_ms);
+    for (size_t i = 0; i < crowd->count; i++)
+        crowd->pieces[i]->cost.stem_seconds += share_s(crowd, i, stem_s);
+    return let_go(crowd, error, ret_through);
+}
+
+static size_t unfold_runs(struct unfold_stage *stage, struct piece **ret_through)
+{
+    struct crowd *crowd = &stage->running;
+    double clock_ms = clock_now_ms();
+
+    watch_cancelled(crowd);
+    const int error = fold_batch_unfold(crowd->runs, crowd->count);
+    const double unfold_s = clock_lap_s(&clock_ms);
+    for (size_t i = 0; i < crowd->count; i++)
+        crowd->pieces[i]->cost.unfold_seconds += share_s(crowd, i, unfold_s);
+    return let_go(crowd, error, ret_through);
+}
+
+/* Takes what a piece's stream has heard to be read; else the stream is good for nothing more. */
+static int read_heard(struct piece *piece, int error)
+{
+    if (!error)
+        error = incremental_partials_read(piece->incremental, piece->slot->run,
+                                          &piece->slot->first_samples);
+    if (error)
+        incremental_partials_forget(piece->incremental);
+    return error;
+}
+
+/* Streams hear what is new to them, all at once, each at its depth; and all leave. */
+static size_t hear(struct unfold_stage *stage, struct piece **ret_through)
+{
+    struct crowd *crowd = &stage->incremental;
+    struct fold_stream *streams[BATCHER_PIECES];
+    const float *pcm[BATCHER_PIECES];
+    size_t samples[BATCHER_PIECES];
+    uint32_t depths[BATCHER_PIECES];
+    double clock_ms = clock_now_ms(), all_samples = 0;
+    const size_t count = crowd->count;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct piece *piece = crowd->pieces[i];
+        streams[i] = piece->incremental->stream;
+        pcm[i] = piece->slot->pcm;
+        samples[i] = piece->slot->loaded_samples;
+        depths[i] = piece->depth.used;
+        all_samples += (double)samples[i];
+    }
+    watch_cancelled(crowd);
+    const int error = fold_batch_hear(streams, crowd->runs, pcm, samples, depths, count);
+    const double hear_s = clock_lap_s(&clock_ms);
+    for (size_t i = 0; i < count; i++) {
+        struct piece *piece = crowd->pieces[i];
+        piece->cost.new_seconds += (double)piece->incremental->unheard_samples / RESULT_RATE_HZ;
+        piece->cost.hear_seconds += hear_s * (double)samples[i] / all_samples;
+        piece->end = piece_end_of(read_heard(piece, error));
+        ret_through[i] = piece;
+    }
+    crowd->count = 0;
+    return count;
+}
+
+void unfold_stage_begin(struct unfold_stage *stage, struct piece *pieces, size_t count)
+{
+    *stage = (struct unfold_stage){.begun = false};
+    for (size_t i = 0; i < count; i++) {
+        pieces[i].cost.audio_seconds += slot_seconds(pieces[i].slot);
+        join(pieces[i].incremental ? &stage->incremental : &stage->running, &pieces[i]);
+    }
+}
+
+bool unfold_stage_is_busy(const struct unfold_stage *stage)
+{
+    return stage->incremental.count || stage->running.count;
+}
+
+/* Streams whose client has gone need not hear. */
+static size_t drop_cancelled(struct crowd *crowd, struct piece **ret_through)
+{
+    const size_t count = crowd->count;
+    size_t through = 0;
+
+    crowd->count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct piece *piece = crowd->pieces[i];
+        if (atomic_load(piece->cancelled)) {
+            piece->end = PIECE_CANCELLED;
+            ret_through[through++] = piece;
+        } else {
+            join(crowd, piece);
+        }
+    }
+    return through;
+}
+
+size_t unfold_stage_pass(struct unfold_stage *stage, struct piece **ret_through)
+{
+    /* Those that a stream hears first, since they are brief. */
+    if (stage->incremental.count) {
+        const size_t dropped = drop_cancelled(&stage->incremental, ret_through);
+        return dropped ? dropped : hear(stage, ret_through);
+    }
+    return stage->begun ? unfold_runs(stage, ret_through) : begin_runs(stage, ret_through);
+}
