@@ -10,6 +10,22 @@
 
 #include "err.h"
 
+/* 0, or -1 with errno; 0 there: the file is shorter than it was. */
+static int read_whole(int fd, unsigned char *to, size_t count)
+{
+    for (size_t at = 0; at < count;) {
+        const ssize_t n = read(fd, to + at, count - at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n == 0)
+            errno = 0;
+        if (n <= 0)
+            return -1;
+        at += (size_t)n;
+    }
+    return 0;
+}
+
 int mapping_open(const unsigned char **ret_bytes, size_t *ret_count, const char *path,
                  struct fold_note *note)
 {
@@ -25,14 +41,22 @@ int mapping_open(const unsigned char **ret_bytes, size_t *ret_count, const char 
         close(fd);
         return err_note(FOLD_ERR_FORMAT, note, "%.180s: not a file, or empty", path);
     }
-    void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    int err = map == MAP_FAILED ? err_note(FOLD_ERR_IO, note, "%.180s: %s", path, strerror(errno))
-                                : FOLD_OK;
-    close(fd);
-    if (!err) {
-        *ret_bytes = map;
-        *ret_count = (size_t)st.st_size;
+    const size_t count = (size_t)st.st_size;
+    unsigned char *bytes =
+        mmap(NULL, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int err = FOLD_OK;
+    if (bytes == MAP_FAILED) {
+        err = err_note(FOLD_ERR_MEMORY, note, "%.180s: no memory for its %zu bytes", path, count);
+    } else if (read_whole(fd, bytes, count) != 0) {
+        err = err_note(FOLD_ERR_IO, note, "%.180s: %s", path,
+                       errno ? strerror(errno) : "cut short while it was read");
+        munmap(bytes, count);
+    } else {
+        mprotect(bytes, count, PROT_READ); /* only a safeguard */
+        *ret_bytes = bytes;
+        *ret_count = count;
     }
+    close(fd);
     return err;
 }
 

@@ -144,6 +144,7 @@ struct seedfile_tensor *loader_stored(struct loader *l, const char *name, uint32
         loader_fail(l, FOLD_ERR_FORMAT, "tensor \"%.80s\" must be F32", scale_name);
     if (l->err)
         return NULL;
+    s->kept = true;
     *ret_scale = s->data;
     return t;
 }
@@ -166,8 +167,10 @@ static const float *tensor(struct loader *l, const char *name, uint32_t dims, co
     struct seedfile_tensor *t = loader_stored(l, name, dims, shape, &scale);
     if (!t)
         return NULL;
-    if (t->dtype == SEEDFILE_F32)
+    if (t->dtype == SEEDFILE_F32) {
+        t->kept = true;
         return all_finite(l, name, t->data, t->count);
+    }
     float *to = loader_own(l, t->count * sizeof *to);
     if (!to)
         return NULL;
@@ -285,6 +288,7 @@ const void *loader_table(struct loader *l, const char *name, enum seedfile_dtype
                     name);
         return NULL;
     }
+    t->kept = true;
     *ret_count = t->count;
     return t->data;
 }

@@ -219,6 +219,7 @@ static void load_embedding(struct loader *l)
     struct seedfile_tensor *t = loader_stored(l, "decoder.embed.weight", 2, shape, &scale);
     dec->embed_scale = dec->embed.q->scale;
     if (t && t->dtype == SEEDFILE_I8) {
+        t->kept = true;
         dec->embed_bytes = t->data;
         return;
     }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "err.h"
 #include "mapping.h"
@@ -229,10 +230,36 @@ void seedfile_close(struct seedfile *file)
     file->mapped = false;
 }
 
-void seedfile_forget(const struct seedfile *file)
+/* Gives back the whole pages between two addresses. */
+static void give_back(const unsigned char *from, const unsigned char *to)
 {
-    if (file->mapped)
-        madvise((void *)file->map, file->bytes, MADV_DONTNEED);
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t first = ((uintptr_t)from + page - 1) / page * page,
+                    end = (uintptr_t)to / page * page;
+    if (end > first)
+        madvise((void *)first, end - first, MADV_DONTNEED); /* it is anonymous: gone, not reread */
+}
+
+void seedfile_forget(struct seedfile *file)
+{
+    if (!file->mapped)
+        return;
+    struct seedfile_tensor **order = malloc((file->tensors_count + 1) * sizeof *order);
+    const unsigned char *from = file->map; /* what is not kept since here */
+    if (!order)
+        return; /* it stays */
+    for (size_t i = 0; i < file->tensors_count; i++)
+        order[i] = &file->tensors[i];
+    qsort(order, file->tensors_count, sizeof *order, by_data);
+    for (size_t i = 0; i < file->tensors_count; i++) {
+        if (!order[i]->kept)
+            continue;
+        give_back(from, order[i]->data);
+        from =
+            (const unsigned char *)order[i]->data + order[i]->count * dtypes[order[i]->dtype].bytes;
+    }
+    give_back(from, file->map + file->bytes);
+    free(order);
 }
 
 struct seedfile_tensor *seedfile_find(struct seedfile *file, const char *name)

@@ -37,6 +37,7 @@ struct seedfile_tensor {
     size_t count;     /* elements */
     const void *data; /* in the map, aligned for its dtype */
     bool used;        /* set by seedfile_find, so that leftovers can be named */
+    bool kept; /* data is used as long as the file is open; else only until seedfile_forget */
 };
 
 struct seedfile {
@@ -55,8 +56,8 @@ int seedfile_open(struct seedfile *file, const char *path, struct fold_note *not
 int seedfile_parse(struct seedfile *file, const void *bytes, size_t count, struct fold_note *note);
 void seedfile_close(struct seedfile *file); /* a zeroed struct is fine */
 
-/* Lets go of the file's pages: what is still used comes back from the file when it is touched. */
-void seedfile_forget(const struct seedfile *file);
+/* Gives back the memory of tensors that are not kept, and of the header. */
+void seedfile_forget(struct seedfile *file);
 
 /* NULL when there is none. */
 struct seedfile_tensor *seedfile_find(struct seedfile *file, const char *name);
