@@ -24,8 +24,9 @@ mapfile -t missing < <(wanted "$@")
 as_root=()
 if [[ $(id -u) != 0 ]]; then
     if ! command -v sudo >/dev/null; then
-        echo "These Debian packages are missing: ${missing[*]}" >&2
-        echo "Install them as root, or run this as root; there is no sudo here." >&2
+        printf '%s\n' "Debian packages are missing, and there is no sudo here. As root:" "" \
+            "  apt-get update && apt-get install -y --no-install-recommends ${missing[*]}" "" \
+            "(su -c '...' asks for root's password.) Then run this again." >&2
         exit 1
     fi
     as_root=(sudo)

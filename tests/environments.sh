@@ -49,7 +49,9 @@ fill_trainer() { # folder, requirements
         python3 -m venv "$1" || return 1
         plan=$(timeout 200 "${pip[@]}" install -qq --dry-run --report - -r "$2") || return 1
         if grep -q '"name": "\(nvidia\|cuda\)-' <<<"$plan"; then
-            echo "The package index offers no CPU build of PyTorch." >&2
+            printf '%s\n' "The package index offers PyTorch only with several GB of CUDA libraries." \
+                "Set PIP_EXTRA_INDEX_URL to PyTorch's own index of CPU builds (its site names it: Get Started, pip," \
+                "CPU), or install a PyTorch for python3 yourself; then run ./check train again." >&2
             return 1
         fi
     fi

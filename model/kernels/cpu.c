@@ -92,5 +92,12 @@ void fold_cpu_prepare(char **argv)
     setenv("OPENBLAS_NUM_THREADS", "1", 1);
     if (wanted)
         setenv("OPENBLAS_CORETYPE", wanted, 1);
+    /* By its own name, which the process then has; the link works where that is gone. */
+    char path[4096];
+    const ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (length > 0) {
+        path[length] = '\0';
+        execv(path, argv);
+    }
     execv("/proc/self/exe", argv);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "hex.h"
 #include "keyfile.h"
 #include "log.h"
 
@@ -230,6 +231,14 @@ static bool may_ask(struct meter *meter, const struct tier *tier, double now_ms,
              "this key's tier '%s' allows %u requests a minute", tier->name,
              tier->requests_per_minute);
     return false;
+}
+
+void keys_hash(const char *key, char ret_text[KEYS_HASH])
+{
+    uint8_t hash[32];
+
+    SHA256((const uint8_t *)key, strlen(key), hash);
+    hex_write(ret_text, hash, sizeof hash);
 }
 
 /* {lock} */

@@ -47,6 +47,10 @@ bool keys_exchange(struct keys *keys, struct keys_grant *grant, const char *tier
 /* A stream has ended. Twice is once. */
 void keys_release(struct keys *keys, struct keys_grant *grant);
 
+#define KEYS_HASH 65
+/* What stands for a key in the file: its SHA-256, in hexadecimal digits. */
+void keys_hash(const char *key, char ret_text[KEYS_HASH]);
+
 /* Reads the file again now. Whether it was taken. */
 bool keys_reload(struct keys *keys);
 

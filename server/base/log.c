@@ -5,16 +5,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "clock.h"
 
 static enum log_level threshold = LOG_INFO;
-static bool as_json;
+static bool as_json, for_journal;
+
+static const char *const names[] = {
+    [LOG_ERROR] = "error", [LOG_WARNING] = "warning", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"};
+
+/* JOURNAL_STREAM is the device and inode of journald's end; children may have another one. */
+static bool journal_reads(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    unsigned long long device, inode;
+    struct stat st;
+    return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+           fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+}
 
 void log_setup(enum log_level least, bool json)
 {
     threshold = least;
     as_json = json;
+    for_journal = journal_reads();
 }
 
 /* text as the inside of a JSON string. */
@@ -79,10 +95,6 @@ static const char *add_member(FILE *out, const char *at)
 
 static void write_json(enum log_level level, const char *event, const char *detail)
 {
-    static const char *const names[] = {[LOG_ERROR] = "error",
-                                        [LOG_WARNING] = "warning",
-                                        [LOG_INFO] = "info",
-                                        [LOG_DEBUG] = "debug"};
     char *line = NULL, when[CLOCK_UTC_BYTES];
     size_t length = 0;
     FILE *out = open_memstream(&line, &length);
@@ -114,5 +126,12 @@ void log_line(enum log_level level, const char *event, const char *format, ...)
     for (char *c = detail; *c; c++)
         if ((unsigned char)*c < 32)
             *c = ' ';
-    fprintf(stderr, "<%d>%s%s%s\n", (int)level, event, *detail ? " " : "", detail);
+    if (for_journal) {
+        fprintf(stderr, "<%d>%s%s%s\n", (int)level, event, *detail ? " " : "", detail);
+        return;
+    }
+    char when[CLOCK_UTC_BYTES];
+    clock_utc(when);
+    fprintf(stderr, "%s %s%s%s%s%s\n", when, level == LOG_INFO ? "" : names[level],
+            level == LOG_INFO ? "" : ": ", event, *detail ? " " : "", detail);
 }

@@ -1,6 +1,7 @@
-/* log.h - one line per event on standard error: text "<6>event key=value ..." (journald priority
- * prefix, no timestamps) or a JSON object with a member for each pair. Any thread. Never audio;
- * never transcripts. */
+/* log.h - one line per event on standard error. Text is "event key=value ...": for journald behind
+ * a priority "<6>", with the time left to it; for anybody else behind the time and, where it is not
+ * info, the level. Or a JSON object with a member for each pair. Any thread. Never audio; never
+ * transcripts. */
 #ifndef LOG_H
 #define LOG_H
 
@@ -8,7 +9,7 @@
 
 enum log_level { LOG_ERROR = 3, LOG_WARNING = 4, LOG_INFO = 6, LOG_DEBUG = 7 };
 
-/* Before any thread starts. */
+/* Before any thread starts. Whether journald reads text is asked of JOURNAL_STREAM. */
 void log_setup(enum log_level least, bool json);
 
 /* event: short, static. format: printf's, of " key=value" pairs separated by spaces; values hold

@@ -10,7 +10,7 @@
 
 #include "log.h"
 
-int spool_open(const char *folder)
+int spool_try(const char *folder)
 {
     int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
@@ -20,6 +20,12 @@ int spool_open(const char *folder)
         if (fd >= 0)
             unlink(path);
     }
+    return fd;
+}
+
+int spool_open(const char *folder)
+{
+    const int fd = spool_try(folder);
     if (fd < 0)
         log_error("cannot spool", "folder=%s error=\"%s\"", folder, strerror(errno));
     return fd;

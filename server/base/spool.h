@@ -5,7 +5,9 @@
 
 #include <stddef.h>
 
-/* A descriptor, or -1 (logged). */
+/* A descriptor, or -1 with errno. */
+int spool_try(const char *folder);
+/* The same, and what hinders is logged. */
 int spool_open(const char *folder);
 /* 0, or -1 (logged): the folder is full. */
 int spool_write(int fd, const char *bytes, size_t count);

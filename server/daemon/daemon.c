@@ -8,6 +8,7 @@
  *           -> what is left: 1001 for streams, 503 for uploads */
 #include "daemon.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@
 #include "origins.h"
 #include "relay.h"
 #include "router.h"
+#include "spool.h"
 #include "version.h"
 #include "ws.h"
 
@@ -109,10 +111,17 @@ static int load(struct parts *p, const struct options *o)
     return 0;
 }
 
-/* Nobody but this machine can reach the address. */
-static bool is_loopback(const char *listen)
+/* Uploads need it; what hinders is better said now than with every upload. */
+static int try_spool(const char *folder)
 {
-    return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "[::1]:", 6) == 0;
+    char what[OPTIONS_TEXT + 32];
+    const int fd = spool_try(folder);
+    if (fd < 0) {
+        snprintf(what, sizeof what, "--spool %s", folder);
+        return complain(what, strerror(errno));
+    }
+    close(fd);
+    return 0;
 }
 
 static int read_keys(struct parts *p, const struct options *o)
@@ -184,7 +193,7 @@ static int start(struct parts *p, const struct options *o)
                                           .cost = &p->cost};
     if (engine.adaptive && strcmp(o->depth_policy, "adaptive") != 0)
         return complain("--depth-policy must be adaptive or fixed, not", o->depth_policy);
-    if (read_keys(p, o) != 0 || calibrate(p) != 0)
+    if (read_keys(p, o) != 0 || try_spool(o->spool) != 0 || calibrate(p) != 0)
         return -1;
     if (engine_open(&p->engine, &engine) != 0)
         return complain("the engine cannot start", "out of memory or threads");
@@ -233,7 +242,7 @@ static int start(struct parts *p, const struct options *o)
     char problem[400];
     if (router_open(&p->router, &router, problem, sizeof problem) != 0)
         return complain(problem, "");
-    if (!keys_are_required(p->keys) && !o->open && !is_loopback(o->listen)) {
+    if (!keys_are_required(p->keys) && !o->open && !router_is_local(p->router)) {
         snprintf(problem, sizeof problem, "--listen %.200s", o->listen);
         return complain(problem,
                         "other machines can reach this and nobody would need a key: name a file "
@@ -254,6 +263,17 @@ static int start(struct parts *p, const struct options *o)
              cost_ms(&p->cost, info->unfolds, 10000) / 10,
              keys_are_required(p->keys) ? "required" : "none");
     return 0;
+}
+
+/* Whoever started this and waits, ./serve for one, is told where it listens. */
+static void tell_ready(const struct parts *p, uint32_t fd)
+{
+    if (!fd)
+        return;
+    if (dprintf((int)fd, "%s\n", router_address(p->router)) < 0)
+        log_warning("nobody hears that it is ready", "fd=%u error=\"%s\"", fd, strerror(errno));
+    else
+        close((int)fd);
 }
 
 static void sleep_ms(unsigned ms)
@@ -332,6 +352,7 @@ int daemon_run(const struct options *options)
     }
     int code = 1;
     if (load(&p, options) == 0 && start(&p, options) == 0) {
+        tell_ready(&p, options->ready_fd);
         int got = SIGTERM;
         while (sigwait(&signals, &got) == 0 && got == SIGHUP)
             keys_reload(p.keys);

@@ -3,11 +3,14 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "keys.h"
 #include "version.h"
 
 struct row {
@@ -122,7 +125,8 @@ static void help(void)
 {
     puts("usage: foldscribed --model SEED.safetensors [--lm LM.flm] [--FLAG VALUE ...]\n\n"
          "  --config FILE\n        file of 'name = value' lines, names as below\n"
-         "  --version, --help, --options (all settings as a page)");
+         "  --version, --help, --options (all settings as a page)\n"
+         "  --hash-key\n        what stands in a keys file for the key on standard input");
     for (size_t i = 0; i < ROWS; i++) {
         printf("  --%s %s\n        %s", rows[i].flag, rows[i].is_text ? "TEXT" : "N", rows[i].doc);
         if (rows[i].is_text)
@@ -155,6 +159,29 @@ static void page(void)
     }
 }
 
+/* A key, as a line of standard input, becomes what stands in a keys file: it is in no argument that
+ * others see. */
+static enum options_outcome hash_key(void)
+{
+    char key[512], hash[KEYS_HASH];
+    if (isatty(STDIN_FILENO))
+        fputs("key: ", stderr);
+    if (!fgets(key, sizeof key, stdin))
+        key[0] = '\0';
+    const size_t length = strcspn(key, "\r\n");
+    const bool whole = key[length] || feof(stdin);
+    key[length] = '\0';
+    if (!length || !whole || strpbrk(key, " \t,")) {
+        fputs("foldscribed: --hash-key: expected a key on standard input: a line of at most 510 "
+              "characters, without spaces or commas\n",
+              stderr);
+        return OPTIONS_BAD;
+    }
+    keys_hash(key, hash);
+    puts(hash);
+    return OPTIONS_EXIT;
+}
+
 /* argv[i] as --flag=value or --flag value: advances *i; NULL when it is neither. */
 static const char *flag_value(int argc, char **argv, int *i, char *ret_flag, size_t room)
 {
@@ -185,6 +212,8 @@ enum options_outcome options_read(struct options *options, int argc, char **argv
             page();
             return OPTIONS_EXIT;
         }
+        if (strcmp(argv[i], "--hash-key") == 0)
+            return hash_key();
         if (strcmp(argv[i], "--version") == 0) {
             puts("foldscribed " FOLDSCRIBE_VERSION);
             return OPTIONS_EXIT;

@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -36,6 +37,8 @@ struct router {
     struct router_options options;
     int listener, epoll, wake; /* wake: an eventfd, written when a flag below has changed */
     unsigned port;
+    char address[80];
+    bool local;
     struct waiting *waiting; /* [options.max_connections] */
     uint32_t waiting_count;
     pthread_t thread;
@@ -43,10 +46,11 @@ struct router {
     atomic_bool stopping, closing, done;
 };
 
+/* An address, or a name like localhost, whose IPv4 address is taken where it has one. */
 static int parse_address(const char *text, struct sockaddr_storage *ret_address,
                          socklen_t *ret_length)
 {
-    char host[128];
+    char host[256];
     const char *colon = strrchr(text, ':');
     char *end;
     const long port = colon ? strtol(colon + 1, &end, 10) : -1;
@@ -72,8 +76,20 @@ static int parse_address(const char *text, struct sockaddr_storage *ret_address,
             *ret_length = sizeof *v6;
             return 0;
         }
+        host[n - 1] = ']';
     }
-    return -1;
+    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL, *best;
+    if (strpbrk(host, "[]:") || getaddrinfo(host, colon + 1, &hints, &found) != 0)
+        return -1;
+    for (best = found; best->ai_next && best->ai_family != AF_INET; best = best->ai_next)
+        ;
+    if (best->ai_family != AF_INET)
+        best = found;
+    memcpy(ret_address, best->ai_addr, best->ai_addrlen);
+    *ret_length = best->ai_addrlen;
+    freeaddrinfo(found);
+    return 0;
 }
 
 static int watch(struct router *r, int fd, uint32_t events)
@@ -89,7 +105,8 @@ int router_open(struct router **ret_router, const struct router_options *options
     socklen_t length;
     if (parse_address(options->listen, &address, &length) != 0) {
         snprintf(ret_problem, room,
-                 "--listen %.200s: expected ADDRESS:PORT, like 127.0.0.1:8080 or [::1]:8080",
+                 "--listen %.200s: expected ADDRESS:PORT, like 127.0.0.1:8080, localhost:8080 or "
+                 "[::1]:8080",
                  options->listen);
         return -1;
     }
@@ -118,8 +135,15 @@ int router_open(struct router **ret_router, const struct router_options *options
         router_close(r);
         return -1;
     }
+    r->local = address.ss_family == AF_INET
+                   ? ntohl(((struct sockaddr_in *)&address)->sin_addr.s_addr) >> 24 == 127
+                   : IN6_IS_ADDR_LOOPBACK(&((struct sockaddr_in6 *)&address)->sin6_addr);
     r->port = ntohs(address.ss_family == AF_INET ? ((struct sockaddr_in *)&address)->sin_port
                                                  : ((struct sockaddr_in6 *)&address)->sin6_port);
+    char host[64] = "";
+    const bool is_v6 = address.ss_family == AF_INET6;
+    getnameinfo((struct sockaddr *)&address, length, host, sizeof host, NULL, 0, NI_NUMERICHOST);
+    snprintf(r->address, sizeof r->address, is_v6 ? "[%s]:%u" : "%s:%u", host, r->port);
     *ret_router = r;
     return 0;
 }
@@ -127,6 +151,16 @@ int router_open(struct router **ret_router, const struct router_options *options
 unsigned router_port(const struct router *router)
 {
     return router->port;
+}
+
+const char *router_address(const struct router *router)
+{
+    return router->address;
+}
+
+bool router_is_local(const struct router *router)
+{
+    return router->local;
 }
 
 /* Takes the socket out of the waiting room. */

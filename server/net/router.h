@@ -9,7 +9,7 @@
 struct router;
 
 struct router_options {
-    const char *listen;       /* ADDRESS:PORT; [::1]:80 for IPv6 */
+    const char *listen;       /* ADDRESS:PORT; a name; [::1]:80 for IPv6 */
     uint32_t max_connections; /* heads waited for at once */
     /* A socket whose first head has come, sound or not. On the router's thread; the callee owns fd.
      */
@@ -22,6 +22,10 @@ int router_open(struct router **ret_router, const struct router_options *options
                 unsigned room);
 int router_start(struct router *router);
 unsigned router_port(const struct router *router);
+/* As numbers, ADDRESS:PORT. */
+const char *router_address(const struct router *router);
+/* Only this machine can reach the address. */
+bool router_is_local(const struct router *router);
 /* Takes whoever has connected, closes the listener, and goes on with the heads that are still to
  * come, for a second at most. Returns at once. */
 void router_stop_listening(struct router *router);

@@ -139,7 +139,7 @@ def test_a_drain_waits_for_callbacks_and_then_gives_them_up(desk, clip):
         assert ask(leaving, clip, desk.url + "/503/1")[0] == 200
         leaving.terminate()
         assert leaving.wait() == 0
-        assert "not called back" not in leaving.said() and ">called back" in leaving.said()
+        assert "not called back" not in leaving.said() and "Z called back" in leaving.said()
     assert [desk.letters.get(timeout=1)[3] for _ in range(2)]
     with harness.Daemon("--fetch", "127.0.0.1", "--drain-s", 2) as leaving:
         request = ask(leaving, clip, desk.url + "/503")[2]["request_id"]
