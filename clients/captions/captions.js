@@ -38,9 +38,11 @@ function troubled(error) {
   notice("error", error.title, error.text, error.act === "key" ? { label: "Settings", run: () => settings.askKey() } : null);
 }
 
-function state(name, text) {
+/* text: told by a screen reader when it changes; more: seconds that pass. */
+function state(name, text, more = "") {
   root.dataset.state = name;
   if ($("state-text").textContent !== text) $("state-text").textContent = text;
+  $("state-more").textContent = more;
 }
 
 const fact = (name, text) => { $(`fact-${name}`).textContent = text; };
@@ -60,9 +62,12 @@ const settings = new Settings({
 
 let live = null, sound = null, begun = 0, starting = false, awake = null, silentS = 0, heardAt = 0;
 
+function sayStart(text) {
+  $("start-text").textContent = $("start-too").textContent = text;
+}
 function pressed(on) {
   $("start").setAttribute("aria-pressed", String(on));
-  $("start-text").textContent = on ? "Stop" : "Start";
+  sayStart(on ? "Stop" : "Start");
   $("source").disabled = on;
 }
 
@@ -124,9 +129,12 @@ function stop() {
   else live?.finish();
 }
 
-function told(name) {
-  if (name === "reconnecting" && root.dataset.state !== "reconnecting")
-    notice("away", "The server went away.", "Keep talking: what is said now is kept, and heard when the server is back.");
+function told(name, detail) {
+  if (name === "reconnecting") {
+    const [title, text] = detail?.full ? ["The server has no room just now.", "what is said now is kept, and heard as soon as there is."]
+      : ["The server went away.", "what is said now is kept, and heard when the server is back."];
+    if (noticed !== "away" || $("notice-title").textContent !== title) notice("away", title, `Keep talking: ${text}`);
+  }
   if (name === "live" || name === "catching-up" || name === "done") quiet("away");
   if (name === "done") return over();
   root.dataset.state = name;
@@ -151,14 +159,15 @@ function tick() {
   const waits = Math.round((live.tape.end - Math.max(...live.heard, live.socket ? live.cursor : 0)) / live.rate);
   const name = root.dataset.state;
   if (name === "catching-up" && live.waits() < live.rate) root.dataset.state = "live";
-  $("start-text").textContent = live.ending ? "Don’t wait" : "Stop";
-  state(root.dataset.state, {
-    connecting: "Connecting…",
-    live: `Live ${clock((Date.now() - begun) / 1000)}`,
-    reconnecting: `Server away, ${waits} s of sound kept`,
-    "catching-up": `Catching up, ${waits} s to go`,
-    ending: live.socket ? "Finishing…" : `Server away, ${waits} s of sound kept`,
-  }[root.dataset.state] ?? "Ready");
+  sayStart(live.ending ? "Don’t wait" : "Stop");
+  const kept = ["Server away", `, ${waits} s of sound kept`];
+  state(root.dataset.state, ...{
+    connecting: ["Connecting…"],
+    live: ["Live", ` ${clock((Date.now() - begun) / 1000)}`],
+    reconnecting: noticed === "away" && /room/.test($("notice-title").textContent) ? ["Server full", kept[1]] : kept,
+    "catching-up": ["Catching up", `, ${waits} s to go`],
+    ending: live.socket ? ["Finishing…"] : kept,
+  }[root.dataset.state] ?? ["Ready"]);
 }
 setInterval(tick, 250);
 
@@ -353,7 +362,7 @@ $("lines").onclick = () => { settings.toggleLines(); transcript.follow(true); };
 $("smaller").onclick = () => settings.resize(-10);
 $("larger").onclick = () => settings.resize(10);
 
-$("start").onclick = () => (live ? stop() : starting ? null : start());
+$("start").onclick = $("start-too").onclick = () => (live ? stop() : starting ? null : start());
 
 const keys = {
   s: () => $("start").click(),

@@ -8,26 +8,29 @@ const STUCK_MS = 15000;         // nothing leaves for so long: the connection is
 const QUIET_S = 20;             // silence is told after so long, so that it need not be kept
 const RETRY_MS = [300, 700, 1500, 3000, 5000];
 
-/** Asks the server, over HTTP, why a WebSocket was refused: a browser is not told. A Trouble, or null: try again. */
+/**
+ * Asks the server, over HTTP, why a WebSocket was refused: a browser is not told. A Trouble that stays; or what will
+ * pass: { full } or { away }; or nothing, where no reason is to be seen.
+ */
 async function whyRefused(key) {
   let answer, body;
   try {
     answer = await fetch("v1/listen", { method: "POST", body: "", headers: key ? { Authorization: `Token ${key}` } : {} });
     body = await answer.json();
   } catch {
-    return null; // it is away, and may come back
+    return { away: true };
   }
   if (answer.status === 401 || answer.status === 403)
     return new Trouble(key ? "The server does not know this key." : "This server asks for a key.",
       key ? "Look for a slip in Settings, or ask whoever runs the server for one." : "Put it in under Settings, then press Start again.", "key");
-  if (answer.status === 429 || answer.status >= 500) return null;
+  if (answer.status === 429) return { full: true };
+  if (answer.status >= 500) return { away: true };
   try {
     const { load } = await (await fetch("v1/capacity")).json();
-    if (load.live_streams >= load.max_live_streams) return null;
+    return load.live_streams >= load.max_live_streams || load.demand_at_floor >= load.headroom ? { full: true } : null;
   } catch {
-    return null;
+    return { away: true };
   }
-  return undefined; // an empty recording was refused for being empty: no reason to be seen
 }
 
 export class Live {
@@ -93,15 +96,17 @@ export class Live {
     if (this.ending && this.finishSent && code === 1000) return this.end();
     if (code === 1008 || code === 1009)
       return this.fail(new Trouble("The server ended the stream.", reason || `It gave the code ${code}.`));
+    let why = null;
     if (!opened) {
-      const trouble = await whyRefused(this.key);
-      if (trouble) return this.fail(trouble);
-      if (trouble === undefined && ++this.refusals > 2)
+      why = await whyRefused(this.key);
+      if (this.over) return;
+      if (why instanceof Trouble) return this.fail(why);
+      if (!why && ++this.refusals > 2)
         return this.fail(new Trouble("The server takes no stream from here.",
           "It may be full, or this key may have as many streams as its tier allows. Stop one of them, then press Start again.", "key"));
     }
     const wait = RETRY_MS[Math.min(this.tries++, RETRY_MS.length - 1)] * (0.8 + 0.4 * Math.random());
-    this.tell.state("reconnecting", { reason, code });
+    this.tell.state("reconnecting", why);
     this.retry = setTimeout(() => this.connect(), wait);
   }
 

@@ -198,6 +198,7 @@ export class Transcript {
   }
 
   scrolled() {
+    this.tip.hidden = true;
     const { view } = this;
     if (this.atEnd) this.setFollowing(true);
     else if (view.scrollTop < this.top - 2) this.setFollowing(false); // only a reader scrolls up

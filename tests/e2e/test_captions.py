@@ -6,6 +6,7 @@ import re
 import time
 
 import pytest
+from websockets.sync.client import connect
 
 import harness
 from browser import Browser
@@ -201,7 +202,7 @@ def test_no_word_is_lost_when_the_server_dies_and_comes_back(clips, hear):
         daemon.process.kill()
         daemon.process.wait()
         assert "Keep talking" in browser.notice()
-        browser.until("/Server away, [2-9] s of sound kept/.test(document.getElementById('state-text').textContent)", 12)
+        browser.until("/Server away, [2-9] s of sound kept/.test(document.getElementById('state').textContent)", 12)
         browser.shot("server-away")
         time.sleep(5)
         daemon.__enter__()
@@ -213,6 +214,24 @@ def test_no_word_is_lost_when_the_server_dies_and_comes_back(clips, hear):
         times = browser.look("[...document.querySelectorAll('.w')].map((w) => w.word.start)")
         assert times == sorted(times) and times[-1] < seconds(pcm) + 1
         assert browser.errors() == []
+
+
+def test_a_full_server_is_told_from_one_that_is_away(clips, hear):
+    said = clips[1:3]
+    browser = hear(talk(said) + SECOND * 20)
+    with harness.Daemon("--max-live", 1) as daemon:
+        with connect(f"{daemon.ws}/v1/listen?encoding=linear16&sample_rate=16000") as other:
+            browser.open(daemon.url)
+            browser.click("#start")
+            assert "no room" in browser.notice() and "Keep talking" in browser.notice()
+            browser.until("/Server full, [3-9] s of sound kept/.test(document.getElementById('state').textContent)", 15)
+            other.send('{"type": "CloseStream"}')
+            for _ in other:
+                pass
+        browser.until(f"['live', 'catching-up'].includes({STATE}) && document.getElementById('notice').hidden", 30)
+        browser.until("document.querySelectorAll('.w').length > 30 && !document.querySelector('.open')", 40)
+        stop(browser)
+        assert word_errors(browser, said) < 0.25
 
 
 def test_caption_mode_shows_the_last_lines_and_nothing_else(daemon, clips, hear):
@@ -412,13 +431,17 @@ def test_a_screen_reader_hears_each_sentence_once(daemon, clips, hear):
     browser.open(daemon.url)
     assert browser.look("document.querySelector('#transcript').closest('[aria-live]')") is None
     browser.do("""await page.evaluate(() => {
-      window.read = [];
+      window.read = []; window.states = [];
+      new MutationObserver(() => window.states.push(document.querySelector('[role=status]').textContent)).observe(
+        document.querySelector('[role=status]'), { childList: true, subtree: true, characterData: true });
       new MutationObserver((changes) => changes.forEach(({ addedNodes }) =>
         addedNodes.forEach((node) => window.read.push(node.textContent)))).observe(
         document.getElementById('log'), { childList: true, subtree: true, characterData: true });
     })""")
     browser.click("#start")
     browser.until("window.read.length >= 3 && !document.querySelector('.open')", 60)
+    states = browser.look("window.states")
+    assert set(states) <= {"Opening…", "Connecting…", "Live"} and len(states) < 6, "no seconds are counted aloud"
     stop(browser)
     assert " ".join(browser.look("window.read")) == browser.finals()
     assert browser.look("document.getElementById('log').getAttribute('aria-live')") == "polite"
