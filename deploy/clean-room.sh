@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Proves the two commands on a Debian 12 that has nothing but git and a shell.
+# Proves the two commands on a Debian 12 that has nothing but git and a shell; RELEASE=trixie: on Debian 13.
 #   MIRROR=URL deploy/clean-room.sh FOLDER [COMMAND...]
 # Makes a minimal Debian in FOLDER (as root, with debootstrap), clones the committed tree into it, and
 # runs there what is given, or by default: ./serve, the line that it prints, a stop, and ./check.
@@ -13,7 +13,7 @@ room=$(realpath -m "$1")
 shift
 
 if [[ ! -e $room/etc/debian_version ]]; then
-    debootstrap --variant=minbase --include=git,ca-certificates bookworm "$room" "$MIRROR"
+    debootstrap --variant=minbase --include=git,ca-certificates "${RELEASE:-bookworm}" "$room" "$MIRROR"
 fi
 give() { # a file or folder of this machine, if it is said -> its place inside
     [[ -z $1 ]] || { mkdir -p "$room/$(dirname "$2")" && cp -rL "$1" "$room/$2"; }
