@@ -73,7 +73,7 @@ struct fold_info {
     uint32_t d, heads, vocab_size, prelude, blocks, unfolds;
     uint32_t chunk_frames, left_frames; /* of a stream; 0: the seed was not taught to hear so */
     uint32_t
-        pieces; /* of the attention decoder; 0: the seed has none, and no writer can be opened */
+        pieces; /* of the attention decoder; 0: the seed has none, and no decoder can be opened */
     enum fold_precision precision; /* FOLD_INT8 or FOLD_FP32 */
     uint64_t parameters;
     uint64_t file_bytes;
@@ -114,8 +114,9 @@ int fold_run_unfold(struct fold_run *run);
 /* From now on begin and unfold ask every few milliseconds whether they shall stop; they then return
  * FOLD_ERR_STOPPED, and the run must begin anew. NULL: never. Of a batch, its first run is asked.
  */
-void fold_run_heed(struct fold_run *run, bool (*stop)(const void *user), const void *user);
-/* Asks. A writer does between two passes, and then writes no further: its words are no good. */
+void fold_run_set_abort(struct fold_run *run, bool (*stop)(const void *user), const void *user);
+/* Asks. An attention decoder does between two passes, and then writes no further: its words are no
+ * good. */
 bool fold_run_is_stopped(const struct fold_run *run);
 
 /* Final norm, head and log-softmax of the present depth: logp [T, V]. x is left as it was, so
@@ -151,7 +152,7 @@ int fold_batch_unfold(struct fold_run *const *runs, size_t count);
  *
  *     fold_stream_hear(stream, run, pcm, n, depth);      pcm from sample fold_stream_next on
  *     fold_stream_read(stream, run, first_frame);        then run holds frames first_frame .. now
- *     fold_run_exit(run, logp), fold_writer_write(writer, run, ...)
+ *     fold_run_exit(run, logp), fold_aed_write(decoder, run, ...)
  *
  * The same sound in any portions gives the same bits; so does any other stream in between, and,
  * with FOLD_INT8, any company in a batch. Depth may change from call to call; a frame is as deep as
@@ -188,7 +189,7 @@ size_t fold_stream_run_samples(const struct fold_model *model,
 /* Hears pcm [samples], which begin at fold_stream_next: all whole chunks, and for good; then what
  * is left over, for the time being. Samples count as fold_run_begin says. FOLD_ERR_ARGUMENT: a
  * depth beyond the options', another model's run. FOLD_ERR_TOO_LONG: the run has too little room.
- * FOLD_ERR_STOPPED as fold_run_heed says; the stream must then be reset. */
+ * FOLD_ERR_STOPPED as fold_run_set_abort says; the stream must then be reset. */
 int fold_stream_hear(struct fold_stream *stream, struct fold_run *run, const float *pcm,
                      size_t samples, uint32_t depth);
 
@@ -290,15 +291,15 @@ void fold_decoder_reset(struct fold_decoder *decoder);
 
 /* The attention decoder, where the seed has one (fold_info.pieces): reads the frames of a run and
  * writes cased, punctuated text, piece by piece, each the likeliest behind those before it. The
- * first pass says what it heard as a draft, and the writer checks many pieces of that in one go;
+ * first pass says what it heard as a draft, and the decoder checks many pieces of that in one go;
  * the text is the same without a draft, or with a wrong one, only later. (With FOLD_FP32 but for
  * rounding.)
  *
- * A writer never runs away: where what it wrote cannot be what was said, it says so. Then the first
- * pass' text is what counts. */
-struct fold_writer;
+ * An attention decoder never runs away: where what it wrote cannot be what was said, it says so.
+ * Then the first pass' text is what counts. */
+struct fold_aed;
 
-#define FOLD_WRITER_SECONDS 64 /* longest utterance; decoders are taught with half of that */
+#define FOLD_AED_SECONDS 64 /* longest utterance; decoders are taught with half of that */
 
 enum fold_doubt {
     FOLD_DOUBT_NONE,
@@ -309,7 +310,7 @@ enum fold_doubt {
 };
 
 struct fold_written {
-    /* [words_count], owned by the writer until its next call. As in fold_result, but for the text,
+    /* [words_count], owned by the decoder until its next call. As in fold_result, but for the text,
      * which is UTF-8 with case and marks, and the confidence: the probability of the word's pieces,
      * all together. Times are those of the best path of the word's letters through logp. */
     const struct fold_word *words;
@@ -321,96 +322,93 @@ struct fold_written {
     uint32_t pieces, passes; /* written; through the decoder to write them */
 };
 
-#define FOLD_WRITERS_MOST 16 /* that write together */
+#define FOLD_AED_MANY 16 /* that write together */
 
-/* Bytes that fold_writer_open allocates, exactly; 0 where it would fail. */
-size_t fold_writer_bytes(const struct fold_model *model, size_t max_samples);
+/* Bytes that fold_aed_open allocates, exactly; 0 where it would fail. */
+size_t fold_aed_bytes(const struct fold_model *model, size_t max_samples);
 
 /* For utterances of up to max_samples. FOLD_ERR_ARGUMENT where the seed has no attention decoder,
- * or max_samples are more than FOLD_WRITER_SECONDS. The model must outlive the writer, which
+ * or max_samples are more than FOLD_AED_SECONDS. The model must outlive the decoder, which
  * belongs to one thread at a time. */
-int fold_writer_open(struct fold_writer **ret_writer, const struct fold_model *model,
-                     size_t max_samples);
-void fold_writer_close(struct fold_writer *writer); /* NULL is fine */
+int fold_aed_open(struct fold_aed **ret_aed, const struct fold_model *model, size_t max_samples);
+void fold_aed_close(struct fold_aed *aed); /* NULL is fine */
 
-/* The same for writers [count] that can write together: they share scratch, and so belong to one
+/* The same for decoders [count] that can write together: they share scratch, and so belong to one
  * thread at a time all of them. Each has max_samples of its own. They are opened and closed all at
  * once; on failure ret_writers [count] are left as they were. */
-size_t fold_writers_bytes(const struct fold_model *model, const size_t *max_samples, size_t count);
-int fold_writers_open(struct fold_writer **ret_writers, const struct fold_model *model,
-                      const size_t *max_samples, size_t count);
-void fold_writers_close(struct fold_writer *const *writers, size_t count); /* [0] NULL is fine */
+size_t fold_aed_bytes_many(const struct fold_model *model, const size_t *max_samples, size_t count);
+int fold_aed_open_many(struct fold_aed **ret_aeds, const struct fold_model *model,
+                       const size_t *max_samples, size_t count);
+void fold_aed_close_many(struct fold_aed *const *aeds, size_t count); /* [0] NULL is fine */
 
 /* Hotwords [count] from now on, copied; allocates. Boosts are added to the log-probability of their
  * pieces: after i of n pieces i / n of it. As given, in lower, upper and title case. On failure
  * there are none. */
-int fold_writer_hotwords(struct fold_writer *writer, const struct fold_hotword *hotwords,
-                         size_t count);
+int fold_aed_hotwords(struct fold_aed *aed, const struct fold_hotword *hotwords, size_t count);
 
 /* Writes down what run heard. logp [T, V] is its exit at the present depth; draft: what the first
  * pass made of that, or what was written before of the same sound, or NULL. FOLD_ERR_ARGUMENT at
  * depth 0, FOLD_ERR_TOO_LONG. */
-int fold_writer_write(struct fold_writer *writer, const struct fold_run *run, const float *logp,
-                      const char *draft, struct fold_written *ret_written);
+int fold_aed_write(struct fold_aed *aed, const struct fold_run *run, const float *logp,
+                   const char *draft, struct fold_written *ret_written);
 
-/* What a writer is to write down: as the arguments of fold_writer_write. */
+/* What an attention decoder is to write down: as the arguments of fold_aed_write. */
 struct fold_writing {
-    struct fold_writer *writer;
+    struct fold_aed *aed;
     const struct fold_run *run;
     const float *logp;
     const char *draft;
-    bool brief;                  /* fold_writer_search and _alternatives will not be asked for */
+    bool brief;                  /* fold_aed_rescore and _alternatives will not be asked for */
     struct fold_written written; /* the result */
 };
 
-/* Writes down several runs in step, [count] at most FOLD_WRITERS_MOST, each by a writer of its own
- * of those that were opened together: one walk through the decoder's weights reads what all of them
- * need next. The texts are those of fold_writer_write, to the bit with int8. A run that is stopped
- * leaves the others alone. FOLD_ERR_ARGUMENT where writers do not belong together, or one is there
- * twice; errors are found before anything is written. */
+/* Writes down several runs in step, [count] at most FOLD_AED_MANY, each by an attention decoder of
+ * its own of those that were opened together: one walk through the decoder's weights reads what all
+ * of them need next. The texts are those of fold_aed_write, to the bit with int8. A run that is
+ * stopped leaves the others alone. FOLD_ERR_ARGUMENT where decoders do not belong together, or one
+ * is there twice; errors are found before anything is written. */
 int fold_batch_write(struct fold_writing *writings, size_t count);
 
 /* Looks for a likelier text than what was written last, by the sum of the log-probabilities of all
  * pieces: at most so many times the decoder takes another piece at a place where that could still
  * win, and writes on. A sure text has no such place, and costs no pass. *ret_written, as
- * fold_writer_write left it, becomes the likeliest text found; passes are added to. The run and
+ * fold_aed_write left it, becomes the likeliest text found; passes are added to. The run and
  * logp must be as they were. FOLD_ERR_ARGUMENT where what was written last is in doubt, or nothing
  * was. With hotwords nothing is looked for: what they brought in is seldom the likeliest. */
-#define FOLD_WRITER_TRIES 8 /* beyond so many little is found */
-int fold_writer_search(struct fold_writer *writer, uint32_t tries,
-                       struct fold_written *ret_written);
+#define FOLD_AED_TRIES 8 /* beyond so many little is found */
+int fold_aed_rescore(struct fold_aed *aed, uint32_t tries, struct fold_written *ret_written);
 
-#define FOLD_WRITER_ALTERNATIVES 10
+#define FOLD_AED_ALTERNATIVES 10
 
 /* Other texts for what was written last: up to most in all, that one included, at most
- * FOLD_WRITER_ALTERNATIVES; *ret_count of them are there. The run and logp must be as they were.
+ * FOLD_AED_ALTERNATIVES; *ret_count of them are there. The run and logp must be as they were.
  * At its least sure places the decoder takes the likeliest piece that says something else, and
  * writes on: for each text wanted at most two short walks. All
  * say different things, whatever their case and marks, and none would be in doubt.
  * FOLD_ERR_ARGUMENT where what was written last is in doubt, or nothing was. */
-int fold_writer_alternatives(struct fold_writer *writer, uint32_t most, uint32_t *ret_count);
-/* One of them: 0 as it was written, then by mean_logp. *ret_written as of fold_writer_write, valid
+int fold_aed_alternatives(struct fold_aed *aed, uint32_t most, uint32_t *ret_count);
+/* One of them: 0 as it was written, then by mean_logp. *ret_written as of fold_aed_write, valid
  * until the next call. FOLD_ERR_ARGUMENT where there is none. */
-int fold_writer_alternative(struct fold_writer *writer, uint32_t rank,
-                            struct fold_written *ret_written);
+int fold_aed_alternative(struct fold_aed *aed, uint32_t rank, struct fold_written *ret_written);
 
 /* Does the work of writing as much as is usually said in the time, whatever run heard: for
- * measuring what that costs. As fold_writer_write. */
-int fold_writer_rehearse(struct fold_writer *writer, const struct fold_run *run, const float *logp);
+ * measuring what that costs. As fold_aed_write. */
+int fold_aed_rehearse(struct fold_aed *aed, const struct fold_run *run, const float *logp);
 
 /* ---- readable text ------------------------------------------------------------------------- */
 
 /* Case and marks for words as they were heard: a linear model over the words around each gap, the
  * sentence so far, and the pause. A few microseconds a word, no allocation. */
-struct fold_prose;
+struct fold_punctuation;
 
 /* Maps and checks a file made by model/tools/build_prose. Immutable, shared by threads. */
-int fold_prose_open(struct fold_prose **ret_prose, const char *path, struct fold_note *note);
-void fold_prose_close(struct fold_prose *prose); /* NULL is fine */
+int fold_punctuation_open(struct fold_punctuation **ret_prose, const char *path,
+                          struct fold_note *note);
+void fold_punctuation_close(struct fold_punctuation *prose); /* NULL is fine */
 
 enum fold_case { FOLD_LOWER, FOLD_TITLE, FOLD_UPPER, FOLD_MIXED };
 
-struct fold_prose_word {
+struct fold_punctuation_word {
     const char *text; /* given: letters and apostrophes, any case */
     float pause_s;    /* given: silence behind it, in seconds; NAN: not known */
     enum fold_case cased;
@@ -418,20 +416,21 @@ struct fold_prose_word {
 };
 
 /* The sentence between two calls. Zero at the start of a text. */
-struct fold_prose_state {
+struct fold_punctuation_state {
     uint32_t before2, before, first, second;
     uint8_t since_mark, since_end, case_before;
 };
 
 /* Fills cased and mark; state goes behind the last word. at_pause: the speaker stopped behind it,
  * so a sentence may end there; else the last word is left without a mark. */
-void fold_prose_mark(const struct fold_prose *prose, struct fold_prose_state *state,
-                     struct fold_prose_word *words, size_t count, bool at_pause);
+void fold_punctuation_mark(const struct fold_punctuation *prose,
+                           struct fold_punctuation_state *state,
+                           struct fold_punctuation_word *words, size_t count, bool at_pause);
 
 /* Writes the word in its case, with its mark. to has room for strlen(text) + 2 and may be
  * text itself. Returns its length. */
-size_t fold_prose_write(const struct fold_prose *prose, const struct fold_prose_word *word,
-                        char *to);
+size_t fold_punctuation_write(const struct fold_punctuation *prose,
+                              const struct fold_punctuation_word *word, char *to);
 
 /* ---- this machine ------------------------------------------------------------------------ */
 

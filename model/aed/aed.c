@@ -33,71 +33,72 @@ static size_t heard_bytes(const struct fold_model *m, size_t T)
                                           : (padded(T) + T) * d * sizeof(float);
 }
 
-void aed_desk_place(struct aed_desk *desk, const struct fold_model *m, size_t most_frames,
-                    size_t most_pieces, size_t together, struct place *at)
+void aed_workspace_allocate(struct aed_workspace *workspace, const struct fold_model *m,
+                            size_t most_frames, size_t most_pieces, size_t together,
+                            struct arena *at)
 {
     const size_t d = m->info.d, half = m->rope_dims / 2, ffn = m->decoder.ffn;
     const size_t rows = together * AED_ROWS;
-    *desk = (struct aed_desk){.model = m};
-    desk->cos = place(at, most_pieces * half * sizeof(float));
-    desk->sin = place(at, most_pieces * half * sizeof(float));
-    desk->memory = place(at, most_frames * d * sizeof(float));
-    desk->k = place(at, most_frames * d * sizeof(float));
-    desk->v = place(at, most_frames * d * sizeof(float));
-    desk->x = place(at, rows * d * sizeof(float));
-    desk->h = place(at, rows * d * sizeof(float));
-    desk->y = place(at, rows * d * sizeof(float));
-    desk->q = place(at, rows * d * sizeof(float));
-    desk->w = place(at, rows * d * sizeof(float));
-    desk->wide = place(at, rows * 2 * ffn * sizeof(float));
-    desk->gated = place(at, rows * ffn * sizeof(float));
-    desk->scores =
-        place(at, KERNELS_QUERIES * padded(larger(most_frames, most_pieces)) * sizeof(float));
-    desk->logits = place(at, rows * (size_t)m->info.pieces * sizeof(float));
-    matmul_place(&desk->frame_rows, m, most_frames, d, at);
-    matmul_place(&desk->taken, m, rows, larger(ffn, d), at);
-    desk->scratch = place(at, m->kernels->attend_over_bytes(d / m->info.heads));
+    *workspace = (struct aed_workspace){.model = m};
+    workspace->cos = arena_take(at, most_pieces * half * sizeof(float));
+    workspace->sin = arena_take(at, most_pieces * half * sizeof(float));
+    workspace->memory = arena_take(at, most_frames * d * sizeof(float));
+    workspace->k = arena_take(at, most_frames * d * sizeof(float));
+    workspace->v = arena_take(at, most_frames * d * sizeof(float));
+    workspace->x = arena_take(at, rows * d * sizeof(float));
+    workspace->h = arena_take(at, rows * d * sizeof(float));
+    workspace->y = arena_take(at, rows * d * sizeof(float));
+    workspace->q = arena_take(at, rows * d * sizeof(float));
+    workspace->w = arena_take(at, rows * d * sizeof(float));
+    workspace->wide = arena_take(at, rows * 2 * ffn * sizeof(float));
+    workspace->gated = arena_take(at, rows * ffn * sizeof(float));
+    workspace->scores =
+        arena_take(at, KERNELS_QUERIES * padded(larger(most_frames, most_pieces)) * sizeof(float));
+    workspace->logits = arena_take(at, rows * (size_t)m->info.pieces * sizeof(float));
+    matmul_allocate(&workspace->frame_rows, m, most_frames, d, at);
+    matmul_allocate(&workspace->taken, m, rows, larger(ffn, d), at);
+    workspace->scratch = arena_take(at, m->kernels->attend_over_bytes(d / m->info.heads));
     if (at->base)
-        rope_fill(desk->cos, desk->sin, most_pieces, m);
+        rope_fill(workspace->cos, workspace->sin, most_pieces, m);
 }
 
-void aed_place(struct aed *a, struct aed_desk *desk, const struct fold_model *m, size_t most_frames,
-               size_t most_pieces, struct place *at)
+void aed_allocate(struct aed *a, struct aed_workspace *workspace, const struct fold_model *m,
+                  size_t most_frames, size_t most_pieces, struct arena *at)
 {
     const size_t d = m->info.d, layers = m->decoder.longest;
     const size_t ld = padded(most_pieces);
     *a = (struct aed){
-        .desk = desk, .most_frames = most_frames, .most_pieces = most_pieces, .ld = ld};
+        .workspace = workspace, .most_frames = most_frames, .most_pieces = most_pieces, .ld = ld};
     a->heard_bytes = (heard_bytes(m, most_frames) + 63) / 64 * 64;
-    a->keys = place(at, layers * d * ld * sizeof(float));
-    a->values = place(at, layers * most_pieces * d * sizeof(float));
-    a->heard = place(at, layers * a->heard_bytes);
+    a->keys = arena_take(at, layers * d * ld * sizeof(float));
+    a->values = arena_take(at, layers * most_pieces * d * sizeof(float));
+    a->heard = arena_take(at, layers * a->heard_bytes);
 }
 
 void aed_hear(struct aed *a, const float *x, size_t T, uint32_t depth)
 {
-    struct aed_desk *desk = a->desk;
-    const struct fold_model *m = desk->model;
+    struct aed_workspace *workspace = a->workspace;
+    const struct fold_model *m = workspace->model;
     const size_t d = m->info.d, heads = m->info.heads;
     a->T = T;
     a->writing = &m->decoder.depths[depth - 1];
-    m->kernels->norm(desk->memory, x, m->exit_norm.gain, NULL, T, d);
-    matmul_take(&desk->frame_rows, m, desk->memory, d, T, d);
+    m->kernels->norm(workspace->memory, x, m->exit_norm.gain, NULL, T, d);
+    matmul_take(&workspace->frame_rows, m, workspace->memory, d, T, d);
     for (size_t i = 0; i < a->writing->count; i++) {
         const struct model_heads *cross = &a->writing->layers[i]->cross;
         unsigned char *heard = a->heard + i * a->heard_bytes;
-        matmul(desk->k, d, &desk->frame_rows, &cross->k, m);
+        matmul(workspace->k, d, &workspace->frame_rows, &cross->k, m);
         if (m->info.precision == FOLD_INT8) {
-            matmul(desk->v, d, &desk->frame_rows, &cross->v, m);
-            m->kernels->attend_pack(heard, desk->k, desk->v, T, heads, d / heads);
+            matmul(workspace->v, d, &workspace->frame_rows, &cross->v, m);
+            m->kernels->attend_pack(heard, workspace->k, workspace->v, T, heads, d / heads);
             continue;
         }
         const size_t ld = padded(T);
         float *keys = (float *)(void *)heard, *values = keys + d * ld;
-        matmul(values, d, &desk->frame_rows, &cross->v, m);
+        matmul(values, d, &workspace->frame_rows, &cross->v, m);
         for (size_t t = 0; t < T; t++)
             for (size_t c = 0; c < d; c++)
-                keys[c * ld + t] = desk->k[t * d + c];
+                keys[c * ld + t] = workspace->k[t * d + c];
     }
 }
 
@@ -120,43 +121,45 @@ static void embed(const struct fold_model *m, float *x, const uint32_t *pieces, 
 /* Those of a reading that go through one layer together; their rows follow each other in h, y, q, w
  * and so on. */
 struct group {
-    struct aed_desk *desk;
-    const struct aed_lines *lines[FOLD_WRITERS_MOST];
+    struct aed_workspace *workspace;
+    const struct aed_lines *lines[FOLD_AED_MANY];
     size_t count, rows;
 };
 
 /* The rows of line n, made ready for products with all others. */
 static void normalise(const struct group *g, size_t n, size_t at, const float *gain)
 {
-    const struct fold_model *m = g->desk->model;
+    const struct fold_model *m = g->workspace->model;
     const size_t d = m->info.d;
-    m->kernels->norm(g->desk->h + at * d, g->lines[n]->aed->x, gain, NULL, g->lines[n]->rows, d);
+    m->kernels->norm(g->workspace->h + at * d, g->lines[n]->aed->x, gain, NULL, g->lines[n]->rows,
+                     d);
 }
 
 static void take_norm(const struct group *g, const struct model_norm *norm)
 {
-    const size_t d = g->desk->model->info.d;
+    const size_t d = g->workspace->model->info.d;
     for (size_t n = 0, at = 0; n < g->count; at += g->lines[n++]->rows)
         normalise(g, n, at, norm->gain);
-    matmul_take(&g->desk->taken, g->desk->model, g->desk->h, d, g->rows, d);
+    matmul_take(&g->workspace->taken, g->workspace->model, g->workspace->h, d, g->rows, d);
 }
 
 /* x += y */
 static void add(const struct group *g)
 {
-    const struct fold_model *m = g->desk->model;
+    const struct fold_model *m = g->workspace->model;
     const size_t d = m->info.d;
     for (size_t n = 0, at = 0; n < g->count; at += g->lines[n++]->rows)
-        m->kernels->residual(g->lines[n]->aed->x, g->desk->y + at * d, NULL, g->lines[n]->rows, d);
+        m->kernels->residual(g->lines[n]->aed->x, g->workspace->y + at * d, NULL, g->lines[n]->rows,
+                             d);
 }
 
 /* x += o(q), q the result of an attention */
 static void add_attention(const struct group *g, const struct model_heads *h)
 {
-    struct aed_desk *desk = g->desk;
-    const size_t d = desk->model->info.d;
-    matmul_take(&desk->taken, desk->model, desk->q, d, g->rows, d);
-    matmul(desk->y, d, &desk->taken, &h->o, desk->model);
+    struct aed_workspace *workspace = g->workspace;
+    const size_t d = workspace->model->info.d;
+    matmul_take(&workspace->taken, workspace->model, workspace->q, d, g->rows, d);
+    matmul(workspace->y, d, &workspace->taken, &h->o, workspace->model);
     add(g);
 }
 
@@ -165,10 +168,10 @@ static void add_attention(const struct group *g, const struct model_heads *h)
 static void look_at_pieces(const struct aed_lines *l, float *q, float *k, const float *v)
 {
     const struct aed *a = l->aed;
-    const struct aed_desk *desk = a->desk;
-    const struct fold_model *m = desk->model;
+    const struct aed_workspace *workspace = a->workspace;
+    const struct fold_model *m = workspace->model;
     const size_t d = m->info.d, heads = m->info.heads, half = m->rope_dims / 2;
-    const float *cos = desk->cos + l->at * half, *sin = desk->sin + l->at * half;
+    const float *cos = workspace->cos + l->at * half, *sin = workspace->sin + l->at * half;
     float *keys = a->keys + a->next * d * a->ld, *values = a->values + a->next * a->most_pieces * d;
     m->kernels->rotate(q, cos, sin, l->rows, heads, d / heads, half);
     m->kernels->rotate(k, cos, sin, l->rows, heads, d / heads, half);
@@ -177,21 +180,21 @@ static void look_at_pieces(const struct aed_lines *l, float *q, float *k, const 
             keys[c * a->ld + l->at + row] = k[row * d + c];
     memcpy(values + l->at * d, v, l->rows * d * sizeof *values);
     m->kernels->attend_behind(q, l->rows, keys, a->ld, values, l->at + 1, heads, d / heads,
-                              desk->scores);
+                              workspace->scores);
 }
 
 /* Attention of each over its pieces. */
 static void look_back(const struct group *g, const struct model_layer *layer)
 {
-    struct aed_desk *desk = g->desk;
-    const struct fold_model *m = desk->model;
+    struct aed_workspace *workspace = g->workspace;
+    const struct fold_model *m = workspace->model;
     const size_t d = m->info.d;
     take_norm(g, &layer->norm_self);
-    matmul(desk->q, d, &desk->taken, &layer->self.q, m);
-    matmul(desk->y, d, &desk->taken, &layer->self.k, m);
-    matmul(desk->w, d, &desk->taken, &layer->self.v, m);
+    matmul(workspace->q, d, &workspace->taken, &layer->self.q, m);
+    matmul(workspace->y, d, &workspace->taken, &layer->self.k, m);
+    matmul(workspace->w, d, &workspace->taken, &layer->self.v, m);
     for (size_t n = 0, at = 0; n < g->count; at += g->lines[n++]->rows * d)
-        look_at_pieces(g->lines[n], desk->q + at, desk->y + at, desk->w + at);
+        look_at_pieces(g->lines[n], workspace->q + at, workspace->y + at, workspace->w + at);
     add_attention(g, &layer->self);
 }
 
@@ -199,42 +202,42 @@ static void look_back(const struct group *g, const struct model_layer *layer)
 static void look_at_frames(const struct aed_lines *l, float *q)
 {
     const struct aed *a = l->aed;
-    const struct fold_model *m = a->desk->model;
+    const struct fold_model *m = a->workspace->model;
     const size_t d = m->info.d, heads = m->info.heads;
     const unsigned char *heard = a->heard + a->next * a->heard_bytes;
     if (m->info.precision == FOLD_INT8) {
-        m->kernels->attend_over(q, l->rows, heard, a->T, heads, d / heads, a->desk->scratch);
+        m->kernels->attend_over(q, l->rows, heard, a->T, heads, d / heads, a->workspace->scratch);
         return;
     }
     const size_t ld = padded(a->T);
     const float *keys = (const float *)(const void *)heard, *values = keys + d * ld;
     for (size_t row = 0; row < l->rows; row++)
         m->kernels->attend_behind(q + row * d, 1, keys, ld, values, a->T, heads, d / heads,
-                                  a->desk->scores);
+                                  a->workspace->scores);
 }
 
 /* Attention of each over its frames. */
 static void listen(const struct group *g, const struct model_layer *layer)
 {
-    struct aed_desk *desk = g->desk;
-    const size_t d = desk->model->info.d;
+    struct aed_workspace *workspace = g->workspace;
+    const size_t d = workspace->model->info.d;
     take_norm(g, &layer->norm_cross);
-    matmul(desk->q, d, &desk->taken, &layer->cross.q, desk->model);
+    matmul(workspace->q, d, &workspace->taken, &layer->cross.q, workspace->model);
     for (size_t n = 0, at = 0; n < g->count; at += g->lines[n++]->rows * d)
-        look_at_frames(g->lines[n], desk->q + at);
+        look_at_frames(g->lines[n], workspace->q + at);
     add_attention(g, &layer->cross);
 }
 
 static void feed_forward(const struct group *g, const struct model_layer *layer)
 {
-    struct aed_desk *desk = g->desk;
-    const struct fold_model *m = desk->model;
+    struct aed_workspace *workspace = g->workspace;
+    const struct fold_model *m = workspace->model;
     const size_t d = m->info.d, ffn = m->decoder.ffn;
     take_norm(g, &layer->norm_ffn);
-    matmul(desk->wide, 2 * ffn, &desk->taken, &layer->up, m);
-    m->kernels->swiglu(desk->gated, desk->wide, g->rows, ffn);
-    matmul_take(&desk->taken, m, desk->gated, ffn, g->rows, ffn);
-    matmul(desk->y, d, &desk->taken, &layer->down, m);
+    matmul(workspace->wide, 2 * ffn, &workspace->taken, &layer->up, m);
+    m->kernels->swiglu(workspace->gated, workspace->wide, g->rows, ffn);
+    matmul_take(&workspace->taken, m, workspace->gated, ffn, g->rows, ffn);
+    matmul(workspace->y, d, &workspace->taken, &layer->down, m);
     add(g);
 }
 
@@ -269,29 +272,29 @@ static const struct model_layer *gather(struct group *g, const struct aed_lines 
 /* What follows each row, behind the last norm of its depth. */
 static void conclude(struct group *g, struct aed_lines *lines, size_t count)
 {
-    struct aed_desk *desk = g->desk;
-    const struct fold_model *m = desk->model;
+    struct aed_workspace *workspace = g->workspace;
+    const struct fold_model *m = workspace->model;
     g->count = g->rows = 0;
     for (size_t n = 0; n < count; n++) {
         g->lines[g->count++] = &lines[n];
         normalise(g, n, g->rows, lines[n].aed->writing->gain);
-        lines[n].logits = desk->logits + g->rows * m->info.pieces;
+        lines[n].logits = workspace->logits + g->rows * m->info.pieces;
         g->rows += lines[n].rows;
     }
-    matmul_take(&desk->taken, m, desk->h, m->info.d, g->rows, m->info.d);
-    matmul(desk->logits, m->info.pieces, &desk->taken, &m->decoder.embed, m);
+    matmul_take(&workspace->taken, m, workspace->h, m->info.d, g->rows, m->info.d);
+    matmul(workspace->logits, m->info.pieces, &workspace->taken, &m->decoder.embed, m);
 }
 
-void aed_read(struct aed_desk *desk, struct aed_lines *lines, size_t count)
+void aed_read(struct aed_workspace *workspace, struct aed_lines *lines, size_t count)
 {
     const struct model_layer *layer;
-    struct group group = {.desk = desk};
-    float *x = desk->x;
+    struct group group = {.workspace = workspace};
+    float *x = workspace->x;
     for (size_t n = 0; n < count; n++) {
         lines[n].aed->x = x;
         lines[n].aed->next = 0;
-        embed(desk->model, x, lines[n].pieces, lines[n].rows);
-        x += lines[n].rows * desk->model->info.d;
+        embed(workspace->model, x, lines[n].pieces, lines[n].rows);
+        x += lines[n].rows * workspace->model->info.d;
     }
     while ((layer = gather(&group, lines, count))) {
         look_back(&group, layer);

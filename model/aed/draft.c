@@ -9,11 +9,11 @@
 
 #define REACH 6 /* words ahead that may have been left out; behind, half as many */
 
-void draft_place(struct draft *d, const struct bpe *pieces, size_t most_words, struct place *at)
+void draft_allocate(struct draft *d, const struct bpe *pieces, size_t most_words, struct arena *at)
 {
     *d = (struct draft){.pieces = pieces, .most_words = most_words, .most_bytes = 16 * most_words};
-    d->text = place(at, d->most_bytes);
-    d->words = place(at, most_words * sizeof *d->words);
+    d->text = arena_take(at, d->most_bytes);
+    d->words = arena_take(at, most_words * sizeof *d->words);
 }
 
 static bool is_letter(char c)

@@ -6,8 +6,8 @@
 #ifndef DRAFT_H
 #define DRAFT_H
 
+#include "arena.h"
 #include "bpe.h"
-#include "place.h"
 
 #define DRAFT_WORD 60 /* bytes of a word that are looked at */
 
@@ -24,8 +24,8 @@ struct draft {
     size_t seen; /* bytes of what was written that are settled */
 };
 
-void draft_place(struct draft *draft, const struct bpe *pieces, size_t most_words,
-                 struct place *at);
+void draft_allocate(struct draft *draft, const struct bpe *pieces, size_t most_words,
+                    struct arena *at);
 
 /* Text, UTF-8; NULL: none. What goes beyond the room is left out. Without any lower case it is
  * taken for the first pass' own spelling and written as a sentence. */

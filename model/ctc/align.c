@@ -10,15 +10,15 @@ static size_t states_of(size_t symbols)
     return 2 * symbols + 1;
 }
 
-void align_place(struct align *a, size_t most_frames, struct place *at)
+void align_allocate(struct align *a, size_t most_frames, struct arena *at)
 {
     const size_t states = states_of(most_frames);
     a->most_frames = most_frames;
-    a->back = place(at, most_frames * ((states + 3) / 4));
-    a->before = place(at, states * sizeof(float));
-    a->now = place(at, states * sizeof(float));
-    a->says = place(at, states * sizeof(float));
-    a->times = place(at, most_frames * sizeof *a->times);
+    a->back = arena_take(at, most_frames * ((states + 3) / 4));
+    a->before = arena_take(at, states * sizeof(float));
+    a->now = arena_take(at, states * sizeof(float));
+    a->says = arena_take(at, states * sizeof(float));
+    a->times = arena_take(at, most_frames * sizeof *a->times);
 }
 
 static bool fits(size_t T, const uint32_t *symbols, size_t count)

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "place.h"
+#include "arena.h"
 
 /* A symbol of which the spelling is not known (a number): takes whatever sounds best. Never two in
  * a row. */
@@ -24,7 +24,7 @@ struct align {
 };
 
 /* For so many frames and as many symbols. */
-void align_place(struct align *align, size_t most_frames, struct place *at);
+void align_allocate(struct align *align, size_t most_frames, struct arena *at);
 
 /* logp [T, V], blank 0; symbols [count] of the vocabulary, or ALIGN_ANY. False when there are not
  * frames enough. *ret_logp: of the whole path. */

@@ -19,11 +19,12 @@
 #define WALK  60
 
 /* Is the word in the text that ends in tip, about where it is? */
-static bool has(const struct beam *b, const char *const *vocab, uint32_t tip,
+static bool has(const struct ctc_beam *b, const char *const *vocab, uint32_t tip,
                 const struct fold_word *word)
 {
-    const struct trail_node *nodes = b->trail.nodes;
-    for (uint32_t at = tip; at != TRAIL_NONE && nodes[at].frame + WALK >= word->start_frame;) {
+    const struct backpointers_node *nodes = b->backpointers.nodes;
+    for (uint32_t at = tip;
+         at != BACKPOINTERS_NONE && nodes[at].frame + WALK >= word->start_frame;) {
         if (nodes[at].letter == b->space) {
             at = nodes[at].parent;
             continue;
@@ -32,7 +33,7 @@ static bool has(const struct beam *b, const char *const *vocab, uint32_t tip,
         uint32_t start = end;
         size_t left = strlen(word->text);
         bool same = true;
-        for (; at != TRAIL_NONE && nodes[at].letter != b->space; at = nodes[at].parent) {
+        for (; at != BACKPOINTERS_NONE && nodes[at].letter != b->space; at = nodes[at].parent) {
             const char *piece = vocab[nodes[at].letter];
             const size_t length = strlen(piece);
             same = same && left >= length && memcmp(word->text + left - length, piece, length) == 0;
@@ -45,8 +46,9 @@ static bool has(const struct beam *b, const char *const *vocab, uint32_t tip,
     return false;
 }
 
-void confidence_weigh(struct fold_word *words, size_t count, const struct beam *b,
-                      const char *const *vocab, const struct beam_text *texts, uint32_t texts_count)
+void confidence_weigh(struct fold_word *words, size_t count, const struct ctc_beam *b,
+                      const char *const *vocab, const struct ctc_beam_text *texts,
+                      uint32_t texts_count)
 {
     float weights[CONFIDENCE_TEXTS], all = 0;
     if (texts_count > CONFIDENCE_TEXTS)

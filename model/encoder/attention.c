@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "place.h"
+#include "arena.h"
 
 #define QUERIES 64
 #define KEYS    1024
@@ -18,9 +18,9 @@ struct scratch {
 
 static size_t lay_out(struct scratch *s, const struct fold_model *m, size_t T, void *base)
 {
-    struct place at = {base, 0};
-    s->scores = place(&at, QUERIES * (T < KEYS ? T : KEYS) * sizeof(float));
-    s->y = place(&at, QUERIES * (m->info.d / m->info.heads) * sizeof(float));
+    struct arena at = {base, 0};
+    s->scores = arena_take(&at, QUERIES * (T < KEYS ? T : KEYS) * sizeof(float));
+    s->y = arena_take(&at, QUERIES * (m->info.d / m->info.heads) * sizeof(float));
     return at.used;
 }
 

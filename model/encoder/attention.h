@@ -2,7 +2,7 @@
 #ifndef ATTENTION_H
 #define ATTENTION_H
 
-#include "model.h"
+#include "weights.h"
 
 /* Bytes of scratch for T frames of keys; it grows with T, not with T squared. */
 size_t attention_bytes(const struct fold_model *model, size_t T);

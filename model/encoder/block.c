@@ -9,9 +9,9 @@
 
 #include <string.h>
 
+#include "arena.h"
 #include "attention.h"
 #include "matmul.h"
-#include "place.h"
 
 #define SLAB_INT8 48  /* rows of a slab; x ffn floats of it fit the second cache */
 #define SLAB_FP32 384 /* OpenBLAS packs the weights anew for every product */
@@ -74,12 +74,12 @@ static bool slab_next(struct slab *s)
 static size_t lay_out(struct scratch *s, const struct fold_model *m, size_t T, void *base)
 {
     const size_t d = m->info.d, wide = m->ffn > 2 * d ? m->ffn : 2 * d, rows = slab_room(m);
-    struct place at = {base, 0};
-    s->h = place(&at, rows * d * sizeof(float));
-    s->y = place(&at, rows * d * sizeof(float));
-    s->wide = place(&at, rows * wide * sizeof(float));
-    matmul_place(&s->rows, m, rows, m->ffn > d ? m->ffn : d, &at);
-    s->attention = place(&at, attention_bytes(m, T));
+    struct arena at = {base, 0};
+    s->h = arena_take(&at, rows * d * sizeof(float));
+    s->y = arena_take(&at, rows * d * sizeof(float));
+    s->wide = arena_take(&at, rows * wide * sizeof(float));
+    matmul_allocate(&s->rows, m, rows, m->ffn > d ? m->ffn : d, &at);
+    s->attention = arena_take(&at, attention_bytes(m, T));
     return at.used;
 }
 

@@ -9,13 +9,13 @@ static size_t row_bytes(const struct fold_model *m)
                                           : m->info.d * sizeof(float);
 }
 
-void cache_place(struct cache *c, const struct fold_model *m, bool conv, struct place *at)
+void cache_allocate(struct cache *c, const struct fold_model *m, bool conv, struct arena *at)
 {
     const size_t bytes = m->info.left_frames * row_bytes(m);
     c->kept = 0;
-    c->k = place(at, bytes);
-    c->v = place(at, bytes);
-    c->gates = conv ? place(at, m->conv_kernel / 2 * m->info.d * sizeof(float)) : NULL;
+    c->k = arena_take(at, bytes);
+    c->v = arena_take(at, bytes);
+    c->gates = conv ? arena_take(at, m->conv_kernel / 2 * m->info.d * sizeof(float)) : NULL;
 }
 
 void cache_load(const struct cache *c, const struct fold_model *m, float *k, float *v)

@@ -7,8 +7,8 @@
 #ifndef CACHE_H
 #define CACHE_H
 
-#include "model.h"
-#include "place.h"
+#include "arena.h"
+#include "weights.h"
 
 struct cache {
     size_t kept;          /* frames, the latest ones in a row */
@@ -17,7 +17,8 @@ struct cache {
 };
 
 /* Room for left frames; empty. */
-void cache_place(struct cache *cache, const struct fold_model *model, bool conv, struct place *at);
+void cache_allocate(struct cache *cache, const struct fold_model *model, bool conv,
+                    struct arena *at);
 
 /* k, v [kept, d] as they were kept. */
 void cache_load(const struct cache *cache, const struct fold_model *model, float *k, float *v);

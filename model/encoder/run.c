@@ -30,8 +30,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arena.h"
 #include "matmul.h"
-#include "place.h"
 #include "rope.h"
 #include "stem.h"
 
@@ -46,11 +46,11 @@ struct exit_scratch {
 
 static size_t lay_out_exit(struct exit_scratch *s, const struct fold_model *m, void *base)
 {
-    struct place at = {base, 0};
-    s->h = place(&at, EXIT_SLAB * m->info.d * sizeof(float));
-    s->y = place(&at, EXIT_SLAB * m->info.d * sizeof(float));
-    matmul_place(&s->rows, m, EXIT_SLAB, m->info.d, &at);
-    s->p = place(&at, EXIT_SLAB * m->info.vocab_size * sizeof(float));
+    struct arena at = {base, 0};
+    s->h = arena_take(&at, EXIT_SLAB * m->info.d * sizeof(float));
+    s->y = arena_take(&at, EXIT_SLAB * m->info.d * sizeof(float));
+    matmul_allocate(&s->rows, m, EXIT_SLAB, m->info.d, &at);
+    s->p = arena_take(&at, EXIT_SLAB * m->info.vocab_size * sizeof(float));
     return at.used;
 }
 
@@ -64,20 +64,20 @@ static size_t lay_out(struct fold_run *run, const struct fold_model *m, size_t m
     size_t scratch = lay_out_exit(&ignored, m, NULL);
     scratch = scratch > stem ? scratch : stem;
     scratch = scratch > block ? scratch : block;
-    struct place at = {base, 0};
-    place(&at, sizeof *run);
-    run->logp = place(&at, T * m->info.vocab_size * sizeof(float));
-    run->heard = m->letters.q.out ? place(&at, T * d * sizeof(float)) : NULL;
-    run->start = m->recall.out ? place(&at, T * d * sizeof(float)) : NULL;
-    run->cos = place(&at, T * half * sizeof(float));
-    run->sin = place(&at, T * half * sizeof(float));
-    run->stream.x = place(&at, T * d * sizeof(float));
+    struct arena at = {base, 0};
+    arena_take(&at, sizeof *run);
+    run->logp = arena_take(&at, T * m->info.vocab_size * sizeof(float));
+    run->heard = m->letters.q.out ? arena_take(&at, T * d * sizeof(float)) : NULL;
+    run->start = m->recall.out ? arena_take(&at, T * d * sizeof(float)) : NULL;
+    run->cos = arena_take(&at, T * half * sizeof(float));
+    run->sin = arena_take(&at, T * half * sizeof(float));
+    run->stream.x = arena_take(&at, T * d * sizeof(float));
     /* The stem keeps what it needs to in q, k and v, and some more. */
     const size_t kept = stem_kept(m, T) * sizeof(int16_t), blocks = 3 * T * d * sizeof(float);
-    run->stream.q = place(&at, T * d * sizeof(float));
-    run->stream.k = place(&at, T * d * sizeof(float));
-    run->stream.v = place(&at, T * d * sizeof(float) + (kept > blocks ? kept - blocks : 0));
-    run->scratch = place(&at, scratch);
+    run->stream.q = arena_take(&at, T * d * sizeof(float));
+    run->stream.k = arena_take(&at, T * d * sizeof(float));
+    run->stream.v = arena_take(&at, T * d * sizeof(float) + (kept > blocks ? kept - blocks : 0));
+    run->scratch = arena_take(&at, scratch);
     run->stream.cos = run->cos;
     run->stream.sin = run->sin;
     return at.used;
@@ -114,7 +114,7 @@ size_t fold_frames(const struct fold_model *model, size_t samples)
     return stem_frames(samples).conv3;
 }
 
-void fold_run_heed(struct fold_run *run, bool (*stop)(const void *user), const void *user)
+void fold_run_set_abort(struct fold_run *run, bool (*stop)(const void *user), const void *user)
 {
     run->stop = stop;
     run->stop_user = user;

@@ -13,8 +13,8 @@
 
 #include <math.h>
 
+#include "arena.h"
 #include "matmul.h"
-#include "place.h"
 
 /* Frames of the last convolution at a time. */
 #define SLAB_INT8 STEM_CHUNK_MOST
@@ -69,12 +69,12 @@ static size_t lay_out(struct scratch *s, const struct fold_model *m, void *base)
 {
     const size_t d = m->info.d, slab = slab_frames(m), rows = frames2(slab);
     const size_t widest = m->conv2.in > m->conv3.in ? m->conv2.in : m->conv3.in;
-    struct place at = {base, 0};
-    s->pcm = place(&at, samples1(frames1(slab)) * sizeof(float));
-    s->h1 = place(&at, frames1(slab) * d * sizeof(float));
-    s->low = place(&at, rows * m->stem_rank * sizeof(float));
-    s->h2 = place(&at, rows * 2 * d * sizeof(float));
-    matmul_place(&s->rows, m, rows, widest, &at);
+    struct arena at = {base, 0};
+    s->pcm = arena_take(&at, samples1(frames1(slab)) * sizeof(float));
+    s->h1 = arena_take(&at, frames1(slab) * d * sizeof(float));
+    s->low = arena_take(&at, rows * m->stem_rank * sizeof(float));
+    s->h2 = arena_take(&at, rows * 2 * d * sizeof(float));
+    matmul_allocate(&s->rows, m, rows, widest, &at);
     return at.used;
 }
 

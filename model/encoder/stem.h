@@ -2,7 +2,7 @@
 #ifndef STEM_H
 #define STEM_H
 
-#include "model.h"
+#include "weights.h"
 
 /* Frames of the three convolutions for so many samples; all 0 when there is not one frame. */
 struct stem_frames {

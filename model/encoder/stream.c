@@ -1,7 +1,7 @@
 /* stream.c - a stream, chunk by chunk.
  *
  * A chunk is a short run whose blocks find the frames before it in caches, one a logical layer
- * (model.h): the prelude's, those of every unfold, and the letters'. Of what a run makes of
+ * (weights.h): the prelude's, those of every unfold, and the letters'. Of what a run makes of
  * the chunk, x and log-probabilities are remembered for as long as somebody may want to read them;
  * nothing else is.
  *
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "place.h"
+#include "arena.h"
 #include "run.h"
 #include "stem.h"
 
@@ -39,18 +39,18 @@ static size_t lay_out(struct fold_stream *s, const struct fold_model *m,
                       const struct fold_stream_options *options, void *base)
 {
     const size_t layers = m->layers_count, rows = options->memory_frames + m->info.chunk_frames;
-    struct place at = {base, 0};
-    place(&at, sizeof *s);
-    s->caches = place(&at, layers * sizeof *s->caches);
+    struct arena at = {base, 0};
+    arena_take(&at, sizeof *s);
+    s->caches = arena_take(&at, layers * sizeof *s->caches);
     for (size_t i = 0; i < layers; i++) {
         struct cache cache = {0};
         if (is_used(m, i, options->depth))
-            cache_place(&cache, m, m->layers[i].block->pw1.out, &at);
+            cache_allocate(&cache, m, m->layers[i].block->pw1.out, &at);
         if (base)
             s->caches[i] = cache;
     }
-    s->x = place(&at, rows * m->info.d * sizeof(float));
-    s->logp = place(&at, rows * m->info.vocab_size * sizeof(float));
+    s->x = arena_take(&at, rows * m->info.d * sizeof(float));
+    s->logp = arena_take(&at, rows * m->info.vocab_size * sizeof(float));
     return at.used;
 }
 

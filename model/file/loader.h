@@ -3,7 +3,7 @@
 #ifndef LOADER_H
 #define LOADER_H
 
-#include "model.h"
+#include "weights.h"
 
 /* One opening of a model. Of many calls in a row the first error counts, and those behind it do
  * nothing: results are NULL or empty then, and nobody reads them. */

@@ -1,6 +1,6 @@
 /* model.c - from a checked seed file to typed weights: every name, shape and size must be just
  * what the configuration says, and nothing may be left over. */
-#include "model.h"
+#include "weights.h"
 
 #include <stdlib.h>
 #include <string.h>

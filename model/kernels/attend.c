@@ -16,8 +16,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "arena.h"
 #include "gemm.h"
-#include "place.h"
 #include "vec.h"
 
 #ifdef __AMX_INT8__
@@ -58,23 +58,23 @@ static size_t zeros_of(size_t width)
     return padded > KEYS ? padded : KEYS;
 }
 
-static void lay_out_packed(struct packed *p, size_t T, size_t width, struct place *at)
+static void lay_out_packed(struct packed *p, size_t T, size_t width, struct arena *at)
 {
     const size_t padded = quant_padded(width), tiles = tiles_of(T);
-    p->zeros = place(at, zeros_of(width) * sizeof(float));
+    p->zeros = arena_take(at, zeros_of(width) * sizeof(float));
     p->keys = (struct quant_weights){
-        .w = place(at, tiles * quant_packed_bytes(KEYS, width)),
-        .scale = place(at, tiles * KEYS * sizeof(float)),
-        .sums = place(at, tiles * KEYS * sizeof(int32_t)),
+        .w = arena_take(at, tiles * quant_packed_bytes(KEYS, width)),
+        .scale = arena_take(at, tiles * KEYS * sizeof(float)),
+        .sums = arena_take(at, tiles * KEYS * sizeof(int32_t)),
         .bias = p->zeros,
         .out = KEYS,
         .in = width,
     };
-    p->values = place(at, tiles * sizeof *p->values);
+    p->values = arena_take(at, tiles * sizeof *p->values);
     for (size_t i = 0; i < tiles; i++) {
         const struct quant_weights v = {
-            .w = place(at, quant_packed_bytes(width, KEYS)),
-            .scale = place(at, padded * sizeof(float)),
+            .w = arena_take(at, quant_packed_bytes(width, KEYS)),
+            .scale = arena_take(at, padded * sizeof(float)),
             .sums = (const int32_t *)(void *)p->zeros, /* probabilities have no zero point */
             .bias = p->zeros,
             .out = columns_of(width),
@@ -85,24 +85,24 @@ static void lay_out_packed(struct packed *p, size_t T, size_t width, struct plac
     }
 }
 
-static void lay_out_scratch(struct scratch *s, size_t width, struct place *at)
+static void lay_out_scratch(struct scratch *s, size_t width, struct arena *at)
 {
     const size_t padded = quant_padded(width);
     struct quant_rows *rows[] = {&s->q, &s->p};
     for (size_t i = 0; i < 2; i++) {
         rows[i]->stride = i ? KEYS : padded;
-        rows[i]->q = place(at, QUERIES * rows[i]->stride);
-        rows[i]->scale = place(at, QUERIES * sizeof(float));
-        rows[i]->zero = place(at, QUERIES * sizeof(int32_t));
+        rows[i]->q = arena_take(at, QUERIES * rows[i]->stride);
+        rows[i]->scale = arena_take(at, QUERIES * sizeof(float));
+        rows[i]->zero = arena_take(at, QUERIES * sizeof(int32_t));
     }
-    s->scores = place(at, QUERIES * KEYS * sizeof(float));
-    s->mixed = place(at, QUERIES * padded * sizeof(float));
-    s->y = place(at, QUERIES * padded * sizeof(float));
+    s->scores = arena_take(at, QUERIES * KEYS * sizeof(float));
+    s->mixed = arena_take(at, QUERIES * padded * sizeof(float));
+    s->y = arena_take(at, QUERIES * padded * sizeof(float));
 }
 
 size_t LEVEL_NAME(attend_bytes)(size_t T, size_t width)
 {
-    struct place at = {NULL, 0};
+    struct arena at = {NULL, 0};
     struct packed p;
     struct scratch s;
     lay_out_packed(&p, T, width, &at);
@@ -311,7 +311,7 @@ void LEVEL_NAME(attend)(float *qy, const float *k, const float *v, size_t T, siz
                         size_t width, void *scratch)
 {
     const size_t ld = heads * width;
-    struct place at = {scratch, 0};
+    struct arena at = {scratch, 0};
     struct packed packed;
     struct scratch s;
     lay_out_packed(&packed, T, width, &at);
@@ -324,9 +324,9 @@ void LEVEL_NAME(attend)(float *qy, const float *k, const float *v, size_t T, siz
 
 size_t LEVEL_NAME(attend_packed_bytes)(size_t T, size_t heads, size_t width)
 {
-    struct place at = {NULL, 0};
+    struct arena at = {NULL, 0};
     struct packed packed;
-    place(&at, heads * sizeof packed);
+    arena_take(&at, heads * sizeof packed);
     for (size_t head = 0; head < heads; head++)
         lay_out_packed(&packed, T, width, &at);
     return at.used;
@@ -335,8 +335,8 @@ size_t LEVEL_NAME(attend_packed_bytes)(size_t T, size_t heads, size_t width)
 void LEVEL_NAME(attend_pack)(void *to, const float *k, const float *v, size_t T, size_t heads,
                              size_t width)
 {
-    struct place at = {to, 0};
-    struct packed *packed = place(&at, heads * sizeof *packed);
+    struct arena at = {to, 0};
+    struct packed *packed = arena_take(&at, heads * sizeof *packed);
     for (size_t head = 0; head < heads; head++, k += width, v += width) {
         lay_out_packed(&packed[head], T, width, &at);
         pack_head(&packed[head], k, v, T, width, heads * width, T * heads * width - head * width);
@@ -345,7 +345,7 @@ void LEVEL_NAME(attend_pack)(void *to, const float *k, const float *v, size_t T,
 
 size_t LEVEL_NAME(attend_over_bytes)(size_t width)
 {
-    struct place at = {NULL, 0};
+    struct arena at = {NULL, 0};
     struct scratch s;
     lay_out_scratch(&s, width, &at);
     return at.used;
@@ -355,7 +355,7 @@ void LEVEL_NAME(attend_over)(float *qy, size_t rows, const void *from, size_t T,
                              size_t width, void *scratch)
 {
     const struct packed *packed = from;
-    struct place at = {scratch, 0};
+    struct arena at = {scratch, 0};
     struct scratch s;
     lay_out_scratch(&s, width, &at);
     for (size_t head = 0; head < heads; head++)

@@ -67,7 +67,7 @@ struct kernels {
     /* x [count] in [-1, 1] as fractions of 32767, and back. */
     void (*to_shorts)(int16_t *to, const float *x, size_t count);
     void (*from_shorts)(float *to, const int16_t *from, size_t count);
-    gemm_function *gemm;
+    quant_product *gemm;
     attend_function *attend;
     attend_bytes_function *attend_bytes;
     attend_pack_function *attend_pack;

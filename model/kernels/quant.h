@@ -58,4 +58,8 @@ float quant_row(int8_t *w, const float *row, size_t in);
 /* Puts row n, w [in], in its place among the packed weights (zeroed before); returns its sum. */
 int32_t quant_pack_row(int8_t *packed, size_t n, const int8_t *w, size_t in);
 
+/* y [T, out] (rows ldy apart) = x [T, in] times w' [in, out] plus bias. */
+typedef void quant_product(float *y, size_t ldy, const struct quant_rows *x, size_t T,
+                           const struct quant_weights *w);
+
 #endif

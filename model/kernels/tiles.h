@@ -2,9 +2,9 @@
 #ifndef TILES_H
 #define TILES_H
 
-#include "gemm.h"
+#include "quant.h"
 
-/* As gemm_function. The process must have been allowed to use tiles (cpu.c). T >= 1. */
-gemm_function tiles_gemm;
+/* As quant_product. The process must have been allowed to use tiles (cpu.c). T >= 1. */
+quant_product tiles_gemm;
 
 #endif

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "prose.h"
+#include "punctuation.h"
 
 #define SLOTS    (1u << 19) /* at most; fewer for short texts */
 #define COUNTERS (1u << 24) /* the same */
@@ -36,7 +36,7 @@ struct token {
 
 struct counter {
     uint64_t feature; /* 0: free */
-    uint32_t seen[PROSE_CLASSES];
+    uint32_t seen[PUNCTUATION_CLASSES];
 };
 
 static struct token *tokens;
@@ -220,30 +220,30 @@ typedef void decision(const uint64_t *features, uint32_t count, int label);
 /* All decisions of the text in order, with the truth as what went before. */
 static void each(decision *decide)
 {
-    struct prose_view v = {0};
-    uint64_t f[PROSE_FEATURES];
+    struct punctuation_view v = {0};
+    uint64_t f[PUNCTUATION_FEATURES];
     for (size_t i = 0; i < tokens_count; i++) {
         const struct token *t = &tokens[i];
         if (!t->text[0]) {
-            v = (struct prose_view){0};
+            v = (struct punctuation_view){0};
             continue;
         }
         const struct token *after = &tokens[i + 1];
         const char *next = after->text[0] ? after->text : NULL;
         const char *next2 = next && after[1].text[0] ? after[1].text : NULL;
         const bool first = !v.since_end;
-        prose_look(&v, t->text, next, next2);
+        punctuation_look(&v, t->text, next, next2);
         if (next || i % 3 == 0)
-            decide(f, prose_mark_features(&v, f), mark_class(t->mark));
+            decide(f, punctuation_mark_features(&v, f), mark_class(t->mark));
         if (!first && t->cased != FOLD_MIXED)
-            decide(f, prose_case_features(&v, f), t->cased);
+            decide(f, punctuation_case_features(&v, f), t->cased);
         if (next && i % 3 == 0) {
-            struct prose_view blind = v;
-            blind.after = blind.after2 = blind.after_tail = PROSE_HIDDEN;
-            decide(f, prose_mark_features(&blind, f), mark_class(t->mark));
+            struct punctuation_view blind = v;
+            blind.after = blind.after2 = blind.after_tail = PUNCTUATION_HIDDEN;
+            decide(f, punctuation_mark_features(&blind, f), mark_class(t->mark));
         }
         /* A sentence's first word may be a capital only for that. */
-        prose_step(&v, t->mark, first && t->cased == FOLD_TITLE ? FOLD_LOWER : t->cased);
+        punctuation_step(&v, t->mark, first && t->cased == FOLD_TITLE ? FOLD_LOWER : t->cased);
     }
 }
 
@@ -253,7 +253,7 @@ static void each(decision *decide)
 static struct counter *counters;
 static uint32_t counters_room, slots;
 static uint16_t *tags;
-static float *weights, *squares; /* [slots, PROSE_CLASSES] */
+static float *weights, *squares; /* [slots, PUNCTUATION_CLASSES] */
 
 static void count_features(const uint64_t *f, uint32_t n, int label)
 {
@@ -282,14 +282,14 @@ static int by_worth(const void *a, const void *b)
 
 /* What the labels seen with a feature tell beyond the usual ones, in bits and more: a
  * log-likelihood ratio against label frequencies of all features. */
-static float worth(const struct counter *c, const double usual[PROSE_CLASSES])
+static float worth(const struct counter *c, const double usual[PUNCTUATION_CLASSES])
 {
     double sum = 0, total = 0;
-    for (int k = 0; k < PROSE_CLASSES; k++)
+    for (int k = 0; k < PUNCTUATION_CLASSES; k++)
         total += c->seen[k];
     if (total < LEAST)
         return 0;
-    for (int k = 0; k < PROSE_CLASSES; k++)
+    for (int k = 0; k < PUNCTUATION_CLASSES; k++)
         if (c->seen[k])
             sum += c->seen[k] * log(c->seen[k] / (total * usual[k]));
     return (float)sum;
@@ -297,15 +297,15 @@ static float worth(const struct counter *c, const double usual[PROSE_CLASSES])
 
 static size_t choose_features(void)
 {
-    double usual[PROSE_CLASSES] = {0}, total = 0;
+    double usual[PUNCTUATION_CLASSES] = {0}, total = 0;
     size_t count = 0, put = 0;
     for (size_t i = 0; i < counters_room; i++)
-        for (int k = 0; k < PROSE_CLASSES; k++)
+        for (int k = 0; k < PUNCTUATION_CLASSES; k++)
             usual[k] += counters[i].seen[k];
-    for (int k = 0; k < PROSE_CLASSES; k++)
+    for (int k = 0; k < PUNCTUATION_CLASSES; k++)
         total += usual[k];
-    for (int k = 0; k < PROSE_CLASSES; k++)
-        usual[k] = (usual[k] + 1) / (total + PROSE_CLASSES);
+    for (int k = 0; k < PUNCTUATION_CLASSES; k++)
+        usual[k] = (usual[k] + 1) / (total + PUNCTUATION_CLASSES);
     struct choice *choices = must(malloc(counters_room * sizeof *choices));
     for (size_t i = 0; i < counters_room; i++) {
         const float w = worth(&counters[i], usual);
@@ -314,7 +314,7 @@ static size_t choose_features(void)
     }
     qsort(choices, count, sizeof *choices, by_worth);
     for (size_t i = 0; i < count && put < slots / 10 * 7; i++) {
-        const long slot = prose_slot(tags, slots, choices[i].feature, true);
+        const long slot = punctuation_slot(tags, slots, choices[i].feature, true);
         if (slot < 0)
             continue;
         tags[slot] = (uint16_t)(choices[i].feature >> 48 ? choices[i].feature >> 48 : 1);
@@ -333,25 +333,25 @@ static size_t decisions;
 
 static void learn(const uint64_t *f, uint32_t n, int label)
 {
-    long found[PROSE_FEATURES];
+    long found[PUNCTUATION_FEATURES];
     uint32_t present = 0;
-    float scores[PROSE_CLASSES] = {0}, top = -INFINITY, sum = 0;
+    float scores[PUNCTUATION_CLASSES] = {0}, top = -INFINITY, sum = 0;
     for (uint32_t i = 0; i < n; i++)
-        if ((found[present] = prose_slot(tags, slots, f[i], false)) >= 0)
+        if ((found[present] = punctuation_slot(tags, slots, f[i], false)) >= 0)
             present++;
     for (uint32_t i = 0; i < present; i++)
-        for (int c = 0; c < PROSE_CLASSES; c++)
-            scores[c] += weights[found[i] * PROSE_CLASSES + c];
-    for (int c = 0; c < PROSE_CLASSES; c++)
+        for (int c = 0; c < PUNCTUATION_CLASSES; c++)
+            scores[c] += weights[found[i] * PUNCTUATION_CLASSES + c];
+    for (int c = 0; c < PUNCTUATION_CLASSES; c++)
         top = fmaxf(top, scores[c]);
-    for (int c = 0; c < PROSE_CLASSES; c++)
+    for (int c = 0; c < PUNCTUATION_CLASSES; c++)
         sum += scores[c] = expf(scores[c] - top);
     loss -= log((double)(scores[label] / sum));
     decisions++;
-    for (int c = 0; c < PROSE_CLASSES; c++) {
+    for (int c = 0; c < PUNCTUATION_CLASSES; c++) {
         const float error = scores[c] / sum - (c == label);
         for (uint32_t i = 0; i < present; i++) {
-            const long at = found[i] * PROSE_CLASSES + c;
+            const long at = found[i] * PUNCTUATION_CLASSES + c;
             const float slope = error + DECAY * weights[at];
             squares[at] += slope * slope;
             weights[at] -= RATE * slope / sqrtf(squares[at] + 1e-6f);
@@ -419,8 +419,8 @@ static void train(const char *path)
     slots = power_of_two(2 * tokens_count, SLOTS);
     counters = must(calloc(counters_room, sizeof *counters));
     tags = must(calloc(slots, sizeof *tags));
-    weights = must(calloc((size_t)slots * PROSE_CLASSES, sizeof *weights));
-    squares = must(calloc((size_t)slots * PROSE_CLASSES, sizeof *squares));
+    weights = must(calloc((size_t)slots * PUNCTUATION_CLASSES, sizeof *weights));
+    squares = must(calloc((size_t)slots * PUNCTUATION_CLASSES, sizeof *squares));
     each(count_features);
     choose_features();
     free(counters);
@@ -431,21 +431,21 @@ static void train(const char *path)
         printf("pass %d: %.4f nats a decision\n", pass, loss / (double)decisions);
         fflush(stdout);
     }
-    struct prose_header h = {
-        .magic = PROSE_MAGIC, .version = PROSE_VERSION, .slots = slots, .step = STEP};
+    struct punctuation_header h = {
+        .magic = PUNCTUATION_MAGIC, .version = PUNCTUATION_VERSION, .slots = slots, .step = STEP};
     uint32_t *ends = must(malloc(FORMS * sizeof *ends));
     char *texts = must(malloc(FORMS * LONGEST));
     h.forms = collect_forms(ends, texts, &h.form_bytes);
-    const size_t fixed = (size_t)slots * (2 + PROSE_CLASSES);
+    const size_t fixed = (size_t)slots * (2 + PUNCTUATION_CLASSES);
     const size_t bytes = fixed + 4 * (size_t)h.forms + h.form_bytes;
     unsigned char *body = must(malloc(bytes));
     memcpy(body, tags, (size_t)slots * 2);
-    for (size_t i = 0; i < (size_t)slots * PROSE_CLASSES; i++)
+    for (size_t i = 0; i < (size_t)slots * PUNCTUATION_CLASSES; i++)
         body[slots * 2 + i] =
             (unsigned char)(int8_t)lrintf(fmaxf(-127, fminf(127, weights[i] / STEP)));
     memcpy(body + fixed, ends, 4 * (size_t)h.forms);
     memcpy(body + fixed + 4 * (size_t)h.forms, texts, h.form_bytes);
-    if (!prose_digest(&h, body, bytes, h.sha256))
+    if (!punctuation_digest(&h, body, bytes, h.sha256))
         die("SHA-256 could not be computed");
     FILE *out = fopen(path, "wb");
     if (!out || fwrite(&h, sizeof h, 1, out) != 1 || fwrite(body, bytes, 1, out) != 1 ||
@@ -470,26 +470,26 @@ static double f1(size_t hit, size_t said, size_t true_ones)
 
 static void test(const char *path)
 {
-    struct fold_prose *prose;
+    struct fold_punctuation *prose;
     struct fold_note note = {{0}};
     size_t hit[4] = {0}, said[4] = {0}, truth[4] = {0}, cases = 0, right = 0, n = 0;
     size_t capitals = 0, capitals_hit = 0, capitals_said = 0;
-    if (fold_prose_open(&prose, path, &note) != FOLD_OK)
+    if (fold_punctuation_open(&prose, path, &note) != FOLD_OK)
         die(note.text);
-    struct fold_prose_word *words = must(calloc(tokens_count, sizeof *words));
+    struct fold_punctuation_word *words = must(calloc(tokens_count, sizeof *words));
     for (size_t i = 0; i < tokens_count; i++) {
         if (tokens[i].text[0]) {
-            words[n++] = (struct fold_prose_word){.text = tokens[i].text, .pause_s = NAN};
+            words[n++] = (struct fold_punctuation_word){.text = tokens[i].text, .pause_s = NAN};
             continue;
         }
-        struct fold_prose_state state = {0};
-        fold_prose_mark(prose, &state, words, n, true);
+        struct fold_punctuation_state state = {0};
+        fold_punctuation_mark(prose, &state, words, n, true);
         for (size_t k = 0; k < n; k++) {
             const struct token *t = &tokens[i - n + k];
             char text[LONGEST + 1];
-            struct fold_prose_word bare = words[k];
+            struct fold_punctuation_word bare = words[k];
             bare.mark = '\0';
-            fold_prose_write(prose, &bare, text);
+            fold_punctuation_write(prose, &bare, text);
             const bool is = isupper((unsigned char)t->text[0]),
                        says = isupper((unsigned char)*text);
             right += strcmp(text, t->text) == 0;
@@ -505,7 +505,7 @@ static void test(const char *path)
         n = 0;
     }
     free(words);
-    fold_prose_close(prose);
+    fold_punctuation_close(prose);
     printf(
         "%zu words; F1: comma %.1f, full stop %.1f, question mark %.1f, all marks %.1f; ", cases,
         f1(hit[1], said[1], truth[1]), f1(hit[2], said[2], truth[2]), f1(hit[3], said[3], truth[3]),

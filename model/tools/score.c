@@ -163,7 +163,7 @@ struct sums {
 };
 
 /* Of what was written last, with so many errors, or of what counts instead of it. */
-static void add_alternatives(struct sums *sums, struct fold_writer *writer, uint32_t most,
+static void add_alternatives(struct sums *sums, struct fold_aed *aed, uint32_t most,
                              const struct utterance *utterance, bool in_doubt, size_t errors)
 {
     static char text[TEXT_BYTES];
@@ -172,11 +172,11 @@ static void add_alternatives(struct sums *sums, struct fold_writer *writer, uint
     float top = -1e9f;
     uint32_t count = 0;
     const double began = now_s();
-    if (!in_doubt && fold_writer_alternatives(writer, most, &count))
+    if (!in_doubt && fold_aed_alternatives(aed, most, &count))
         die("there are no alternatives");
     sums->alternatives_s += now_s() - began;
     for (uint32_t rank = 0; rank < count; rank++) {
-        fold_writer_alternative(writer, rank, &written);
+        fold_aed_alternative(aed, rank, &written);
         join(text, written.words, written.words_count);
         const size_t here = word_errors(utterance->text, text, &ignored);
         best = here < best ? here : best;
@@ -197,7 +197,7 @@ int main(int argc, char **argv)
     struct fold_lm *lm = NULL;
     struct fold_run *run;
     struct fold_decoder *decoder, *drafts;
-    struct fold_writer *writer = NULL;
+    struct fold_aed *aed = NULL;
     struct utterance *all = NULL;
     char path[1024];
     fold_cpu_prepare(argv);
@@ -232,7 +232,7 @@ int main(int argc, char **argv)
     if (!sound || !bytes || !pcm || !logp || fold_run_open(&run, model, room) ||
         fold_decoder_open(&decoder, model, lm, NULL) ||
         fold_decoder_open(&drafts, model, lm, &for_drafts) ||
-        (info->pieces && fold_writer_open(&writer, model, (size_t)longest)))
+        (info->pieces && fold_aed_open(&aed, model, (size_t)longest)))
         die("SET.i16 cannot be read, or out of memory");
     const bool shown = getenv("SCORE_SHOW") != NULL, plain = getenv("SCORE_PLAIN") != NULL;
     const bool trusted = getenv("SCORE_TRUST") != NULL;
@@ -275,7 +275,7 @@ int main(int argc, char **argv)
             sums->errors += word_errors(all[i].text, text, &reference);
             if (shown)
                 printf("%s\nx%u %s\n", r ? "" : all[i].text, r + 1, text);
-            if (!writer)
+            if (!aed)
                 continue;
             struct fold_written written;
             if (trusted)
@@ -283,10 +283,9 @@ int main(int argc, char **argv)
             began = now_s();
             if (!plain)
                 read_text(draft, drafts, logp, fold_run_frames(run));
-            if (fold_writer_write(writer, run, logp, plain ? NULL : draft, &written))
+            if (fold_aed_write(aed, run, logp, plain ? NULL : draft, &written))
                 die("the writer failed");
-            if (searched && !written.doubt &&
-                fold_writer_search(writer, FOLD_WRITER_TRIES, &written))
+            if (searched && !written.doubt && fold_aed_rescore(aed, FOLD_AED_TRIES, &written))
                 die("the search failed");
             sums->writer_s += now_s() - began;
             const bool stands = trusted || !written.doubt;
@@ -295,7 +294,7 @@ int main(int argc, char **argv)
                 word_errors(all[i].text, stands ? written_text : text, &reference);
             sums->written_errors += errors;
             if (alternatives)
-                add_alternatives(sums, writer, alternatives, &all[i], written.doubt, errors);
+                add_alternatives(sums, aed, alternatives, &all[i], written.doubt, errors);
             sums->doubts += written.doubt != FOLD_DOUBT_NONE;
             sums->pieces += written.pieces;
             sums->passes += written.passes;
@@ -315,13 +314,13 @@ int main(int argc, char **argv)
         printf("x%u  WER %6.2f %%  network RTF %.5f  decoder RTF %.5f\n", r + 1,
                100 * (double)s->errors / (double)words, s->network_s / audio_s,
                s->decoder_s / audio_s);
-        if (writer)
+        if (aed)
             printf("    written %6.2f %%  writer RTF %.5f  %.1f pieces and %.1f passes an "
                    "utterance, %zu in doubt\n",
                    100 * (double)s->written_errors / (double)words, s->writer_s / audio_s,
                    (double)s->pieces / (double)utterances, (double)s->passes / (double)utterances,
                    s->doubts);
-        if (writer && alternatives)
+        if (aed && alternatives)
             printf("    alternatives: %.2f texts an utterance, RTF %.5f, WER of the likeliest %.2f "
                    "%%, of "
                    "the best %.2f %%\n",
@@ -337,7 +336,7 @@ int main(int argc, char **argv)
     free(logp);
     fclose(sound);
     fold_stream_close(stream);
-    fold_writer_close(writer);
+    fold_aed_close(aed);
     fold_decoder_close(drafts);
     fold_decoder_close(decoder);
     fold_run_close(run);

@@ -36,7 +36,7 @@
 struct parts {
     struct fold_model *model;
     struct fold_lm *lm;
-    struct fold_prose *prose; /* NULL: plain text */
+    struct fold_punctuation *prose; /* NULL: plain text */
     struct cost cost;
     bool cost_known; /* from the cache */
     struct keys *keys;
@@ -106,7 +106,7 @@ static int load(struct parts *p, const struct options *o)
     if (!plain && strcmp(o->text, "readable") != 0)
         return complain("--text must be readable or plain, not", o->text);
     snprintf(what, sizeof what, "--prose %s", o->prose);
-    if (*o->prose && !plain && fold_prose_open(&p->prose, o->prose, &note) != FOLD_OK)
+    if (*o->prose && !plain && fold_punctuation_open(&p->prose, o->prose, &note) != FOLD_OK)
         return complain(what, note.text);
     return 0;
 }
@@ -330,7 +330,7 @@ static void take_down(struct parts *p)
     relay_close(p->relay);
     fetch_close(p->fetch);
     keys_close(p->keys);
-    fold_prose_close(p->prose);
+    fold_punctuation_close(p->prose);
     fold_lm_close(p->lm);
     fold_model_close(p->model);
 }

@@ -65,10 +65,10 @@ struct batch {
     struct recording_note note;      /* {lock} its detail */
     struct result_segment *segments; /* {lock} [segments_count], in order; room for segments_room */
     size_t segments_count, segments_room;
-    double predicted_ms;              /* {lock} latency of the whole, as the first segment saw it */
-    size_t emitted;                   /* {lock} of them, to emit() */
-    bool telling;                     /* {lock} by some worker */
-    struct fold_prose_state sentence; /* behind the segments emitted; the emitting worker's */
+    double predicted_ms; /* {lock} latency of the whole, as the first segment saw it */
+    size_t emitted;      /* {lock} of them, to emit() */
+    bool telling;        /* {lock} by some worker */
+    struct fold_punctuation_state sentence; /* behind the segments emitted; the emitting worker's */
 };
 
 static void batch_free(struct batch *batch)
@@ -201,7 +201,7 @@ static void batch_deepen(struct batch *batch)
     batch->again_fd = -1;
     batch->pulled_at = batch->pulled_count = 0;
     batch->decoded = false;
-    batch->sentence = (struct fold_prose_state){0};
+    batch->sentence = (struct fold_punctuation_state){0};
     pthread_mutex_lock(&batch->lock);
     batch->segments_count = batch->emitted = 0;
     batch->holders = 1;

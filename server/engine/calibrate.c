@@ -8,7 +8,7 @@
  * blanks at the pace of speech, now sure, now between two or three (speak): 0.61 ms a second at the
  * depths of the seed that shipped when this was written, whose dev_clean took 0.62, 0.63 and
  * 0.58. (Noise took 0.03.) And the attention decoder writes as much as is
- * usually said in the time (fold_writer_rehearse), with the layers of each depth. A seed that was
+ * usually said in the time (fold_aed_rehearse), with the layers of each depth. A seed that was
  * taught to hear streams hears one, at depth 1, whose share of a run is that of all depths
  * (cost.c); what drafts save is learned from speech. Only what was measured here is kept, not what
  * was learned (cost_learn): that belongs to the load of its day. */
@@ -39,9 +39,9 @@ struct bench {
     const struct fold_model *model;
     struct fold_run *run;
     struct fold_decoder *decoder;
-    struct fold_writer *writer; /* NULL: the seed has no attention decoder */
-    float *pcm, *logp;          /* [LONG_S and padding] */
-    float *said;                /* [frames of that, V] what is heard of a sentence */
+    struct fold_aed *aed; /* NULL: the seed has no attention decoder */
+    float *pcm, *logp;    /* [LONG_S and padding] */
+    float *said;          /* [frames of that, V] what is heard of a sentence */
 };
 
 /* The least that each stage took, in ms. */
@@ -51,7 +51,7 @@ struct least {
 
 static void bench_close(struct bench *b)
 {
-    fold_writer_close(b->writer);
+    fold_aed_close(b->aed);
     fold_decoder_close(b->decoder);
     fold_run_close(b->run);
     free(b->pcm);
@@ -124,8 +124,8 @@ static int bench_open(struct bench *b, const struct fold_model *model, const str
     }
     int error = fold_run_open(&b->run, model, samples);
     if (!error && info->pieces)
-        error = fold_writer_open(&b->writer, model, samples);
-    if (b->writer) /* it needs no more than a draft: worker.c */
+        error = fold_aed_open(&b->aed, model, samples);
+    if (b->aed) /* it needs no more than a draft: worker.c */
         options.beam = FOLD_DRAFT_BEAM;
     return error ? error : fold_decoder_open(&b->decoder, model, lm, &options);
 }
@@ -193,8 +193,8 @@ static int pass(struct bench *b, unsigned seconds, struct least *least)
         }
         if (!error)
             error = fold_decoder_result(b->decoder, &result);
-        if (!error && b->writer)
-            error = fold_writer_rehearse(b->writer, b->run, b->logp);
+        if (!error && b->aed)
+            error = fold_aed_rehearse(b->aed, b->run, b->logp);
         least->tail[r] = fmin(least->tail[r], lap(&clock_ms));
     }
     return error;

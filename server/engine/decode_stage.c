@@ -74,17 +74,17 @@ static enum piece_end decode(struct decode_stage *stage, struct fold_decoder *de
     return fold_decoder_result(decoder, ret_result) < 0 ? PIECE_FAILED : PIECE_DONE;
 }
 
-/* Gives the writer these hotwords, unless it has them. */
-static int warm_writer(struct slot *slot, const struct hotwords *hotwords)
+/* Gives the decoder these hotwords, unless it has them. */
+static int warm_aed(struct slot *slot, const struct hotwords *hotwords)
 {
     const uint64_t id = hotwords && hotwords->count ? hotwords->id : 0;
 
-    if (id == slot->writer_hot_id)
+    if (id == slot->aed_hot_id)
         return FOLD_OK;
-    slot->writer_hot_id = 0; /* on failure it has none */
+    slot->aed_hot_id = 0; /* on failure it has none */
     const int error =
-        fold_writer_hotwords(slot->writer, id ? hotwords->words : NULL, id ? hotwords->count : 0);
-    slot->writer_hot_id = error ? 0 : id;
+        fold_aed_hotwords(slot->aed, id ? hotwords->words : NULL, id ? hotwords->count : 0);
+    slot->aed_hot_id = error ? 0 : id;
     return error;
 }
 
@@ -143,7 +143,7 @@ static enum piece_end set_draft(struct decode_stage *stage, struct piece *piece)
     return PIECE_DONE;
 }
 
-/* The rank-th text of a piece, 0 the one that is shown: of the writer, or of the decoder. */
+/* The rank-th text of a piece, 0 the one that is shown: of the decoder, or of the decoder. */
 static int text_of(struct slot *slot, struct fold_decoder *decoder, uint32_t rank,
                    struct fold_result *ret_result)
 {
@@ -151,7 +151,7 @@ static int text_of(struct slot *slot, struct fold_decoder *decoder, uint32_t ran
 
     if (decoder)
         return fold_decoder_alternative(decoder, rank, ret_result);
-    const int error = fold_writer_alternative(slot->writer, rank, &written);
+    const int error = fold_aed_alternative(slot->aed, rank, &written);
     ret_result->words = error ? NULL : written.words;
     ret_result->words_count = error ? 0 : written.words_count;
     return error;
@@ -167,7 +167,7 @@ static enum piece_end add_others(struct fold_decoder *decoder, const struct piec
     uint32_t written;
 
     segment->others = others;
-    if (!others || (!decoder && fold_writer_alternatives(piece->slot->writer, most, &written) < 0))
+    if (!others || (!decoder && fold_aed_alternatives(piece->slot->aed, most, &written) < 0))
         return PIECE_FAILED;
     for (uint32_t rank = 1; rank < most; rank++) {
         if (atomic_load(piece->cancelled))
@@ -195,18 +195,18 @@ static enum piece_end prepare(struct decode_stage *stage, struct piece *piece,
     cost->exit_seconds += clock_lap_s(&clock_ms);
     if (error)
         return PIECE_FAILED;
-    if (!slot->writer)
+    if (!slot->aed)
         return PIECE_DONE;
     const enum piece_end end = set_draft(stage, piece);
     cost->decode_seconds += clock_lap_s(&clock_ms);
     if (end != PIECE_DONE)
         return end;
-    *ret_writing = (struct fold_writing){.writer = slot->writer,
+    *ret_writing = (struct fold_writing){.aed = slot->aed,
                                          .run = slot->run,
                                          .logp = slot->logp,
                                          .draft = slot->draft,
                                          .brief = !piece->search && !piece->alternatives};
-    return warm_writer(slot, piece->hotwords) < 0 ? PIECE_FAILED : PIECE_DONE;
+    return warm_aed(slot, piece->hotwords) < 0 ? PIECE_FAILED : PIECE_DONE;
 }
 
 /* Looks for a likelier text, and says in *ret_result what the attention decoder wrote; cost.doubt
@@ -218,7 +218,7 @@ static enum piece_end settle(struct piece *piece, struct fold_written *written,
     double clock_ms = clock_now_ms();
 
     if (piece->search && !written->doubt &&
-        fold_writer_search(piece->slot->writer, FOLD_WRITER_TRIES, written) < 0)
+        fold_aed_rescore(piece->slot->aed, FOLD_AED_TRIES, written) < 0)
         return PIECE_FAILED;
     cost->write_seconds += clock_lap_s(&clock_ms);
     if (atomic_load(piece->cancelled))
@@ -277,9 +277,9 @@ void decode_stage_begin(struct decode_stage *stage, struct piece *const *pieces,
     stage->writings_count = 0;
     for (size_t i = 0; i < count; i++) {
         struct piece *piece = pieces[i];
-        fold_run_heed(piece->slot->run, piece_is_cancelled, piece->cancelled);
+        fold_run_set_abort(piece->slot->run, piece_is_cancelled, piece->cancelled);
         piece->end = prepare(stage, piece, &stage->writings[stage->writings_count]);
-        if (piece->end != PIECE_DONE || !piece->slot->writer)
+        if (piece->end != PIECE_DONE || !piece->slot->aed)
             continue;
         written_s += slot_seconds(piece->slot);
         stage->writings_count++;
@@ -290,7 +290,7 @@ void decode_stage_begin(struct decode_stage *stage, struct piece *const *pieces,
     const double took_s = clock_lap_s(&clock_ms);
     for (size_t i = 0; i < count; i++) {
         struct piece *piece = pieces[i];
-        if (piece->end != PIECE_DONE || !piece->slot->writer)
+        if (piece->end != PIECE_DONE || !piece->slot->aed)
             continue;
         if (written_s > 0)
             piece->cost.write_seconds += took_s * slot_seconds(piece->slot) / written_s;
@@ -303,7 +303,7 @@ void decode_stage_begin(struct decode_stage *stage, struct piece *const *pieces,
 static struct fold_written *written_of(struct decode_stage *stage, const struct piece *piece)
 {
     for (size_t i = 0; i < stage->writings_count; i++)
-        if (stage->writings[i].writer == piece->slot->writer)
+        if (stage->writings[i].aed == piece->slot->aed)
             return &stage->writings[i].written;
     return NULL;
 }

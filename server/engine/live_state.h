@@ -30,7 +30,7 @@ struct live {
     uint64_t key;
     struct hotwords *hotwords;
     struct transcript_style style;
-    struct fold_prose_state sentence; /* behind the last final */
+    struct fold_punctuation_state sentence; /* behind the last final */
     uint64_t high_bytes, low_bytes;
     size_t slice_bytes;
     atomic_bool cancelled;

@@ -38,7 +38,7 @@ enum piece_end { PIECE_DONE, PIECE_CANCELLED, PIECE_FAILED };
 /* Of a fold_err. */
 enum piece_end piece_end_of(int error);
 
-/* For fold_run_heed: reads an atomic_bool. */
+/* For fold_run_set_abort: reads an atomic_bool. */
 bool piece_is_cancelled(const void *cancelled);
 
 struct piece {

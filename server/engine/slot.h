@@ -18,9 +18,9 @@ struct slot {
     float *pcm;  /* [max_samples] */
     float *logp; /* [frames of max_samples, V] */
     /* Where the seed has an attention decoder; else NULL. */
-    struct fold_writer *writer;
-    uint64_t writer_hot_id; /* whose hotwords it has; 0: none */
-    char *draft;            /* [draft_bytes] */
+    struct fold_aed *aed;
+    uint64_t aed_hot_id; /* whose hotwords it has; 0: none */
+    char *draft;         /* [draft_bytes] */
     size_t draft_bytes;
     size_t max_samples, loaded_samples;
     int64_t first_samples;              /* stream time of pcm[0] */

@@ -75,14 +75,14 @@ static bool ends_sentence(const char *text)
 
 /* The words as the text model knows them: letters and apostrophes. They are in the space that
  * plain has: to be freed. */
-static struct fold_prose_word *list_of(const struct result_segment *segment)
+static struct fold_punctuation_word *list_of(const struct result_segment *segment)
 {
     const size_t count = segment->words_count;
     size_t bytes = 0;
 
     for (size_t i = 0; i < count; i++)
-        bytes += sizeof(struct fold_prose_word) + strlen(segment->words[i].text) + 1;
-    struct fold_prose_word *list = malloc(bytes ? bytes : 1);
+        bytes += sizeof(struct fold_punctuation_word) + strlen(segment->words[i].text) + 1;
+    struct fold_punctuation_word *list = malloc(bytes ? bytes : 1);
     char *text = (char *)(list + count);
     for (size_t i = 0; list && i < count; i++) {
         const struct result_word *word = &segment->words[i];
@@ -91,7 +91,7 @@ static struct fold_prose_word *list_of(const struct result_segment *segment)
             words_plain(text, word->text);
         else
             strcpy(text, word->text);
-        list[i] = (struct fold_prose_word){
+        list[i] = (struct fold_punctuation_word){
             .text = text, .pause_s = i + 1 < count ? (float)gap_samples / RESULT_RATE_HZ : NAN};
         text += strlen(text) + 1;
     }
@@ -99,29 +99,30 @@ static struct fold_prose_word *list_of(const struct result_segment *segment)
 }
 
 /* Puts case and marks on words that have none. */
-static void add_prose(struct result_segment *segment, const struct fold_prose *prose,
-                      struct fold_prose_state *state, struct fold_prose_word *list, bool final)
+static void add_prose(struct result_segment *segment, const struct fold_punctuation *prose,
+                      struct fold_punctuation_state *state, struct fold_punctuation_word *list,
+                      bool final)
 {
-    fold_prose_mark(prose, state, list, segment->words_count, final && !segment->cut);
+    fold_punctuation_mark(prose, state, list, segment->words_count, final && !segment->cut);
     for (size_t i = 0; i < segment->words_count; i++) {
         list[i].text = segment->words[i].text;
-        fold_prose_write(prose, &list[i], text_of(segment, i));
+        fold_punctuation_write(prose, &list[i], text_of(segment, i));
     }
 }
 
 /* Words that have case and marks lead the text model through the same sentence. Every segment was
  * written as if a text began with it: where one goes on from the segment before, a first word that
  * the text model would not begin a sentence with loses its capital. */
-static void follow_prose(struct result_segment *segment, const struct fold_prose *prose,
-                         struct fold_prose_state *state, struct fold_prose_word *list)
+static void follow_prose(struct result_segment *segment, const struct fold_punctuation *prose,
+                         struct fold_punctuation_state *state, struct fold_punctuation_word *list)
 {
     for (size_t first = 0, i = 0; i < segment->words_count; i++) {
         const bool ends = ends_sentence(segment->words[i].text);
         if (!ends && i + 1 < segment->words_count)
             continue;
-        fold_prose_mark(prose, state, list + first, i + 1 - first, ends);
+        fold_punctuation_mark(prose, state, list + first, i + 1 - first, ends);
         if (ends)
-            *state = (struct fold_prose_state){0};
+            *state = (struct fold_punctuation_state){0};
         first = i + 1;
     }
     char *word = segment->words_count ? text_of(segment, 0) : "";
@@ -141,10 +142,10 @@ static void open_end(struct result_segment *segment)
 }
 
 static int write_segment(struct result_segment *segment, const struct transcript_style *style,
-                         struct fold_prose_state *state, bool final)
+                         struct fold_punctuation_state *state, bool final)
 {
-    struct fold_prose_state behind = *state;
-    struct fold_prose_word *list;
+    struct fold_punctuation_state behind = *state;
+    struct fold_punctuation_word *list;
 
     if (style->plain && segment->written)
         for (size_t i = 0; i < segment->words_count; i++)
@@ -175,10 +176,10 @@ static struct result_segment *other_of(const struct result_segment *segment, siz
 }
 
 int transcript_write(struct result_segment *segment, const struct transcript_style *style,
-                     struct fold_prose_state *state, bool final)
+                     struct fold_punctuation_state *state, bool final)
 {
     for (size_t i = 0; i < segment->others_count; i++) {
-        struct fold_prose_state behind = *state;
+        struct fold_punctuation_state behind = *state;
         if (write_segment(other_of(segment, i), style, &behind, final) < 0)
             return -1;
     }

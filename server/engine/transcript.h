@@ -28,15 +28,15 @@ int transcript_segment(struct result_segment *ret_segment, const struct fold_res
 
 /* How text is wanted. */
 struct transcript_style {
-    bool plain;                     /* lower case, no marks */
-    const struct fold_prose *prose; /* for words that have none; NULL: as plain */
+    bool plain;                           /* lower case, no marks */
+    const struct fold_punctuation *prose; /* for words that have none; NULL: as plain */
 };
 
 /* Brings the words of a segment and its others into a style, in place. state: of the segments
  * before it in the stream. final: no more words will come, so the segment may end in a mark, and
  * state goes behind it. 0, or -1 without memory. */
 int transcript_write(struct result_segment *segment, const struct transcript_style *style,
-                     struct fold_prose_state *state, bool final);
+                     struct fold_punctuation_state *state, bool final);
 /* Also of its others. */
 void transcript_release(struct result_segment *segment);
 

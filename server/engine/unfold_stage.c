@@ -10,8 +10,8 @@
 static void watch_cancelled(const struct crowd *crowd)
 {
     for (size_t i = 0; i < crowd->count; i++)
-        fold_run_heed(crowd->runs[i], crowd->count == 1 ? piece_is_cancelled : NULL,
-                      crowd->pieces[i]->cancelled);
+        fold_run_set_abort(crowd->runs[i], crowd->count == 1 ? piece_is_cancelled : NULL,
+                           crowd->pieces[i]->cancelled);
 }
 
 static void join(struct crowd *crowd, struct piece *piece)

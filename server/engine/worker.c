@@ -55,27 +55,27 @@ static int open_slots(struct worker *worker, uint32_t max_segment_ms)
     return FOLD_OK;
 }
 
-/* Writers write together, so they are opened together. */
-static int open_writers(struct worker *worker)
+/* Decoders write together, so they are opened together. */
+static int open_aeds(struct worker *worker)
 {
-    struct fold_writer *writers[WORKER_SLOTS];
+    struct fold_aed *aeds[WORKER_SLOTS];
     size_t samples[WORKER_SLOTS];
 
     for (size_t i = 0; i < WORKER_SLOTS; i++)
         samples[i] = worker->slots[i].max_samples;
-    const int error = fold_writers_open(writers, worker->model, samples, WORKER_SLOTS);
+    const int error = fold_aed_open_many(aeds, worker->model, samples, WORKER_SLOTS);
     for (size_t i = 0; !error && i < WORKER_SLOTS; i++)
-        worker->slots[i].writer = writers[i];
+        worker->slots[i].aed = aeds[i];
     return error;
 }
 
-static void close_writers(struct worker *worker)
+static void close_aeds(struct worker *worker)
 {
-    struct fold_writer *writers[WORKER_SLOTS];
+    struct fold_aed *aeds[WORKER_SLOTS];
 
     for (size_t i = 0; i < WORKER_SLOTS; i++)
-        writers[i] = worker->slots[i].writer;
-    fold_writers_close(writers, WORKER_SLOTS);
+        aeds[i] = worker->slots[i].aed;
+    fold_aed_close_many(aeds, WORKER_SLOTS);
 }
 
 int worker_open(struct worker *worker, struct queue *queue, const struct fold_model *model,
@@ -86,7 +86,7 @@ int worker_open(struct worker *worker, struct queue *queue, const struct fold_mo
     if (!error)
         error = decode_stage_open(&worker->decode_stage, model, lm);
     if (!error && fold_model_info(model)->pieces)
-        error = open_writers(worker);
+        error = open_aeds(worker);
     if (error || !queue)
         return error;
     worker->started = pthread_create(&worker->thread, NULL, work, worker) == 0;
@@ -98,7 +98,7 @@ void worker_close(struct worker *worker)
     if (worker->started)
         pthread_join(worker->thread, NULL);
     decode_stage_close(&worker->decode_stage);
-    close_writers(worker);
+    close_aeds(worker);
     for (size_t i = 0; i < WORKER_SLOTS; i++)
         slot_close(&worker->slots[i]);
 }

@@ -149,7 +149,7 @@ void session_ready(struct session *session)
     session->host->wake(session->host->user);
 }
 
-struct place {
+struct arena {
     const char *path;
     struct session *(*open)(const struct session_host *, const struct head *, const char *,
                             const char *, struct session_refusal *);
@@ -173,7 +173,7 @@ static void refuse(struct session_refusal *ret_refusal, const struct keys_refusa
 }
 
 /* Whatever an opener forgets: nobody comes in without having been admitted. */
-static struct session *open_admitted(const struct place *place, const struct session_host *host,
+static struct session *open_admitted(const struct arena *place, const struct session_host *host,
                                      const struct head *head, const char *query, const char *id,
                                      struct session_refusal *ret_refusal)
 {
@@ -189,7 +189,7 @@ static struct session *open_admitted(const struct place *place, const struct ses
 struct session *session_open(const struct session_host *host, const struct head *head,
                              const char *id, struct session_refusal *ret_refusal)
 {
-    static const struct place places[] = {
+    static const struct arena places[] = {
         {"/v1/listen", session_deepgram_open},
         {"/v1/realtime", session_realtime_open},
         {"/", session_vosk_open},

@@ -13,8 +13,8 @@
 
 #include "cpu.h"
 #include "fold.h"
-#include "model.h"
 #include "stem.h"
+#include "weights.h"
 
 #define ROUNDS 7
 #define PEAK   768

@@ -4,16 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "prose.h"
+#include "punctuation.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 
-static void ask(const struct fold_prose *prose, const uint8_t *bytes, size_t count)
+static void ask(const struct fold_punctuation *prose, const uint8_t *bytes, size_t count)
 {
     static const char *const known[] = {"mcgregor", "iphone", "i", "i'm", "the", ""};
     char texts[16][24];
-    struct fold_prose_word words[16];
-    struct fold_prose_state state = {0};
+    struct fold_punctuation_word words[16];
+    struct fold_punctuation_state state = {0};
     for (size_t i = 0; i < 16; i++) {
         const uint8_t c = count > i ? bytes[count - 1 - i] : 0;
         memset(texts[i], 0, sizeof texts[i]);
@@ -21,13 +21,13 @@ static void ask(const struct fold_prose *prose, const uint8_t *bytes, size_t cou
             strcpy(texts[i], known[c % 6]);
         else
             memset(texts[i], c ? c : 'a', c % 20);
-        words[i] = (struct fold_prose_word){.text = texts[i], .pause_s = (float)c / 50};
+        words[i] = (struct fold_punctuation_word){.text = texts[i], .pause_s = (float)c / 50};
     }
-    fold_prose_mark(prose, &state, words, 9, false);
-    fold_prose_mark(prose, &state, words + 9, 7, true);
+    fold_punctuation_mark(prose, &state, words, 9, false);
+    fold_punctuation_mark(prose, &state, words + 9, 7, true);
     for (size_t i = 0; i < 16; i++) {
         const size_t before = strlen(texts[i]);
-        const size_t after = fold_prose_write(prose, &words[i], texts[i]);
+        const size_t after = fold_punctuation_write(prose, &words[i], texts[i]);
         if (after != strlen(texts[i]) || after > before + 1)
             abort();
     }
@@ -35,12 +35,12 @@ static void ask(const struct fold_prose *prose, const uint8_t *bytes, size_t cou
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 {
-    struct fold_prose prose;
+    struct fold_punctuation prose;
     void *aligned = aligned_alloc(64, (count + 64) / 64 * 64);
     if (!aligned)
         return 0;
     memcpy(aligned, bytes, count);
-    if (prose_parse(&prose, aligned, count, false, NULL) == FOLD_OK)
+    if (punctuation_parse(&prose, aligned, count, false, NULL) == FOLD_OK)
         ask(&prose, bytes, count);
     free(aligned);
     return 0;

@@ -89,27 +89,27 @@ static bool decoder_agrees(const struct golden *g, const struct fold_model *mode
     const float *given = golden_find(g, "pieces", &count);
     uint32_t pieces[64];
     char name[16];
-    struct aed_desk desk;
+    struct aed_workspace workspace;
     struct aed aed;
-    struct place at = {NULL, 0};
+    struct arena at = {NULL, 0};
     if (count > sizeof pieces / sizeof *pieces)
         die("has too many pieces", "pieces");
     for (size_t i = 0; i < count; i++)
         pieces[i] = (uint32_t)given[i];
-    aed_desk_place(&desk, model, T, count, 1, &at);
-    aed_place(&aed, &desk, model, T, count, &at);
+    aed_workspace_allocate(&workspace, model, T, count, 1, &at);
+    aed_allocate(&aed, &workspace, model, T, count, &at);
     void *memory = aligned_alloc(64, at.used);
-    at = (struct place){memory, 0};
+    at = (struct arena){memory, 0};
     float *logits = malloc(count * V * sizeof *logits);
     if (!memory || !logits)
         die("out of memory", "decoder");
-    aed_desk_place(&desk, model, T, count, 1, &at);
-    aed_place(&aed, &desk, model, T, count, &at);
+    aed_workspace_allocate(&workspace, model, T, count, 1, &at);
+    aed_allocate(&aed, &workspace, model, T, count, &at);
     aed_hear(&aed, fold_run_x(run), T, fold_run_depth(run));
     for (size_t i = 0, rows; i < count; i += rows) {
         rows = count - i < rows_most ? count - i : rows_most;
         struct aed_lines lines = {&aed, i, pieces + i, rows, NULL};
-        aed_read(&desk, &lines, 1);
+        aed_read(&workspace, &lines, 1);
         memcpy(logits + i * V, lines.logits, rows * V * sizeof *logits);
     }
     snprintf(name, sizeof name, "logits%u", fold_run_depth(run));

@@ -41,21 +41,21 @@ static int close_model(void **state)
 
 #define TOGETHER 3
 
-/* A desk and utterances at it. */
+/* A workspace and utterances that share it. */
 struct table {
-    struct aed_desk desk;
+    struct aed_workspace workspace;
     struct aed aeds[TOGETHER];
     void *memory;
 };
 
 static void open_table(struct table *table, size_t frames)
 {
-    struct place at = {NULL, 0};
+    struct arena at = {NULL, 0};
     size_t measured = 0;
     for (int round = 0; round < 2; round++) {
-        aed_desk_place(&table->desk, model, frames, PIECES, TOGETHER, &at);
+        aed_workspace_allocate(&table->workspace, model, frames, PIECES, TOGETHER, &at);
         for (size_t i = 0; i < TOGETHER; i++)
-            aed_place(&table->aeds[i], &table->desk, model, frames, PIECES, &at);
+            aed_allocate(&table->aeds[i], &table->workspace, model, frames, PIECES, &at);
         if (round) {
             assert_int_equal(at.used, measured);
             continue;
@@ -64,14 +64,14 @@ static void open_table(struct table *table, size_t frames)
         table->memory = aligned_alloc(64, measured);
         assert_non_null(table->memory);
         memset(table->memory, 0x5a, measured);
-        at = (struct place){table->memory, 0};
+        at = (struct arena){table->memory, 0};
     }
 }
 
 static const float *read_one(struct table *table, size_t at, const uint32_t *read, size_t rows)
 {
     struct aed_lines lines = {&table->aeds[0], at, read, rows, NULL};
-    aed_read(&table->desk, &lines, 1);
+    aed_read(&table->workspace, &lines, 1);
     return lines.logits;
 }
 
@@ -154,7 +154,7 @@ static void several_utterances_at_once_give_what_each_alone_gives(void **state)
         }
         if (!count)
             break;
-        aed_read(&table.desk, lines, count);
+        aed_read(&table.workspace, lines, count);
         for (size_t n = 0; n < count; n++) {
             const size_t i = whose[n];
             assert_same(lines[n].logits, alone[i] + at[i] * V, lines[n].rows * V);

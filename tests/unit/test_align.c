@@ -13,11 +13,11 @@ static float logp[MOST * V];
 
 static int make(void **state)
 {
-    struct place measure = {NULL, 0}, at = {memory, 0};
+    struct arena measure = {NULL, 0}, at = {memory, 0};
     (void)state;
-    align_place(&align, MOST, &measure);
+    align_allocate(&align, MOST, &measure);
     assert_true(measure.used <= sizeof memory);
-    align_place(&align, MOST, &at);
+    align_allocate(&align, MOST, &at);
     return 0;
 }
 

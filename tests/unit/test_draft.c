@@ -15,10 +15,10 @@ static int make(void **state)
 {
     (void)state;
     table_init(&table);
-    struct place measure = {NULL, 0}, at = {memory, 0};
-    draft_place(&draft, &bpe, 40, &measure);
+    struct arena measure = {NULL, 0}, at = {memory, 0};
+    draft_allocate(&draft, &bpe, 40, &measure);
     assert_true(measure.used <= sizeof memory);
-    draft_place(&draft, &bpe, 40, &at);
+    draft_allocate(&draft, &bpe, 40, &at);
     return bpe_open(&bpe, table.bytes, (size_t)table.offsets[table.count], table.offsets,
                     table.ranks, table.count, table.count, NULL);
 }

@@ -305,7 +305,7 @@ static void hearing_stops_at_any_look(void **state)
     for (size_t count = 1; count <= 2; count++) {
         for (int looks = 0, err = FOLD_ERR_STOPPED; err; looks++) {
             int left = looks;
-            fold_run_heed(f->runs[0], runs_out, &left);
+            fold_run_set_abort(f->runs[0], runs_out, &left);
             err = fold_batch_hear(f->streams, f->runs, pcm, samples, depths, count);
             assert_true(err == FOLD_OK || err == FOLD_ERR_STOPPED);
             stopped += err != FOLD_OK;

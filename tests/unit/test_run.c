@@ -120,7 +120,7 @@ static void a_run_stops_when_it_is_told_to_and_can_begin_anew(void **state)
     int error = FOLD_ERR_STOPPED, patience = 0;
     (void)state;
     to_depth(run, SAMPLES, 1, other);
-    fold_run_heed(run, ask, &questions_left);
+    fold_run_set_abort(run, ask, &questions_left);
     for (; error == FOLD_ERR_STOPPED; patience++) {
         questions_left = patience;
         error = fold_run_begin(run, pcm, SAMPLES);
@@ -137,7 +137,7 @@ static void a_run_stops_when_it_is_told_to_and_can_begin_anew(void **state)
     assert_memory_equal(logp, other, bytes);
     questions_left = 0;
     assert_int_equal(fold_run_begin(run, pcm, SAMPLES), FOLD_ERR_STOPPED);
-    fold_run_heed(run, NULL, NULL);
+    fold_run_set_abort(run, NULL, NULL);
     to_depth(run, SAMPLES, 1, logp);
     assert_memory_equal(logp, other, bytes);
     fold_run_close(run);

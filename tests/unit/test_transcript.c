@@ -62,12 +62,12 @@ static void a_segment_without_words_is_a_segment(void **state)
     transcript_release(&segment);
 }
 
-static struct fold_prose *prose;
+static struct fold_punctuation *prose;
 static struct transcript_style style;
 
 static int open_prose(void **state)
 {
-    const int error = fold_prose_open(&prose, getenv("FOLDSCRIBE_TEST_PROSE"), NULL);
+    const int error = fold_punctuation_open(&prose, getenv("FOLDSCRIBE_TEST_PROSE"), NULL);
 
     style = (struct transcript_style){.prose = prose};
     return error;
@@ -75,7 +75,7 @@ static int open_prose(void **state)
 
 static int close_prose(void **state)
 {
-    fold_prose_close(prose);
+    fold_punctuation_close(prose);
     return 0;
 }
 
@@ -84,7 +84,7 @@ static void words_without_marks_become_prose_in_place(void **state)
     struct fold_word words[] = {
         {"DO", 0, 1, 1}, {"YOU", 2, 3, 1}, {"KNOW", 4, 5, 1}, {"ANNA", 6, 7, 1}};
     const struct fold_result result = {.words = words, .words_count = 4};
-    struct fold_prose_state sentence = {0};
+    struct fold_punctuation_state sentence = {0};
     struct result_segment segment;
 
     assert_int_equal(transcript_segment(&segment, &result, false, &segment_clock, depth), 0);
@@ -100,7 +100,7 @@ static void words_without_marks_become_prose_in_place(void **state)
     assert_string_equal(segment.words[3].text,
                         "Anna"); /* the sentence goes on in the next segment */
     transcript_release(&segment);
-    sentence = (struct fold_prose_state){0};
+    sentence = (struct fold_punctuation_state){0};
     assert_int_equal(transcript_segment(&segment, &result, false, &segment_clock, depth), 0);
     assert_int_equal(transcript_write(&segment, &style, &sentence, true), 0);
     assert_string_equal(segment.words[3].text, "Anna?");
@@ -113,7 +113,7 @@ static void words_without_marks_become_prose_in_place(void **state)
  */
 static const char *write_all(const char *const *texts, size_t count, bool cut, bool final,
                              const struct transcript_style *wanted,
-                             struct fold_prose_state *sentence)
+                             struct fold_punctuation_state *sentence)
 {
     static char all[200];
     struct fold_word words[8];
@@ -138,7 +138,7 @@ static void words_that_were_written_keep_their_case_and_marks(void **state)
 {
     static const char *const texts[] = {"Mr.", "O'Neil,", "isn't", "it", "3.5?"};
     const struct transcript_style bare = {.prose = NULL};
-    struct fold_prose_state sentence = {0};
+    struct fold_punctuation_state sentence = {0};
 
     assert_string_equal(write_all(texts, 5, false, true, &style, &sentence),
                         "Mr. O'Neil, isn't it 3.5?");
@@ -150,7 +150,7 @@ static void who_wants_plain_text_gets_no_case_and_no_marks(void **state)
 {
     static const char *const texts[] = {"\"Mr.", "O'Neil,", "isn't", "it\"", "3.5?"};
     const struct transcript_style plain = {.plain = true, .prose = prose};
-    struct fold_prose_state sentence = {0};
+    struct fold_punctuation_state sentence = {0};
 
     assert_string_equal(write_all(texts, 5, false, true, &plain, &sentence),
                         "mr o'neil isn't it 3.5");
@@ -160,7 +160,7 @@ static void a_text_that_goes_on_has_no_mark_at_its_end(void **state)
 {
     static const char *const texts[] = {"Do", "you", "know?"};
     static const char *const mark[] = {"?"};
-    struct fold_prose_state sentence = {0};
+    struct fold_punctuation_state sentence = {0};
 
     assert_string_equal(write_all(texts, 3, false, false, &style, &sentence), "Do you know");
     assert_string_equal(write_all(texts, 3, true, true, &style, &sentence), "Do you know");
@@ -171,10 +171,10 @@ static void a_segment_amid_a_sentence_begins_in_lower_case(void **state)
 {
     static const char *const first[] = {"Do", "you"}, *const next[] = {"Know", "Anna?"};
     static const char *const name[] = {"Anna", "was"};
-    struct fold_prose_state sentence = {0};
+    struct fold_punctuation_state sentence = {0};
 
     write_all(first, 2, true, true, &style, &sentence);
-    struct fold_prose_state amid = sentence;
+    struct fold_punctuation_state amid = sentence;
     assert_string_equal(write_all(next, 2, false, true, &style, &sentence), "know Anna?");
     assert_string_equal(write_all(name, 2, false, true, &style, &amid), "Anna was");
     assert_string_equal(write_all(next, 2, false, true, &style, &sentence), "Know Anna?");
@@ -185,7 +185,7 @@ static void prose_goes_on_behind_a_segment_that_was_written(void **state)
     static const char *const first[] = {"Do", "you."};
     struct fold_word words[] = {{"DO", 0, 1, 1}, {"YOU", 2, 3, 1}};
     const struct fold_result result = {.words = words, .words_count = 2};
-    struct fold_prose_state sentence = {0};
+    struct fold_punctuation_state sentence = {0};
     struct result_segment segment;
 
     write_all(first, 2, false, true, &style, &sentence);

@@ -359,7 +359,7 @@ static void what_was_written_before_changes_no_text(void **state)
 static void alternatives_come_with_who_asked_for_them(void **state)
 {
     const struct transcript_style plain = {.plain = true};
-    struct fold_prose_state sentence = {0};
+    struct fold_punctuation_state sentence = {0};
     struct worker with_lm;
     struct fold_lm *lm;
     struct told told[2];

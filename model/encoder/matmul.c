@@ -1,0 +1,53 @@
+/* matmul.c - int8 by the kernels of this CPU, fp32 by OpenBLAS.
+ *
+ * BLAS does not allow rows that overlap (ldx < in), but a sum over columns may be cut anywhere:
+ * where rows overlap, ldx columns at a time are multiplied and accumulated. A convolution of 7
+ * frames every 3 is three products of widths 3, 3 and 1 frames. */
+#include "matmul.h"
+
+#include <cblas.h>
+#include <string.h>
+
+#include "kernels.h"
+
+void matmul_float(float *y, size_t ldy, const float *x, size_t ldx, size_t T,
+                  const struct model_linear *lin)
+{
+    const size_t step = ldx < lin->in ? ldx : lin->in;
+    for (size_t t = 0; lin->b && t < T; t++)
+        memcpy(y + t * ldy, lin->b, lin->out * sizeof *y);
+    for (size_t k = 0; k < lin->in; k += step) {
+        const size_t width = lin->in - k < step ? lin->in - k : step;
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (blasint)T, (blasint)lin->out,
+                    (blasint)width, 1.0f, x + k, (blasint)ldx, lin->w + k, (blasint)lin->in,
+                    k || lin->b ? 1.0f : 0.0f, y, (blasint)ldy);
+    }
+}
+
+void matmul_allocate(struct matmul_rows *rows, const struct fold_model *m, size_t T, size_t n,
+                     struct arena *at)
+{
+    const bool int8 = m->info.precision == FOLD_INT8;
+    rows->q.q = arena_take(at, int8 ? T * quant_stride(n) : 0);
+    rows->q.scale = arena_take(at, int8 ? T * sizeof *rows->q.scale : 0);
+    rows->q.zero = arena_take(at, int8 ? T * sizeof *rows->q.zero : 0);
+}
+
+void matmul_take(struct matmul_rows *rows, const struct fold_model *model, const float *x,
+                 size_t ldx, size_t T, size_t n)
+{
+    rows->f = x;
+    rows->ld = ldx;
+    rows->T = T;
+    if (model->info.precision == FOLD_INT8)
+        model->kernels->quantise(&rows->q, x, ldx, T, n);
+}
+
+void matmul(float *y, size_t ldy, const struct matmul_rows *rows, const struct model_linear *lin,
+            const struct fold_model *model)
+{
+    if (lin->q)
+        model->kernels->gemm(y, ldy, &rows->q, rows->T, lin->q);
+    else
+        matmul_float(y, ldy, rows->f, rows->ld, rows->T, lin);
+}
