@@ -29,7 +29,12 @@ libraries='
 microhttpd.h:      server/net/http*.[ch]
 libwebsockets.h:   server/net/ws*.[ch]
 curl/*:            server/net/fetch.c
-sndfile.h:         server/audio/* tests/unit/*
+sndfile.h:         tests/unit/*
+libavformat/*:     server/decode/*
+libavcodec/*:      server/decode/*
+libavutil/*:       server/decode/*
+libswresample/*:   server/decode/*
+seccomp.h:         server/decode/*
 mpg123.h:          server/audio/*
 FLAC/stream_decoder.h: server/audio/*
 ogg/*:             server/audio/* tests/unit/*

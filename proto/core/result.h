@@ -58,6 +58,10 @@ struct result_transcript {
     size_t segments_count;
     int64_t duration_samples;
     struct result_depth depth;
+    /* What the client should know of its recording though it was heard: that it is cut short, ...
+     * [warnings_count] lines of plain text. */
+    const char *const *warnings;
+    size_t warnings_count;
 };
 
 #endif

@@ -19,6 +19,7 @@ struct deepgram_recording {
     const struct deepgram_config *config;
     json_t *channels[DEEPGRAM_CHANNELS];
     json_t *utterances[DEEPGRAM_CHANNELS]; /* of each channel */
+    json_t *warnings;                      /* NULL: none */
     int64_t duration_samples;
     struct result_depth depth;
 };
@@ -66,6 +67,7 @@ void deepgram_recording_close(struct deepgram_recording *recording)
         json_decref(recording->channels[i]);
         json_decref(recording->utterances[i]);
     }
+    json_decref(recording->warnings);
     free(recording);
 }
 
@@ -209,6 +211,20 @@ static int add_alternative(struct deepgram_recording *recording, json_t *alterna
     return is_flat ? 0 : -1;
 }
 
+/* As Deepgram's metadata has them; what is said of one channel is said of all. */
+static void add_warnings(struct deepgram_recording *recording, const struct result_transcript *t)
+{
+    if (recording->warnings)
+        return;
+    for (size_t i = 0; i < t->warnings_count; i++) {
+        if (!recording->warnings)
+            recording->warnings = json_array();
+        json_array_append_new(recording->warnings,
+                              json_pack("{s:s, s:s, s:s}", "parameter", "audio", "type", "audio",
+                                        "message", t->warnings[i]));
+    }
+}
+
 int deepgram_recording_add(struct deepgram_recording *recording, uint32_t channel,
                            const struct result_transcript *t, const struct deepgram_source *source)
 {
@@ -225,6 +241,7 @@ int deepgram_recording_add(struct deepgram_recording *recording, uint32_t channe
     if (t->duration_samples > recording->duration_samples)
         recording->duration_samples = t->duration_samples;
     recording->depth = t->depth;
+    add_warnings(recording, t);
     return recording->channels[channel] ? 0 : -1;
 }
 
@@ -269,6 +286,8 @@ char *deepgram_recording_json(struct deepgram_recording *recording, uint32_t cha
         source->version, "arch", "foldscribe", "depth", depthjson_make(&recording->depth));
     if (metadata && recording->config->tag[0])
         json_object_set_new(metadata, "tags", json_pack("[s]", recording->config->tag));
+    if (metadata && recording->warnings)
+        json_object_set(metadata, "warnings", recording->warnings);
     json_t *results = json_pack("{s:o}", "channels", list);
     if (results && recording->config->utterances)
         json_object_set_new(results, "utterances", merge(recording->utterances));

@@ -116,6 +116,14 @@ static json_t *logprobs(const struct result_transcript *t)
     return list;
 }
 
+static json_t *warnings_json(const struct result_transcript *t)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < t->warnings_count; i++)
+        json_array_append_new(list, json_string(t->warnings[i]));
+    return list;
+}
+
 static char *json_response(const struct openai_request *request, const struct result_transcript *t)
 {
     char *text = join(t->segments, t->segments_count);
@@ -125,6 +133,8 @@ static char *json_response(const struct openai_request *request, const struct re
         json_pack("{s:s, s:{s:s, s:f}, s:o}", "text", text, "usage", "type", "duration", "seconds",
                   seconds(t->duration_samples), "depth", depthjson_make(&t->depth));
     free(text);
+    if (body && t->warnings_count)
+        json_object_set_new(body, "warnings", warnings_json(t));
     if (body && request->logprobs && request->format == OPENAI_JSON)
         json_object_set_new(body, "logprobs", logprobs(t));
     if (body && request->format == OPENAI_VERBOSE_JSON) {

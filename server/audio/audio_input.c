@@ -3,17 +3,13 @@
 
 #include <stdlib.h>
 
-#include "resample.h"
-
 #define PACKED_BYTES_S 16000 /* of compressed sound, for sizes only */
 
 struct audio_input {
     struct stream *stream;
-    struct resample *resample; /* NULL until the stream knows its rate */
     struct endpointer *endpointer;
-    float mono[STREAM_PULL_SAMPLES];
-    float *pcm; /* [pcm_room] 16 kHz; from pcm_at on not yet with the endpointer */
-    size_t pcm_at, pcm_count, pcm_room;
+    float pcm[STREAM_PULL_SAMPLES]; /* from pcm_at on not yet with the endpointer */
+    size_t pcm_at, pcm_count;
     bool fed; /* the stream may hold sound that was not decoded */
 };
 
@@ -40,9 +36,7 @@ void audio_input_close(struct audio_input *input)
     if (!input)
         return;
     endpointer_close(input->endpointer);
-    resample_close(input->resample);
     stream_close(input->stream);
-    free(input->pcm);
     free(input);
 }
 
@@ -61,36 +55,19 @@ int audio_input_feed(struct audio_input *input, const uint8_t *bytes, size_t cou
     return stream_feed(input->stream, bytes, count);
 }
 
-/* Room for what the resampler gives for so many samples. */
-static bool make_room(struct audio_input *input, size_t samples)
-{
-    const size_t room = resample_max_samples(input->resample, samples);
-
-    if (room <= input->pcm_room)
-        return true;
-    float *pcm = realloc(input->pcm, room * sizeof(*pcm));
-    if (!pcm)
-        return false;
-    input->pcm = pcm;
-    input->pcm_room = room;
-    return true;
-}
-
 /* Decodes of what was fed to pcm, which is empty. */
 static enum audio_input_heard decode(struct audio_input *input, struct recording_note *note)
 {
-    const long samples = stream_pull(input->stream, input->mono, STREAM_PULL_SAMPLES, note);
+    const long samples = stream_pull(input->stream, input->pcm, STREAM_PULL_SAMPLES, note);
 
+    if (samples == RECORDING_WAITS)
+        return AUDIO_INPUT_WAITS;
     if (samples <= 0) {
         input->fed = false;
         return samples < 0 ? AUDIO_INPUT_FAILED : AUDIO_INPUT_NOTHING;
     }
-    if (!input->resample && resample_open(&input->resample, stream_rate_hz(input->stream)) < 0)
-        return AUDIO_INPUT_FAILED;
-    if (!make_room(input, (size_t)samples))
-        return AUDIO_INPUT_FAILED;
     input->pcm_at = 0;
-    input->pcm_count = resample_push(input->resample, input->mono, (size_t)samples, input->pcm);
+    input->pcm_count = (size_t)samples;
     return AUDIO_INPUT_SOUND;
 }
 
@@ -121,18 +98,19 @@ bool audio_input_is_busy(const struct audio_input *input)
 
 bool audio_input_drain(struct audio_input *input)
 {
-    if (!input->resample)
-        return true;
-    if (!make_room(input, 0))
-        return false;
-    input->pcm_at = 0;
-    input->pcm_count = resample_flush(input->resample, input->pcm);
-    return true;
+    input->fed = true;
+    return stream_flush(input->stream) == 0;
 }
 
-int audio_input_end(const struct audio_input *input, struct recording_note *note)
+void audio_input_finish(struct audio_input *input)
 {
-    return stream_end(input->stream, false, note);
+    input->fed = true;
+    stream_finish(input->stream);
+}
+
+void audio_input_await(struct audio_input *input, void (*ready)(void *user), void *user)
+{
+    stream_await(input->stream, ready, user);
 }
 
 struct endpointer *audio_input_endpointer(struct audio_input *input)

@@ -25,6 +25,7 @@ enum audio_input_heard {
     AUDIO_INPUT_SEGMENT, /* a segment is complete: the endpointer has it */
     AUDIO_INPUT_SOUND,   /* some sound went to the endpointer: there may be more */
     AUDIO_INPUT_NOTHING, /* more bytes are needed */
+    AUDIO_INPUT_WAITS,   /* a decoder of its own process is at it: see audio_input_await */
     AUDIO_INPUT_FAILED,  /* see the note; without one, no memory */
 };
 /* Goes on with what was fed. */
@@ -34,8 +35,11 @@ bool audio_input_is_busy(const struct audio_input *input);
 /* What the resampler holds back becomes sound to listen to: a mark means all that was fed before
  * it. False without memory. */
 bool audio_input_drain(struct audio_input *input);
-/* No more bytes will come: 0, or a recording_error when they were no sound at all. */
-int audio_input_end(const struct audio_input *input, struct recording_note *note);
+/* No more bytes will come. When then nothing is left to listen to, that is all; or listening fails
+ * when what came was no sound at all. */
+void audio_input_finish(struct audio_input *input);
+/* After AUDIO_INPUT_WAITS; as stream_await. */
+void audio_input_await(struct audio_input *input, void (*ready)(void *user), void *user);
 
 struct endpointer *audio_input_endpointer(struct audio_input *input);
 

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "recording.h"
+#include "audio_decoder.h"
 
 /* One of RFC 6716's largest (48 frames of 1275 bytes), and a little. */
 #define DEMUX_PACKET_MAX 65536
@@ -18,7 +18,9 @@
 struct demux_packet {
     const uint8_t *bytes; /* [count], valid until the demuxer is called again */
     size_t count;
-    bool is_head; /* an OpusHead (RFC 7845): a new sequence of packets begins */
+    bool is_head;    /* an OpusHead (RFC 7845): a new sequence of packets begins */
+    bool is_last;    /* of its sequence */
+    int64_t granule; /* the stream's clock behind it, at 48 kHz; -1: not said */
 };
 
 /* 1: a packet. 0: more bytes are needed. Negative: a recording_error, with a note. */

@@ -14,7 +14,8 @@ struct oggopus {
     ogg_sync_state sync;
     ogg_stream_state stream;
     bool has_stream;
-    int packets; /* of the stream: head, comments, then sound; stops counting there */
+    bool is_ended; /* its last packet was given */
+    int packets;   /* of the stream: head, comments, then sound; stops counting there */
 };
 
 struct oggopus *oggopus_open(void)
@@ -93,7 +94,14 @@ int oggopus_next(struct oggopus *ogg, struct demux_packet *ret_packet, struct re
         }
         if (ogg->packets < 2 && ++ogg->packets == 2)
             continue;
-        *ret_packet = (struct demux_packet){packet.packet, (size_t)packet.bytes, ogg->packets == 1};
+        *ret_packet = (struct demux_packet){packet.packet, (size_t)packet.bytes, ogg->packets == 1,
+                                            packet.e_o_s != 0, packet.granulepos};
+        ogg->is_ended = packet.e_o_s != 0;
         return 1;
     }
+}
+
+bool oggopus_is_ended(const struct oggopus *ogg)
+{
+    return ogg->is_ended;
 }

@@ -12,5 +12,7 @@ void oggopus_close(struct oggopus *ogg);
 int oggopus_feed(struct oggopus *ogg, const uint8_t *bytes, size_t count);
 /* See demux_next. A head comes first; another one where a chained stream begins. */
 int oggopus_next(struct oggopus *ogg, struct demux_packet *ret_packet, struct recording_note *note);
+/* Was the packet that was given last marked as the last? */
+bool oggopus_is_ended(const struct oggopus *ogg);
 
 #endif

@@ -1,6 +1,5 @@
 #include "raw.h"
 
-#include <math.h>
 #include <string.h>
 
 int raw_init(struct raw *raw, enum raw_encoding encoding, uint32_t channels)
@@ -16,11 +15,16 @@ static size_t sample_bytes(enum raw_encoding encoding)
     switch (encoding) {
     case RAW_LINEAR16:
         return 2;
+    case RAW_LINEAR24:
+        return 3;
     case RAW_LINEAR32:
     case RAW_FLOAT32:
         return 4;
+    case RAW_FLOAT64:
+        return 8;
     case RAW_MULAW:
     case RAW_ALAW:
+    case RAW_UNSIGNED8:
         break;
     }
     return 1;
@@ -31,7 +35,7 @@ size_t raw_frame_bytes(const struct raw *raw)
     return sample_bytes(raw->encoding) * raw->channels;
 }
 
-size_t raw_max_samples(const struct raw *raw, size_t bytes)
+size_t raw_max_frames(const struct raw *raw, size_t bytes)
 {
     return (bytes + raw->kept_bytes) / raw_frame_bytes(raw);
 }
@@ -62,7 +66,9 @@ static uint32_t le32(const uint8_t *p)
 
 static float sample(enum raw_encoding encoding, const uint8_t *p)
 {
+    uint64_t wide_bits;
     uint32_t bits;
+    double wide;
     float value;
 
     switch (encoding) {
@@ -74,6 +80,16 @@ static float sample(enum raw_encoding encoding, const uint8_t *p)
         bits = le32(p);
         memcpy(&value, &bits, sizeof(value));
         return value;
+    case RAW_FLOAT64:
+        wide_bits = (uint64_t)le32(p + 4) << 32 | le32(p);
+        memcpy(&wide, &wide_bits, sizeof(wide));
+        return (float)wide;
+    case RAW_LINEAR24:
+        return (float)((double)(int32_t)((uint32_t)p[0] << 8 | (uint32_t)p[1] << 16 |
+                                         (uint32_t)p[2] << 24) /
+                       2147483648.0);
+    case RAW_UNSIGNED8:
+        return (float)(*p - 128) / 128.0f;
     case RAW_MULAW:
         return mulaw(*p);
     case RAW_ALAW:
@@ -82,31 +98,18 @@ static float sample(enum raw_encoding encoding, const uint8_t *p)
     return alaw(*p);
 }
 
-static float mono_of(const float *frame, uint32_t channels, uint32_t channel)
-{
-    const uint32_t first = channel ? channel - 1 : 0, last = channel ? channel : channels;
-    float sum = 0.0f;
-
-    for (uint32_t c = first; c < last; c++)
-        sum += isfinite(frame[c]) ? frame[c] : 0.0f;
-    const float mean = sum / (float)(last - first);
-    return mean > 1.0f ? 1.0f : mean < -1.0f ? -1.0f : mean;
-}
-
-static float frame(const struct raw *raw, const uint8_t *p)
+static void put_frame(const struct raw *raw, const uint8_t *p, float *frame)
 {
     const size_t step = sample_bytes(raw->encoding);
-    float channels[RAW_MAX_CHANNELS];
 
     for (uint32_t c = 0; c < raw->channels; c++)
-        channels[c] = sample(raw->encoding, p + c * step);
-    return mono_of(channels, raw->channels, raw->channel);
+        frame[c] = sample(raw->encoding, p + c * step);
 }
 
-size_t raw_push(struct raw *raw, const uint8_t *bytes, size_t count, float *mono)
+size_t raw_push(struct raw *raw, const uint8_t *bytes, size_t count, float *frames)
 {
     const size_t whole = raw_frame_bytes(raw);
-    size_t samples = 0;
+    size_t made = 0;
 
     if (raw->kept_bytes) {
         const size_t missing = whole - raw->kept_bytes;
@@ -118,19 +121,13 @@ size_t raw_push(struct raw *raw, const uint8_t *bytes, size_t count, float *mono
         count -= now;
         if (raw->kept_bytes < whole)
             return 0;
-        mono[samples++] = frame(raw, raw->kept);
+        put_frame(raw, raw->kept, frames + made++ * raw->channels);
         raw->kept_bytes = 0;
     }
     for (; count >= whole; bytes += whole, count -= whole)
-        mono[samples++] = frame(raw, bytes);
+        put_frame(raw, bytes, frames + made++ * raw->channels);
     if (count)
         memcpy(raw->kept, bytes, count);
     raw->kept_bytes = (uint32_t)count;
-    return samples;
-}
-
-void raw_mix(const float *frames, size_t count, uint32_t channels, uint32_t channel, float *mono)
-{
-    for (size_t i = 0; i < count; i++)
-        mono[i] = mono_of(frames + i * channels, channels, channel);
+    return made;
 }

@@ -195,7 +195,7 @@ static int choose(struct webm *webm, struct demux_packet *ret_packet, struct rec
         track->head_bytes = HEAD_BYTES;
     }
     webm->in_clusters = true;
-    *ret_packet = (struct demux_packet){track->head, track->head_bytes, true};
+    *ret_packet = (struct demux_packet){track->head, track->head_bytes, .is_head = true};
     return 1;
 }
 
@@ -272,7 +272,7 @@ static int read_block(struct webm *webm, const struct element *element,
     if (have < element->size)
         return 0;
     webm->given = element->head_bytes + (size_t)element->size;
-    *ret_packet = (struct demux_packet){at + front, (size_t)element->size - front, false};
+    *ret_packet = (struct demux_packet){at + front, (size_t)element->size - front, .granule = -1};
     return 1;
 }
 

@@ -163,6 +163,24 @@ static int start_fetch(struct parts *p, const struct options *o)
     return fetch_open(&p->fetch, &fetch) == 0 ? 0 : complain("libcurl cannot start", "");
 }
 
+/* Where foldscribe-decode is; NULL: it is not wanted, or not there, which is said. */
+static const char *find_decoder(char *path, size_t room, const struct options *o)
+{
+    if (strcmp(o->decode_helper, "none") == 0)
+        return NULL;
+    snprintf(path, room, "%s", o->decode_helper);
+    const ssize_t length = *path ? 0 : readlink("/proc/self/exe", path, room - 1);
+    if (length > 0) {
+        path[length] = '\0';
+        char *name = strrchr(path, '/');
+        snprintf(name + 1, room - (size_t)(name + 1 - path), "foldscribe-decode");
+    }
+    if (access(path, X_OK) == 0)
+        return path;
+    log_warning("mp4, m4a, aac and many more cannot be read: there is no decoder", "path=%s", path);
+    return NULL;
+}
+
 static int start(struct parts *p, const struct options *o)
 {
     const struct fold_info *info = fold_model_info(p->model);
@@ -177,6 +195,7 @@ static int start(struct parts *p, const struct options *o)
     if (partials == ENGINE_PARTIALS_STREAMS && !info->chunk_frames)
         return complain("--partials streams",
                         "this seed was not taught to hear streams; auto or windows");
+    char decoder[OPTIONS_TEXT];
     const struct engine_options engine = {.model = p->model,
                                           .lm = p->lm,
                                           .prose = p->prose,
@@ -190,7 +209,9 @@ static int start(struct parts *p, const struct options *o)
                                           .backlog_bytes = (uint64_t)o->backlog_mb * 1000000,
                                           .partials = (enum engine_partials)partials,
                                           .adaptive = strcmp(o->depth_policy, "fixed") != 0,
-                                          .cost = &p->cost};
+                                          .cost = &p->cost,
+                                          .decode_helper = find_decoder(decoder, sizeof decoder, o),
+                                          .decode_stall_ms = o->decode_stall_ms};
     if (engine.adaptive && strcmp(o->depth_policy, "adaptive") != 0)
         return complain("--depth-policy must be adaptive or fixed, not", o->depth_policy);
     if (read_keys(p, o) != 0 || try_spool(o->spool) != 0 || calibrate(p) != 0)

@@ -20,6 +20,7 @@
 
 #include "clock.h"
 #include "core.h"
+#include "decode_pool.h"
 #include "recording.h"
 #include "transcript.h"
 
@@ -56,6 +57,7 @@ struct batch {
     float pulled[PULL_SAMPLES];
     size_t pulled_at, pulled_count;
     bool decoded; /* all of it */
+    bool waits;   /* for a decoder of its own process */
 
     pthread_mutex_t lock;
     bool begun;                      /* {lock} */
@@ -130,14 +132,30 @@ static struct result_depth batch_depth(struct batch *batch, double actual_ms)
     return depth;
 }
 
+/* Points warnings [STREAM_NOTES] to what the recording has to say of itself; returns how many. */
+static size_t batch_warnings(const struct batch *batch, const char **warnings)
+{
+    size_t count = 0;
+
+    if (!batch->recording)
+        return 0;
+    const struct recording_note *notes = recording_notes(batch->recording, &count);
+    for (size_t i = 0; i < count; i++)
+        warnings[i] = notes[i].text;
+    return count;
+}
+
 /* Calls on_done() and frees. Nobody else holds the job any more. */
 static void batch_finish(struct batch *batch)
 {
     struct engine *engine = batch->engine;
     const double now_ms = clock_now_ms();
+    const char *warnings[STREAM_NOTES];
     const struct result_transcript transcript = {
         .segments = batch->segments,
         .segments_count = batch->segments_count,
+        .warnings = warnings,
+        .warnings_count = batch_warnings(batch, warnings),
         .duration_samples = batch->recording ? recording_position(batch->recording) : 0,
         .depth = batch_depth(batch, now_ms - batch->started_ms)};
     const struct batch_result result = {
@@ -236,10 +254,11 @@ static bool batch_begin(struct batch *batch)
     batch->begun = true;
     pthread_mutex_unlock(&batch->lock);
     batch->fd = -1;
-    int error = recording_open(&batch->recording, fd,
-                               options->max_audio_ms * (RESULT_RATE_HZ / 1000), &note);
-    if (!error)
-        error = recording_pick(batch->recording, batch->channel, &note);
+    const struct recording_options how = {
+        .max_samples = options->max_audio_ms * (RESULT_RATE_HZ / 1000),
+        .format = {
+            .kind = STREAM_CONTAINER, .channel = batch->channel, .pool = batch->engine->decoders}};
+    const int error = recording_open(&batch->recording, fd, &how, &note);
     if (error) {
         batch_fail(batch, end_of(error), note.text);
         return false;
@@ -257,6 +276,7 @@ static bool batch_decode(struct batch *batch, struct endpointer_segment *ret_seg
     struct recording_note note;
     size_t slice = 0;
 
+    batch->waits = false;
     while (!endpointer_segment(batch->endpointer, ret_segment)) {
         if (batch->pulled_at < batch->pulled_count) {
             const long taken = endpointer_push(batch->endpointer, batch->pulled + batch->pulled_at,
@@ -271,6 +291,9 @@ static bool batch_decode(struct batch *batch, struct endpointer_segment *ret_seg
         if (batch->decoded || slice >= SLICE_SAMPLES || atomic_load(&batch->cancelled))
             return false;
         const long got = recording_pull(batch->recording, batch->pulled, PULL_SAMPLES, &note);
+        batch->waits = got == RECORDING_WAITS;
+        if (batch->waits)
+            return false;
         if (got < 0) {
             batch_fail(batch, end_of((int)got), note.text);
             return false;
@@ -396,6 +419,29 @@ static void submit(struct batch *batch, struct worker *worker,
     }
 }
 
+/* From the decoders' thread: there is something to decode. */
+static void sound_is_there(void *user)
+{
+    struct batch *batch = user;
+
+    queue_push(&batch->engine->queue, &batch->work, &batch->terms);
+}
+
+/* Parks the token until there is something to decode: then it goes on, perhaps before this returns.
+ */
+static void await_sound(struct batch *batch)
+{
+    struct engine *engine = batch->engine;
+
+    pthread_mutex_lock(&batch->lock);
+    batch->holders++;
+    pthread_mutex_unlock(&batch->lock);
+    recording_await(batch->recording, sound_is_there, batch);
+    if (atomic_load(&batch->cancelled)) /* perhaps before it waited */
+        decode_pool_wake(engine->decoders, batch);
+    batch_release(batch);
+}
+
 static enum queue_step batch_run(struct queue_work *work, struct worker *worker)
 {
     struct batch *batch = (struct batch *)((char *)work - offsetof(struct batch, work));
@@ -419,11 +465,15 @@ static enum queue_step batch_run(struct queue_work *work, struct worker *worker)
         }
     }
     /* Decoded to the end: one round more finds nothing left. */
-    if (batch_goes_on(batch) && !(batch->decoded && index < 0)) {
+    const bool goes_on = batch_goes_on(batch) && !(batch->decoded && index < 0);
+    if (goes_on && !batch->waits) {
         queue_push(&engine->queue, &batch->work, &batch->terms);
     } else {
         atomic_fetch_add(&engine->refs, 1); /* the job may end here */
-        batch_release(batch);
+        if (goes_on)
+            await_sound(batch);
+        else
+            batch_release(batch);
         core_tick(engine);
         core_unref(engine);
     }
@@ -514,6 +564,8 @@ static void batch_cancel_locked(struct batch *batch)
     atomic_store(&batch->cancelled, true);
     if (queue_remove(queue, &batch->work))
         queue_push_first(queue, &batch->work);
+    else
+        decode_pool_wake(batch->engine->decoders, batch);
 }
 
 void batch_cancel(struct engine *engine, void *user)

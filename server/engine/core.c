@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "clock.h"
+#include "decode_pool.h"
 
 void core_unref(struct engine *engine)
 {
     if (atomic_fetch_sub(&engine->refs, 1) != 1)
         return;
+    decode_pool_close(engine->decoders);
     admission_finish(&engine->admission);
     queue_finish(&engine->queue);
     pthread_cond_destroy(&engine->changed);

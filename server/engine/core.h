@@ -1,7 +1,8 @@
 /* core.h - the engine's inside, as batch and live streams share it; for nobody else.
  *
  * Locks, in the order in which they are taken: engine->lock, then the lock of one job or stream,
- * then the queue's or admission's. Callbacks are made with none of them held.
+ * then the queue's or admission's. The decode pool's lies between the engine's and that of a job or
+ * stream. Callbacks are made with none of them held.
  *
  * Lifetimes: a job belongs to the engine from start until on_done() has returned. A stream is held
  * by its owner (until live_close) and, while it is queued or runs, by a worker; the last one
@@ -23,6 +24,7 @@
 #include "worker.h"
 
 struct batch;
+struct decode_pool;
 struct live;
 
 struct engine {
@@ -30,6 +32,7 @@ struct engine {
     const struct fold_info *info;
     atomic_uint refs;
     struct queue queue;
+    struct decode_pool *decoders; /* NULL: none */
     struct admission admission;
     struct worker *workers; /* [options.workers] */
     pthread_mutex_t lock;

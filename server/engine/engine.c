@@ -9,7 +9,10 @@
 #include "batch.h"
 #include "clock.h"
 #include "core.h"
+#include "decode_pool.h"
 #include "live.h"
+
+#define DECODERS 32 /* processes that decode at once; more recordings wait for one */
 
 /* Stops and frees the workers that there are. */
 static void close_workers(struct engine *engine)
@@ -81,7 +84,14 @@ int engine_open(struct engine **ret_engine, const struct engine_options *options
                                                 .cost = options->cost};
     if (admission_init(&engine->admission, &admission, clock_now_ms()) < 0)
         goto no_admission;
-    const int error = open_workers(engine);
+    const struct decode_pool_options decoders = {options->decode_helper, DECODERS,
+                                                 options->decode_stall_ms};
+    int error = FOLD_OK;
+    if (options->decode_helper && decode_pool_open(&engine->decoders, &decoders) < 0)
+        error = FOLD_ERR_MEMORY;
+    engine->options.decode_helper = NULL; /* copied there */
+    if (!error)
+        error = open_workers(engine);
     if (error) {
         core_unref(engine);
         return error;

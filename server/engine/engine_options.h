@@ -32,6 +32,9 @@ struct engine_options {
     enum engine_partials partials; /* how they are heard */
     bool adaptive;                 /* under load give up depth, then refuse; else neither */
     const struct cost *cost;       /* copied; NULL: learned from what comes */
+    /* Path of foldscribe-decode; copied. NULL: what is not decoded in this process is refused. */
+    const char *decode_helper;
+    uint32_t decode_stall_ms; /* without progress that end one of its decoders */
 };
 
 #endif

@@ -76,9 +76,10 @@ static int set_sound(struct live *live)
 {
     const struct live_options *options = &live->options;
     const struct engine_options *engine = &live->engine->options;
-    const struct stream_format format = sound_format(options);
+    struct stream_format format = sound_format(options);
     const size_t second_bytes = audio_input_bytes_a_second(&format);
 
+    format.pool = live->engine->decoders;
     if (audio_input_open(&live->input, &format, options->endpointing_ms,
                          live->engine->options.max_segment_ms, &live->note) < 0)
         return -1;

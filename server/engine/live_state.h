@@ -50,6 +50,7 @@ struct live {
     bool above_high;  /* {lock} on_ready() is due */
     bool in_callback; /* {lock} */
     bool closed;      /* {lock} no more callbacks */
+    bool woken;       /* {lock} since it waits: there is something to decode */
     bool ended;       /* {lock} on_end() was called */
 
     /* The worker's that runs it. */
@@ -58,6 +59,7 @@ struct live {
     struct recording_note note;
     double heard_ms;                 /* when the last byte that was taken had come */
     uint8_t *slice;                  /* [slice_bytes] */
+    bool waits;                      /* for a decoder of its own process */
     bool drained;                    /* the resampler is flushed for the mark that is next */
     int64_t covered_samples;         /* end of the last final */
     struct windowed_partials window; /* of the partials of this segment */

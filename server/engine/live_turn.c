@@ -13,6 +13,7 @@
 #include "live_state.h"
 #include "transcript.h"
 
+#define SLICE_MS     20  /* of decoding, before others have their turn */
 #define BEHIND_MS    300 /* a stream that waited this long gets no partial */
 #define PARTIAL_REST 2   /* a partial is followed by that many times what it took */
 #define VOICE_SAMPLES                                                                              \
@@ -389,12 +390,10 @@ static enum queue_step reach_mark(struct live *live, struct worker *worker, enum
 
     if (!live->drained) {
         live->drained = true;
-        if (!audio_input_drain(live->input))
+        if (finish)
+            audio_input_finish(live->input);
+        else if (!audio_input_drain(live->input))
             fail(live);
-        return QUEUE_AGAIN;
-    }
-    if (finish && audio_input_end(live->input, &live->note) < 0) {
-        fail_as(live, ENGINE_NOT_AUDIO);
         return QUEUE_AGAIN;
     }
     endpointer_flush(live->endpointer);
@@ -425,6 +424,7 @@ static enum queue_step step(struct live *live, struct worker *worker)
     enum engine_end end;
     size_t count;
 
+    live->waits = false;
     if (is_stopped(live, &end)) {
         send_end(live, end);
         return QUEUE_DONE;
@@ -439,8 +439,11 @@ static enum queue_step step(struct live *live, struct worker *worker)
     }
     emit_voice(live);
     emit_gap(live);
-    if (heard != AUDIO_INPUT_NOTHING)
-        return QUEUE_AGAIN;
+    live->waits = heard == AUDIO_INPUT_WAITS;
+    if (live->waits)
+        return QUEUE_DONE;
+    if (heard != AUDIO_INPUT_NOTHING) /* a few bytes may hold hours of silence: others have turns */
+        return clock_now_ms() - worker->begun_ms > SLICE_MS ? QUEUE_DONE : QUEUE_AGAIN;
     switch (take(live, &count)) {
     case NEXT_BYTES:
         if (audio_input_feed(live->input, live->slice, count) < 0)
@@ -460,13 +463,36 @@ static enum queue_step step(struct live *live, struct worker *worker)
     return QUEUE_WAIT;
 }
 
+/* From the decoders' thread. */
+static void sound_is_there(void *user)
+{
+    struct live *live = user;
+
+    pthread_mutex_lock(&live->lock);
+    live->woken = true;
+    live_state_schedule(live);
+    pthread_mutex_unlock(&live->lock);
+}
+
+static void await_sound(struct live *live)
+{
+    pthread_mutex_lock(&live->lock);
+    live->woken = false;
+    pthread_mutex_unlock(&live->lock);
+    audio_input_await(live->input, sound_is_there, live);
+}
+
 static void turn_is_over(struct live *live)
 {
     core_tick(live->engine);
+    if (live->waits)
+        await_sound(live);
     pthread_mutex_lock(&live->lock);
     live->scheduled = false;
-    if (backlog_count(&live->bytes) || live->bytes.marks_count || live->finishing ||
-        live->is_dialled || live->end != ENGINE_OK || audio_input_is_busy(live->input))
+    const bool has_more = live->waits ? live->woken
+                                      : backlog_count(&live->bytes) || live->bytes.marks_count ||
+                                            live->finishing || audio_input_is_busy(live->input);
+    if (has_more || live->is_dialled || live->end != ENGINE_OK)
         live_state_schedule(live);
     if (!live->scheduled)
         admission_waits(&live->engine->admission, &live->admitted, false);

@@ -70,3 +70,25 @@ async def stream(daemon, pcm, pace=4.0, step_ms=100, **query):
         await say(socket, "CloseStream")
         await asyncio.wait_for(listening, 60)
     return heard
+
+
+RAW = {"encoding": None, "sample_rate": None, "channels": None}  # found out from the bytes
+
+
+def hear(daemon, messages, gap_s=0.0, **query):
+    """Sends binary messages, then CloseStream -> Heard."""
+    async def talk():
+        heard = Heard()
+        async with connect(daemon, **query) as socket:
+            listening = asyncio.create_task(listen(socket, heard))
+            try:
+                for message in messages:
+                    await socket.send(message)
+                    await asyncio.sleep(gap_s)
+                await say(socket, "CloseStream")
+            except websockets.ConnectionClosed:
+                pass
+            await asyncio.wait_for(listening, 60)
+        return heard
+
+    return asyncio.run(talk())

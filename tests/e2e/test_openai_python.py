@@ -164,10 +164,9 @@ def test_an_unknown_granularity_names_those_that_exist(client, clip):
     (("empty.wav", b""), ["empty"]),
     (("page.pdf", b"%PDF-1.7 " + bytes(4000)), ["wav", "flac"]),
     (("text.wav", b"not audio at all, whatever its name says " * 50), ["wav", "flac"]),
-    (("cut.wav", wav(bytes(99000))[1][:50000]), ["cut short"]),
     (("header.wav", wav(b"")[1][:20]), []),
     (("nothing.wav", wav(b"")[1]), []),
-], ids=["empty", "pdf", "text", "cut sound", "cut header", "no samples"])
+], ids=["empty", "pdf", "text", "cut header", "no samples"])
 def test_what_is_not_audio_is_refused_by_name(client, file, words):
     refused(client, openai.BadRequestError, "file", *words, file=file)
 
@@ -225,11 +224,12 @@ def test_a_stream_that_is_left_ends_its_work(daemon, client, clips):
     assert daemon.status("/readyz") == 200
 
 
-def test_a_file_cut_in_the_middle_ends_its_stream_with_an_error(client, clips):
+def test_a_file_cut_in_the_middle_gives_its_text_and_a_warning(client, clips):
     whole = wav((bytes(2 * 2 * harness.RATE)).join(c.pcm() for c in clips[:3]))[1]
     flac = harness.sox("-t", "wav", "-", "-t", "flac", "-", stdin=whole)
-    with pytest.raises(openai.APIError):
-        events(client, ("cut.flac", flac[:len(flac) * 3 // 4]))
+    done = events(client, ("cut.flac", flac[:len(flac) * 3 // 4]))[-1]
+    assert harness.word_error_rate([(clips[0].text, done.text[:len(clips[0].text)])]) < 0.5
+    assert "cut short" in done.warnings[0]
 
 
 def test_what_is_wanted_besides_text(client, clip):
@@ -244,8 +244,9 @@ def test_a_browsers_recording_is_heard(client, clip):
     made = b"".join(opus.media_recorder(opus.encode(clip.pcm())))
     answer = transcribe(client, ("blob", made))
     assert harness.word_error_rate([(clip.text, answer.text)]) < 0.5
-    with pytest.raises(openai.BadRequestError):
-        transcribe(client, ("blob", made[:-7]))
+    answer = transcribe(client, ("blob", made[:-7]))
+    assert harness.word_error_rate([(clip.text, answer.text)]) < 0.5
+    assert "cut short" in answer.warnings[0]
 
 
 def test_translation_is_clearly_not_there(client, clip):

@@ -23,15 +23,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
         close(fd);
         return 0;
     }
-    if (recording_open(&recording, fd, MOST_SAMPLES, &note) < 0) {
+    const struct recording_options options = {.max_samples = MOST_SAMPLES,
+                                              .format = {.kind = STREAM_CONTAINER}};
+    if (recording_open(&recording, fd, &options, &note) < 0) {
         if (!note.text[0])
             abort();
         return 0;
     }
-    for (long got; (got = recording_pull(recording, pcm, 4000, &note)) > 0;)
+    long got;
+    while ((got = recording_pull(recording, pcm, 4000, &note)) > 0 || got == RECORDING_WAITS)
         for (long i = 0; i < got; i++)
             if (!(fabsf(pcm[i]) < 4.0f))
                 abort();
+    if (got < 0 && !note.text[0])
+        abort();
     if (recording_position(recording) > MOST_SAMPLES + 4000)
         abort();
     recording_close(recording);

@@ -19,7 +19,9 @@ static void read_sound(struct clip *clip)
     snprintf(path, sizeof(path), "%s/%s", test_data(), clip->file);
     const int fd = open(path, O_RDONLY);
     assert_true(fd >= 0);
-    assert_int_equal(recording_open(&recording, fd, MOST_SAMPLES, &note), 0);
+    const struct recording_options options = {.max_samples = MOST_SAMPLES,
+                                              .format = {.kind = STREAM_CONTAINER}};
+    assert_int_equal(recording_open(&recording, fd, &options, &note), 0);
     clip->pcm = malloc(MOST_SAMPLES * sizeof(*clip->pcm));
     assert_non_null(clip->pcm);
     clip->count = 0;

@@ -194,7 +194,7 @@ static struct result_transcript transcript(void)
                                                       NULL,
                                                       0}};
     return (struct result_transcript){
-        segments, 3, 56000, {.used = 2, .asked = 2, .reason = "asked"}};
+        segments, 3, 56000, {.used = 2, .asked = 2, .reason = "asked"}, NULL, 0};
 }
 
 static json_t *answer(enum openai_format format, bool words, const struct result_transcript *t)
@@ -264,7 +264,7 @@ static void verbose_json_holds_segments_with_words_only_and_words_when_asked(voi
 
 static void silence_has_the_same_shape_and_no_words(void **state)
 {
-    const struct result_transcript t = {NULL, 0, 16000, {.used = 3, .reason = "tier"}};
+    const struct result_transcript t = {NULL, 0, 16000, {.used = 3, .reason = "tier"}, NULL, 0};
 
     expect(answer(OPENAI_VERBOSE_JSON, true, &t),
            "{\"task\":\"transcribe\",\"language\":\"english\",\"duration\":1.0,\"text\":\"\","
@@ -371,7 +371,7 @@ static void is_event(char *text, const char *wanted)
 
 static void events_append_text_and_end_with_all_of_it(void **state)
 {
-    const struct result_transcript t = {segments, 2, 16000, {.used = 3, .reason = "tier"}};
+    const struct result_transcript t = {segments, 2, 16000, {.used = 3, .reason = "tier"}, NULL, 0};
     struct openai_request r;
     struct openai_error err;
 
@@ -433,7 +433,7 @@ static void only_plain_formats_can_be_streamed(void **state)
 
 static void probabilities_come_when_included(void **state)
 {
-    const struct result_transcript t = {segments, 2, 16000, {.used = 3, .reason = "tier"}};
+    const struct result_transcript t = {segments, 2, 16000, {.used = 3, .reason = "tier"}, NULL, 0};
     struct openai_request r;
     struct openai_error err;
     const char *type;

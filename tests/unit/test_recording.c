@@ -13,6 +13,10 @@
 #define CLIP   "4970-29095-0006.flac"
 #define PLENTY (3600u * 16000u)
 
+static const struct recording_options whole = {.max_samples = PLENTY,
+                                               .format = {.kind = STREAM_CONTAINER}};
+static char warning[240]; /* of the recording read last */
+
 static float *clip;
 static size_t clip_count;
 
@@ -89,12 +93,14 @@ static long pull_all(int fd, float *pcm, size_t room, struct recording_note *not
     size_t got = 0;
 
     note->text[0] = '\0';
-    const int error = recording_open(&recording, fd, PLENTY, note);
+    const int error = recording_open(&recording, fd, &whole, note);
     if (error)
         return error;
     for (;;) {
         assert_true(got + 1234 <= room);
         const long now = recording_pull(recording, pcm + got, 1234, note);
+        if (now == RECORDING_WAITS) /* it rests */
+            continue;
         if (now < 0) {
             assert_int_equal(recording_pull(recording, pcm, 1, note), now);
             recording_close(recording);
@@ -105,6 +111,9 @@ static long pull_all(int fd, float *pcm, size_t room, struct recording_note *not
         got += (size_t)now;
         assert_int_equal(recording_position(recording), got);
     }
+    size_t notes;
+    const struct recording_note *first = recording_notes(recording, &notes);
+    snprintf(warning, sizeof(warning), "%s", notes ? first->text : "");
     recording_close(recording);
     return (long)got;
 }
@@ -139,7 +148,6 @@ static void every_container_gives_the_same_sound(void **state)
         {SF_FORMAT_WAVEX | SF_FORMAT_PCM_32, 22050, 1, 1, 0.99},
         {SF_FORMAT_RF64 | SF_FORMAT_PCM_16, 32000, 1, 1, 0.99},
         {SF_FORMAT_FLAC | SF_FORMAT_PCM_16, 48000, 1, 1, 0.99},
-        {SF_FORMAT_OGG | SF_FORMAT_VORBIS, 44100, 2, 1, 0.95},
         {SF_FORMAT_OGG | SF_FORMAT_OPUS, 48000, 1, 1, 0.95},
         {SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III, 44100, 2, 1, 0.95},
     };
@@ -183,29 +191,6 @@ static void mp3_of_variable_bit_rate_without_a_count_is_read_to_its_end(void **s
     free(pcm);
 }
 
-static void mp3_that_goes_on_in_another_form_is_an_error(void **state)
-{
-    const size_t room = 4 * clip_count;
-    float *pcm = malloc(room * sizeof(*pcm));
-    struct recording_note note;
-    const int first = make(SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III, 16000, 1),
-              second = make(SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III, 48000, 2);
-    const int64_t size = size_of(first), more = size_of(second);
-    uint8_t *bytes = malloc((size_t)(size + more));
-
-    assert_int_equal(pread(first, bytes, (size_t)size, 0), size);
-    assert_int_equal(pread(second, bytes + size, (size_t)more, 0), more);
-    close(first);
-    close(second);
-    for (int64_t i = 0; i + 4 < 200; i++) /* no count says where the first form ends */
-        if (memcmp(bytes + i, "Xing", 4) == 0 || memcmp(bytes + i, "Info", 4) == 0)
-            memset(bytes + i, 0, 120);
-    assert_true(pull_all(make_bytes(bytes, (size_t)(size + more)), pcm, room, &note) < 0);
-    assert_non_null(strstr(note.text, "mp3"));
-    free(bytes);
-    free(pcm);
-}
-
 static void a_wav_of_unknown_length_is_read_to_its_end(void **state)
 {
     static const uint32_t sizes[] = {0, 0xffffffffu, 0x7ffff000u, 0x80000000u};
@@ -223,52 +208,37 @@ static void a_wav_of_unknown_length_is_read_to_its_end(void **state)
     free(pcm);
 }
 
-static void a_cut_file_with_a_stated_length_is_an_error_that_says_so(void **state)
+static void a_cut_file_gives_what_is_there_and_says_so(void **state)
 {
-    const size_t room = clip_count + 8000;
-    float *pcm = malloc(room * sizeof(*pcm));
-    struct recording_note note;
-
-    int fd = make(SF_FORMAT_WAV | SF_FORMAT_PCM_16, 16000, 1);
-    assert_int_equal(ftruncate(fd, size_of(fd) / 2), 0);
-    assert_int_equal(pull_all(fd, pcm, room, &note), RECORDING_TRUNCATED);
-    assert_non_null(strstr(note.text, "cut short"));
-
-    fd = make(SF_FORMAT_WAV | SF_FORMAT_PCM_16, 16000, 1);
-    assert_int_equal(ftruncate(fd, 30), 0);
-    assert_int_equal(pull_all(fd, pcm, room, &note), RECORDING_TRUNCATED);
-    assert_non_null(strstr(note.text, "30 bytes"));
-
-    fd = make(SF_FORMAT_FLAC | SF_FORMAT_PCM_16, 16000, 1);
-    assert_int_equal(ftruncate(fd, size_of(fd) / 2), 0);
-    assert_int_equal(pull_all(fd, pcm, room, &note), RECORDING_TRUNCATED);
-    assert_non_null(strstr(note.text, "flac"));
-    free(pcm);
-}
-
-static void formats_without_a_length_give_what_is_there(void **state)
-{
-    static const int formats[] = {SF_FORMAT_OGG | SF_FORMAT_VORBIS, SF_FORMAT_OGG | SF_FORMAT_OPUS,
+    static const int formats[] = {SF_FORMAT_WAV | SF_FORMAT_PCM_16,
+                                  SF_FORMAT_FLAC | SF_FORMAT_PCM_16, SF_FORMAT_OGG | SF_FORMAT_OPUS,
                                   SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III};
     const size_t room = clip_count + 8000;
     float *pcm = malloc(room * sizeof(*pcm));
     struct recording_note note;
 
     for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+        assert_in_range(pull_all(make(formats[i], 16000, 1), pcm, room, &note), clip_count - 1,
+                        clip_count + 1);
+        assert_string_equal(warning, "");
         const int fd = make(formats[i], 16000, 1);
         assert_int_equal(ftruncate(fd, size_of(fd) * 3 / 4), 0);
         const long got = pull_all(fd, pcm, room, &note);
         assert_in_range(got, (long)clip_count / 4, (long)clip_count);
         assert_true(likeness(pcm, (size_t)got) > 0.5);
+        assert_non_null(strstr(warning, "cut short"));
     }
+    const int fd = make(SF_FORMAT_WAV | SF_FORMAT_PCM_16, 16000, 1);
+    assert_int_equal(ftruncate(fd, 30), 0);
+    assert_int_equal(pull_all(fd, pcm, room, &note), RECORDING_TRUNCATED);
+    assert_non_null(strstr(note.text, "before its sound"));
     free(pcm);
 }
 
 static void every_cut_of_a_head_is_an_error_with_a_reason(void **state)
 {
     static const int formats[] = {SF_FORMAT_WAV | SF_FORMAT_PCM_16,
-                                  SF_FORMAT_FLAC | SF_FORMAT_PCM_16,
-                                  SF_FORMAT_OGG | SF_FORMAT_VORBIS, SF_FORMAT_OGG | SF_FORMAT_OPUS,
+                                  SF_FORMAT_FLAC | SF_FORMAT_PCM_16, SF_FORMAT_OGG | SF_FORMAT_OPUS,
                                   SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III};
     struct recording_note note;
     float pcm[4096];
@@ -278,8 +248,8 @@ static void every_cut_of_a_head_is_an_error_with_a_reason(void **state)
             const int fd = make(formats[i], 16000, 1);
             assert_int_equal(ftruncate(fd, size), 0);
             const long got = pull_all(fd, pcm, 4096, &note);
-            assert_true(got < 0 && got != RECORDING_FAILED);
-            assert_true(note.text[0] != '\0');
+            assert_true(got != 0 && got != RECORDING_FAILED);
+            assert_true(got > 0 ? strstr(warning, "cut short") != NULL : note.text[0] != '\0');
         }
 }
 
@@ -301,13 +271,13 @@ static void empty_files_and_empty_containers_are_empty(void **state)
 static void other_files_are_named_with_what_is_accepted(void **state)
 {
     struct recording_note note;
-    float pcm[1];
+    float pcm[1300];
 
-    assert_int_equal(pull_all(make_bytes("%PDF-1.7 and so on", 18), pcm, 1, &note),
+    assert_int_equal(pull_all(make_bytes("%PDF-1.7 and so on", 18), pcm, 1300, &note),
                      RECORDING_UNKNOWN);
     assert_non_null(strstr(note.text, "a PDF document: starts with 25 50 44 46"));
     assert_non_null(strstr(note.text, "wav, flac, mp3, ogg"));
-    assert_int_equal(pull_all(make_bytes("\0\0\0 ftypM4A ", 12), pcm, 1, &note), RECORDING_UNKNOWN);
+    assert_int_equal(pull_all(make_bytes("\0\0\0 ftypM4A ", 12), pcm, 1300, &note), RECORDING_UNKNOWN);
     assert_non_null(strstr(note.text, "M4A"));
 }
 
@@ -320,12 +290,10 @@ static void a_browsers_recording_gives_its_sound_by_channel(void **state)
     struct recording_note note;
     double wanted = 0, both = 0, own = 0;
 
-    assert_int_equal(recording_open(&recording, make_bytes(made.bytes, made.count), PLENTY, &note),
+    struct recording_options first = whole;
+    first.format.channel = 1;
+    assert_int_equal(recording_open(&recording, make_bytes(made.bytes, made.count), &first, &note),
                      0);
-    assert_string_equal(recording_container(recording), "webm");
-    assert_int_equal(recording_channels(recording), 2);
-    assert_int_equal(recording_pick(recording, 3, &note), RECORDING_UNKNOWN);
-    assert_int_equal(recording_pick(recording, 1, &note), 0);
     size_t count = 0;
     for (long got; (got = recording_pull(recording, pcm + count, 2000, &note));) {
         assert_true(got > 0);
@@ -338,39 +306,47 @@ static void a_browsers_recording_gives_its_sound_by_channel(void **state)
         own += (double)pcm[i] * (double)pcm[i];
     }
     assert_true(both / sqrt(wanted * own) > 0.8); /* alike, sample by sample */
+    assert_string_equal(recording_container(recording), "webm");
+    assert_int_equal(recording_channels(recording), 2);
     recording_close(recording);
-    assert_true(pull_all(make_bytes(made.bytes, made.count - 10), pcm, 2 * clip_count, &note) ==
-                RECORDING_TRUNCATED);
-    assert_non_null(strstr(note.text, "cut short"));
+    assert_in_range(pull_all(make_bytes(made.bytes, made.count - 10), pcm, 2 * clip_count, &note),
+                    clip_count - 1000, clip_count + 400);
+    assert_non_null(strstr(warning, "cut short"));
     free(made.bytes);
     free(pcm);
 }
 
 static void one_channel_of_a_file_can_be_heard(void **state)
 {
+    struct recording_options options = whole;
     struct recording *recording;
     struct recording_note note;
     float pcm[100];
 
-    assert_int_equal(
-        recording_open(&recording, make(SF_FORMAT_WAV | SF_FORMAT_PCM_16, 16000, 3), PLENTY, &note),
-        0);
-    assert_int_equal(recording_channels(recording), 3);
-    assert_int_equal(recording_pick(recording, 4, &note), RECORDING_UNKNOWN);
-    assert_non_null(strstr(note.text, "no channel 4"));
-    assert_int_equal(recording_pick(recording, 3, &note), 0);
+    options.format.channel = 3;
+    assert_int_equal(recording_open(&recording, make(SF_FORMAT_WAV | SF_FORMAT_PCM_16, 16000, 3),
+                                    &options, &note),
+                     0);
     assert_int_equal(recording_pull(recording, pcm, 100, &note), 100);
+    assert_int_equal(recording_channels(recording), 3);
     for (int i = 0; i < 100; i++)
         assert_float_equal(pcm[i], clip[i], 1e-4);
+    recording_close(recording);
+    options.format.channel = 4;
+    assert_int_equal(recording_open(&recording, make(SF_FORMAT_WAV | SF_FORMAT_PCM_16, 16000, 3),
+                                    &options, &note),
+                     0);
+    assert_int_equal(recording_pull(recording, pcm, 100, &note), RECORDING_UNKNOWN);
+    assert_non_null(strstr(note.text, "no channel 4"));
     recording_close(recording);
 }
 
 static void rates_out_of_range_are_named(void **state)
 {
     struct recording_note note;
-    float pcm[1];
+    float pcm[1300];
 
-    assert_int_equal(pull_all(make(SF_FORMAT_WAV | SF_FORMAT_PCM_16, 4000, 1), pcm, 1, &note),
+    assert_int_equal(pull_all(make(SF_FORMAT_WAV | SF_FORMAT_PCM_16, 4000, 1), pcm, 1300, &note),
                      RECORDING_UNKNOWN);
     assert_non_null(strstr(note.text, "4000 Hz; 8000 to 192000"));
 }
@@ -383,10 +359,12 @@ static void more_sound_than_allowed_is_refused_on_the_way(void **state)
     long got;
 
     const int fd = make(SF_FORMAT_FLAC | SF_FORMAT_PCM_16, 48000, 1);
-    assert_int_equal(recording_open(&recording, fd, 32000, &note), 0);
+    struct recording_options options = whole;
+    options.max_samples = 32000;
+    assert_int_equal(recording_open(&recording, fd, &options, &note), 0);
     do {
         got = recording_pull(recording, pcm, 8192, &note);
-    } while (got > 0);
+    } while (got > 0 || got == RECORDING_WAITS);
     assert_int_equal(got, RECORDING_TOO_LONG);
     assert_non_null(strstr(note.text, "at most 2 s"));
     assert_true(recording_position(recording) <= 32000);
@@ -398,10 +376,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_container_gives_the_same_sound),
         cmocka_unit_test(mp3_of_variable_bit_rate_without_a_count_is_read_to_its_end),
-        cmocka_unit_test(mp3_that_goes_on_in_another_form_is_an_error),
         cmocka_unit_test(a_wav_of_unknown_length_is_read_to_its_end),
-        cmocka_unit_test(a_cut_file_with_a_stated_length_is_an_error_that_says_so),
-        cmocka_unit_test(formats_without_a_length_give_what_is_there),
+        cmocka_unit_test(a_cut_file_gives_what_is_there_and_says_so),
         cmocka_unit_test(every_cut_of_a_head_is_an_error_with_a_reason),
         cmocka_unit_test(empty_files_and_empty_containers_are_empty),
         cmocka_unit_test(other_files_are_named_with_what_is_accepted),

@@ -11,7 +11,6 @@ static void every_accepted_container_is_known_by_its_head(void **state)
     assert_int_equal(SNIFF("RIFX\x00\x00\x00\x24WAVEfmt "), SNIFF_WAV);
     assert_int_equal(SNIFF("RF64\xff\xff\xff\xffWAVEds64"), SNIFF_WAV);
     assert_int_equal(SNIFF("fLaC\x00\x00\x00\x22"), SNIFF_FLAC);
-    assert_int_equal(SNIFF("ID3\x04\x00\x00\x00\x00\x00\x23"), SNIFF_MP3);
     assert_int_equal(SNIFF("\xff\xfb\x90\x64"), SNIFF_MP3);
     assert_int_equal(SNIFF("\xff\xf3\x28\xc4"), SNIFF_MP3); /* MPEG-2, 16 kHz */
     assert_int_equal(SNIFF("OggS\0\2\0\0\0\0\0\0\0\0abcd\0\0\0\0efgh\1\23OpusHead"),
@@ -53,6 +52,33 @@ static void an_unknown_head_is_named_and_shown(void **state)
     assert_int_equal(strlen(text), 9);
 }
 
+static void mpeg_frames_are_found_behind_other_bytes_but_not_in_noise(void **state)
+{
+    static uint8_t bytes[SNIFF_MP3_BYTES];
+    size_t at = 0;
+
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (uint8_t)(i * 167 + i / 13);
+    assert_int_equal(sniff_mp3_within(bytes, 1000, &at), 0);
+    assert_int_equal(sniff_mp3_within(bytes, sizeof(bytes), &at), -1);
+    for (size_t i = 0; i < 4; i++) /* 32 kbit/s at 16 kHz: 144 bytes a frame */
+        memcpy(bytes + 3001 + i * 144, "\xff\xf3\x48\xc4", 4);
+    assert_int_equal(sniff_mp3_within(bytes, sizeof(bytes), &at), 1);
+    assert_int_equal(at, 3001);
+    bytes[3001 + 2 * 144 + 2] = 0x44; /* another rate */
+    assert_int_equal(sniff_mp3_within(bytes, sizeof(bytes), &at), -1);
+    assert_int_equal(sniff_mp3_within((const uint8_t *)"%PDF-1.7", 8, &at), -1);
+}
+
+static void what_is_surely_no_sound_is_known(void **state)
+{
+    assert_false(sniff_may_be_sound((const uint8_t *)"%PDF-1.7", 8));
+    assert_true(sniff_may_be_sound((const uint8_t *)"\0\0\0\x20"
+                                                    "ftyp",
+                                   8));
+    assert_true(sniff_may_be_sound((const uint8_t *)"whatever", 8));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -60,6 +86,8 @@ int main(void)
         cmocka_unit_test(webm_and_matroska_are_told_by_their_first_element),
         cmocka_unit_test(other_files_are_unknown),
         cmocka_unit_test(an_unknown_head_is_named_and_shown),
+        cmocka_unit_test(mpeg_frames_are_found_behind_other_bytes_but_not_in_noise),
+        cmocka_unit_test(what_is_surely_no_sound_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,7 +26,8 @@ static void times_and_numbers_follow_each_format(void **state)
          false,
          NULL,
          0}};
-    const struct result_transcript t = {segments, 3, 3725000 * MS, {.used = 1, .reason = "tier"}};
+    const struct result_transcript t = {segments, 3, 3725000 * MS, {.used = 1, .reason = "tier"},
+                                        NULL,     0};
     char *srt = subtitles_srt(&t), *vtt = subtitles_vtt(&t);
 
     assert_string_equal(srt, "1\n00:00:01,500 --> 00:00:02,345\ngood day\n\n"
@@ -39,7 +40,7 @@ static void times_and_numbers_follow_each_format(void **state)
 
 static void silence_is_an_empty_file_with_its_head(void **state)
 {
-    const struct result_transcript t = {NULL, 0, 16000, {.used = 1, .reason = "tier"}};
+    const struct result_transcript t = {NULL, 0, 16000, {.used = 1, .reason = "tier"}, NULL, 0};
     char *srt = subtitles_srt(&t), *vtt = subtitles_vtt(&t);
 
     assert_string_equal(srt, "");
@@ -62,8 +63,8 @@ static char *monologue(size_t count, int letters, int64_t each_ms)
     const struct result_segment segment = {0, (int64_t)count * each_ms * MS, words, count, 0,
                                            0, {.used = 1, .reason = ""},     false, false, NULL,
                                            0};
-    const struct result_transcript t = {
-        &segment, 1, segment.end_samples, {.used = 1, .reason = ""}};
+    const struct result_transcript t = {&segment, 1, segment.end_samples, {.used = 1, .reason = ""},
+                                        NULL,     0};
     return subtitles_srt(&t);
 }
 
