@@ -10,9 +10,9 @@ static void add_ms(json_t *json, const char *key, double ms)
 
 json_t *depthjson_make(const struct result_depth *depth)
 {
-    json_t *json =
-        json_pack("{s:i, s:o, s:s}", "used", (int)depth->used, "asked",
-                  depth->asked ? json_integer(depth->asked) : json_null(), "reason", depth->reason);
+    json_t *json = json_pack("{s:i, s:o, s:s}", "used", (int)depth->used, "asked",
+                             depth->asked ? json_integer(depth->asked) : json_null(), "reason",
+                             result_reason_text(depth->reason));
     if (!json)
         return NULL;
     add_ms(json, "budget_ms", depth->budget_ms);

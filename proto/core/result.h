@@ -12,11 +12,26 @@
 
 #define RESULT_RATE_HZ 16000
 
+/* What decided how deep. Rows: name, text as every dialect says it. */
+#define RESULT_REASONS(X)                                                                          \
+    X(RESULT_BY_TIER, "tier")     /* nobody asked: as deep as the tier goes */                     \
+    X(RESULT_BY_REQUEST, "asked") /* as deep as the client asked */                                \
+    X(RESULT_BY_BUDGET, "budget") /* less deep, to be there in time */                             \
+    X(RESULT_BY_LOAD, "load")     /* less deep, for there is much to do */
+
+enum result_reason {
+#define X(name, text) name,
+    RESULT_REASONS(X)
+#undef X
+        RESULT_REASONS_COUNT
+};
+const char *result_reason_text(enum result_reason reason);
+
 /* Which depth made a text, and why. */
 struct result_depth {
-    uint32_t used;      /* unfolds run */
-    uint32_t asked;     /* unfolds the client asked for; 0: it did not ask */
-    const char *reason; /* what decided: "asked", "tier", "budget", "load"; static text */
+    uint32_t used;  /* unfolds run */
+    uint32_t asked; /* unfolds the client asked for; 0: it did not ask */
+    enum result_reason reason;
     /* From audio received to text: live, of the audio that completed the segment; for a recording,
      * of its last byte. 0: not known, or for the budget none. */
     double budget_ms, predicted_ms, actual_ms;

@@ -182,7 +182,8 @@ void openai_depth_header(const struct result_depth *depth, char *ret_text, size_
     char asked[16] = "-";
     if (depth->asked)
         snprintf(asked, sizeof asked, "%u", depth->asked);
-    snprintf(ret_text, room, "used=%u asked=%s reason=%s", depth->used, asked, depth->reason);
+    snprintf(ret_text, room, "used=%u asked=%s reason=%s", depth->used, asked,
+             result_reason_text(depth->reason));
 }
 
 char *openai_error_body(const struct openai_error *err)

@@ -66,6 +66,7 @@ struct batch {
     enum engine_end end;             /* {lock} first thing that went wrong */
     struct recording_note note;      /* {lock} its detail */
     struct result_segment *segments; /* {lock} [segments_count], in order; room for segments_room */
+    bool *recognised;                /* {lock} [segments_count] */
     size_t segments_count, segments_room;
     double predicted_ms; /* {lock} latency of the whole, as the first segment saw it */
     size_t emitted;      /* {lock} of them, to emit() */
@@ -78,6 +79,7 @@ static void batch_free(struct batch *batch)
     for (size_t i = 0; i < batch->segments_count; i++)
         transcript_release(&batch->segments[i]);
     free(batch->segments);
+    free(batch->recognised);
     endpointer_close(batch->endpointer);
     recording_close(batch->recording);
     if (batch->fd >= 0)
@@ -318,14 +320,18 @@ static long batch_reserve(struct batch *batch)
     if (batch->segments_count == batch->segments_room) {
         const size_t room = batch->segments_room ? 2 * batch->segments_room : 16;
         struct result_segment *segments = realloc(batch->segments, room * sizeof(*segments));
-        if (segments) {
+        bool *recognised = realloc(batch->recognised, room * sizeof(*recognised));
+        if (segments)
             batch->segments = segments;
+        if (recognised)
+            batch->recognised = recognised;
+        if (segments && recognised)
             batch->segments_room = room;
-        }
     }
     if (batch->segments_count < batch->segments_room) {
         index = (long)batch->segments_count++;
         batch->segments[index] = (struct result_segment){0};
+        batch->recognised[index] = false;
         batch->holders++;
     }
     pthread_mutex_unlock(&batch->lock);
@@ -339,8 +345,7 @@ static void emit_segments(struct batch *batch)
     pthread_mutex_lock(&batch->lock);
     const bool mine = !batch->telling;
     batch->telling |= mine;
-    while (mine && batch->emitted < batch->segments_count &&
-           batch->segments[batch->emitted].depth.reason) {
+    while (mine && batch->emitted < batch->segments_count && batch->recognised[batch->emitted]) {
         struct result_segment segment = batch->segments[batch->emitted++];
         pthread_mutex_unlock(&batch->lock);
         if (transcript_write(&segment, &batch->style, &batch->sentence, true) < 0)
@@ -383,6 +388,7 @@ static void on_result(struct piece *piece)
     piece->segment.depth.actual_ms = took_ms;
     batch->compute_ms += took_ms;
     batch->segments[piece->index] = piece->segment;
+    batch->recognised[piece->index] = piece->end == PIECE_DONE;
     pthread_mutex_unlock(&batch->lock);
     emit_segments(batch);
     batch_release(batch);

@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "clock.h"
 #include "decode_pool.h"
@@ -57,7 +56,7 @@ void core_learn(struct engine *engine, const struct piece_cost *cost,
 
     pthread_mutex_lock(&engine->lock);
     (final ? stats->segments_by_depth : stats->partials_by_depth)[depth->used]++;
-    if (final && (strcmp(depth->reason, "load") == 0 || strcmp(depth->reason, "budget") == 0))
+    if (final && (depth->reason == RESULT_BY_LOAD || depth->reason == RESULT_BY_BUDGET))
         stats->segments_lowered++;
     stats->stem_seconds += cost->stem_seconds;
     stats->partials_incremental += cost->new_seconds > 0;

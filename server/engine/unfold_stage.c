@@ -36,7 +36,7 @@ static bool is_through(struct piece *piece, double pass_ms)
         clock_now_ms() + pass_ms + piece->limit.ahead.tail_ms[depth + 1] <= piece->limit.due_ms)
         return false;
     piece->depth.used = depth;
-    piece->depth.reason = "budget";
+    piece->depth.reason = RESULT_BY_BUDGET;
     return true;
 }
 

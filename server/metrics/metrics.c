@@ -34,10 +34,7 @@ static atomic_uint_fast64_t requests[METRICS_ROUTES][CLASSES];
 static struct histogram latency, queueing, partials, finals;
 static const char *const text_names[METRICS_TEXTS] = {
     [METRICS_PARTIAL] = "partial", [METRICS_FINAL] = "final", [METRICS_RECORDING] = "recording"};
-static const char *const reasons[] = {"asked", "default", "tier", "budget",
-                                      "load",  "partial", "other"};
-#define REASONS (sizeof reasons / sizeof *reasons)
-static atomic_uint_fast64_t served[METRICS_TEXTS][ENGINE_DEPTHS][REASONS];
+static atomic_uint_fast64_t served[METRICS_TEXTS][ENGINE_DEPTHS][RESULT_REASONS_COUNT];
 static const int codes[] = {1000, 1001, 1003, 1006, 1008, 1009, 1011, 1012, 1013};
 #define CODES (sizeof codes / sizeof *codes)
 static atomic_uint_fast64_t streams[CODES + 1];
@@ -66,10 +63,7 @@ void metrics_batch(double latency_ms, double queue_ms)
 void metrics_served(enum metrics_text_kind kind, const struct result_depth *depth)
 {
     const uint32_t used = depth->used < ENGINE_DEPTHS ? depth->used : ENGINE_DEPTHS - 1;
-    size_t reason = 0;
-    while (reason < REASONS - 1 && strcmp(reasons[reason], depth->reason) != 0)
-        reason++;
-    atomic_fetch_add(&served[kind][used][reason], 1);
+    atomic_fetch_add(&served[kind][used][depth->reason], 1);
     if (kind != METRICS_RECORDING && depth->actual_ms > 0)
         observe(kind == METRICS_PARTIAL ? &partials : &finals, depth->actual_ms);
 }
@@ -138,14 +132,14 @@ static void print_served(FILE *out)
     header(out, "foldscribe_texts_total", "counter", "Texts sent, by depth and what decided it.");
     for (int kind = 0; kind < METRICS_TEXTS; kind++)
         for (int depth = 0; depth < ENGINE_DEPTHS; depth++)
-            for (size_t reason = 0; reason < REASONS; reason++) {
+            for (enum result_reason reason = 0; reason < RESULT_REASONS_COUNT; reason++) {
                 const uint64_t n = atomic_load(&served[kind][depth][reason]);
                 if (n)
                     fprintf(
                         out,
                         "foldscribe_texts_total{kind=\"%s\",depth=\"%d\",reason=\"%s\"} %" PRIu64
                         "\n",
-                        text_names[kind], depth, reasons[reason], n);
+                        text_names[kind], depth, result_reason_text(reason), n);
             }
 }
 

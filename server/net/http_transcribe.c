@@ -39,8 +39,8 @@ static void note(const char *id, double received_ms, const struct batch_result *
     log_info("transcribed",
              "id=%s audio_s=%.2f depth=%u reason=%s queue_ms=%.0f compute_ms=%.0f total_ms=%.0f",
              id, (double)result->transcript->duration_samples / RESULT_RATE_HZ,
-             result->transcript->depth.used, result->transcript->depth.reason, result->queue_ms,
-             result->compute_ms, total_ms);
+             result->transcript->depth.used, result_reason_text(result->transcript->depth.reason),
+             result->queue_ms, result->compute_ms, total_ms);
     metrics_batch(total_ms, result->queue_ms);
     metrics_served(METRICS_RECORDING, &result->transcript->depth);
 }

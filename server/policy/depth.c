@@ -114,7 +114,8 @@ static double cost_of(const struct depth_question *q, uint32_t depth)
 struct result_depth depth_choose(const struct depth_question *q)
 {
     const struct tier *tier = q->tier;
-    struct result_depth depth = {.asked = q->asked, .reason = "tier", .budget_ms = q->budget_ms};
+    struct result_depth depth = {
+        .asked = q->asked, .reason = RESULT_BY_TIER, .budget_ms = q->budget_ms};
     uint32_t floor = tier->depth_floor, cap;
 
     if (q->kind == DEPTH_PARTIAL) {
@@ -125,19 +126,19 @@ struct result_depth depth_choose(const struct depth_question *q)
         depth.used = q->asked ? q->asked : tier->depth_ceiling;
         depth.used = least(greatest(depth.used, floor), tier->depth_ceiling);
         if (depth.used == q->asked)
-            depth.reason = "asked";
+            depth.reason = RESULT_BY_REQUEST;
         cap = q->kind == DEPTH_UPLOAD ? upload_cap(q->upload_fill, floor, depth.used)
                                       : depth_final_cap(q->level, q->unfolds, tier->priority);
     }
     cap = greatest(cap, floor);
     if (cap < depth.used) {
         depth.used = cap;
-        depth.reason = "load";
+        depth.reason = RESULT_BY_LOAD;
     }
     if (q->budget_ms > 0)
         while (depth.used > floor && q->elapsed_ms + cost_of(q, depth.used) > q->budget_ms) {
             depth.used--;
-            depth.reason = "budget";
+            depth.reason = RESULT_BY_BUDGET;
         }
     depth.predicted_ms = q->elapsed_ms + cost_of(q, depth.used);
     return depth;

@@ -149,7 +149,7 @@ void session_ready(struct session *session)
     session->host->wake(session->host->user);
 }
 
-struct arena {
+struct route {
     const char *path;
     struct session *(*open)(const struct session_host *, const struct head *, const char *,
                             const char *, struct session_refusal *);
@@ -173,12 +173,12 @@ static void refuse(struct session_refusal *ret_refusal, const struct keys_refusa
 }
 
 /* Whatever an opener forgets: nobody comes in without having been admitted. */
-static struct session *open_admitted(const struct arena *place, const struct session_host *host,
+static struct session *open_admitted(const struct route *route, const struct session_host *host,
                                      const struct head *head, const char *query, const char *id,
                                      struct session_refusal *ret_refusal)
 {
     struct keys_refusal denied;
-    struct session *session = place->open(host, head, query, id, ret_refusal);
+    struct session *session = route->open(host, head, query, id, ret_refusal);
     if (!session || session->is_admitted || session_admit(session, head, query, &denied))
         return session;
     session->kind->close(session);
@@ -189,16 +189,16 @@ static struct session *open_admitted(const struct arena *place, const struct ses
 struct session *session_open(const struct session_host *host, const struct head *head,
                              const char *id, struct session_refusal *ret_refusal)
 {
-    static const struct arena places[] = {
+    static const struct route routes[] = {
         {"/v1/listen", session_deepgram_open},
         {"/v1/realtime", session_realtime_open},
         {"/", session_vosk_open},
         {"/vosk", session_vosk_open},
     };
     const size_t length = strcspn(head->target, "?");
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-        if (strlen(places[i].path) == length && strncmp(head->target, places[i].path, length) == 0)
-            return open_admitted(&places[i], host, head, head->target + length, id, ret_refusal);
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
+        if (strlen(routes[i].path) == length && strncmp(head->target, routes[i].path, length) == 0)
+            return open_admitted(&routes[i], host, head, head->target + length, id, ret_refusal);
     struct openai_error err;
     openai_fail(&err, 404, "invalid_request_error", "unknown_url", NULL,
                 "there is no live endpoint at %.*s: use /v1/listen (Deepgram), /v1/realtime "

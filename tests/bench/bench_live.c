@@ -182,7 +182,7 @@ static void recognise_all(struct worker *worker)
 /* A final or a partial, if it is time for one. */
 static void turn(struct worker *worker, struct speaker *s, const struct way *way, long every_ms)
 {
-    struct piece piece = {.depth = {.used = 1, .reason = "tier"},
+    struct piece piece = {.depth = {.used = 1, .reason = RESULT_BY_TIER},
                           .limit = {.floor = 1, .due_ms = INFINITY},
                           .before = s->window.words,
                           .before_count = s->window.words_count,

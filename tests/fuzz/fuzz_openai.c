@@ -10,10 +10,10 @@ static void answer(const struct openai_request *request)
 {
     static const struct result_word word = {"word", 0, 1600, 1};
     static const struct result_segment segment = {
-        0, 1600, &word, 1, -1, 0.5f, {.used = 1, .reason = "tier"}, false, false, NULL, 0};
+        0, 1600, &word, 1, -1, 0.5f, {.used = 1, .reason = RESULT_BY_TIER}, false, false, NULL, 0};
     static const char *const warnings[] = {"cut short"};
-    const struct result_transcript transcript = {&segment, 1, 1600, {.used = 1, .reason = "tier"},
-                                                 warnings, 1};
+    const struct result_transcript transcript = {
+        &segment, 1, 1600, {.used = 1, .reason = RESULT_BY_TIER}, warnings, 1};
     const char *type;
     char *body = openai_response(request, &transcript, &type);
 

@@ -176,7 +176,7 @@ static void the_depth_asked_for_is_the_depth_used(void **state)
         hearing_file(engine, hearing_spool_wav(&sound), depth, &heard);
         assert_int_equal(heard.depth.used, depth ? depth : deepest);
         assert_int_equal(heard.depth.asked, depth);
-        assert_string_equal(heard.depth.reason, depth ? "asked" : "tier");
+        assert_int_equal(heard.depth.reason, depth ? RESULT_BY_REQUEST : RESULT_BY_TIER);
         hearing_finish(&heard);
     }
     engine_stats(engine, &stats);

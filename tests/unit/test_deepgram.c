@@ -260,7 +260,7 @@ static void results_have_the_fields_of_the_contract(void **state)
                                    2,
                                    -0.1f,
                                    0.5f,
-                                   {.used = 3, .reason = "tier"},
+                                   {.used = 3, .reason = RESULT_BY_TIER},
                                    false,
                                    false,
                                    NULL,
@@ -288,7 +288,7 @@ static void others_follow_the_text_of_a_final(void **state)
         {16000, 32000, words + 1, 1, .blank_share = 0.5f}};
     const struct result u = {.segment = {.words = words,
                                          .words_count = 1,
-                                         .depth = {.used = 3, .reason = "tier"},
+                                         .depth = {.used = 3, .reason = RESULT_BY_TIER},
                                          .others = others,
                                          .others_count = 1},
                              .final = true};
@@ -310,7 +310,8 @@ static void others_follow_the_text_of_a_final(void **state)
 static void only_a_final_can_end_an_utterance(void **state)
 {
     struct result u = {
-        .segment = {0, 16000, NULL, 0, 0, 1, {.used = 1, .reason = "tier"}, false, false, NULL, 0},
+        .segment =
+            {0, 16000, NULL, 0, 0, 1, {.used = 1, .reason = RESULT_BY_TIER}, false, false, NULL, 0},
         .endpoint = true};
     char *text = deepgram_results(&u, &source);
 

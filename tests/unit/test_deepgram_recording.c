@@ -19,17 +19,47 @@ static const struct result_word other_words[] = {{"Hello", 0, 8000, 0.5f},
 static const struct result_segment others[] = {
     {.end_samples = 32000, .words = other_words, .words_count = 2}};
 static const struct result_segment segments[] = {
-    {0, 32000, words, 4, -0.1f, 0.5f, {.used = 3, .reason = "tier"}, false, false, NULL, 0},
-    {70000, 84000, words + 4, 1, -0.1f, 0.5f, {.used = 3, .reason = "tier"}, false, false, NULL, 0},
+    {0, 32000, words, 4, -0.1f, 0.5f, {.used = 3, .reason = RESULT_BY_TIER}, false, false, NULL, 0},
+    {70000,
+     84000,
+     words + 4,
+     1,
+     -0.1f,
+     0.5f,
+     {.used = 3, .reason = RESULT_BY_TIER},
+     false,
+     false,
+     NULL,
+     0},
 };
 static const struct result_segment doubtful[] = {
-    {0, 32000, words, 4, -0.1f, 0.5f, {.used = 3, .reason = "tier"}, false, false, others, 1},
-    {70000, 84000, words + 4, 1, -0.1f, 0.5f, {.used = 3, .reason = "tier"}, false, false, NULL, 0},
+    {0,
+     32000,
+     words,
+     4,
+     -0.1f,
+     0.5f,
+     {.used = 3, .reason = RESULT_BY_TIER},
+     false,
+     false,
+     others,
+     1},
+    {70000,
+     84000,
+     words + 4,
+     1,
+     -0.1f,
+     0.5f,
+     {.used = 3, .reason = RESULT_BY_TIER},
+     false,
+     false,
+     NULL,
+     0},
 };
 static const struct result_transcript transcript = {
-    segments, 2, 96000, {.used = 3, .reason = "tier"}, NULL, 0};
-static const struct result_transcript late = {segments + 1, 1, 80000, {.used = 3, .reason = "tier"},
-                                              NULL,         0};
+    segments, 2, 96000, {.used = 3, .reason = RESULT_BY_TIER}, NULL, 0};
+static const struct result_transcript late = {
+    segments + 1, 1, 80000, {.used = 3, .reason = RESULT_BY_TIER}, NULL, 0};
 
 static json_t *answer_to(struct deepgram_config *config, const struct result_transcript *first,
                          uint32_t channels)
@@ -152,8 +182,8 @@ static void utterances_are_split_at_pauses_and_merged_by_time(void **state)
 static void silence_has_the_same_shape(void **state)
 {
     struct deepgram_config config;
-    static const struct result_transcript nothing = {NULL, 0, 16000, {.used = 3, .reason = "tier"},
-                                                     NULL, 0};
+    static const struct result_transcript nothing = {
+        NULL, 0, 16000, {.used = 3, .reason = RESULT_BY_TIER}, NULL, 0};
 
     deepgram_config_init(&config);
     config.utterances = config.paragraphs = true;
@@ -172,7 +202,7 @@ static void silence_has_the_same_shape(void **state)
 static void alternatives_are_whole_readings_of_the_recording(void **state)
 {
     static const struct result_transcript unsure = {
-        doubtful, 2, 96000, {.used = 3, .reason = "tier"}, NULL, 0};
+        doubtful, 2, 96000, {.used = 3, .reason = RESULT_BY_TIER}, NULL, 0};
     struct deepgram_config config;
 
     deepgram_config_init(&config);

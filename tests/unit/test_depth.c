@@ -24,12 +24,12 @@ static struct depth_question question(enum depth_kind kind)
         .kind = kind, .unfolds = R, .tier = &tier, .cost = &cost, .audio_ms = 10000};
 }
 
-static void expect(const struct depth_question *q, uint32_t used, const char *reason)
+static void expect(const struct depth_question *q, uint32_t used, enum result_reason reason)
 {
     const struct result_depth depth = depth_choose(q);
 
     assert_int_equal(depth.used, used);
-    assert_string_equal(depth.reason, reason);
+    assert_int_equal(depth.reason, reason);
     assert_int_equal(depth.asked, q->asked);
     assert_float_equal(depth.predicted_ms, q->elapsed_ms + cost_ms(&cost, used, q->audio_ms), 1e-9);
 }
@@ -38,26 +38,26 @@ static void finals_go_as_deep_as_asked_within_the_tier(void **state)
 {
     struct depth_question q = question(DEPTH_FINAL);
 
-    expect(&q, 3, "tier");
+    expect(&q, 3, RESULT_BY_TIER);
     q.asked = 2;
-    expect(&q, 2, "asked");
+    expect(&q, 2, RESULT_BY_REQUEST);
     tier.depth_ceiling = 1;
-    expect(&q, 1, "tier");
+    expect(&q, 1, RESULT_BY_TIER);
     tier.depth_ceiling = tier.depth_floor = 3;
-    expect(&q, 3, "tier");
+    expect(&q, 3, RESULT_BY_TIER);
 }
 
 static void partials_go_to_the_partial_depth_and_no_deeper_than_their_final(void **state)
 {
     struct depth_question q = question(DEPTH_PARTIAL);
 
-    expect(&q, 1, "tier");
+    expect(&q, 1, RESULT_BY_TIER);
     tier.partial_depth = 2;
-    expect(&q, 2, "tier");
+    expect(&q, 2, RESULT_BY_TIER);
     q.asked = 1;
-    expect(&q, 1, "tier");
+    expect(&q, 1, RESULT_BY_TIER);
     tier.depth_floor = 3; /* of finals */
-    expect(&q, 1, "tier");
+    expect(&q, 1, RESULT_BY_TIER);
 }
 
 static void a_budget_takes_the_deepest_that_fits(void **state)
@@ -65,11 +65,11 @@ static void a_budget_takes_the_deepest_that_fits(void **state)
     struct depth_question q = question(DEPTH_FINAL);
 
     q.budget_ms = 600;
-    expect(&q, 3, "tier");
+    expect(&q, 3, RESULT_BY_TIER);
     q.elapsed_ms = 1;
-    expect(&q, 2, "budget");
+    expect(&q, 2, RESULT_BY_BUDGET);
     q.elapsed_ms = 200;
-    expect(&q, 1, "budget");
+    expect(&q, 1, RESULT_BY_BUDGET);
 }
 
 static void no_budget_goes_below_the_floor(void **state)
@@ -78,9 +78,9 @@ static void no_budget_goes_below_the_floor(void **state)
 
     tier.depth_floor = 2;
     q.budget_ms = 1e-300;
-    expect(&q, 2, "budget");
+    expect(&q, 2, RESULT_BY_BUDGET);
     q.elapsed_ms = 1e300;
-    expect(&q, 2, "budget");
+    expect(&q, 2, RESULT_BY_BUDGET);
 }
 
 static void an_enormous_budget_is_no_reason_to_go_deeper_than_asked(void **state)
@@ -89,7 +89,7 @@ static void an_enormous_budget_is_no_reason_to_go_deeper_than_asked(void **state
 
     q.budget_ms = 1e300;
     q.asked = 1;
-    expect(&q, 1, "asked");
+    expect(&q, 1, RESULT_BY_REQUEST);
 }
 
 static void load_lowers_partials_before_finals_and_never_below_the_floor(void **state)
@@ -106,7 +106,7 @@ static void load_lowers_partials_before_finals_and_never_below_the_floor(void **
         assert_in_range(depth.used, 2, before);
         before = depth.used;
         if (depth.used < R) {
-            assert_string_equal(depth.reason, "load");
+            assert_int_equal(depth.reason, RESULT_BY_LOAD);
             assert_int_equal(depth_partial_stretch(level, R, 0), 4);
             lowered = true;
         }
@@ -169,9 +169,9 @@ static void whoever_asked_for_little_is_hit_last(void **state)
 
     for (q.level = 0; depth_final_cap(q.level, R, 1) == R; q.level++)
         ;
-    expect(&q, 2, "load");
+    expect(&q, 2, RESULT_BY_LOAD);
     q.asked = 2;
-    expect(&q, 2, "asked");
+    expect(&q, 2, RESULT_BY_REQUEST);
 }
 
 static void uploads_are_lowered_only_as_their_places_fill(void **state)
@@ -179,16 +179,16 @@ static void uploads_are_lowered_only_as_their_places_fill(void **state)
     struct depth_question q = question(DEPTH_UPLOAD);
 
     q.level = depth_top_level(R);
-    expect(&q, 3, "tier");
+    expect(&q, 3, RESULT_BY_TIER);
     q.upload_fill = 0.5;
-    expect(&q, 3, "tier");
+    expect(&q, 3, RESULT_BY_TIER);
     q.upload_fill = 0.6;
-    expect(&q, 2, "load");
+    expect(&q, 2, RESULT_BY_LOAD);
     q.upload_fill = 0.9;
-    expect(&q, 1, "load");
+    expect(&q, 1, RESULT_BY_LOAD);
     q.upload_fill = 1;
     tier.depth_floor = 2;
-    expect(&q, 2, "load");
+    expect(&q, 2, RESULT_BY_LOAD);
 }
 
 static void a_seed_of_one_depth_has_a_ladder_too(void **state)

@@ -119,7 +119,7 @@ static void dials_turned_while_somebody_speaks_are_heard_at_once(void **state)
     assert_true(hearing_wait_over(&heard));
     assert_int_equal(heard.finals_count, 1);
     assert_int_equal(heard.depth.used, 2);
-    assert_string_equal(heard.depth.reason, "asked");
+    assert_int_equal(heard.depth.reason, RESULT_BY_REQUEST);
     live_close(live);
     hearing_finish(&heard);
     free(sound.pcm);
@@ -154,7 +154,7 @@ static void hear_partials(enum engine_partials partials)
     assert_true(hearing_wait_over(&heard));
     assert_true(heard.partials_count >= 1);
     assert_int_equal(heard.partial_depth.used, 1);
-    assert_string_equal(heard.partial_depth.reason, "tier");
+    assert_int_equal(heard.partial_depth.reason, RESULT_BY_TIER);
     assert_int_equal(heard.finals_count, 1);
     assert_int_equal(heard.depth.used, fold_model_info(hearing_model)->unfolds);
     engine_stats(engine, &stats);

@@ -160,41 +160,42 @@ static struct result_transcript transcript(void)
     static const struct result_word words[] = {{"say \"hi\"", 1600, 8000, 0.5f},
                                                {"there", 8000, 12000, 0.25f},
                                                {"again", 32000, 40000, 1}};
-    static const struct result_segment segments[] = {{0,
-                                                      16000,
-                                                      words,
-                                                      2,
-                                                      -0.5f,
-                                                      0.75f,
-                                                      {.used = 2, .asked = 2, .reason = "asked"},
-                                                      false,
-                                                      false,
-                                                      NULL,
-                                                      0},
-                                                     {20000,
-                                                      24000,
-                                                      NULL,
-                                                      0,
-                                                      0,
-                                                      1,
-                                                      {.used = 2, .asked = 2, .reason = "asked"},
-                                                      false,
-                                                      false,
-                                                      NULL,
-                                                      0},
-                                                     {30000,
-                                                      48000,
-                                                      words + 2,
-                                                      1,
-                                                      -0.25f,
-                                                      0.5f,
-                                                      {.used = 2, .asked = 2, .reason = "asked"},
-                                                      false,
-                                                      false,
-                                                      NULL,
-                                                      0}};
+    static const struct result_segment segments[] = {
+        {0,
+         16000,
+         words,
+         2,
+         -0.5f,
+         0.75f,
+         {.used = 2, .asked = 2, .reason = RESULT_BY_REQUEST},
+         false,
+         false,
+         NULL,
+         0},
+        {20000,
+         24000,
+         NULL,
+         0,
+         0,
+         1,
+         {.used = 2, .asked = 2, .reason = RESULT_BY_REQUEST},
+         false,
+         false,
+         NULL,
+         0},
+        {30000,
+         48000,
+         words + 2,
+         1,
+         -0.25f,
+         0.5f,
+         {.used = 2, .asked = 2, .reason = RESULT_BY_REQUEST},
+         false,
+         false,
+         NULL,
+         0}};
     return (struct result_transcript){
-        segments, 3, 56000, {.used = 2, .asked = 2, .reason = "asked"}, NULL, 0};
+        segments, 3, 56000, {.used = 2, .asked = 2, .reason = RESULT_BY_REQUEST}, NULL, 0};
 }
 
 static json_t *answer(enum openai_format format, bool words, const struct result_transcript *t)
@@ -233,7 +234,7 @@ static void json_holds_text_usage_and_depth(void **state)
     expect(answer(OPENAI_JSON, true, &t),
            "{\"text\":\"say \\\"hi\\\" there again\",\"usage\":{\"type\":\"duration\",\"seconds\":"
            "3.5},\"depth\":{\"used\":2,\"asked\":2,\"reason\":\"asked\"}}");
-    t.depth = (struct result_depth){.used = 3, .reason = "tier"};
+    t.depth = (struct result_depth){.used = 3, .reason = RESULT_BY_TIER};
     json_t *json = answer(OPENAI_JSON, false, &t);
     assert_true(json_is_null(json_object_get(json_object_get(json, "depth"), "asked")));
     json_decref(json);
@@ -264,7 +265,8 @@ static void verbose_json_holds_segments_with_words_only_and_words_when_asked(voi
 
 static void silence_has_the_same_shape_and_no_words(void **state)
 {
-    const struct result_transcript t = {NULL, 0, 16000, {.used = 3, .reason = "tier"}, NULL, 0};
+    const struct result_transcript t = {NULL, 0, 16000, {.used = 3, .reason = RESULT_BY_TIER},
+                                        NULL, 0};
 
     expect(answer(OPENAI_VERBOSE_JSON, true, &t),
            "{\"task\":\"transcribe\",\"language\":\"english\",\"duration\":1.0,\"text\":\"\","
@@ -290,10 +292,11 @@ static void the_depth_header_shows_what_was_not_asked_as_a_dash(void **state)
 {
     char text[64];
 
-    openai_depth_header(&(struct result_depth){.used = 3, .reason = "tier"}, text, sizeof text);
-    assert_string_equal(text, "used=3 asked=- reason=tier");
-    openai_depth_header(&(struct result_depth){.used = 1, .asked = 2, .reason = "load"}, text,
+    openai_depth_header(&(struct result_depth){.used = 3, .reason = RESULT_BY_TIER}, text,
                         sizeof text);
+    assert_string_equal(text, "used=3 asked=- reason=tier");
+    openai_depth_header(&(struct result_depth){.used = 1, .asked = 2, .reason = RESULT_BY_LOAD},
+                        text, sizeof text);
     assert_string_equal(text, "used=1 asked=2 reason=load");
 }
 
@@ -358,8 +361,18 @@ static void longer_words_of_a_prompt_are_favoured_a_little(void **state)
 
 static const struct result_word said[] = {{"One,", 0, 8000, 1}, {"\"two\"", 8000, 16000, 0.5f}};
 static const struct result_segment segments[] = {
-    {0, 8000, said, 1, -0.1f, 0.5f, {.used = 3, .reason = "tier"}, false, false, NULL, 0},
-    {8000, 16000, said + 1, 1, -0.1f, 0.5f, {.used = 3, .reason = "tier"}, false, false, NULL, 0},
+    {0, 8000, said, 1, -0.1f, 0.5f, {.used = 3, .reason = RESULT_BY_TIER}, false, false, NULL, 0},
+    {8000,
+     16000,
+     said + 1,
+     1,
+     -0.1f,
+     0.5f,
+     {.used = 3, .reason = RESULT_BY_TIER},
+     false,
+     false,
+     NULL,
+     0},
 };
 
 static void is_event(char *text, const char *wanted)
@@ -371,7 +384,8 @@ static void is_event(char *text, const char *wanted)
 
 static void events_append_text_and_end_with_all_of_it(void **state)
 {
-    const struct result_transcript t = {segments, 2, 16000, {.used = 3, .reason = "tier"}, NULL, 0};
+    const struct result_transcript t = {segments, 2, 16000, {.used = 3, .reason = RESULT_BY_TIER},
+                                        NULL,     0};
     struct openai_request r;
     struct openai_error err;
 
@@ -433,7 +447,8 @@ static void only_plain_formats_can_be_streamed(void **state)
 
 static void probabilities_come_when_included(void **state)
 {
-    const struct result_transcript t = {segments, 2, 16000, {.used = 3, .reason = "tier"}, NULL, 0};
+    const struct result_transcript t = {segments, 2, 16000, {.used = 3, .reason = RESULT_BY_TIER},
+                                        NULL,     0};
     struct openai_request r;
     struct openai_error err;
     const char *type;

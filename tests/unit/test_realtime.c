@@ -196,7 +196,7 @@ static void sound_is_unpacked(void **state)
 
 static void an_item_is_told_from_voice_to_text(void **state)
 {
-    const struct result_depth depth = {.used = 3, .asked = 2, .reason = "asked"};
+    const struct result_depth depth = {.used = 3, .asked = 2, .reason = RESULT_BY_REQUEST};
     const struct result_word words[] = {{"Hi", 0, 1600, 0.5f}};
 
     is(realtime_say_speech_started(300, &name),

@@ -12,22 +12,41 @@ static void times_and_numbers_follow_each_format(void **state)
     static const struct result_word words[] = {{"good", 1500 * MS, 1900 * MS, 1},
                                                {"day", 2000 * MS, 2345 * MS, 1},
                                                {"later", 3723004 * MS, 3724000 * MS, 1}};
-    static const struct result_segment segments[] = {
-        {0, 3000 * MS, words, 2, 0, 0, {.used = 1, .reason = "tier"}, false, false, NULL, 0},
-        {3000 * MS, 4000 * MS, NULL, 0, 0, 1, {.used = 1, .reason = ""}, false, false, NULL, 0},
-        {3723000 * MS,
-         3725000 * MS,
-         words + 2,
-         1,
-         0,
-         0,
-         {.used = 1, .reason = ""},
-         false,
-         false,
-         NULL,
-         0}};
-    const struct result_transcript t = {segments, 3, 3725000 * MS, {.used = 1, .reason = "tier"},
-                                        NULL,     0};
+    static const struct result_segment segments[] = {{0,
+                                                      3000 * MS,
+                                                      words,
+                                                      2,
+                                                      0,
+                                                      0,
+                                                      {.used = 1, .reason = RESULT_BY_TIER},
+                                                      false,
+                                                      false,
+                                                      NULL,
+                                                      0},
+                                                     {3000 * MS,
+                                                      4000 * MS,
+                                                      NULL,
+                                                      0,
+                                                      0,
+                                                      1,
+                                                      {.used = 1, .reason = RESULT_BY_TIER},
+                                                      false,
+                                                      false,
+                                                      NULL,
+                                                      0},
+                                                     {3723000 * MS,
+                                                      3725000 * MS,
+                                                      words + 2,
+                                                      1,
+                                                      0,
+                                                      0,
+                                                      {.used = 1, .reason = RESULT_BY_TIER},
+                                                      false,
+                                                      false,
+                                                      NULL,
+                                                      0}};
+    const struct result_transcript t = {
+        segments, 3, 3725000 * MS, {.used = 1, .reason = RESULT_BY_TIER}, NULL, 0};
     char *srt = subtitles_srt(&t), *vtt = subtitles_vtt(&t);
 
     assert_string_equal(srt, "1\n00:00:01,500 --> 00:00:02,345\ngood day\n\n"
@@ -40,7 +59,8 @@ static void times_and_numbers_follow_each_format(void **state)
 
 static void silence_is_an_empty_file_with_its_head(void **state)
 {
-    const struct result_transcript t = {NULL, 0, 16000, {.used = 1, .reason = "tier"}, NULL, 0};
+    const struct result_transcript t = {NULL, 0, 16000, {.used = 1, .reason = RESULT_BY_TIER},
+                                        NULL, 0};
     char *srt = subtitles_srt(&t), *vtt = subtitles_vtt(&t);
 
     assert_string_equal(srt, "");
@@ -60,11 +80,12 @@ static char *monologue(size_t count, int letters, int64_t each_ms)
     for (size_t i = 0; i < count; i++)
         words[i] = (struct result_word){text, (int64_t)i * each_ms * MS,
                                         (int64_t)(i + 1) * each_ms * MS, 1};
-    const struct result_segment segment = {0, (int64_t)count * each_ms * MS, words, count, 0,
-                                           0, {.used = 1, .reason = ""},     false, false, NULL,
-                                           0};
-    const struct result_transcript t = {&segment, 1, segment.end_samples, {.used = 1, .reason = ""},
-                                        NULL,     0};
+    const struct result_segment segment = {
+        0, (int64_t)count * each_ms * MS,         words, count, 0,
+        0, {.used = 1, .reason = RESULT_BY_TIER}, false, false, NULL,
+        0};
+    const struct result_transcript t = {
+        &segment, 1, segment.end_samples, {.used = 1, .reason = RESULT_BY_TIER}, NULL, 0};
     return subtitles_srt(&t);
 }
 

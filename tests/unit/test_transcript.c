@@ -10,7 +10,7 @@ static const struct transcript_clock segment_clock = {.first_samples = 15000,
                                                       .end_samples = 48000,
                                                       .hop_samples = 384,
                                                       .frame_samples = 984};
-static const struct result_depth depth = {.used = 2, .asked = 2, .reason = "asked"};
+static const struct result_depth depth = {.used = 2, .asked = 2, .reason = RESULT_BY_REQUEST};
 
 static void words_are_shown_in_lower_case_at_stream_time(void **state)
 {

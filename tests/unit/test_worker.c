@@ -64,7 +64,7 @@ static struct endpointer_segment sound(size_t clip, size_t ms)
 static struct piece piece(struct told *told, uint32_t depth)
 {
     *told = (struct told){.end = PIECE_FAILED};
-    return (struct piece){.depth = {.used = depth, .reason = "asked"},
+    return (struct piece){.depth = {.used = depth, .reason = RESULT_BY_REQUEST},
                           .limit = {.floor = 1, .due_ms = INFINITY},
                           .cancelled = &never,
                           .cost_ms = 1,
@@ -219,7 +219,7 @@ static void who_is_late_goes_no_deeper_than_the_floor(void **state)
     recognise_all(&worker);
     assert_int_equal(told.end, PIECE_DONE);
     assert_int_equal(told.segment.depth.used, 1);
-    assert_string_equal(told.segment.depth.reason, "budget");
+    assert_int_equal(told.segment.depth.reason, RESULT_BY_BUDGET);
     transcript_release(&told.segment);
 }
 
