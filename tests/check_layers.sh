@@ -24,7 +24,7 @@ room() { # the room of a source file
         *) echo "${1%/*}" ;;
     esac
 }
-# header glob : files that may include it
+# header glob : files that may include it. What carries bytes knows no dialect.
 libraries='
 microhttpd.h:      server/net/http*.[ch]
 libwebsockets.h:   server/net/ws*.[ch]
@@ -44,6 +44,10 @@ cblas.h:           model/* tests/bench/*
 pthread.h:         server/* tests/* clients/*
 sys/socket.h:      server/* tests/* clients/*
 netinet/*:         server/* tests/* clients/*
+openai.h:          proto/* server/sessions/* server/net/http_* server/net/upload.* tests/*
+deepgram*.h:       proto/* server/sessions/* server/net/http_* tests/*
+realtime*.h:       proto/* server/sessions/* server/net/http_* server/access/* tests/*
+vosk.h:            proto/* server/sessions/* tests/*
 '
 
 mapfile -t sources < <(tests/list_files.sh . 'model/*.[ch]' 'proto/*.[ch]' 'server/*.[ch]' \

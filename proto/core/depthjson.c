@@ -1,6 +1,7 @@
 #include "depthjson.h"
 
 #include <math.h>
+#include <stdio.h>
 
 static void add_ms(json_t *json, const char *key, double ms)
 {
@@ -19,4 +20,13 @@ json_t *depthjson_make(const struct result_depth *depth)
     add_ms(json, "predicted_ms", depth->predicted_ms);
     add_ms(json, "actual_ms", depth->actual_ms);
     return json;
+}
+
+void depthjson_header(const struct result_depth *depth, char *ret_text, size_t room)
+{
+    char asked[16] = "-";
+    if (depth->asked)
+        snprintf(asked, sizeof asked, "%u", depth->asked);
+    snprintf(ret_text, room, "used=%u asked=%s reason=%s", depth->used, asked,
+             result_reason_text(depth->reason));
 }

@@ -10,4 +10,7 @@
  * "actual_ms". asked is null when nothing was. NULL without memory. */
 json_t *depthjson_make(const struct result_depth *depth);
 
+/* Value of the x-depth header: "used=3 asked=- reason=tier". */
+void depthjson_header(const struct result_depth *depth, char *ret_text, size_t room);
+
 #endif

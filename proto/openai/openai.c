@@ -177,15 +177,6 @@ char *openai_response(const struct openai_request *request, const struct result_
     return json_response(request, t);
 }
 
-void openai_depth_header(const struct result_depth *depth, char *ret_text, size_t room)
-{
-    char asked[16] = "-";
-    if (depth->asked)
-        snprintf(asked, sizeof asked, "%u", depth->asked);
-    snprintf(ret_text, room, "used=%u asked=%s reason=%s", depth->used, asked,
-             result_reason_text(depth->reason));
-}
-
 char *openai_error_body(const struct openai_error *err)
 {
     json_t *body =

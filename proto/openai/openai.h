@@ -63,8 +63,6 @@ char *openai_response(const struct openai_request *request,
                       const struct result_transcript *transcript, const char **ret_type);
 /* The words of segments with their times, as verbose_json has them; a new reference. */
 struct json_t *openai_words(const struct result_segment *segments, size_t count);
-/* Value of the x-depth header: "used=3 asked=- reason=tier". */
-void openai_depth_header(const struct result_depth *depth, char *ret_text, size_t room);
 
 /* To be freed; NULL when out of memory. err as openai_fail made it. */
 char *openai_error_body(const struct openai_error *err);

@@ -223,7 +223,7 @@ static int start(struct parts *p, const struct options *o)
     const struct http_options http = {.engine = p->engine,
                                       .keys = p->keys,
                                       .info = info,
-                                      .catalog = {info->name, info->unfolds, clock_unix_s()},
+                                      .started_unix_s = clock_unix_s(),
                                       .spool = o->spool,
                                       .fetch = p->fetch,
                                       .max_upload_bytes = (uint64_t)o->max_upload_mb * 1000000,

@@ -9,9 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "deepgram.h"
 #include "id.h"
-#include "openai.h"
+#include "refusal.h"
 
 #define WAIT_MS 1000
 
@@ -89,31 +88,26 @@ void answer_send(int fd, int status, const char *id, const char *body, const cha
     close(fd);
 }
 
-void answer_refuse(int fd, int status, const char *type, const char *message, const char *extra)
+/* target NULL: not known. */
+static void refuse(int fd, const char *target, int status, const char *message, const char *extra)
 {
-    struct openai_error err;
+    const struct refusal refusal = {.status = status, .message = message};
     char id[ID_BYTES];
     id_make(id);
-    openai_fail(&err, status, type, NULL, NULL, "%s", message);
-    char *body = openai_error_body(&err);
-    answer_send(fd, status, id, body, extra);
+    char *body = refusal_body(target, id, &refusal), *lines;
+    if (!refusal_is_deepgram(target) || asprintf(&lines, "dg-request-id: %s\r\n%s", id, extra) < 0)
+        lines = NULL;
+    answer_send(fd, status, id, body, lines ? lines : extra);
+    free(lines);
     free(body);
+}
+
+void answer_refuse(int fd, int status, const char *message, const char *extra)
+{
+    refuse(fd, NULL, status, message, extra);
 }
 
 void answer_head(int fd, const struct head *head, int status, const char *message)
 {
-    const char *type = status == 501 ? "server_error" : "invalid_request_error";
-    struct deepgram_error err = {.status = status};
-    char id[ID_BYTES], extra[2 * ID_BYTES], *body;
-    if (strcspn(head->target, "?") != strlen("/v1/listen") ||
-        strncmp(head->target, "/v1/listen", strlen("/v1/listen")) != 0) {
-        answer_refuse(fd, status, type, message, "");
-        return;
-    }
-    id_make(id);
-    snprintf(err.message, sizeof err.message, "%s", message);
-    snprintf(extra, sizeof extra, "dg-request-id: %s\r\n", id);
-    body = deepgram_error_body(&err, id);
-    answer_send(fd, status, id, body, extra);
-    free(body);
+    refuse(fd, head->target, status, message, "");
 }

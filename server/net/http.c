@@ -60,6 +60,7 @@ static enum MHD_Result begin(struct http_request *r, const char *path, const cha
         if (strcmp(path, places[i].path) == 0) {
             r->service = places[i].service;
             r->route = places[i].route;
+            r->path = places[i].path;
             r->is_beta = places[i].is_beta;
             atomic_fetch_add(&r->http->busy, 1);
             if (http_request_admit(r))

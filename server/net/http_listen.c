@@ -17,6 +17,7 @@
 
 #include "clock.h"
 #include "deepgram_recording.h"
+#include "depthjson.h"
 #include "head.h"
 #include "hex.h"
 #include "http_request.h"
@@ -220,8 +221,8 @@ static void on_done(void *user, const struct batch_result *result)
         end = ENGINE_FAILED;
     if (end == ENGINE_OK && channel->index == 0) {
         if (w->request)
-            openai_depth_header(&result->transcript->depth, w->request->depth,
-                                sizeof w->request->depth);
+            depthjson_header(&result->transcript->depth, w->request->depth,
+                             sizeof w->request->depth);
         metrics_served(METRICS_RECORDING, &result->transcript->depth);
         w->queue_ms = result->queue_ms;
         end = start_others(w, result->channels);

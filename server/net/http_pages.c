@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "capacity.h"
+#include "http_openai.h"
 
 static void text(struct http_request *r, int status, const char *words)
 {
@@ -39,18 +40,20 @@ static void metrics(struct http_request *r, const char *path)
 
 static void models(struct http_request *r, const char *path)
 {
+    const struct openai_catalog catalog = http_openai_catalog(r);
     (void)path;
-    http_request_set(r, 200, "application/json", openai_models(&r->http->options.catalog));
+    http_request_set(r, 200, "application/json", openai_models(&catalog));
 }
 
 static void model(struct http_request *r, const char *path)
 {
+    const struct openai_catalog catalog = http_openai_catalog(r);
     struct openai_error err;
-    char *body = openai_model(&r->http->options.catalog, path + strlen("/v1/models/"), &err);
+    char *body = openai_model(&catalog, path + strlen("/v1/models/"), &err);
     if (body)
         http_request_set(r, 200, "application/json", body);
     else
-        http_request_set_error(r, &err);
+        http_openai_error(r, &err);
 }
 
 /* clients/captions: "/" is its index.html, "/captions/NAME" a file beside it. */
@@ -71,7 +74,7 @@ static void captions(struct http_request *r, const char *path)
     }
     openai_fail(&err, 404, "invalid_request_error", "unknown_url", NULL,
                 "the captions page has no file %.100s", name);
-    http_request_set_error(r, &err);
+    http_openai_error(r, &err);
 }
 
 /* As Deepgram's own servers say how they are. */
@@ -172,7 +175,7 @@ static void refuse(struct http_request *r, const char *method, const char *path)
         if (strcmp(path, places[i].path) == 0) {
             openai_fail(&err, 405, "invalid_request_error", NULL, NULL,
                         "%.20s is not what %s is for: %s", method, path, places[i].use);
-            http_request_set_error(r, &err);
+            http_openai_error(r, &err);
             return;
         }
     if (strcmp(path, "/v1/audio/translations") == 0)
@@ -181,7 +184,7 @@ static void refuse(struct http_request *r, const char *method, const char *path)
     else
         openai_fail(&err, 404, "invalid_request_error", "unknown_url", NULL,
                     "there is no %.20s %.150s here", method, path);
-    http_request_set_error(r, &err);
+    http_openai_error(r, &err);
 }
 
 enum MHD_Result http_pages_feed(struct http_request *r, const char *bytes, size_t count)
@@ -206,7 +209,7 @@ enum MHD_Result http_pages_answer(struct http_request *r, const char *method, co
         } else {
             openai_fail(&err, 405, "invalid_request_error", NULL, NULL,
                         "%.20s is not allowed for %.80s: use GET", method, path);
-            http_request_set_error(r, &err);
+            http_openai_error(r, &err);
         }
     }
     return http_request_answer(r);

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "clock.h"
-#include "deepgram.h"
 #include "origins.h"
+#include "refusal.h"
 
 #define PATIENCE_MS      20000 /* a body this old must have come at the rate below */
 #define LEAST_BYTES_A_S  500
@@ -51,11 +51,6 @@ void http_request_set(struct http_request *r, int status, const char *type, char
     r->body = body;
 }
 
-void http_request_set_error(struct http_request *r, const struct openai_error *err)
-{
-    http_request_set(r, err->status, "application/json", openai_error_body(err));
-}
-
 void http_request_add_common(struct MHD_Response *response, const struct http_request *r)
 {
     MHD_add_response_header(response, "x-request-id", r->id);
@@ -85,21 +80,15 @@ void http_request_add_common(struct MHD_Response *response, const struct http_re
 
 static void set_denied(struct http_request *r, const struct keys_refusal *denied)
 {
-    struct openai_error err;
-    if (r->route == METRICS_LISTEN) {
-        struct deepgram_error said = {.status = denied->status};
-        snprintf(said.message, sizeof said.message, "%s", denied->message);
+    const struct refusal refusal = {.status = denied->status,
+                                    .message = denied->message,
+                                    .code = denied->status == 401   ? "invalid_api_key"
+                                            : denied->status == 429 ? "rate_limit_exceeded"
+                                                                    : "invalid_value",
+                                    .param = denied->status == 400 ? "tier" : NULL};
+    if (refusal_is_deepgram(r->path))
         snprintf(r->dg_error, sizeof r->dg_error, "%s", denied->message);
-        http_request_set(r, said.status, "application/json", deepgram_error_body(&said, r->id));
-    } else {
-        openai_fail(&err, denied->status,
-                    denied->status == 429 ? "rate_limit_error" : "invalid_request_error",
-                    denied->status == 401   ? "invalid_api_key"
-                    : denied->status == 429 ? "rate_limit_exceeded"
-                                            : "invalid_value",
-                    denied->status == 400 ? "tier" : NULL, "%s", denied->message);
-        http_request_set_error(r, &err);
-    }
+    http_request_set(r, denied->status, "application/json", refusal_body(r->path, r->id, &refusal));
     r->retry_s = denied->retry_s;
 }
 

@@ -7,7 +7,7 @@
 
 #include <microhttpd.h>
 
-#include "http.h"
+#include "http_options.h"
 #include "id.h"
 #include "metrics.h"
 #include "watch.h"
@@ -45,7 +45,8 @@ struct http_request {
     struct http *http;
     struct MHD_Connection *connection;
     const struct http_service *service; /* NULL: a page */
-    bool is_beta;                       /* the path is one of the beta's */
+    const char *path;                   /* of that; static */
+    bool is_beta;                       /* which is one of the beta's */
     void *work;                         /* the service's */
     char id[ID_BYTES];
     enum metrics_route route;
@@ -72,7 +73,6 @@ const char *http_request_header(const struct http_request *r, const char *name);
 
 /* body: from malloc, taken; NULL is an allocation that failed. type: static. */
 void http_request_set(struct http_request *r, int status, const char *type, char *body);
-void http_request_set_error(struct http_request *r, const struct openai_error *err);
 /* Is the key good, and has it requests left? Else sets the answer in the path's own dialect. */
 bool http_request_admit(struct http_request *r);
 /* For the engine: what the caller may have of what it asks for. False with an answer set. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http_openai.h"
 #include "http_request.h"
 #include "realtime_say.h"
 #include "secrets.h"
@@ -67,7 +68,7 @@ static enum MHD_Result end(struct http_request *r)
     realtime_config_init(&config);
     config.beta = r->is_beta;
     if (issue(r, &config, &err) != 0)
-        http_request_set_error(r, &err);
+        http_openai_error(r, &err);
     realtime_config_finish(&config);
     return http_request_answer(r);
 }

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "clock.h"
+#include "depthjson.h"
+#include "http_openai.h"
 #include "http_request.h"
 #include "http_stream.h"
 #include "log.h"
@@ -62,13 +64,13 @@ static void on_done(void *user, const struct batch_result *result)
     if (result->end == ENGINE_OK) {
         const char *type;
         char *body = openai_response(&w->upload.request, result->transcript, &type);
-        openai_depth_header(&result->transcript->depth, r->depth, sizeof r->depth);
+        depthjson_header(&result->transcript->depth, r->depth, sizeof r->depth);
         http_request_set(r, 200, type, body);
         note(r->id, r->received_ms, result);
     } else {
         struct openai_error err;
         explain(&err, result, r->id);
-        http_request_set_error(r, &err);
+        http_openai_error(r, &err);
     }
     /* From here on the connection's thread may free r. */
     MHD_resume_connection(r->connection);
@@ -130,7 +132,7 @@ static enum MHD_Result refuse(struct http_request *r, enum engine_end end)
     openai_fail(&err, engine_end_http(end), engine_end_type(end),
                 end == ENGINE_BUSY ? "rate_limit_exceeded" : NULL, NULL, "%s",
                 engine_end_text(end));
-    http_request_set_error(r, &err);
+    http_openai_error(r, &err);
     MHD_resume_connection(r->connection);
     return MHD_YES;
 }
@@ -142,13 +144,14 @@ static enum MHD_Result start(struct http_request *r)
     struct work *w = r->work;
     struct upload *u = &w->upload;
     const struct openai_request *asked = &u->request;
+    const struct openai_catalog catalog = http_openai_catalog(r);
     r->received_ms = clock_now_ms();
     if (upload_end(u) == 0)
-        openai_request_check(&u->request, &http->options.catalog, &u->error);
+        openai_request_check(&u->request, &catalog, &u->error);
     if (!u->error.status && asked->stream && !(w->stream = make_stream(r)))
         openai_fail(&u->error, 500, "server_error", NULL, NULL, "out of memory");
     if (u->error.status) {
-        http_request_set_error(r, &u->error);
+        http_openai_error(r, &u->error);
         return http_request_answer(r);
     }
     struct request_policy policy;
@@ -215,7 +218,7 @@ static enum MHD_Result begin(struct http_request *r)
     upload_init(&w->upload, o->spool, o->max_upload_bytes);
     if (http_request_is_hopeless(r)) {
         upload_count(&w->upload, o->max_upload_bytes + 1);
-        http_request_set_error(r, &w->upload.error);
+        http_openai_error(r, &w->upload.error);
         return http_request_answer(r);
     }
     const char *type = http_request_header(r, "Content-Type");
@@ -257,7 +260,7 @@ static enum MHD_Result end(struct http_request *r)
     }
     if (!u->error.status)
         return start(r);
-    http_request_set_error(r, &u->error);
+    http_openai_error(r, &u->error);
     return http_request_answer(r);
 }
 

@@ -159,8 +159,7 @@ static void refuse(struct relay *r, struct line *l, const struct head *head, int
     if (head)
         answer_head(fd, head, status, message);
     else
-        answer_refuse(fd, status, status >= 500 ? "server_error" : "invalid_request_error", message,
-                      status == 503 ? "Retry-After: 1\r\n" : "");
+        answer_refuse(fd, status, message, status == 503 ? "Retry-After: 1\r\n" : "");
 }
 
 /* ---- passing on ----------------------------------------------------------------------------- */
@@ -484,7 +483,7 @@ static void adopt_all(struct relay *r)
         struct adopted *next = a->next;
         struct line *l = calloc(1, sizeof *l);
         if (!l) {
-            answer_refuse(a->fd, 503, "server_error", "out of memory", "Retry-After: 1\r\n");
+            answer_refuse(a->fd, 503, "out of memory", "Retry-After: 1\r\n");
             atomic_fetch_sub(&r->busy, 1);
         } else {
             *l = (struct line){.fds = {a->fd, -1}, .far = -1, .is_counted = true};
@@ -602,7 +601,7 @@ void relay_adopt(struct relay *r, int fd)
 {
     struct adopted *a = malloc(sizeof *a);
     if (!a) {
-        answer_refuse(fd, 503, "server_error", "out of memory", "Retry-After: 1\r\n");
+        answer_refuse(fd, 503, "out of memory", "Retry-After: 1\r\n");
         return;
     }
     atomic_fetch_add(&r->busy, 1);

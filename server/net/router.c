@@ -203,7 +203,7 @@ static void accept_all(struct router *r)
         const int one = 1;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
         if (r->waiting_count == r->options.max_connections) {
-            answer_refuse(fd, 503, "server_error", "too many connections", "Retry-After: 1\r\n");
+            answer_refuse(fd, 503, "too many connections", "Retry-After: 1\r\n");
             continue;
         }
         r->waiting[r->waiting_count++] = (struct waiting){fd, (int64_t)clock_now_ms() + HEAD_MS};
@@ -222,11 +222,9 @@ static void expire(struct router *r)
             const int fd = r->waiting[i].fd;
             forget(r, i);
             if (r->listener < 0)
-                answer_refuse(fd, 503, "server_error", "this server is going away",
-                              "Retry-After: 1\r\n");
+                answer_refuse(fd, 503, "this server is going away", "Retry-After: 1\r\n");
             else
-                answer_refuse(fd, 408, "invalid_request_error",
-                              "the request head did not come within 10 s", "");
+                answer_refuse(fd, 408, "the request head did not come within 10 s", "");
         }
 }
 

@@ -21,11 +21,11 @@
 #include "answer.h"
 #include "log.h"
 #include "metrics.h"
-#include "openai.h"
+#include "refusal.h"
 #include "session.h"
 #include "watch.h"
 
-#define UNREAD_MS   10000 /* for a close, and what is before it, to be read */
+#define UNREAD_MS   10000        /* for a close, and what is before it, to be read */
 #define TEXTS_BYTES (256u << 20) /* of all text messages being put together */
 
 struct stream {
@@ -84,12 +84,11 @@ static enum metrics_route route_of(const char *target)
 
 static void refuse(int fd, const struct head *head, const char *id, struct session_refusal *refusal)
 {
-    struct openai_error err;
-    if (!refusal->body) {
-        openai_fail(&err, refusal->status, "server_error", NULL, NULL,
-                    "too many connections, or no memory for one more: try again later");
-        refusal->body = openai_error_body(&err);
-    }
+    const struct refusal full = {
+        .status = refusal->status,
+        .message = "too many connections, or no memory for one more: try again later"};
+    if (!refusal->body)
+        refusal->body = refusal_body(head->target, id, &full);
     metrics_request(route_of(head->target), refusal->status);
     answer_send(fd, refusal->status, id, refusal->body, refusal->extra);
     free(refusal->body);

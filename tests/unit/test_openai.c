@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "depthjson.h"
 #include "openai.h"
 
 static const struct openai_catalog catalog = {
@@ -292,11 +293,11 @@ static void the_depth_header_shows_what_was_not_asked_as_a_dash(void **state)
 {
     char text[64];
 
-    openai_depth_header(&(struct result_depth){.used = 3, .reason = RESULT_BY_TIER}, text,
-                        sizeof text);
+    depthjson_header(&(struct result_depth){.used = 3, .reason = RESULT_BY_TIER}, text,
+                     sizeof text);
     assert_string_equal(text, "used=3 asked=- reason=tier");
-    openai_depth_header(&(struct result_depth){.used = 1, .asked = 2, .reason = RESULT_BY_LOAD},
-                        text, sizeof text);
+    depthjson_header(&(struct result_depth){.used = 1, .asked = 2, .reason = RESULT_BY_LOAD}, text,
+                     sizeof text);
     assert_string_equal(text, "used=1 asked=2 reason=load");
 }
 

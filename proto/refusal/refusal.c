@@ -1,0 +1,35 @@
+#include "refusal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "deepgram.h"
+#include "openai.h"
+
+#define DEEPGRAM_PATH "/v1/listen"
+
+bool refusal_is_deepgram(const char *target)
+{
+    return target && strcspn(target, "?") == strlen(DEEPGRAM_PATH) &&
+           strncmp(target, DEEPGRAM_PATH, strlen(DEEPGRAM_PATH)) == 0;
+}
+
+static const char *openai_type(int status)
+{
+    return status == 429   ? "rate_limit_error"
+           : status >= 500 ? "server_error"
+                           : "invalid_request_error";
+}
+
+char *refusal_body(const char *target, const char *id, const struct refusal *refusal)
+{
+    if (refusal_is_deepgram(target)) {
+        struct deepgram_error err = {.status = refusal->status};
+        snprintf(err.message, sizeof err.message, "%s", refusal->message);
+        return deepgram_error_body(&err, id);
+    }
+    struct openai_error err;
+    openai_fail(&err, refusal->status, openai_type(refusal->status), refusal->code, refusal->param,
+                "%s", refusal->message);
+    return openai_error_body(&err);
+}

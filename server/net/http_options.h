@@ -1,0 +1,30 @@
+/* http_options.h - what plain HTTP is opened with. */
+#ifndef HTTP_OPTIONS_H
+#define HTTP_OPTIONS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "engine.h"
+#include "fetch.h"
+#include "keys.h"
+
+struct origins;
+
+struct http_options {
+    struct engine *engine;
+    const struct fold_info *info;
+    struct keys *keys;
+    int64_t started_unix_s; /* what models say as their birth */
+    const char *spool;
+    struct fetch *fetch; /* NULL: recordings are not fetched */
+    uint64_t max_upload_bytes;
+    uint32_t max_connections;
+    const struct origins *origins;
+    const atomic_bool *ready; /* what /readyz says */
+    /* The request that came through that socket is answered. libmicrohttpd's thread. */
+    void (*answered)(void *user, int fd);
+    void *user;
+};
+
+#endif
