@@ -25,7 +25,7 @@ struct walk {
     size_t count;
     float sum, least;
     uint32_t hot;
-    size_t ahead;   /* guesses worth a try: a bad draft shall cost no more than none */
+    size_t ahead;   /* guesses worth a try in company: a bad draft shall cost no more than none */
     size_t guessed; /* of what is read */
 };
 

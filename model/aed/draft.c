@@ -168,6 +168,17 @@ static void suit_case(const struct draft *d, size_t word, char last, char *text,
         text[0] = (char)tolower((unsigned char)text[0]);
 }
 
+/* Adds the end of the text: the first pass hears no marks, but a sentence seldom ends without.
+ * last: what is written behind the draft's last word; 0: that word is yet to come. */
+static size_t add_end(const struct draft *d, char last, uint32_t *to, size_t room)
+{
+    const bool marked = !is_letter(d->text[d->words[d->count - 1].end - 1]);
+    const size_t count = marked || ends_sentence(last) ? 0 : add(d, ".", 1, false, to, room);
+    if (count < room)
+        to[count] = BPE_END;
+    return count + (count < room);
+}
+
 size_t draft_follow(struct draft *d, const char *written, size_t bytes, uint32_t *to, size_t room)
 {
     size_t tail = bytes, count = 0;
@@ -201,7 +212,7 @@ size_t draft_follow(struct draft *d, const char *written, size_t bytes, uint32_t
         count += add(d, text, length, begins, to + count, room - count);
         begins = true;
     }
-    if (word == d->count && count < room)
-        to[count++] = BPE_END;
+    if (word == d->count)
+        count += add_end(d, bytes && !count ? written[bytes - 1] : '\0', to + count, room - count);
     return count;
 }

@@ -9,6 +9,9 @@
  * A panel of weights (32 x in bytes) stays in the first cache while BLOCK rows are driven over
  * it; those rows stay in the second while the panels go by.
  *
+ * A few rows, as a writer has, wait for nothing but weights, which come from the third cache at
+ * best: so they are sent for some way ahead. A pass through a decoder of 22 MB took a tenth less.
+ *
  * Where the CPU has tiles (AMX), they make what has more than FEW rows (tiles.c).
  *
  * The dot product is inline assembly because gcc 12 spills the sums around its own intrinsic, at
@@ -34,7 +37,8 @@
 #define COLUMNS 8
 #endif
 #define BLOCK 96
-#define FEW   8 /* rows for which tiles do not pay */
+#define FEW   8    /* rows for which tiles do not pay */
+#define AHEAD 2048 /* bytes of weights that are on their way */
 
 #ifdef __AVX2__
 static inline int32_t four_bytes(const uint8_t *from)
@@ -109,8 +113,11 @@ static inline __attribute__((always_inline)) void tile(int rows, float *y, size_
     const uint8_t *q = x->q + t * x->stride;
     const int8_t *panel = w->w + n / QUANT_PANEL * QUANT_PANEL * steps * 4 + n % QUANT_PANEL * 4;
     vec_ints sums[ROWS][2] = {{{0}}};
-    for (size_t k = 0; k < steps; k++)
-        step(sums, rows, q + 4 * k, x->stride, panel + k * QUANT_PANEL * 4);
+    for (size_t k = 0; k < steps; k++, panel += QUANT_PANEL * 4) {
+        for (int line = 0; line < COLUMNS * 4; line += 64)
+            __builtin_prefetch(panel + AHEAD + line, 0, 2); /* into the second cache */
+        step(sums, rows, q + 4 * k, x->stride, panel);
+    }
 #pragma GCC unroll 2
     for (int j = 0; j < 2; j++) {
         const vec_ints column_sums = vec_load_ints(w->sums + n + (size_t)(j * VEC));

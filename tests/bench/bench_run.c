@@ -76,7 +76,7 @@ static double int8_peak(const struct kernels *kernels)
 
 /* Multiplications of one recording in matrix products with weights, by stage. */
 struct work {
-    double stem, prelude, unfold;
+    double stem, prelude, unfold[MODEL_UNFOLDS_MOST];
 };
 
 static struct work count_work(const struct fold_model *m, size_t samples)
@@ -84,12 +84,19 @@ static struct work count_work(const struct fold_model *m, size_t samples)
     const struct stem_frames f = stem_frames(samples);
     const double d = m->info.d, ffn = m->ffn, T = (double)f.conv3;
     const double plain = T * (4 * d * d + 2 * d * ffn);
-    return (struct work){
-        (double)f.conv1 * m->conv1.in * d + (double)f.conv2 * m->conv2.in * 2 * d +
-            T * m->conv3.in * d,
-        m->info.prelude * plain,
-        m->info.blocks * (plain + (m->conv_kernel ? T * 3 * d * d : 0)),
+    struct work work = {
+        .stem = (double)f.conv1 * m->conv1.in * d +
+                (double)f.conv2 *
+                    ((double)m->conv2.in * m->conv2.out + (double)m->mix.in * m->mix.out) +
+                T * m->conv3.in * d,
+        .prelude = m->info.prelude * plain,
     };
+    for (uint32_t r = 1; r <= m->info.unfolds; r++) {
+        work.unfold[r - 1] = r > 1 && m->recall.out ? T * d * d : 0;
+        for (size_t i = m->first[r]; i < m->first[r + 1]; i++)
+            work.unfold[r - 1] += plain + (m->layers[i].block->pw1.out ? T * 3 * d * d : 0);
+    }
+    return work;
 }
 
 static int bench(const char *path, enum fold_precision precision, size_t seconds)
@@ -112,7 +119,7 @@ static int bench(const char *path, enum fold_precision precision, size_t seconds
         return 1;
     for (size_t i = 0; i < samples; i++)
         pcm[i] = (float)rand() / (float)RAND_MAX * 0.2f - 0.1f;
-    double stem = 1e9, begin = 1e9, unfold[16], exit_s = 1e9;
+    double stem = 1e9, begin = 1e9, unfold[MODEL_UNFOLDS_MOST], exit_s = 1e9;
     for (uint32_t r = 0; r < info->unfolds; r++)
         unfold[r] = 1e9;
     for (int round = 0; round < ROUNDS; round++) {
@@ -138,12 +145,14 @@ static int bench(const char *path, enum fold_precision precision, size_t seconds
     printf("%s  %s kernels, peak %.0f Gop/s, a run for %zu s holds %.2f MiB\n",
            int8 ? "int8" : "fp32", int8 ? m->kernels->name : fold_cpu_kernel(), peak, seconds,
            (double)fold_run_bytes(m, samples) / 1048576);
-    printf("      stem %.5f  prelude %.5f  unfold %.5f  exit %.5f   of real time\n", stem / s,
-           (begin - stem) / s, unfold[0] / s, exit_s / s);
+    printf("      stem %.5f  prelude %.5f  unfolds", stem / s, (begin - stem) / s);
+    for (uint32_t r = 0; r < info->unfolds; r++)
+        printf(" %.5f", unfold[r] / s);
+    printf("  exit %.5f   of real time\n", exit_s / s);
     double total = begin, products = work.stem + work.prelude;
     for (uint32_t r = 0; r < info->unfolds; r++) {
         total += unfold[r];
-        products += work.unfold;
+        products += work.unfold[r];
         printf("x%u    RTF %.5f   %.0f Gop/s in products with weights, %.0f %% of the peak\n",
                r + 1, (total + exit_s) / s, 2 * products / total / 1e9,
                200 * products / total / 1e9 / peak);

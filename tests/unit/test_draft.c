@@ -64,44 +64,56 @@ static void a_word_in_hand_is_completed(void **state)
 {
     (void)state;
     draft_set(&draft, "Captain Bill, he said");
-    assert_string_equal(incremental("Ca"), "ptain Bill, he said#");
-    assert_string_equal(incremental("Captain Bill"), ", he said#");
-    assert_string_equal(incremental("Captain bill."), " He said#"); /* a sentence begins */
+    assert_string_equal(incremental("Ca"), "ptain Bill, he said.#");
+    assert_string_equal(incremental("Captain Bill"), ", he said.#");
+    assert_string_equal(incremental("Captain bill."), " He said.#"); /* a sentence begins */
 }
 
 static void after_another_word_it_goes_on_with_the_next(void **state)
 {
     (void)state;
     draft_set(&draft, "he saw the gray cat");
-    assert_string_equal(incremental("he saw the grey"), " cat#");
+    assert_string_equal(incremental("he saw the grey"), " cat.#");
     draft_set(&draft, "he saw ships at sea");
-    assert_string_equal(incremental("he saw chip"), "s at sea#");
+    assert_string_equal(incremental("he saw chip"), "s at sea.#");
 }
 
 static void left_out_and_added_words_do_not_lose_the_place(void **state)
 {
     (void)state;
     draft_set(&draft, "one two three four five");
-    assert_string_equal(incremental("one two three, and then fo"), "ur five#");
+    assert_string_equal(incremental("one two three, and then fo"), "ur five.#");
     draft_set(&draft, "one two three four five");
-    assert_string_equal(incremental("one fou"), "r five#");
+    assert_string_equal(incremental("one fou"), "r five.#");
     draft_set(&draft, "twenty five of them");
-    assert_string_equal(incremental("25 of"), " them#");
+    assert_string_equal(incremental("25 of"), " them.#");
 }
 
 static void a_sentence_ends_where_the_text_says_so(void **state)
 {
     (void)state;
     draft_set(&draft, "It was. I went. Home");
-    assert_string_equal(incremental("It was,"), " I went. Home#");
-    assert_string_equal(incremental("It was, I went,"), " home#");
+    assert_string_equal(incremental("It was,"), " I went. Home.#");
+    assert_string_equal(incremental("It was, I went,"), " home.#");
+}
+
+/* What the first pass hears has no marks; what was written has, or is followed by one. */
+static void a_draft_without_a_last_mark_gets_one(void **state)
+{
+    (void)state;
+    draft_set(&draft, "It was,");
+    assert_string_equal(incremental("It"), " was,#");
+    draft_set(&draft, "it was");
+    assert_string_equal(incremental("It was."), "#");
+    assert_string_equal(incremental("It was?"), "#");
+    assert_string_equal(incremental("It was,"), ".#");
 }
 
 static void shouted_drafts_are_lowered(void **state)
 {
     (void)state;
     draft_set(&draft, "WELL I'M A CAT");
-    assert_string_equal(incremental(""), " Well I'm a cat#");
+    assert_string_equal(incremental(""), " Well I'm a cat.#");
 }
 
 static void no_draft_gives_no_guess(void **state)
@@ -136,6 +148,7 @@ int main(void)
         cmocka_unit_test(after_another_word_it_goes_on_with_the_next),
         cmocka_unit_test(left_out_and_added_words_do_not_lose_the_place),
         cmocka_unit_test(a_sentence_ends_where_the_text_says_so),
+        cmocka_unit_test(a_draft_without_a_last_mark_gets_one),
         cmocka_unit_test(shouted_drafts_are_lowered),
         cmocka_unit_test(no_draft_gives_no_guess),
         cmocka_unit_test(longer_drafts_than_fit_are_cut),
