@@ -56,10 +56,14 @@ static bool whole(const json_t *config, const char *key, uint32_t low, uint32_t 
                   uint32_t *ret_value, struct vosk_error *err)
 {
     const json_t *value = json_object_get(config, key);
-    const double number = json_number_value(value);
+    double number = json_number_value(value);
+    char *end = NULL;
     if (!value)
         return true;
-    if (!json_is_number(value) || number != floor(number) || number < low || number > high) {
+    if (json_is_string(value)) /* "16000": as some clients have it */
+        number = strtod(json_string_value(value), &end);
+    if (!(json_is_number(value) || (end && end != json_string_value(value) && !*end)) ||
+        number != floor(number) || number < low || number > high) {
         bad(err, "config.%s must be a whole number from %u to %u", key, low, high);
         return false;
     }

@@ -62,6 +62,13 @@ const char *sniff_name(enum sniff kind)
     return "unknown";
 }
 
+bool sniff_has_magic(const uint8_t *bytes, size_t count)
+{
+    const enum sniff kind = sniff(bytes, count);
+
+    return (kind != SNIFF_UNKNOWN && kind != SNIFF_MP3) || HAS(0, "OggS") || HAS(4, "ftyp");
+}
+
 static const struct {
     const char *magic;
     size_t at, length;

@@ -38,6 +38,10 @@ bool sniff_is_sound(const uint8_t *bytes, size_t count);
  * *ret_at on. 0: more bytes [up to SNIFF_MP3_BYTES] will tell. -1: no. */
 int sniff_mp3_within(const uint8_t *bytes, size_t count, size_t *ret_at);
 
+#define SNIFF_MAGIC_BYTES 12
+/* Does it begin as no raw samples would: with four bytes or more of a container's? */
+bool sniff_has_magic(const uint8_t *bytes, size_t count);
+
 /* "wav", "flac", ...; "unknown" for SNIFF_UNKNOWN. Static. */
 const char *sniff_name(enum sniff kind);
 

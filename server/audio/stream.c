@@ -108,8 +108,9 @@ static int refuse(struct stream *stream, const char *why)
     if (why && sniff_is_sound(bytes_front(&stream->kept), stream->kept.count) &&
         decode_pool_is_there(stream->format.pool))
         return fail(stream, RECORDING_UNKNOWN, "%s (%s)", why, found);
-    return fail(stream, RECORDING_UNKNOWN, "it is not audio we know (%s)%s%s; accepted are %s",
-                found, why ? ": " : "", why ? why : "",
+    return fail(stream, RECORDING_UNKNOWN, "it %s%s%s%s; accepted are %s",
+                strncmp(found, "starts", 6) == 0 ? "" : "is ", found, why ? ": " : "",
+                why ? why : "",
                 decode_pool_is_there(stream->format.pool) ? SNIFF_ACCEPTED_ALL : SNIFF_ACCEPTED);
 }
 
@@ -160,6 +161,13 @@ static int find_out(struct stream *stream)
         [SNIFF_WEBM] = &opus_streams_webm, [SNIFF_UNKNOWN] = NULL,
     };
 
+    if (stream->format.kind == STREAM_RAW) {
+        const size_t have = stream->kept.count;
+        if (have < SNIFF_MAGIC_BYTES && !stream->finished)
+            return 1;
+        if (have && !sniff_has_magic(bytes_front(&stream->kept), have))
+            return begin(stream, &raw_decoder);
+    }
     if (!skip_front(stream) && !stream->finished)
         return 1;
     const uint8_t *at = bytes_front(&stream->kept);
@@ -349,8 +357,8 @@ int stream_open(struct stream **ret_stream, const struct stream_format *format,
     else if (format->kind != STREAM_CONTAINER && format->channel > format->channels)
         error = fail(stream, RECORDING_UNKNOWN, "there is no channel %u: the stream has %u",
                      format->channel, format->channels);
-    else if (format->kind != STREAM_CONTAINER)
-        error = begin(stream, format->kind == STREAM_RAW ? &raw_decoder : &opus_streams_packets);
+    else if (format->kind == STREAM_PACKETS)
+        error = begin(stream, &opus_streams_packets);
     else
         stream->keeps = true;
     if (error) {

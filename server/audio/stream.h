@@ -12,7 +12,7 @@
 #include "audio_decoder.h"
 
 enum stream_kind {
-    STREAM_RAW,       /* no header: encoding, rate and channels are said */
+    STREAM_RAW,       /* no header: encoding, rate and channels are said; but a container is one */
     STREAM_PACKETS,   /* Opus packets, each behind its length in two bytes, the lower one first */
     STREAM_CONTAINER, /* anything else: found out from its bytes */
 };

@@ -165,8 +165,7 @@ static int open_format(struct media *m)
         m->format->max_analyze_duration = LIVE_ANALYZE_US;
     }
     const int error = avformat_open_input(&m->format, NULL, NULL, NULL);
-    return error ? fail_as(m, error, "it is no container that is known, or damaged at its head")
-                 : 0;
+    return error ? fail_as(m, error, "no container that is known, or damaged at its head") : 0;
 }
 
 static bool is_described(const AVStream *stream)

@@ -21,6 +21,7 @@
 #include "clock.h"
 #include "core.h"
 #include "decode_pool.h"
+#include "live_state.h"
 #include "recording.h"
 #include "transcript.h"
 
@@ -37,7 +38,8 @@ struct batch {
     void (*done)(void *user, const struct batch_result *result);
     void (*draft)(void *user, const struct result_transcript *transcript); /* NULL: no more */
     void *user;
-    uint32_t channel, endpointing_ms;
+    struct stream_format format;
+    uint32_t endpointing_ms;
     struct tier tier;
     uint32_t asked; /* depth */
     double budget_ms;
@@ -257,9 +259,7 @@ static bool batch_begin(struct batch *batch)
     pthread_mutex_unlock(&batch->lock);
     batch->fd = -1;
     const struct recording_options how = {
-        .max_samples = options->max_audio_ms * (RESULT_RATE_HZ / 1000),
-        .format = {
-            .kind = STREAM_CONTAINER, .channel = batch->channel, .pool = batch->engine->decoders}};
+        .max_samples = options->max_audio_ms * (RESULT_RATE_HZ / 1000), .format = batch->format};
     const int error = recording_open(&batch->recording, fd, &how, &note);
     if (error) {
         batch_fail(batch, end_of(error), note.text);
@@ -513,7 +513,9 @@ enum engine_end batch_start(struct engine *engine, int fd, const struct batch_op
     batch->emit = options->on_segment;
     batch->done = options->on_done;
     batch->again_fd = -1;
-    batch->channel = options->channel;
+    batch->format = live_state_format(options->rate_hz ? options->encoding : LIVE_CONTAINER,
+                                      options->rate_hz, options->channels, options->channel);
+    batch->format.pool = engine->decoders;
     batch->endpointing_ms = options->endpointing_ms ? options->endpointing_ms : PAUSE_MS;
     batch->user = options->user;
     batch->tier = core_tier(engine, &options->policy);

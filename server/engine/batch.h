@@ -8,6 +8,7 @@
 
 #include "engine_end.h"
 #include "fold.h"
+#include "live_options.h"
 #include "request_policy.h"
 #include "result.h"
 
@@ -23,6 +24,10 @@ struct batch_result {
 
 struct batch_options {
     struct request_policy policy;
+    /* How its samples are, where it has no header; all zero: a container. rate_hz: 0 is a
+     * container. */
+    enum live_encoding encoding;
+    uint32_t rate_hz, channels;
     uint32_t channel;                    /* the one that is heard, from 1; 0: all, mixed */
     uint32_t endpointing_ms;             /* silence that ends a segment; 0: default */
     const struct fold_hotword *hotwords; /* copied */

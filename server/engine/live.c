@@ -52,31 +52,12 @@ static void set_options(struct live *live, const struct live_options *options)
     o->policy = (struct request_policy){.depth = o->policy.depth}; /* the rest is borrowed */
 }
 
-/* What the client sends, as the decoder wants to know it. */
-static struct stream_format sound_format(const struct live_options *options)
-{
-    static const struct {
-        enum stream_kind kind;
-        enum raw_encoding encoding;
-    } forms[] = {
-        [LIVE_LINEAR16] = {STREAM_RAW, RAW_LINEAR16}, [LIVE_LINEAR32] = {STREAM_RAW, RAW_LINEAR32},
-        [LIVE_FLOAT32] = {STREAM_RAW, RAW_FLOAT32},   [LIVE_MULAW] = {STREAM_RAW, RAW_MULAW},
-        [LIVE_ALAW] = {STREAM_RAW, RAW_ALAW},         [LIVE_OPUS] = {STREAM_PACKETS, 0},
-        [LIVE_CONTAINER] = {STREAM_CONTAINER, 0},
-    };
-
-    return (struct stream_format){.kind = forms[options->encoding].kind,
-                                  .encoding = forms[options->encoding].encoding,
-                                  .rate_hz = options->rate_hz,
-                                  .channels = options->channels,
-                                  .channel = options->channel};
-}
-
 static int set_sound(struct live *live)
 {
     const struct live_options *options = &live->options;
     const struct engine_options *engine = &live->engine->options;
-    struct stream_format format = sound_format(options);
+    struct stream_format format =
+        live_state_format(options->encoding, options->rate_hz, options->channels, options->channel);
     const size_t second_bytes = audio_input_bytes_a_second(&format);
 
     format.pool = live->engine->decoders;

@@ -112,3 +112,23 @@ bool live_state_set_dials(struct live *live, const struct live_dials *dials)
     close_incremental(live);
     return live_state_open_incremental(live) == 0;
 }
+
+struct stream_format live_state_format(enum live_encoding encoding, uint32_t rate_hz,
+                                       uint32_t channels, uint32_t channel)
+{
+    static const struct {
+        enum stream_kind kind;
+        enum raw_encoding encoding;
+    } forms[] = {
+        [LIVE_LINEAR16] = {STREAM_RAW, RAW_LINEAR16}, [LIVE_LINEAR32] = {STREAM_RAW, RAW_LINEAR32},
+        [LIVE_FLOAT32] = {STREAM_RAW, RAW_FLOAT32},   [LIVE_MULAW] = {STREAM_RAW, RAW_MULAW},
+        [LIVE_ALAW] = {STREAM_RAW, RAW_ALAW},         [LIVE_OPUS] = {STREAM_PACKETS, 0},
+        [LIVE_CONTAINER] = {STREAM_CONTAINER, 0},
+    };
+
+    return (struct stream_format){.kind = forms[encoding].kind,
+                                  .encoding = forms[encoding].encoding,
+                                  .rate_hz = rate_hz,
+                                  .channels = channels,
+                                  .channel = channel};
+}

@@ -71,6 +71,9 @@ struct live {
     int64_t last_word_samples; /* end of the last word heard that on_gap() did not tell; 0: none */
 };
 
+/* What the client sends, as a decoder wants to know it. */
+struct stream_format live_state_format(enum live_encoding encoding, uint32_t rate_hz,
+                                       uint32_t channels, uint32_t channel);
 /* {live->lock} Sees to it that it gets a turn. */
 void live_state_schedule(struct live *live);
 /* Takes it out of the engine's list, once. */

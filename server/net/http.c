@@ -63,11 +63,43 @@ static enum MHD_Result begin(struct http_request *r, const char *path, const cha
             r->path = places[i].path;
             r->is_beta = places[i].is_beta;
             atomic_fetch_add(&r->http->busy, 1);
-            if (http_request_admit(r))
+            const char *encoding = http_request_header(r, "Content-Encoding");
+            const bool is_known = content_coding_open(&r->coding, encoding) >= 0;
+            if (!is_known)
+                http_request_refuse(r, 415,
+                                    "the body has a Content-Encoding that is not known; "
+                                    "accepted are " CONTENT_CODING_KNOWN);
+            if (is_known && http_request_admit(r))
                 return r->service->begin(r);
             r->service = &denied;
             return MHD_YES;
         }
+    return MHD_YES;
+}
+
+struct inflating {
+    struct http_request *r;
+    enum MHD_Result result;
+};
+
+static bool take_inflated(void *user, const char *bytes, size_t count)
+{
+    struct inflating *i = user;
+    i->result = i->r->is_answered ? MHD_YES : i->r->service->feed(i->r, bytes, count);
+    return i->result == MHD_YES && !i->r->is_answered;
+}
+
+/* A piece of the body, to the service. */
+static enum MHD_Result feed(struct http_request *r, const char *bytes, size_t count)
+{
+    struct inflating inflating = {r, MHD_YES};
+    if (r->is_answered || r->is_spoiled || !r->coding)
+        return r->is_answered || r->is_spoiled ? MHD_YES : r->service->feed(r, bytes, count);
+    const char *wrong = content_coding_feed(r->coding, bytes, count, take_inflated, &inflating);
+    if (!wrong)
+        return inflating.result;
+    http_request_refuse(r, 400, wrong);
+    r->is_spoiled = true;
     return MHD_YES;
 }
 
@@ -86,9 +118,15 @@ static enum MHD_Result handle(void *user, struct MHD_Connection *connection, con
     if (!r->service)
         return got ? http_pages_feed(r, bytes, got) : http_pages_answer(r, method, path);
     if (got)
-        return r->is_answered ? MHD_YES : r->service->feed(r, bytes, got);
+        return feed(r, bytes, got);
     if (!r->is_ended) {
         r->is_ended = true;
+        if (r->coding && !r->is_spoiled && !content_coding_is_whole(r->coding)) {
+            http_request_refuse(r, 400, "the compressed body is cut short");
+            r->is_spoiled = true;
+        }
+        if (r->is_spoiled)
+            return http_request_answer(r);
         return r->service->end(r);
     }
     return r->service->resumed ? r->service->resumed(r) : http_request_answer(r);

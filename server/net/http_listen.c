@@ -147,7 +147,15 @@ static enum engine_end start_channel(struct work *w, struct channel *channel, ui
     struct batch *job;
     for (size_t i = 0; i < c->keyterms_count; i++)
         hotwords[i] = (struct fold_hotword){c->keyterms[i], c->boosts[i]};
-    const struct batch_options options = {.policy = w->policy,
+    static const enum live_encoding encodings[] = {[DEEPGRAM_LINEAR16] = LIVE_LINEAR16,
+                                                   [DEEPGRAM_LINEAR32] = LIVE_FLOAT32,
+                                                   [DEEPGRAM_MULAW] = LIVE_MULAW,
+                                                   [DEEPGRAM_ALAW] = LIVE_ALAW};
+    const bool is_raw = c->encoding <= DEEPGRAM_ALAW; /* else a container says it all */
+    const struct batch_options options = {.encoding = is_raw ? encodings[c->encoding] : 0,
+                                          .rate_hz = is_raw ? c->rate_hz : 0,
+                                          .channels = c->channels,
+                                          .policy = w->policy,
                                           .channel = number,
                                           .hotwords = hotwords,
                                           .hotwords_count = c->keyterms_count,

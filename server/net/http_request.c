@@ -34,6 +34,7 @@ void http_request_close(struct http_request *r)
             r->service->finish(r);
         atomic_fetch_sub(&r->http->busy, 1);
     }
+    content_coding_close(r->coding);
     free(r->body);
     free(r);
 }
@@ -70,6 +71,8 @@ void http_request_add_common(struct MHD_Response *response, const struct http_re
         MHD_add_response_header(response, "dg-error", r->dg_error);
     if (r->status == 401)
         MHD_add_response_header(response, "WWW-Authenticate", "Bearer realm=\"foldscribe\"");
+    if (r->status == 415)
+        MHD_add_response_header(response, "Accept-Encoding", CONTENT_CODING_KNOWN);
     if (r->status == 429 || r->status == 503) {
         char seconds[16];
         snprintf(seconds, sizeof seconds, "%u", r->status == 503 ? 1 : r->retry_s);
@@ -78,18 +81,26 @@ void http_request_add_common(struct MHD_Response *response, const struct http_re
     }
 }
 
-static void set_denied(struct http_request *r, const struct keys_refusal *denied)
+/* param: of a 400. */
+static void set_denied(struct http_request *r, const struct keys_refusal *denied, const char *param)
 {
     const struct refusal refusal = {.status = denied->status,
                                     .message = denied->message,
                                     .code = denied->status == 401   ? "invalid_api_key"
                                             : denied->status == 429 ? "rate_limit_exceeded"
                                                                     : "invalid_value",
-                                    .param = denied->status == 400 ? "tier" : NULL};
+                                    .param = denied->status == 400 ? param : NULL};
     if (refusal_is_deepgram(r->path))
         snprintf(r->dg_error, sizeof r->dg_error, "%s", denied->message);
     http_request_set(r, denied->status, "application/json", refusal_body(r->path, r->id, &refusal));
     r->retry_s = denied->retry_s;
+}
+
+void http_request_refuse(struct http_request *r, int status, const char *message)
+{
+    struct keys_refusal refusal = {.status = status};
+    snprintf(refusal.message, sizeof refusal.message, "%s", message);
+    set_denied(r, &refusal, NULL);
 }
 
 bool http_request_admit(struct http_request *r)
@@ -103,7 +114,7 @@ bool http_request_admit(struct http_request *r)
     }
     if (keys_admit(r->http->options.keys, key, NULL, false, clock_now_ms(), &r->grant, &denied))
         return true;
-    set_denied(r, &denied);
+    set_denied(r, &denied, "tier");
     return false;
 }
 
@@ -112,7 +123,7 @@ bool http_request_policy(struct http_request *r, uint32_t depth, uint32_t latenc
 {
     struct keys_refusal denied;
     if (!keys_exchange(r->http->options.keys, &r->grant, tier, &denied)) {
-        set_denied(r, &denied);
+        set_denied(r, &denied, "tier");
         return false;
     }
     *ret_policy = (struct request_policy){.depth = depth,

@@ -7,6 +7,7 @@
 
 #include <microhttpd.h>
 
+#include "content_coding.h"
 #include "http_options.h"
 #include "id.h"
 #include "metrics.h"
@@ -50,10 +51,12 @@ struct http_request {
     void *work;                         /* the service's */
     char id[ID_BYTES];
     enum metrics_route route;
-    atomic_bool is_gone;          /* the client has left */
-    bool is_answered;             /* what follows of the body is dropped */
-    bool is_ended;                /* the body is whole */
-    double began_ms, received_ms; /* clock.h; the last byte of the request */
+    atomic_bool is_gone;           /* the client has left */
+    struct content_coding *coding; /* of the body; NULL: it comes as it is */
+    bool is_spoiled;               /* its body cannot be read: the answer is set, */
+    bool is_answered;              /* what follows of the body is dropped */
+    bool is_ended;                 /* the body is whole */
+    double began_ms, received_ms;  /* clock.h; the last byte of the request */
     uint64_t body_bytes;
     uint64_t watched;
     /* The answer. */
@@ -75,6 +78,8 @@ const char *http_request_header(const struct http_request *r, const char *name);
 void http_request_set(struct http_request *r, int status, const char *type, char *body);
 /* Is the key good, and has it requests left? Else sets the answer in the path's own dialect. */
 bool http_request_admit(struct http_request *r);
+/* Sets an answer in the path's own dialect. */
+void http_request_refuse(struct http_request *r, int status, const char *message);
 /* For the engine: what the caller may have of what it asks for. False with an answer set. */
 bool http_request_policy(struct http_request *r, uint32_t depth, uint32_t latency_ms,
                          const char *tier, struct request_policy *ret_policy);

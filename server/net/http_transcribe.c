@@ -14,11 +14,12 @@
 #include "http_request.h"
 #include "http_stream.h"
 #include "log.h"
+#include "multipart.h"
 #include "upload.h"
 
 struct work {
     struct upload upload;
-    struct MHD_PostProcessor *form;
+    struct multipart *form;     /* NULL: it is over, or none */
     struct http_stream *stream; /* stream=true */
 };
 
@@ -27,6 +28,7 @@ struct streamed {
     struct openai_request asked; /* without its boosts */
     char id[ID_BYTES];
     double received_ms;
+    bool has_filename;
     bool begun;    /* a delta was sent, */
     bool answered; /* or any event */
 };
@@ -47,13 +49,18 @@ static void note(const char *id, double received_ms, const struct batch_result *
     metrics_served(METRICS_RECORDING, &result->transcript->depth);
 }
 
-static void explain(struct openai_error *err, const struct batch_result *result, const char *id)
+/* filename: it had one. */
+static void explain(struct openai_error *err, const struct batch_result *result, const char *id,
+                    bool filename)
 {
     const int status = engine_end_http(result->end);
     openai_fail(err, status, engine_end_type(result->end), NULL,
-                status == 400 || status == 413 ? "file" : NULL, "%s%s%s",
-                engine_end_text(result->end), result->detail ? ": " : "",
-                result->detail ? result->detail : "");
+                status == 400 || status == 413 ? "file" : NULL, "%s%s%s%s",
+                engine_end_text(result->end),
+                result->end == ENGINE_NOT_AUDIO && !filename
+                    ? ", and its part has no filename (with curl, write -F file=@PATH)"
+                    : "",
+                result->detail ? ": " : "", result->detail ? result->detail : "");
     log_info("not transcribed", "id=%s reason=\"%s\"", id, err->message);
 }
 
@@ -69,7 +76,7 @@ static void on_done(void *user, const struct batch_result *result)
         note(r->id, r->received_ms, result);
     } else {
         struct openai_error err;
-        explain(&err, result, r->id);
+        explain(&err, result, r->id, w->upload.has_filename);
         http_openai_error(r, &err);
     }
     /* From here on the connection's thread may free r. */
@@ -100,7 +107,7 @@ static void on_streamed(void *user, const struct batch_result *result)
         note(s->id, s->received_ms, result);
         http_stream_write(user, openai_stream_done(&s->asked, result->transcript));
     } else {
-        explain(&err, result, s->id);
+        explain(&err, result, s->id, s->has_filename);
         if (s->answered)
             http_stream_write(user, openai_stream_error(&err));
         else
@@ -121,6 +128,7 @@ static struct http_stream *make_stream(struct http_request *r)
     s->asked = w->upload.request;
     s->asked.boosts_count = 0;
     s->received_ms = r->received_ms;
+    s->has_filename = w->upload.has_filename;
     memcpy(s->id, r->id, sizeof s->id);
     return http_stream_open(r->connection, s);
 }
@@ -200,13 +208,10 @@ static enum MHD_Result resumed(struct http_request *r)
 
 /* ---- the body ------------------------------------------------------------------------------- */
 
-static enum MHD_Result on_part(void *user, enum MHD_ValueKind kind, const char *name,
-                               const char *filename, const char *type, const char *encoding,
-                               const char *bytes, uint64_t offset, size_t count)
+static int on_part(void *user, const struct multipart_part *part, const char *bytes, size_t count)
 {
     struct work *w = user;
-    (void)kind, (void)type, (void)encoding;
-    return upload_part(&w->upload, name, filename, bytes, offset, count) == 0 ? MHD_YES : MHD_NO;
+    return upload_part(&w->upload, part, bytes, count);
 }
 
 static enum MHD_Result begin(struct http_request *r)
@@ -221,13 +226,10 @@ static enum MHD_Result begin(struct http_request *r)
         http_openai_error(r, &w->upload.error);
         return http_request_answer(r);
     }
-    const char *type = http_request_header(r, "Content-Type");
-    if (type && strncasecmp(type, "multipart/form-data", 19) == 0)
-        w->form = MHD_create_post_processor(r->connection, 65536, on_part, w);
-    if (!w->form)
-        openai_fail(
-            &w->upload.error, 400, "invalid_request_error", NULL, NULL,
-            "the body must be multipart/form-data with a boundary, with parts 'file' and 'model'");
+    const char *reason;
+    if (multipart_open(&w->form, http_request_header(r, "Content-Type"), on_part, w, &reason) < 0)
+        openai_fail(&w->upload.error, 400, "invalid_request_error", NULL, NULL,
+                    "%s, with parts 'file' and 'model'", reason);
     return MHD_YES;
 }
 
@@ -240,10 +242,11 @@ static enum MHD_Result feed(struct http_request *r, const char *bytes, size_t co
     const enum http_body allowed = http_request_count(r, count);
     if (allowed == HTTP_BODY_TOO_SLOW || allowed == HTTP_BODY_HOPELESS)
         return MHD_NO;
+    const char *reason;
     if (upload_count(u, count) == 0 && w->form &&
-        MHD_post_process(w->form, bytes, count) != MHD_YES && !u->error.status)
+        multipart_feed(w->form, bytes, count, &reason) < 0 && !u->error.status)
         openai_fail(&u->error, 400, "invalid_request_error", NULL, NULL,
-                    "the multipart body is malformed");
+                    "the multipart body is malformed: %s", reason ? reason : "");
     return MHD_YES;
 }
 
@@ -251,13 +254,9 @@ static enum MHD_Result end(struct http_request *r)
 {
     struct work *w = r->work;
     struct upload *u = &w->upload;
-    if (w->form) {
-        const enum MHD_Result whole = MHD_destroy_post_processor(w->form);
-        w->form = NULL;
-        if (whole != MHD_YES && !u->error.status)
-            openai_fail(&u->error, 400, "invalid_request_error", NULL, NULL,
-                        "the multipart body is cut short: its closing boundary is missing");
-    }
+    if (w->form && !multipart_is_whole(w->form) && !u->error.status)
+        openai_fail(&u->error, 400, "invalid_request_error", NULL, NULL,
+                    "the multipart body is cut short: its closing boundary is missing");
     if (!u->error.status)
         return start(r);
     http_openai_error(r, &u->error);
@@ -275,8 +274,7 @@ static void finish(struct http_request *r)
     struct work *w = r->work;
     if (!w)
         return;
-    if (w->form)
-        MHD_destroy_post_processor(w->form);
+    multipart_close(w->form);
     if (w->stream) {
         http_stream_abandon(w->stream);
         cancel(r);

@@ -26,11 +26,10 @@ void upload_finish(struct upload *u)
     u->fd = -1;
 }
 
-/* Where the head of a part ends a read, libmicrohttpd's post processor calls without bytes first,
- * and then with offset 0 again: a part has begun only when it has bytes. */
-static int add_file(struct upload *u, const char *bytes, uint64_t offset, size_t count)
+static int add_file(struct upload *u, const struct multipart_part *part, const char *bytes,
+                    size_t count)
 {
-    if (u->fd >= 0 && offset == 0 && count && u->file_bytes)
+    if (u->fd >= 0 && part->bytes == 0)
         return openai_fail(&u->error, 400, "invalid_request_error", NULL, "file",
                            "there is more than one part named 'file'");
     if (u->fd < 0)
@@ -39,6 +38,7 @@ static int add_file(struct upload *u, const char *bytes, uint64_t offset, size_t
         return openai_fail(&u->error, 500, "server_error", NULL, NULL,
                            "the server cannot store uploads now");
     u->request.has_file = true;
+    u->has_filename = part->has_filename;
     u->file_bytes += count;
     return 0;
 }
@@ -57,7 +57,7 @@ static int end_field(struct upload *u)
 static int add_field(struct upload *u, const char *name, const char *bytes, uint64_t offset,
                      size_t count)
 {
-    if (offset == 0 && (u->value_length || strcmp(name, u->name) != 0)) {
+    if (offset == 0) {
         if (end_field(u) != 0)
             return -1;
         snprintf(u->name, sizeof u->name, "%s", name);
@@ -72,14 +72,14 @@ static int add_field(struct upload *u, const char *name, const char *bytes, uint
     return 0;
 }
 
-int upload_part(struct upload *u, const char *name, const char *filename, const char *bytes,
-                uint64_t offset, size_t count)
+int upload_part(struct upload *u, const struct multipart_part *part, const char *bytes,
+                size_t count)
 {
     if (u->error.status)
         return -1;
-    if (name && strcmp(name, "file") == 0 && filename)
-        return end_field(u) == 0 ? add_file(u, bytes, offset, count) : -1;
-    return name ? add_field(u, name, bytes, offset, count) : 0;
+    if (strcmp(part->name, "file") == 0)
+        return end_field(u) == 0 ? add_file(u, part, bytes, count) : -1;
+    return part->name[0] ? add_field(u, part->name, bytes, part->bytes, count) : 0;
 }
 
 int upload_count(struct upload *u, size_t count)

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "multipart.h"
 #include "openai.h"
 
 struct upload {
@@ -13,9 +14,10 @@ struct upload {
     struct openai_error error; /* the first one; status 0: none */
     int fd;                    /* unlinked spool file, -1 until the file part came */
     uint64_t file_bytes;       /* of them in the spool file */
+    bool has_filename;         /* the file's part */
     uint64_t bytes, max_bytes; /* of the whole body */
     const char *folder;
-    char name[64]; /* field being collected */
+    char name[MULTIPART_NAME_BYTES]; /* field being collected */
     char *value;
     size_t value_length;
 };
@@ -24,10 +26,10 @@ struct upload {
 void upload_init(struct upload *upload, const char *folder, uint64_t max_bytes);
 void upload_finish(struct upload *upload);
 
-/* A piece of a part: name, whether it has a filename, its bytes and their place in it. Returns 0,
- * or -1 when there is an error; the rest of the body is then of no interest. */
-int upload_part(struct upload *upload, const char *name, const char *filename, const char *bytes,
-                uint64_t offset, size_t count);
+/* A piece of a part [count]; the one named "file" is the recording, with a filename or without.
+ * Returns 0, or -1 when there is an error; the rest of the body is then of no interest. */
+int upload_part(struct upload *upload, const struct multipart_part *part, const char *bytes,
+                size_t count);
 /* Counts body bytes against the limit. */
 int upload_count(struct upload *upload, size_t count);
 /* After the last part. */

@@ -139,7 +139,7 @@ def test_silence_says_nothing(daemon):
 
 
 @pytest.mark.parametrize("message", [
-    "hello", "{}", "[]", '{"config": 7}', '{"config": {"sample_rate": 7}}', '{"config": {"sample_rate": "16000"}}',
+    "hello", "{}", "[]", '{"config": 7}', '{"config": {"sample_rate": 7}}', '{"config": {"sample_rate": "16000 Hz"}}',
     '{"config": {"model": "/etc/passwd"}}', '{"config": {"phrase_list": "a b"}}',
     '{"config": {"phrase_list": [1]}}', '{"config": {"depth": 99}}', "[" * 5000,
 ])
@@ -153,6 +153,22 @@ def test_text_that_is_none_of_the_dialect_closes_with_a_reason(daemon, message):
 
     code, reason = asyncio.run(talk())
     assert code == 1003 and reason
+
+
+def test_a_rate_may_be_text_and_a_wav_brings_its_own(daemon, clip):
+    """As vosk's test scripts have it, which send a file with its header."""
+    async def talk(config, data):
+        async with connect(daemon) as socket:
+            await socket.send(json.dumps({"config": config}))
+            for at in range(0, len(data), 8000):
+                await socket.send(data[at:at + 8000])
+                await socket.recv()
+            await socket.send('{"eof" : 1}')
+            return json.loads(await socket.recv())["text"]
+
+    wav = harness.sox(clip.path, "-r", 48000, "-t", "wav", "-")
+    for config, data in ({"sample_rate": str(harness.RATE)}, clip.pcm()), ({"sample_rate": 8000}, wav):
+        assert harness.word_error_rate([(clip.text, asyncio.run(talk(config, data)))]) < 0.5
 
 
 def test_a_client_that_leaves_at_once_is_forgotten(daemon, clip):

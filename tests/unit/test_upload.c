@@ -8,7 +8,10 @@
 static int part(struct upload *u, const char *name, const char *file, const char *bytes,
                 uint64_t offset)
 {
-    return upload_part(u, name, file, bytes, offset, strlen(bytes));
+    struct multipart_part part = {.has_filename = file != NULL, .bytes = offset};
+
+    strcpy(part.name, name);
+    return upload_part(u, &part, bytes, strlen(bytes));
 }
 
 static void a_file_in_pieces_is_spooled_and_fields_after_it_are_read(void **state)
@@ -28,21 +31,6 @@ static void a_file_in_pieces_is_spooled_and_fields_after_it_are_read(void **stat
     assert_true(u.request.has_file);
     assert_int_equal(pread(u.fd, spooled, sizeof spooled, 0), 8);
     assert_string_equal(spooled, "RIFFWAVE");
-    upload_finish(&u);
-}
-
-static void a_part_whose_head_ends_a_read_begins_twice(void **state)
-{
-    struct upload u;
-
-    upload_init(&u, "/tmp", 1000);
-    assert_int_equal(part(&u, "file", "a.wav", "", 0), 0);
-    assert_int_equal(part(&u, "file", "a.wav", "RIFF", 0), 0);
-    assert_int_equal(part(&u, "response_format", NULL, "", 0), 0);
-    assert_int_equal(part(&u, "response_format", NULL, "text", 0), 0);
-    assert_int_equal(upload_end(&u), 0);
-    assert_int_equal(u.request.format, OPENAI_TEXT);
-    assert_int_equal(u.file_bytes, 4);
     upload_finish(&u);
 }
 
@@ -70,14 +58,15 @@ static void two_files_are_one_too_many(void **state)
     upload_finish(&u);
 }
 
-static void a_field_named_file_is_no_file(void **state)
+static void a_file_needs_no_filename(void **state)
 {
     struct upload u;
 
     upload_init(&u, "/tmp", 1000);
     part(&u, "file", NULL, "RIFF", 0);
     assert_int_equal(upload_end(&u), 0);
-    assert_false(u.request.has_file);
+    assert_true(u.request.has_file);
+    assert_false(u.has_filename);
     upload_finish(&u);
 }
 
@@ -96,6 +85,7 @@ static void the_first_bad_field_is_the_one_that_is_told(void **state)
 static void sizes_are_limited_while_reading(void **state)
 {
     static char long_value[70000];
+    const struct multipart_part prompt = {.name = "prompt"};
     struct upload u;
 
     upload_init(&u, "/tmp", 1000);
@@ -104,7 +94,7 @@ static void sizes_are_limited_while_reading(void **state)
     assert_int_equal(u.error.status, 413);
     upload_finish(&u);
     upload_init(&u, "/tmp", 1000000);
-    assert_int_equal(upload_part(&u, "prompt", NULL, long_value, 0, sizeof long_value), -1);
+    assert_int_equal(upload_part(&u, &prompt, long_value, sizeof long_value), -1);
     assert_string_equal(u.error.param, "prompt");
     upload_finish(&u);
 }
@@ -113,10 +103,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_in_pieces_is_spooled_and_fields_after_it_are_read),
-        cmocka_unit_test(a_part_whose_head_ends_a_read_begins_twice),
         cmocka_unit_test(a_repeated_field_is_a_list),
         cmocka_unit_test(two_files_are_one_too_many),
-        cmocka_unit_test(a_field_named_file_is_no_file),
+        cmocka_unit_test(a_file_needs_no_filename),
         cmocka_unit_test(the_first_bad_field_is_the_one_that_is_told),
         cmocka_unit_test(sizes_are_limited_while_reading),
     };
