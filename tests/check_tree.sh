@@ -22,6 +22,7 @@ forbid() { # what it is, pattern (written so that it does not match itself), fil
 forbid "a path of somebody's machine" '(^|[^A-Za-z0-9_.])/(wor[k]|far[m]|hom[e]|roo[t])/' "${texts[@]}"
 forbid "a package host" '(de[b]|snapsho[t])\.debian\.org|pyp[i]\.org|pythonhoste[d]|npmj[s]\.org' "${texts[@]}"
 forbid "a note to self" '\b(TOD[O]|FIXM[E]|XX[X])\b' "${code[@]}"
+forbid "a lock whose making is not checked" '^ *pthread_(mutex|cond|condattr|rwlock)_ini[t]\(.*\);$' "${code[@]}"
 forbid "a stray conflict mark" '^(<{7}|>{7}) ' "${texts[@]}"
 # A source that a text names is there.
 while IFS=: read -r file line path; do

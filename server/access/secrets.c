@@ -4,7 +4,7 @@
 #include "secrets.h"
 
 #include <pthread.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
@@ -12,28 +12,54 @@
 
 #define MOST 1000
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct {
+struct secret {
     char value[SECRETS_VALUE];
     bool taken;
     double expires_ms; /* of clock_now_ms */
     uint64_t owner;
     struct realtime_config config;
-} secrets[MOST]; /* {lock} */
+};
+
+struct secrets {
+    pthread_mutex_t lock;
+    struct secret list[MOST]; /* {lock} */
+};
+
+int secrets_open(struct secrets **ret_secrets)
+{
+    struct secrets *secrets = calloc(1, sizeof *secrets);
+    if (!secrets || pthread_mutex_init(&secrets->lock, NULL) != 0) {
+        free(secrets);
+        return -1;
+    }
+    *ret_secrets = secrets;
+    return 0;
+}
+
+void secrets_close(struct secrets *secrets)
+{
+    if (!secrets)
+        return;
+    for (size_t i = 0; i < MOST; i++)
+        if (secrets->list[i].taken)
+            realtime_config_finish(&secrets->list[i].config);
+    pthread_mutex_destroy(&secrets->lock);
+    free(secrets);
+}
 
 /* {lock} */
-static void expire(void)
+static void expire(struct secrets *secrets)
 {
     const double now_ms = clock_now_ms();
     for (size_t i = 0; i < MOST; i++)
-        if (secrets[i].taken && secrets[i].expires_ms <= now_ms) {
-            realtime_config_finish(&secrets[i].config);
-            secrets[i].taken = false;
+        if (secrets->list[i].taken && secrets->list[i].expires_ms <= now_ms) {
+            realtime_config_finish(&secrets->list[i].config);
+            secrets->list[i].taken = false;
         }
 }
 
-int secrets_issue(const struct realtime_config *config, uint64_t owner, uint32_t seconds,
-                  char ret_value[SECRETS_VALUE], int64_t *ret_expires_at_s)
+int secrets_issue(struct secrets *secrets, const struct realtime_config *config, uint64_t owner,
+                  uint32_t seconds, char ret_value[SECRETS_VALUE], int64_t *ret_expires_at_s)
 {
     char id[ID_BYTES], *to = ret_value + 3;
     int result = -1;
@@ -43,20 +69,20 @@ int secrets_issue(const struct realtime_config *config, uint64_t owner, uint32_t
         if (*c != '-')
             *to++ = *c;
     *to = '\0';
-    pthread_mutex_lock(&lock);
-    expire();
+    pthread_mutex_lock(&secrets->lock);
+    expire(secrets);
     for (size_t i = 0; i < MOST && result != 0; i++)
-        if (!secrets[i].taken) {
-            if (realtime_config_copy(&secrets[i].config, config) != 0)
+        if (!secrets->list[i].taken) {
+            if (realtime_config_copy(&secrets->list[i].config, config) != 0)
                 break;
-            strcpy(secrets[i].value, ret_value);
-            secrets[i].owner = owner;
-            secrets[i].expires_ms = clock_now_ms() + seconds * 1e3;
-            secrets[i].taken = true;
+            strcpy(secrets->list[i].value, ret_value);
+            secrets->list[i].owner = owner;
+            secrets->list[i].expires_ms = clock_now_ms() + seconds * 1e3;
+            secrets->list[i].taken = true;
             *ret_expires_at_s = clock_unix_s() + seconds;
             result = 0;
         }
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&secrets->lock);
     return result;
 }
 
@@ -65,28 +91,28 @@ bool secrets_is_one(const char *value)
     return strncmp(value, "ek_", 3) == 0;
 }
 
-bool secrets_find(const char *value, struct realtime_config *ret_config)
+bool secrets_find(struct secrets *secrets, const char *value, struct realtime_config *ret_config)
 {
     bool found = false;
-    pthread_mutex_lock(&lock);
-    expire();
+    pthread_mutex_lock(&secrets->lock);
+    expire(secrets);
     for (size_t i = 0; i < MOST && !found; i++)
-        found = secrets[i].taken && strcmp(secrets[i].value, value) == 0 &&
-                realtime_config_copy(ret_config, &secrets[i].config) == 0;
-    pthread_mutex_unlock(&lock);
+        found = secrets->list[i].taken && strcmp(secrets->list[i].value, value) == 0 &&
+                realtime_config_copy(ret_config, &secrets->list[i].config) == 0;
+    pthread_mutex_unlock(&secrets->lock);
     return found;
 }
 
-bool secrets_owner(const char *value, uint64_t *ret_owner)
+bool secrets_owner(struct secrets *secrets, const char *value, uint64_t *ret_owner)
 {
     bool found = false;
-    pthread_mutex_lock(&lock);
-    expire();
+    pthread_mutex_lock(&secrets->lock);
+    expire(secrets);
     for (size_t i = 0; i < MOST && !found; i++)
-        if (secrets[i].taken && strcmp(secrets[i].value, value) == 0) {
-            *ret_owner = secrets[i].owner;
+        if (secrets->list[i].taken && strcmp(secrets->list[i].value, value) == 0) {
+            *ret_owner = secrets->list[i].owner;
             found = true;
         }
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&secrets->lock);
     return found;
 }

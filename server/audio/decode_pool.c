@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "log.h"
 #include "wire.h"
 
@@ -64,14 +65,6 @@ struct decode_pool {
     bool warned;                 /* {lock} that it is not there */
 };
 
-static uint64_t now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 static void close_fd(int *fd)
 {
     if (*fd >= 0)
@@ -86,7 +79,7 @@ static void tell(struct decode_place *place)
     if (!place->awaited)
         return;
     place->awaited = false;
-    place->since_ms = now_ms();
+    place->since_ms = (uint64_t)clock_now_ms();
     place->ready(place->user);
 }
 
@@ -239,7 +232,7 @@ static void order(struct decode_place *place)
         return;
     }
     place->step = ASKED;
-    place->since_ms = now_ms();
+    place->since_ms = (uint64_t)clock_now_ms();
     close_fd(&place->child_end);
     close_fd(&place->input);
 }
@@ -275,7 +268,7 @@ static bool take_answer(struct decode_pool *pool)
     }
     place->pidfd = pidfd;
     place->step = RUNNING;
-    place->since_ms = now_ms();
+    place->since_ms = (uint64_t)clock_now_ms();
     if (pidfd < 0 || place->is_closed)
         finish(place, DECODE_BROKEN);
     else
@@ -294,7 +287,7 @@ static bool take_answer(struct decode_pool *pool)
 /* Gives places to who waits, and ends what takes too long. True: look again after a tick. */
 static bool look(struct decode_pool *pool)
 {
-    const uint64_t now = now_ms();
+    const uint64_t now = (uint64_t)clock_now_ms();
     uint32_t running = 0;
     bool again = false, is_late = false;
 
@@ -436,7 +429,7 @@ struct decode_place *decode_pool_place_open(struct decode_pool *pool, int input)
     place->pidfd = -1;
     pthread_mutex_lock(&pool->lock);
     place->number = ++pool->numbers;
-    place->since_ms = now_ms();
+    place->since_ms = (uint64_t)clock_now_ms();
     struct decode_place **last = &pool->places;
     while (*last)
         last = &(*last)->next;
@@ -490,7 +483,7 @@ void decode_pool_place_await(struct decode_place *place, bool write, void (*read
     place->awaited = true;
     place->wants_write = write;
     if (place->step == RUNNING || place->step == OVER)
-        place->since_ms = now_ms();
+        place->since_ms = (uint64_t)clock_now_ms();
     if (place->step == RUNNING)
         watch(place);
     else if (place->step == OVER)

@@ -23,9 +23,11 @@
 #include "http.h"
 #include "keys.h"
 #include "log.h"
+#include "metrics.h"
 #include "origins.h"
 #include "relay.h"
 #include "router.h"
+#include "secrets.h"
 #include "spool.h"
 #include "version.h"
 #include "ws.h"
@@ -40,6 +42,8 @@ struct parts {
     struct cost cost;
     bool cost_known; /* from the cache */
     struct keys *keys;
+    struct secrets *secrets;
+    struct metrics *metrics;
     struct engine *engine;
     struct fetch *fetch; /* NULL: off */
     struct http *http;
@@ -131,6 +135,8 @@ static int read_keys(struct parts *p, const struct options *o)
     if (keys_open(&p->keys, o->keys, fold_model_info(p->model)->unfolds, problem, sizeof problem) !=
         0)
         return complain(what, problem);
+    if (secrets_open(&p->secrets) != 0 || !(p->metrics = metrics_open()))
+        return complain("the server cannot start", "out of memory");
     return 0;
 }
 
@@ -222,6 +228,8 @@ static int start(struct parts *p, const struct options *o)
         return -1;
     const struct http_options http = {.engine = p->engine,
                                       .keys = p->keys,
+                                      .secrets = p->secrets,
+                                      .metrics = p->metrics,
                                       .info = info,
                                       .started_unix_s = clock_unix_s(),
                                       .spool = o->spool,
@@ -243,6 +251,8 @@ static int start(struct parts *p, const struct options *o)
         return complain("libmicrohttpd cannot start", "");
     const struct ws_options ws = {.engine = p->engine,
                                   .keys = p->keys,
+                                  .secrets = p->secrets,
+                                  .metrics = p->metrics,
                                   .info = info,
                                   .idle_ms = o->idle_s * 1000,
                                   .quiet_ms = o->quiet_s * 1000,
@@ -351,6 +361,8 @@ static void take_down(struct parts *p)
     relay_close(p->relay);
     fetch_close(p->fetch);
     keys_close(p->keys);
+    secrets_close(p->secrets);
+    metrics_close(p->metrics);
     fold_punctuation_close(p->prose);
     fold_lm_close(p->lm);
     fold_model_close(p->model);

@@ -30,19 +30,32 @@ struct histogram {
     atomic_uint_fast64_t sum_us;
 };
 
-static atomic_uint_fast64_t requests[METRICS_ROUTES][CLASSES];
-static struct histogram latency, queueing, partials, finals;
 static const char *const text_names[METRICS_TEXTS] = {
     [METRICS_PARTIAL] = "partial", [METRICS_FINAL] = "final", [METRICS_RECORDING] = "recording"};
-static atomic_uint_fast64_t served[METRICS_TEXTS][ENGINE_DEPTHS][RESULT_REASONS_COUNT];
 static const int codes[] = {1000, 1001, 1003, 1006, 1008, 1009, 1011, 1012, 1013};
 #define CODES (sizeof codes / sizeof *codes)
-static atomic_uint_fast64_t streams[CODES + 1];
 
-void metrics_request(enum metrics_route route, int status)
+struct metrics {
+    atomic_uint_fast64_t requests[METRICS_ROUTES][CLASSES];
+    struct histogram latency, queueing, partials, finals;
+    atomic_uint_fast64_t served[METRICS_TEXTS][ENGINE_DEPTHS][RESULT_REASONS_COUNT];
+    atomic_uint_fast64_t streams[CODES + 1];
+};
+
+struct metrics *metrics_open(void)
+{
+    return calloc(1, sizeof(struct metrics));
+}
+
+void metrics_close(struct metrics *metrics)
+{
+    free(metrics);
+}
+
+void metrics_request(struct metrics *metrics, enum metrics_route route, int status)
 {
     const int class = status / 100;
-    atomic_fetch_add(&requests[route][class < 0 || class >= CLASSES ? 0 : class], 1);
+    atomic_fetch_add(&metrics->requests[route][class < 0 || class >= CLASSES ? 0 : class], 1);
 }
 
 static void observe(struct histogram *h, double ms)
@@ -54,26 +67,27 @@ static void observe(struct histogram *h, double ms)
     atomic_fetch_add(&h->sum_us, (uint_fast64_t)(ms > 0 ? ms * 1000 : 0));
 }
 
-void metrics_batch(double latency_ms, double queue_ms)
+void metrics_batch(struct metrics *metrics, double latency_ms, double queue_ms)
 {
-    observe(&latency, latency_ms);
-    observe(&queueing, queue_ms);
+    observe(&metrics->latency, latency_ms);
+    observe(&metrics->queueing, queue_ms);
 }
 
-void metrics_served(enum metrics_text_kind kind, const struct result_depth *depth)
+void metrics_served(struct metrics *metrics, enum metrics_text_kind kind,
+                    const struct result_depth *depth)
 {
     const uint32_t used = depth->used < ENGINE_DEPTHS ? depth->used : ENGINE_DEPTHS - 1;
-    atomic_fetch_add(&served[kind][used][depth->reason], 1);
+    atomic_fetch_add(&metrics->served[kind][used][depth->reason], 1);
     if (kind != METRICS_RECORDING && depth->actual_ms > 0)
-        observe(kind == METRICS_PARTIAL ? &partials : &finals, depth->actual_ms);
+        observe(kind == METRICS_PARTIAL ? &metrics->partials : &metrics->finals, depth->actual_ms);
 }
 
-void metrics_stream(int close_code)
+void metrics_stream(struct metrics *metrics, int close_code)
 {
     size_t i = 0;
     while (i < CODES && codes[i] != close_code)
         i++;
-    atomic_fetch_add(&streams[i], 1);
+    atomic_fetch_add(&metrics->streams[i], 1);
 }
 
 static void header(FILE *out, const char *name, const char *type, const char *help)
@@ -107,33 +121,33 @@ static long resident_bytes(void)
     return pages * sysconf(_SC_PAGESIZE);
 }
 
-static void print_requests(FILE *out)
+static void print_requests(FILE *out, struct metrics *metrics)
 {
     header(out, "foldscribe_requests_total", "counter", "HTTP requests by route and status class.");
     for (int r = 0; r < METRICS_ROUTES; r++)
         for (int c = 1; c < CLASSES; c++) {
-            const uint64_t n = atomic_load(&requests[r][c]);
+            const uint64_t n = atomic_load(&metrics->requests[r][c]);
             if (n)
                 fprintf(out, "foldscribe_requests_total{route=\"%s\",code=\"%dxx\"} %" PRIu64 "\n",
                         route_names[r], c, n);
         }
     header(out, "foldscribe_streams_ended_total", "counter", "Live streams by close code.");
     for (size_t i = 0; i < CODES; i++)
-        if (atomic_load(&streams[i]))
+        if (atomic_load(&metrics->streams[i]))
             fprintf(out, "foldscribe_streams_ended_total{code=\"%d\"} %" PRIu64 "\n", codes[i],
-                    (uint64_t)atomic_load(&streams[i]));
-    if (atomic_load(&streams[CODES]))
+                    (uint64_t)atomic_load(&metrics->streams[i]));
+    if (atomic_load(&metrics->streams[CODES]))
         fprintf(out, "foldscribe_streams_ended_total{code=\"other\"} %" PRIu64 "\n",
-                (uint64_t)atomic_load(&streams[CODES]));
+                (uint64_t)atomic_load(&metrics->streams[CODES]));
 }
 
-static void print_served(FILE *out)
+static void print_served(FILE *out, struct metrics *metrics)
 {
     header(out, "foldscribe_texts_total", "counter", "Texts sent, by depth and what decided it.");
     for (int kind = 0; kind < METRICS_TEXTS; kind++)
         for (int depth = 0; depth < ENGINE_DEPTHS; depth++)
             for (enum result_reason reason = 0; reason < RESULT_REASONS_COUNT; reason++) {
-                const uint64_t n = atomic_load(&served[kind][depth][reason]);
+                const uint64_t n = atomic_load(&metrics->served[kind][depth][reason]);
                 if (n)
                     fprintf(
                         out,
@@ -236,7 +250,8 @@ static void print_engine(FILE *out, struct engine *engine, uint32_t unfolds)
                 (unsigned long long)s.doubted_segments[i]);
 }
 
-char *metrics_text(struct engine *engine, const struct fold_info *info, const char *blas)
+char *metrics_text(struct metrics *metrics, struct engine *engine, const struct fold_info *info,
+                   const char *blas)
 {
     char *text = NULL;
     size_t length = 0;
@@ -248,20 +263,20 @@ char *metrics_text(struct engine *engine, const struct fold_info *info, const ch
             "foldscribe_info{version=\"%s\",model=\"%s\",sha256=\"%.12s\",depths=\"%u\",blas=\"%"
             "s\"} 1\n",
             FOLDSCRIBE_VERSION, info->name, info->sha256, info->unfolds, blas);
-    print_requests(out);
-    print_served(out);
+    print_requests(out, metrics);
+    print_served(out, metrics);
     print_engine(out, engine, info->unfolds);
     struct admission_report report;
     engine_report(engine, &report);
     print_load(out, &report);
     print_histogram(out, "foldscribe_batch_seconds", "From an upload's last byte to its answer.",
-                    &latency);
+                    &metrics->latency);
     print_histogram(out, "foldscribe_batch_queue_seconds", "Time that uploads waited for a worker.",
-                    &queueing);
+                    &metrics->queueing);
     print_histogram(out, "foldscribe_partial_seconds",
-                    "From a partial's last sound received to its text.", &partials);
+                    "From a partial's last sound received to its text.", &metrics->partials);
     print_histogram(out, "foldscribe_final_seconds",
-                    "From the sound that completed a segment to its final text.", &finals);
+                    "From the sound that completed a segment to its final text.", &metrics->finals);
     gauge(out, "process_resident_memory_bytes", "Resident memory.", (double)resident_bytes());
     if (fclose(out) != 0) {
         free(text);

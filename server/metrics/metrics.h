@@ -15,18 +15,25 @@ enum metrics_route {
     METRICS_ROUTES
 };
 
+struct metrics;
+
+struct metrics *metrics_open(void);          /* NULL without memory */
+void metrics_close(struct metrics *metrics); /* NULL is fine */
+
 /* One answered HTTP request (or refused upgrade). */
-void metrics_request(enum metrics_route route, int status);
+void metrics_request(struct metrics *metrics, enum metrics_route route, int status);
 /* A finished batch job: ms from the last byte received to the answer. */
-void metrics_batch(double latency_ms, double queue_ms);
+void metrics_batch(struct metrics *metrics, double latency_ms, double queue_ms);
 /* A live stream ended with this close code. */
-void metrics_stream(int close_code);
+void metrics_stream(struct metrics *metrics, int close_code);
 /* A text was sent: live (partial or final), its depth says how long after its sound; or a
  * recording's. */
 enum metrics_text_kind { METRICS_PARTIAL, METRICS_FINAL, METRICS_RECORDING, METRICS_TEXTS };
-void metrics_served(enum metrics_text_kind kind, const struct result_depth *depth);
+void metrics_served(struct metrics *metrics, enum metrics_text_kind kind,
+                    const struct result_depth *depth);
 
 /* The whole page, to be freed. blas: name of the kernels in use. */
-char *metrics_text(struct engine *engine, const struct fold_info *info, const char *blas);
+char *metrics_text(struct metrics *metrics, struct engine *engine, const struct fold_info *info,
+                   const char *blas);
 
 #endif

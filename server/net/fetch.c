@@ -248,12 +248,16 @@ static void *run(void *user)
 int fetch_open(struct fetch **ret_fetch, const struct fetch_options *options)
 {
     struct fetch *f = calloc(1, sizeof *f);
-    if (!f || curl_global_init(CURL_GLOBAL_DEFAULT) != 0) {
+    if (!f || pthread_mutex_init(&f->lock, NULL) != 0) {
+        free(f);
+        return -1;
+    }
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0) {
+        pthread_mutex_destroy(&f->lock);
         free(f);
         return -1;
     }
     f->options = *options;
-    pthread_mutex_init(&f->lock, NULL);
     f->multi = curl_multi_init();
     if (f->multi)
         curl_multi_setopt(f->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)options->most);

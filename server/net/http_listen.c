@@ -29,8 +29,6 @@
 
 #define CALLBACKS_MOST 256 /* that wait for their words or for the other side */
 
-static atomic_uint callbacks;
-
 struct work {
     struct http *http;
     struct http_request *request; /* that waits for the answer; NULL: a callback does */
@@ -108,7 +106,7 @@ static void delivered(void *user, int status, const char *problem)
     else
         log_info("not called back", "id=%s reason=\"%s\"", w->id, problem);
     free_work(w);
-    atomic_fetch_sub(&callbacks, 1);
+    atomic_fetch_sub(&http->callbacks, 1);
     atomic_fetch_sub(&http->busy, 1);
 }
 
@@ -184,7 +182,7 @@ static void conclude(struct work *w)
     char *body = deepgram_recording_json(w->recording, w->count, w->created, w->sha256, &from);
     log_info("transcribed", "id=%s channels=%u queue_ms=%.0f compute_ms=%.0f total_ms=%.0f", w->id,
              w->count, w->queue_ms, w->compute_ms, total_ms);
-    metrics_batch(total_ms, w->queue_ms);
+    metrics_batch(w->http->options.metrics, total_ms, w->queue_ms);
     if (!w->request) {
         call_back(w, body);
         return;
@@ -231,7 +229,7 @@ static void on_done(void *user, const struct batch_result *result)
         if (w->request)
             depthjson_header(&result->transcript->depth, w->request->depth,
                              sizeof w->request->depth);
-        metrics_served(METRICS_RECORDING, &result->transcript->depth);
+        metrics_served(w->http->options.metrics, METRICS_RECORDING, &result->transcript->depth);
         w->queue_ms = result->queue_ms;
         end = start_others(w, result->channels);
     }
@@ -288,15 +286,17 @@ static void check_head(struct http_request *r)
 
 static enum MHD_Result begin(struct http_request *r)
 {
-    struct work *w = r->work = calloc(1, sizeof *w);
-    if (!w)
+    struct work *w = calloc(1, sizeof *w);
+    if (!w || pthread_mutex_init(&w->lock, NULL) != 0) {
+        free(w);
         return MHD_NO;
+    }
+    r->work = w;
     w->fd = -1;
     w->http = r->http;
     w->request = r;
     strcpy(w->id, r->id);
     deepgram_config_init(&w->config);
-    pthread_mutex_init(&w->lock, NULL);
     clock_utc(w->created);
     check_head(r);
     if (w->err.status == 413) {
@@ -415,7 +415,7 @@ static bool set_off(struct work *w, const char *url)
 static enum MHD_Result part(struct http_request *r, const char *url)
 {
     struct work *w = r->work;
-    if (atomic_fetch_add(&callbacks, 1) >= CALLBACKS_MOST) {
+    if (atomic_fetch_add(&r->http->callbacks, 1) >= CALLBACKS_MOST) {
         fail(w, 429, "too many recordings wait for their callbacks");
     } else {
         atomic_fetch_add(&r->http->busy, 1);
@@ -429,7 +429,7 @@ static enum MHD_Result part(struct http_request *r, const char *url)
         w->request = r;
         r->work = w;
     }
-    atomic_fetch_sub(&callbacks, 1);
+    atomic_fetch_sub(&r->http->callbacks, 1);
     set_refusal(r);
     return http_request_answer(r);
 }

@@ -9,12 +9,16 @@
 #include "fetch.h"
 #include "keys.h"
 
+struct metrics;
 struct origins;
+struct secrets;
 
 struct http_options {
     struct engine *engine;
     const struct fold_info *info;
     struct keys *keys;
+    struct secrets *secrets;
+    struct metrics *metrics;
     int64_t started_unix_s; /* what models say as their birth */
     const char *spool;
     struct fetch *fetch; /* NULL: recordings are not fetched */

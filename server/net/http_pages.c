@@ -35,7 +35,7 @@ static void metrics(struct http_request *r, const char *path)
     const struct http_options *o = &r->http->options;
     (void)path;
     http_request_set(r, 200, "text/plain; version=0.0.4; charset=utf-8",
-                     metrics_text(o->engine, o->info, fold_cpu_kernel()));
+                     metrics_text(o->metrics, o->engine, o->info, fold_cpu_kernel()));
 }
 
 static void models(struct http_request *r, const char *path)

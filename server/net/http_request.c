@@ -151,7 +151,7 @@ enum MHD_Result http_request_answer(struct http_request *r)
         return MHD_NO;
     MHD_add_response_header(response, "Content-Type", r->type);
     http_request_add_common(response, r);
-    metrics_request(r->route, r->status);
+    metrics_request(r->http->options.metrics, r->route, r->status);
     const enum MHD_Result result = MHD_queue_response(r->connection, (unsigned)r->status, response);
     MHD_destroy_response(response);
     return result;

@@ -51,7 +51,8 @@ static int issue(struct http_request *r, struct realtime_config *config, struct 
                         &seconds, &wrong) != 0)
         return openai_fail(err, 400, "invalid_request_error", wrong.code,
                            *wrong.param ? wrong.param : NULL, "%s", wrong.message);
-    if (secrets_issue(config, r->grant.key, seconds, value, &expires_at_s) != 0)
+    if (secrets_issue(r->http->options.secrets, config, r->grant.key, seconds, value,
+                      &expires_at_s) != 0)
         return openai_fail(err, 429, "rate_limit_error", "rate_limit_exceeded", NULL,
                            "too many ephemeral keys are alive: wait until some have expired");
     id_make(id);

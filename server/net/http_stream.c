@@ -156,7 +156,7 @@ enum MHD_Result http_stream_answer(struct http_stream *s, struct http_request *r
     MHD_add_response_header(response, "Content-Type", type);
     MHD_add_response_header(response, "Cache-Control", "no-cache");
     http_request_add_common(response, r);
-    metrics_request(r->route, r->status);
+    metrics_request(r->http->options.metrics, r->route, r->status);
     const enum MHD_Result result = MHD_queue_response(r->connection, 200, response);
     MHD_destroy_response(response);
     return result;

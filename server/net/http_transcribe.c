@@ -26,6 +26,7 @@ struct work {
 /* What a streamed job's callbacks know of the request, which may be gone before them. */
 struct streamed {
     struct openai_request asked; /* without its boosts */
+    struct metrics *metrics;
     char id[ID_BYTES];
     double received_ms;
     bool has_filename;
@@ -37,7 +38,8 @@ static const char sse[] = "text/event-stream; charset=utf-8";
 
 /* ---- the engine's workers ------------------------------------------------------------------- */
 
-static void note(const char *id, double received_ms, const struct batch_result *result)
+static void note(struct metrics *metrics, const char *id, double received_ms,
+                 const struct batch_result *result)
 {
     const double total_ms = clock_now_ms() - received_ms;
     log_info("transcribed",
@@ -45,8 +47,8 @@ static void note(const char *id, double received_ms, const struct batch_result *
              id, (double)result->transcript->duration_samples / RESULT_RATE_HZ,
              result->transcript->depth.used, result_reason_text(result->transcript->depth.reason),
              result->queue_ms, result->compute_ms, total_ms);
-    metrics_batch(total_ms, result->queue_ms);
-    metrics_served(METRICS_RECORDING, &result->transcript->depth);
+    metrics_batch(metrics, total_ms, result->queue_ms);
+    metrics_served(metrics, METRICS_RECORDING, &result->transcript->depth);
 }
 
 /* filename: it had one. */
@@ -73,7 +75,7 @@ static void on_done(void *user, const struct batch_result *result)
         char *body = openai_response(&w->upload.request, result->transcript, &type);
         depthjson_header(&result->transcript->depth, r->depth, sizeof r->depth);
         http_request_set(r, 200, type, body);
-        note(r->id, r->received_ms, result);
+        note(r->http->options.metrics, r->id, r->received_ms, result);
     } else {
         struct openai_error err;
         explain(&err, result, r->id, w->upload.has_filename);
@@ -104,7 +106,7 @@ static void on_streamed(void *user, const struct batch_result *result)
     struct streamed *s = http_stream_context(user);
     struct openai_error err;
     if (result->end == ENGINE_OK) {
-        note(s->id, s->received_ms, result);
+        note(s->metrics, s->id, s->received_ms, result);
         http_stream_write(user, openai_stream_done(&s->asked, result->transcript));
     } else {
         explain(&err, result, s->id, s->has_filename);
@@ -127,6 +129,7 @@ static struct http_stream *make_stream(struct http_request *r)
         return NULL;
     s->asked = w->upload.request;
     s->asked.boosts_count = 0;
+    s->metrics = r->http->options.metrics;
     s->received_ms = r->received_ms;
     s->has_filename = w->upload.has_filename;
     memcpy(s->id, r->id, sizeof s->id);

@@ -581,10 +581,11 @@ int relay_open(struct relay **ret_relay, const struct relay_options *options)
 {
     struct relay *r = calloc(1, sizeof *r);
     struct epoll_event event = {.events = EPOLLIN};
-    if (!r)
+    if (!r || pthread_mutex_init(&r->lock, NULL) != 0) {
+        free(r);
         return -1;
+    }
     r->options = *options;
-    pthread_mutex_init(&r->lock, NULL);
     r->epoll = epoll_create1(EPOLL_CLOEXEC);
     r->told = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (r->epoll < 0 || r->told < 0 || epoll_ctl(r->epoll, EPOLL_CTL_ADD, r->told, &event) != 0 ||

@@ -56,7 +56,10 @@ int watch_open(struct watch **ret_watch, void (*gone)(void *context, void *user)
     if (!w)
         return -1;
     *w = (struct watch){.gone = gone, .context = context};
-    pthread_mutex_init(&w->lock, NULL);
+    if (pthread_mutex_init(&w->lock, NULL) != 0) {
+        free(w);
+        return -1;
+    }
     w->epoll = epoll_create1(EPOLL_CLOEXEC);
     w->stop = eventfd(0, EFD_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN};
@@ -64,6 +67,7 @@ int watch_open(struct watch **ret_watch, void (*gone)(void *context, void *user)
         pthread_create(&w->thread, NULL, run, w) != 0) {
         close(w->epoll);
         close(w->stop);
+        pthread_mutex_destroy(&w->lock);
         free(w);
         return -1;
     }

@@ -82,14 +82,15 @@ static enum metrics_route route_of(const char *target)
     return strncmp(target, "/v1/listen", 10) == 0 ? METRICS_LISTEN : METRICS_OTHER;
 }
 
-static void refuse(int fd, const struct head *head, const char *id, struct session_refusal *refusal)
+static void refuse(struct ws *ws, int fd, const struct head *head, const char *id,
+                   struct session_refusal *refusal)
 {
     const struct refusal full = {
         .status = refusal->status,
         .message = "too many connections, or no memory for one more: try again later"};
     if (!refusal->body)
         refusal->body = refusal_body(head->target, id, &full);
-    metrics_request(route_of(head->target), refusal->status);
+    metrics_request(ws->host.metrics, route_of(head->target), refusal->status);
     answer_send(fd, refusal->status, id, refusal->body, refusal->extra);
     free(refusal->body);
 }
@@ -104,7 +105,7 @@ void ws_adopt(struct ws *ws, int fd, const struct head *head)
     if (s && a && atomic_load(&ws->count) < ws->max_connections)
         s->session = session_open(&ws->host, head, id, &refusal);
     if (!s || !a || !s->session) {
-        refuse(fd, head, id, &refusal);
+        refuse(ws, fd, head, id, &refusal);
         free(s);
         free(a);
         return;
@@ -145,7 +146,7 @@ static void drop(struct stream *s, int code)
              (double)atomic_load(&said->audio_samples) / RESULT_RATE_HZ,
              (double)(lws_now_usecs() - s->begun_us) / 1e6, atomic_load(&said->partials),
              atomic_load(&said->finals), atomic_load(&said->words), atomic_load(&said->depth));
-    metrics_stream(code);
+    metrics_stream(ws->host.metrics, code);
     s->session->kind->close(s->session);
     drop_text(s);
     free(s);
@@ -346,7 +347,7 @@ static void established(struct stream *s)
     struct ws *ws = s->ws;
     s->next = ws->streams;
     ws->streams = s;
-    metrics_request(s->session->kind->route, 101);
+    metrics_request(ws->host.metrics, s->session->kind->route, 101);
     log_info("stream opened", "id=%s dialect=%s", s->session->id, s->session->kind->name);
     s->end_at_us = lws_now_usecs() + (lws_usec_t)ws->longest_ms * 1000;
     restart_idle_timer(s);
@@ -436,10 +437,14 @@ static int open_context(struct ws *ws)
 int ws_open(struct ws **ret_ws, const struct ws_options *options)
 {
     struct ws *ws = calloc(1, sizeof *ws);
-    if (!ws)
+    if (!ws || pthread_mutex_init(&ws->lock, NULL) != 0) {
+        free(ws);
         return -1;
+    }
     ws->host = (struct session_host){.engine = options->engine,
                                      .keys = options->keys,
+                                     .secrets = options->secrets,
+                                     .metrics = options->metrics,
                                      .info = options->info,
                                      .idle_ms = options->idle_ms,
                                      .quiet_ms = options->quiet_ms,
@@ -448,7 +453,6 @@ int ws_open(struct ws **ret_ws, const struct ws_options *options)
     ws->longest_ms = options->longest_ms;
     ws->max_connections = options->max_connections;
     id_of_hash(ws->host.model_id, options->info->sha256);
-    pthread_mutex_init(&ws->lock, NULL);
     if (open_context(ws) != 0 || watch_open(&ws->watch, gone, ws) != 0 ||
         pthread_create(&ws->thread, NULL, serve, ws) != 0) {
         watch_close(ws->watch);

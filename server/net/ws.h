@@ -6,12 +6,16 @@
 #include "head.h"
 #include "keys.h"
 
+struct metrics;
+struct secrets;
 struct ws;
 
 struct ws_options {
     struct engine *engine;
     const struct fold_info *info;
     struct keys *keys;
+    struct secrets *secrets;
+    struct metrics *metrics;
     uint32_t idle_ms;    /* no message for so long ends a stream of Deepgram's dialect */
     uint32_t quiet_ms;   /* ... of the other dialects */
     uint32_t longest_ms; /* no stream is longer */

@@ -12,11 +12,11 @@ struct outbox_message {
     char *text;
 };
 
-void outbox_init(struct outbox *o, size_t max_bytes)
+int outbox_init(struct outbox *o, size_t max_bytes)
 {
     *o = (struct outbox){.max_bytes = max_bytes};
     o->last = &o->first;
-    pthread_mutex_init(&o->lock, NULL);
+    return pthread_mutex_init(&o->lock, NULL) == 0 ? 0 : -1;
 }
 
 void outbox_finish(struct outbox *o)

@@ -19,7 +19,8 @@ struct outbox {
     bool overflowed;                      /* {lock} the reader is too slow: messages were dropped */
 };
 
-void outbox_init(struct outbox *outbox, size_t max_bytes);
+/* 0, or -1: there is no lock to be had. */
+int outbox_init(struct outbox *outbox, size_t max_bytes);
 void outbox_finish(struct outbox *outbox);
 
 /* Takes text (from malloc; NULL is an allocation that failed). Any thread. */

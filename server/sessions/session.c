@@ -11,15 +11,15 @@
 
 #define OUTBOX_BYTES (4u << 20)
 
-void session_init(struct session *session, const struct session_kind *kind,
-                  const struct session_host *host, const char *id)
+int session_init(struct session *session, const struct session_kind *kind,
+                 const struct session_host *host, const char *id)
 {
     session->kind = kind;
     session->host = host;
     snprintf(session->id, sizeof session->id, "%s", id);
     session->idle_ms = host->quiet_ms;
     atomic_init(&session->full, false);
-    outbox_init(&session->outbox, OUTBOX_BYTES);
+    return outbox_init(&session->outbox, OUTBOX_BYTES);
 }
 
 /* The key in an Authorization header or in a list of subprotocols. */
@@ -73,7 +73,7 @@ bool session_admit(struct session *session, const struct head *head, const char 
     struct keys *keys = session->host->keys;
     uint64_t owner;
     session->is_admitted =
-        secrets_is_one(key) && secrets_owner(key, &owner)
+        secrets_is_one(key) && secrets_owner(session->host->secrets, key, &owner)
             ? keys_admit_owner(keys, owner, tier, clock_now_ms(), &session->grant, ret_refusal)
             : keys_admit(keys, key, tier, true, clock_now_ms(), &session->grant, ret_refusal);
     return session->is_admitted;
@@ -129,7 +129,8 @@ void session_push(struct session *session, struct live *live, const void *bytes,
 void session_heard(struct session *session, const struct result *result)
 {
     const struct result_segment *segment = &result->segment;
-    metrics_served(result->final ? METRICS_FINAL : METRICS_PARTIAL, &segment->depth);
+    metrics_served(session->host->metrics, result->final ? METRICS_FINAL : METRICS_PARTIAL,
+                   &segment->depth);
     if (!result->final) {
         atomic_fetch_add(&session->partials, 1);
         return;

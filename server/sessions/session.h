@@ -24,6 +24,8 @@ struct session_host {
     struct engine *engine;
     const struct fold_info *info;
     struct keys *keys;
+    struct secrets *secrets;
+    struct metrics *metrics;
     char model_id[ID_BYTES];  /* UUID-shaped, of the weights */
     uint32_t idle_ms;         /* Deepgram: without a message */
     uint32_t quiet_ms;        /* the other dialects */
@@ -92,8 +94,9 @@ struct session *session_open(const struct session_host *host, const struct head 
 
 /* ---- for the dialects ----------------------------------------------------------------------- */
 
-void session_init(struct session *session, const struct session_kind *kind,
-                  const struct session_host *host, const char *id);
+/* 0, or -1: out of memory, and session_finish is not due. */
+int session_init(struct session *session, const struct session_kind *kind,
+                 const struct session_host *host, const char *id);
 void session_finish(struct session *session);
 /* Is the caller's key good, and may it have what the query says of tier and latency_ms? After
  * session_init. The key: Authorization (Bearer, Token), a subprotocol's second word, or the query's

@@ -328,11 +328,11 @@ struct session *session_deepgram_open(const struct session_host *host, const str
 {
     struct deepgram_error err = {503, "out of memory"};
     struct deepgram_session *d = calloc(1, sizeof *d);
-    if (!d) {
+    if (!d || session_init(&d->session, &kind, host, id) != 0) {
+        free(d);
         refuse(ret_refusal, &err, id, 0);
         return NULL;
     }
-    session_init(&d->session, &kind, host, id);
     d->session.idle_ms = host->idle_ms;
     deepgram_config_init(&d->config);
     clock_utc(d->created);

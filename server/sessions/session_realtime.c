@@ -539,7 +539,7 @@ static int judge(struct realtime_session *s, const struct head *head, const char
     struct realtime_config given;
     find_key(head, value, sizeof value);
     if (secrets_is_one(value)) {
-        if (!secrets_find(value, &given))
+        if (!secrets_find(s->session.host->secrets, value, &given))
             return openai_fail(err, 401, "invalid_request_error", "invalid_api_key", NULL,
                                "the ephemeral key is unknown or has expired");
         realtime_config_finish(&s->config);
@@ -580,12 +580,14 @@ struct session *session_realtime_open(const struct session_host *host, const str
     struct realtime_session *s = calloc(1, sizeof *s);
     struct openai_error err;
     struct named named;
-    if (!s || pthread_mutex_init(&s->lock, NULL) != 0) {
+    const bool has_lock = s && pthread_mutex_init(&s->lock, NULL) == 0;
+    if (!has_lock || session_init(&s->session, &kind, host, id) != 0) {
+        if (has_lock)
+            pthread_mutex_destroy(&s->lock);
         free(s);
         *ret_refusal = (struct session_refusal){.status = 503};
         return NULL;
     }
-    session_init(&s->session, &kind, host, id);
     realtime_config_init(&s->config);
     turns_init(&s->turns);
     turns_name(s->name, "sess_");

@@ -225,12 +225,14 @@ struct session *session_vosk_open(const struct session_host *host, const struct 
 {
     struct vosk_session *v = calloc(1, sizeof *v);
     (void)head, (void)query;
-    if (!v || pthread_mutex_init(&v->lock, NULL) != 0) {
+    const bool has_lock = v && pthread_mutex_init(&v->lock, NULL) == 0;
+    if (!has_lock || session_init(&v->session, &kind, host, id) != 0) {
+        if (has_lock)
+            pthread_mutex_destroy(&v->lock);
         free(v);
         *ret_refusal = (struct session_refusal){.status = 503};
         return NULL;
     }
-    session_init(&v->session, &kind, host, id);
     vosk_config_init(&v->config);
     vosk_init(&v->heard);
     return &v->session;

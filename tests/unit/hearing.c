@@ -57,8 +57,8 @@ struct engine *hearing_engine_with(uint32_t workers, uint32_t max_live, uint32_t
 void hearing_init(struct heard *heard)
 {
     memset(heard, 0, sizeof(*heard));
-    pthread_mutex_init(&heard->lock, NULL);
-    pthread_cond_init(&heard->changed, NULL);
+    assert_int_equal(pthread_mutex_init(&heard->lock, NULL), 0);
+    assert_int_equal(pthread_cond_init(&heard->changed, NULL), 0);
 }
 
 void hearing_finish(struct heard *heard)

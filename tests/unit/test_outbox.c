@@ -22,7 +22,7 @@ static void messages_come_out_in_order_and_the_end_behind_them(void **state)
 {
     struct outbox o;
 
-    outbox_init(&o, 100);
+    assert_int_equal(outbox_init(&o, 100), 0);
     outbox_push(&o, strdup("one"));
     outbox_push(&o, strdup("two"));
     outbox_end(&o, 1000, "");
@@ -39,7 +39,7 @@ static void an_empty_box_says_stay_open(void **state)
 {
     struct outbox o;
 
-    outbox_init(&o, 100);
+    assert_int_equal(outbox_init(&o, 100), 0);
     assert_true(outbox_is_empty(&o));
     expect(&o, NULL, 0);
     outbox_push(&o, strdup("one"));
@@ -52,7 +52,7 @@ static void a_reader_too_slow_is_closed_with_a_reason(void **state)
 {
     struct outbox o;
 
-    outbox_init(&o, 8);
+    assert_int_equal(outbox_init(&o, 8), 0);
     outbox_push(&o, strdup("12345"));
     outbox_push(&o, strdup("67890"));
     expect(&o, NULL, 1011);
@@ -63,7 +63,7 @@ static void memory_that_ran_out_ends_the_stream(void **state)
 {
     struct outbox o;
 
-    outbox_init(&o, 100);
+    assert_int_equal(outbox_init(&o, 100), 0);
     outbox_push(&o, NULL);
     expect(&o, NULL, 1011);
     outbox_finish(&o);
