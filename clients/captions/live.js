@@ -26,7 +26,7 @@ async function whyRefused(key) {
   if (answer.status === 429) return { full: true };
   if (answer.status >= 500) return { away: true };
   try {
-    const { load } = await (await fetch("v1/capacity")).json();
+    const { load } = await (await fetch("v1/capacity", { headers: key ? { Authorization: `Token ${key}` } : {} })).json();
     return load.live_streams >= load.max_live_streams || load.demand_at_floor >= load.headroom ? { full: true } : null;
   } catch {
     return { away: true };

@@ -1,5 +1,6 @@
 #include "keys.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <openssl/sha.h>
 #include <pthread.h>
@@ -7,12 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "hex.h"
 #include "keyfile.h"
 #include "log.h"
 
-#define LOOK_MS 1000 /* between two looks at the file's time */
+#define LOOK_S 1 /* between two looks at the file */
 
 /* What a key has used. */
 struct meter {
@@ -21,43 +24,61 @@ struct meter {
     bool met;
 };
 
+/* Which file it was that was read, or refused. */
+struct version {
+    struct timespec modified;
+    off_t bytes;
+    ino_t inode;
+    bool missing; /* and that was said */
+};
+
 struct keys {
     char *path; /* NULL: none */
     uint32_t unfolds;
+    pthread_mutex_t reading; /* one reader at a time; taken before the other */
+    struct version version;  /* {reading} */
+    pthread_t thread;        /* looks at the file */
+    bool started;
     pthread_mutex_t lock;
-    struct keyfile file;      /* {lock} */
-    struct meter *meters;     /* {lock} [file.keys_count] */
-    struct timespec modified; /* {lock} of the file that was read or refused last */
-    off_t bytes;              /* {lock} */
-    bool missing;             /* {lock} and that was said */
-    double looked_ms;         /* {lock} */
+    pthread_cond_t stop;
+    bool stopping;               /* {lock} */
+    struct keyfile file;         /* {lock} */
+    struct meter *meters;        /* {lock} [file.keys_count] */
+    void (*changed)(void *user); /* {lock} NULL: nobody wants to know */
+    void *user;                  /* {lock} */
 };
 
 /* ---- the file ------------------------------------------------------------------------------- */
 
+/* Only of a regular file: a pipe would be waited for. */
 static char *read_text(const char *path, size_t *ret_length, struct keyfile_note *note)
 {
-    FILE *file = fopen(path, "re");
-    char *text = file ? malloc(KEYFILE_BYTES) : NULL;
-    if (!text) {
-        snprintf(note->text, sizeof note->text, "the file cannot be read");
-        if (file)
-            fclose(file);
-        return NULL;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat st;
+    char *text = NULL;
+    size_t length = 0;
+    ssize_t got = 1;
+
+    snprintf(note->text, sizeof note->text, "the file cannot be read, or is larger than %u MiB",
+             KEYFILE_BYTES >> 20);
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size < (off_t)KEYFILE_BYTES)
+        text = malloc(KEYFILE_BYTES);
+    while (text && got > 0 && length < KEYFILE_BYTES) {
+        got = read(fd, text + length, KEYFILE_BYTES - length);
+        length += got > 0 ? (size_t)got : 0;
     }
-    *ret_length = fread(text, 1, KEYFILE_BYTES, file);
-    const bool whole = !ferror(file) && *ret_length < KEYFILE_BYTES;
-    fclose(file);
-    if (!whole) {
-        snprintf(note->text, sizeof note->text, "the file cannot be read, or is larger than %u MiB",
-                 KEYFILE_BYTES >> 20);
-        free(text);
-        return NULL;
+    if (fd >= 0)
+        close(fd);
+    if (text && got == 0) {
+        *ret_length = length;
+        return text;
     }
-    return text;
+    free(text);
+    return NULL;
 }
 
-/* {lock} Exchanges the file; keys that stay keep their meters. */
+/* {reading} Exchanges the file; keys that stay keep their meters. Both lists are in order, so they
+ * are gone through once, and nobody waits for long. */
 static int load(struct keys *keys, struct keyfile_note *note)
 {
     struct keyfile file;
@@ -75,19 +96,30 @@ static int load(struct keys *keys, struct keyfile_note *note)
         snprintf(note->text, sizeof note->text, "out of memory");
         return -1;
     }
-    for (size_t i = 0; i < keys->file.keys_count; i++) {
-        const struct keyfile_key *same = keyfile_find(&file, keys->file.keys[i].sha256);
-        if (same)
-            meters[same - file.keys] = keys->meters[i];
+    pthread_mutex_lock(&keys->lock);
+    struct keyfile old = keys->file;
+    struct meter *old_meters = keys->meters;
+    for (size_t i = 0, k = 0; i < old.keys_count && k < file.keys_count;) {
+        const int order =
+            memcmp(old.keys[i].sha256, file.keys[k].sha256, sizeof file.keys[k].sha256);
+        if (order == 0)
+            meters[k] = old_meters[i];
+        i += order <= 0;
+        k += order >= 0;
     }
-    keyfile_finish(&keys->file);
-    free(keys->meters);
     keys->file = file;
     keys->meters = meters;
+    void (*changed)(void *user) = keys->changed;
+    void *user = keys->user;
+    pthread_mutex_unlock(&keys->lock);
+    keyfile_finish(&old);
+    free(old_meters);
+    if (changed)
+        changed(user);
     return 0;
 }
 
-/* {lock} */
+/* {reading} */
 static bool reload(struct keys *keys)
 {
     struct keyfile_note note;
@@ -102,25 +134,46 @@ static bool reload(struct keys *keys)
     return true;
 }
 
-/* {lock} Whether the file is not the one that was looked at last. */
+/* {reading} Whether the file is not the one that was looked at last. */
 static bool has_changed(struct keys *keys)
 {
+    struct version *v = &keys->version;
     struct stat st;
 
     if (stat(keys->path, &st) != 0) {
-        if (!keys->missing)
+        if (!v->missing)
             log_warning("keys file vanished", "path=%s kept=%zu", keys->path,
                         keys->file.keys_count);
-        keys->missing = true;
+        v->missing = true;
         return false;
     }
-    const bool same = !keys->missing && st.st_size == keys->bytes &&
-                      st.st_mtim.tv_sec == keys->modified.tv_sec &&
-                      st.st_mtim.tv_nsec == keys->modified.tv_nsec;
-    keys->missing = false;
-    keys->bytes = st.st_size;
-    keys->modified = st.st_mtim;
+    const bool same = !v->missing && st.st_size == v->bytes && st.st_ino == v->inode &&
+                      st.st_mtim.tv_sec == v->modified.tv_sec &&
+                      st.st_mtim.tv_nsec == v->modified.tv_nsec;
+    *v = (struct version){st.st_mtim, st.st_size, st.st_ino, false};
     return !same;
+}
+
+/* Looks at the file once a second, so that nobody who asks has to wait for it. */
+static void *look(void *user)
+{
+    struct keys *keys = user;
+
+    pthread_mutex_lock(&keys->lock);
+    while (!keys->stopping) {
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += LOOK_S;
+        pthread_cond_timedwait(&keys->stop, &keys->lock, &until);
+        pthread_mutex_unlock(&keys->lock);
+        pthread_mutex_lock(&keys->reading);
+        if (has_changed(keys))
+            reload(keys);
+        pthread_mutex_unlock(&keys->reading);
+        pthread_mutex_lock(&keys->lock);
+    }
+    pthread_mutex_unlock(&keys->lock);
+    return NULL;
 }
 
 int keys_open(struct keys **ret_keys, const char *path, uint32_t unfolds, char *ret_problem,
@@ -139,11 +192,18 @@ int keys_open(struct keys **ret_keys, const char *path, uint32_t unfolds, char *
         return -1;
     }
     keys->unfolds = unfolds;
-    keys->looked_ms = -INFINITY;
+    pthread_mutex_init(&keys->reading, NULL);
+    pthread_cond_init(&keys->stop, NULL);
     if (keys->path) {
         has_changed(keys); /* notes which file this is, before it is read */
         if (load(keys, &note) < 0) {
             snprintf(ret_problem, room, "%s", note.text);
+            keys_close(keys);
+            return -1;
+        }
+        keys->started = pthread_create(&keys->thread, NULL, look, keys) == 0;
+        if (!keys->started) {
+            snprintf(ret_problem, room, "no thread to look at it");
             keys_close(keys);
             return -1;
         }
@@ -159,6 +219,15 @@ void keys_close(struct keys *keys)
 {
     if (!keys)
         return;
+    if (keys->started) {
+        pthread_mutex_lock(&keys->lock);
+        keys->stopping = true;
+        pthread_cond_signal(&keys->stop);
+        pthread_mutex_unlock(&keys->lock);
+        pthread_join(keys->thread, NULL);
+    }
+    pthread_cond_destroy(&keys->stop);
+    pthread_mutex_destroy(&keys->reading);
     keyfile_finish(&keys->file);
     free(keys->meters);
     free(keys->path);
@@ -175,11 +244,19 @@ bool keys_reload(struct keys *keys)
 {
     if (!keys->path)
         return false;
-    pthread_mutex_lock(&keys->lock);
+    pthread_mutex_lock(&keys->reading);
     has_changed(keys);
     const bool taken = reload(keys);
-    pthread_mutex_unlock(&keys->lock);
+    pthread_mutex_unlock(&keys->reading);
     return taken;
+}
+
+void keys_on_change(struct keys *keys, void (*changed)(void *user), void *user)
+{
+    pthread_mutex_lock(&keys->lock);
+    keys->changed = changed;
+    keys->user = user;
+    pthread_mutex_unlock(&keys->lock);
 }
 
 /* ---- coming in ------------------------------------------------------------------------------- */
@@ -268,6 +345,39 @@ static uint64_t number_of(const uint8_t sha256[32])
     return number;
 }
 
+/* {lock} Of that number, or NULL: numbers begin the hashes, by which keys are in order. */
+static const struct keyfile_key *find_number(const struct keys *keys, uint64_t number)
+{
+    size_t low = 0, high = keys->file.keys_count;
+
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const int order = memcmp(keys->file.keys[middle].sha256, &number, sizeof number);
+        if (order == 0)
+            return &keys->file.keys[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+/* {lock} So many streams more. */
+static bool may_stream(struct meter *meter, const struct tier *own, uint32_t count,
+                       struct keys_refusal *refusal)
+{
+    if (!own->streams || meter->streams + count <= own->streams) {
+        meter->streams += count;
+        return true;
+    }
+    *refusal = (struct keys_refusal){.status = 429};
+    snprintf(refusal->message, sizeof refusal->message,
+             "this key's tier '%s' allows %u live streams at once, and each channel is one",
+             own->name, own->streams);
+    return false;
+}
+
 /* {lock} */
 static bool admit(struct keys *keys, const struct keyfile_key *found, const char *tier,
                   bool is_stream, double now_ms, struct keys_grant *grant,
@@ -284,14 +394,9 @@ static bool admit(struct keys *keys, const struct keyfile_key *found, const char
     grant->key = number_of(found->sha256);
     if (!choose_tier(keys, &grant->tier, tier, refusal) || !may_ask(meter, own, now_ms, refusal))
         return false;
-    if (is_stream && own->streams && meter->streams >= own->streams) {
-        *refusal = (struct keys_refusal){.status = 429};
-        snprintf(refusal->message, sizeof refusal->message,
-                 "this key's tier '%s' allows %u live streams at once", own->name, own->streams);
+    if (is_stream && !may_stream(meter, own, 1, refusal))
         return false;
-    }
-    meter->streams += is_stream;
-    grant->is_stream = is_stream;
+    grant->streams = is_stream;
     return true;
 }
 
@@ -301,11 +406,6 @@ bool keys_admit(struct keys *keys, const char *key, const char *tier, bool is_st
     struct keys_grant grant;
 
     pthread_mutex_lock(&keys->lock);
-    if (keys->path && now_ms - keys->looked_ms >= LOOK_MS) {
-        keys->looked_ms = now_ms;
-        if (has_changed(keys))
-            reload(keys);
-    }
     const bool in = admit(keys, keys->path ? find(keys, key, ret_refusal) : NULL, tier, is_stream,
                           now_ms, &grant, ret_refusal);
     pthread_mutex_unlock(&keys->lock);
@@ -317,13 +417,10 @@ bool keys_admit(struct keys *keys, const char *key, const char *tier, bool is_st
 bool keys_admit_owner(struct keys *keys, uint64_t owner, const char *tier, double now_ms,
                       struct keys_grant *ret_grant, struct keys_refusal *ret_refusal)
 {
-    const struct keyfile_key *found = NULL;
     struct keys_grant grant;
 
     pthread_mutex_lock(&keys->lock);
-    for (size_t i = 0; i < keys->file.keys_count && !found; i++)
-        if (number_of(keys->file.keys[i].sha256) == owner)
-            found = &keys->file.keys[i];
+    const struct keyfile_key *found = find_number(keys, owner);
     *ret_refusal =
         (struct keys_refusal){.status = 401, .message = "the key that asked for it is gone"};
     const bool in = admit(keys, found, tier, true, now_ms, &grant, ret_refusal);
@@ -342,17 +439,52 @@ bool keys_exchange(struct keys *keys, struct keys_grant *grant, const char *tier
     return done;
 }
 
-void keys_release(struct keys *keys, struct keys_grant *grant)
+bool keys_know(struct keys *keys, const char *key, struct keys_refusal *ret_refusal)
 {
-    if (!grant->is_stream)
-        return;
-    grant->is_stream = false;
+    pthread_mutex_lock(&keys->lock);
+    const bool known = !keys->path || find(keys, key, ret_refusal);
+    pthread_mutex_unlock(&keys->lock);
+    return known;
+}
+
+bool keys_hold(struct keys *keys, const struct keys_grant *grant)
+{
+    pthread_mutex_lock(&keys->lock);
+    const bool holds = !keys->path || find_number(keys, grant->key);
+    pthread_mutex_unlock(&keys->lock);
+    return holds;
+}
+
+bool keys_add_streams(struct keys *keys, struct keys_grant *grant, uint32_t count,
+                      struct keys_refusal *ret_refusal)
+{
+    bool in = true;
+
+    if (!keys->path || !grant->streams)
+        return true;
     pthread_mutex_lock(&keys->lock);
     /* By number: the file may have been read again meanwhile, and the key may be gone. */
-    for (size_t i = 0; i < keys->file.keys_count; i++)
-        if (number_of(keys->file.keys[i].sha256) == grant->key && keys->meters[i].streams) {
-            keys->meters[i].streams--;
-            break;
-        }
+    const struct keyfile_key *found = find_number(keys, grant->key);
+    if (found)
+        in = may_stream(&keys->meters[found - keys->file.keys], &keys->file.tiers[found->tier],
+                        count, ret_refusal);
+    pthread_mutex_unlock(&keys->lock);
+    grant->streams += in ? count : 0;
+    return in;
+}
+
+void keys_release(struct keys *keys, struct keys_grant *grant)
+{
+    const uint32_t streams = grant->streams;
+
+    if (!streams)
+        return;
+    grant->streams = 0;
+    pthread_mutex_lock(&keys->lock);
+    const struct keyfile_key *found = find_number(keys, grant->key);
+    if (found) {
+        struct meter *meter = &keys->meters[found - keys->file.keys];
+        meter->streams -= streams < meter->streams ? streams : meter->streams;
+    }
     pthread_mutex_unlock(&keys->lock);
 }

@@ -1,8 +1,9 @@
 /* keys.h - who may come in, as what, and how often. Any thread.
  *
- * With a keys file every request needs one of its keys. It is read again when it changes and on
- * keys_reload; a file that has become malformed or has vanished changes nothing but a line in the
- * log. Without one everybody is welcome, in the default tier. */
+ * With a keys file every request needs one of its keys. It is read again within a second or two of
+ * a change, by a thread of its own, and on keys_reload; a file that has become malformed or has
+ * vanished changes nothing but a line in the log. Without one everybody is welcome, in the default
+ * tier. */
 #ifndef KEYS_H
 #define KEYS_H
 
@@ -23,8 +24,8 @@ bool keys_are_required(const struct keys *keys);
 /* What somebody may have. */
 struct keys_grant {
     struct tier tier;
-    uint64_t key;   /* of its hash, never the key; 0: none was needed */
-    bool is_stream; /* counts among the key's streams until keys_release */
+    uint64_t key;     /* of its hash, never the key; 0: none was needed */
+    uint32_t streams; /* so many of the key's, until keys_release */
 };
 
 /* Why not. */
@@ -44,12 +45,22 @@ bool keys_admit_owner(struct keys *keys, uint64_t owner, const char *tier, doubl
 /* The tier in a grant, exchanged for one that was named later. */
 bool keys_exchange(struct keys *keys, struct keys_grant *grant, const char *tier,
                    struct keys_refusal *ret_refusal);
+/* Is it one of the file's, or is none needed? Nothing is counted. */
+bool keys_know(struct keys *keys, const char *key, struct keys_refusal *ret_refusal);
+/* Is the key that was granted this still one of the file's? */
+bool keys_hold(struct keys *keys, const struct keys_grant *grant);
+/* The stream is so many more: each channel of its own is one. */
+bool keys_add_streams(struct keys *keys, struct keys_grant *grant, uint32_t count,
+                      struct keys_refusal *ret_refusal);
 /* A stream has ended. Twice is once. */
 void keys_release(struct keys *keys, struct keys_grant *grant);
 
 #define KEYS_HASH 65
 /* What stands for a key in the file: its SHA-256, in hexadecimal digits. */
 void keys_hash(const char *key, char ret_text[KEYS_HASH]);
+
+/* changed: after the file was read again, on the thread that did; NULL: no more. */
+void keys_on_change(struct keys *keys, void (*changed)(void *user), void *user);
 
 /* Reads the file again now. Whether it was taken. */
 bool keys_reload(struct keys *keys);

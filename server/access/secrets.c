@@ -10,7 +10,8 @@
 #include "clock.h"
 #include "id.h"
 
-#define MOST 1000
+#define MOST     1000
+#define MOST_OWN 100 /* of one key, so that nobody takes them all */
 
 struct secret {
     char value[SECRETS_VALUE];
@@ -69,9 +70,12 @@ int secrets_issue(struct secrets *secrets, const struct realtime_config *config,
         if (*c != '-')
             *to++ = *c;
     *to = '\0';
+    size_t own = 0;
     pthread_mutex_lock(&secrets->lock);
     expire(secrets);
-    for (size_t i = 0; i < MOST && result != 0; i++)
+    for (size_t i = 0; i < MOST && owner; i++)
+        own += secrets->list[i].taken && secrets->list[i].owner == owner;
+    for (size_t i = 0; i < MOST && own < MOST_OWN && result != 0; i++)
         if (!secrets->list[i].taken) {
             if (realtime_config_copy(&secrets->list[i].config, config) != 0)
                 break;

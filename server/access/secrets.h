@@ -16,8 +16,8 @@ struct secrets;
 int secrets_open(struct secrets **ret_secrets);
 void secrets_close(struct secrets *secrets); /* NULL is fine */
 
-/* Copies config. owner: number of the key that asked, in whose name sessions are opened. 0, or -1:
- * no memory, or too many are alive. */
+/* Copies config. owner: number of the key that asked, in whose name sessions are opened; 0: none
+ * was needed. A key has 100 at once, all have 1,000. 0, or -1: no memory, or too many are alive. */
 int secrets_issue(struct secrets *secrets, const struct realtime_config *config, uint64_t owner,
                   uint32_t seconds, char ret_value[SECRETS_VALUE], int64_t *ret_expires_at_s);
 /* Does value look like one of ours? */

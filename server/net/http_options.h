@@ -24,6 +24,7 @@ struct http_options {
     struct fetch *fetch; /* NULL: recordings are not fetched */
     uint64_t max_upload_bytes;
     uint32_t max_connections;
+    const char *public_pages; /* names of those that need no key: http_pages.c; commas between */
     const struct origins *origins;
     const atomic_bool *ready; /* what /readyz says */
     /* The request that came through that socket is answered. libmicrohttpd's thread. */

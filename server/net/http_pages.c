@@ -114,18 +114,19 @@ static const struct {
     const char *path; /* with a slash at its end: everything below */
     enum metrics_route route;
     void (*get)(struct http_request *r, const char *path);
+    const char *name; /* in --public; NULL: it says nothing that needs a key */
 } pages[] = {
-    {"/", METRICS_OPS, captions},
-    {"/captions/", METRICS_OPS, captions},
-    {"/healthz", METRICS_OPS, health},
-    {"/health", METRICS_OPS, health},
-    {"/readyz", METRICS_OPS, readiness},
-    {"/metrics", METRICS_OPS, metrics},
-    {"/v1/status", METRICS_OPS, status},
-    {"/v1/status/engine", METRICS_OPS, engine_status},
-    {"/v1/capacity", METRICS_OPS, capacity},
-    {"/v1/models", METRICS_MODELS, models},
-    {"/v1/models/", METRICS_MODELS, model},
+    {"/", METRICS_OPS, captions, NULL},
+    {"/captions/", METRICS_OPS, captions, NULL},
+    {"/healthz", METRICS_OPS, health, NULL},
+    {"/health", METRICS_OPS, health, NULL},
+    {"/readyz", METRICS_OPS, readiness, NULL},
+    {"/metrics", METRICS_OPS, metrics, "metrics"},
+    {"/v1/status", METRICS_OPS, status, "status"},
+    {"/v1/status/engine", METRICS_OPS, engine_status, "status"},
+    {"/v1/capacity", METRICS_OPS, capacity, "capacity"},
+    {"/v1/models", METRICS_MODELS, models, "models"},
+    {"/v1/models/", METRICS_MODELS, model, "models"},
 };
 #define PAGES (sizeof pages / sizeof *pages)
 
@@ -138,6 +139,21 @@ static size_t find_page(const char *path)
             return i;
     }
     return PAGES;
+}
+
+/* Does --public name the page, or need nobody a key? */
+static bool is_public(const struct http_options *o, const char *name)
+{
+    const char *at = o->public_pages;
+    if (!name || !keys_are_required(o->keys))
+        return true;
+    while (*at) {
+        const size_t length = strcspn(at, ", ");
+        if (strlen(name) == length && strncmp(at, name, length) == 0)
+            return true;
+        at += length + strspn(at + length, ", ");
+    }
+    return false;
 }
 
 /* ---- what is none --------------------------------------------------------------------------- */
@@ -204,7 +220,10 @@ enum MHD_Result http_pages_answer(struct http_request *r, const char *method, co
         refuse(r, method, path);
     } else {
         r->route = pages[page].route;
-        if (is_get) {
+        if (is_get && !is_public(&r->http->options, pages[page].name) &&
+            !http_request_is_known(r)) {
+            return http_request_answer(r);
+        } else if (is_get) {
             pages[page].get(r, path);
         } else {
             openai_fail(&err, 405, "invalid_request_error", NULL, NULL,

@@ -103,15 +103,30 @@ void http_request_refuse(struct http_request *r, int status, const char *message
     set_denied(r, &refusal, NULL);
 }
 
-bool http_request_admit(struct http_request *r)
+/* What stands behind "Bearer" or "Token" in Authorization; empty: nothing. */
+static void find_key(const struct http_request *r, char *to, size_t room)
 {
     const char *sent = http_request_header(r, "Authorization");
+    const char *space = sent ? strchr(sent, ' ') : NULL;
+    snprintf(to, room, "%s", space ? space + strspn(space, " ") : sent ? sent : "");
+}
+
+bool http_request_is_known(struct http_request *r)
+{
     struct keys_refusal denied;
-    char key[256] = "";
-    if (sent) {
-        const char *space = strchr(sent, ' ');
-        snprintf(key, sizeof key, "%s", space ? space + strspn(space, " ") : sent);
-    }
+    char key[256];
+    find_key(r, key, sizeof key);
+    if (keys_know(r->http->options.keys, key, &denied))
+        return true;
+    set_denied(r, &denied, NULL);
+    return false;
+}
+
+bool http_request_admit(struct http_request *r)
+{
+    struct keys_refusal denied;
+    char key[256];
+    find_key(r, key, sizeof key);
     if (keys_admit(r->http->options.keys, key, NULL, false, clock_now_ms(), &r->grant, &denied))
         return true;
     set_denied(r, &denied, "tier");

@@ -77,6 +77,8 @@ const char *http_request_header(const struct http_request *r, const char *name);
 
 /* body: from malloc, taken; NULL is an allocation that failed. type: static. */
 void http_request_set(struct http_request *r, int status, const char *type, char *body);
+/* Is the key good? Nothing is counted. Else sets the answer. */
+bool http_request_is_known(struct http_request *r);
 /* Is the key good, and has it requests left? Else sets the answer in the path's own dialect. */
 bool http_request_admit(struct http_request *r);
 /* Sets an answer in the path's own dialect. */

@@ -55,7 +55,7 @@ struct ws {
     struct lws_vhost *vhost;
     struct watch *watch;
     pthread_t thread;
-    atomic_bool stopping, going_away;
+    atomic_bool stopping, going_away, keys_changed;
     atomic_uint count;
     pthread_mutex_t lock;
     struct arrival *arrivals; /* {lock} */
@@ -66,6 +66,13 @@ struct ws {
 static void wake(void *user)
 {
     lws_cancel_service(((struct ws *)user)->context);
+}
+
+/* The thread that read the keys file. */
+static void look_at_keys(void *user)
+{
+    atomic_store(&((struct ws *)user)->keys_changed, true);
+    wake(user);
 }
 
 /* The watch's thread, which holds the watch's lock. */
@@ -308,6 +315,7 @@ static void look_round(struct ws *ws)
 {
     adopt_arrivals(ws);
     const bool leave = atomic_load(&ws->going_away);
+    const bool keys_changed = atomic_exchange(&ws->keys_changed, false);
     for (struct stream *s = ws->streams, *next; s; s = next) {
         next = s->next;
         if (atomic_load(&s->gone)) {
@@ -316,6 +324,8 @@ static void look_round(struct ws *ws)
         }
         if (leave)
             outbox_end(&s->session->outbox, 1001, "the server is shutting down");
+        if (keys_changed && session_is_revoked(s->session))
+            outbox_end(&s->session->outbox, 1008, "the API key is not known here any more");
         if (s->paused && !atomic_load(&s->session->full))
             read_on(s);
         if (!s->kill_at_us && outbox_is_ended(&s->session->outbox)) {
@@ -462,6 +472,7 @@ int ws_open(struct ws **ret_ws, const struct ws_options *options)
         free(ws);
         return -1;
     }
+    keys_on_change(options->keys, look_at_keys, ws);
     *ret_ws = ws;
     return 0;
 }
@@ -481,6 +492,7 @@ void ws_close(struct ws *ws)
 {
     if (!ws)
         return;
+    keys_on_change(ws->host.keys, NULL, NULL);
     atomic_store(&ws->stopping, true);
     wake(ws);
     pthread_join(ws->thread, NULL);

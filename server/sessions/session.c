@@ -88,6 +88,11 @@ struct request_policy session_policy(struct session *session, uint32_t depth)
                                    .ret_retry_s = &session->retry_s};
 }
 
+bool session_is_revoked(struct session *session)
+{
+    return session->is_admitted && !keys_hold(session->host->keys, &session->grant);
+}
+
 void session_refusal_retry(struct session_refusal *refusal, uint32_t retry_s)
 {
     const size_t used = strlen(refusal->extra);

@@ -104,6 +104,8 @@ void session_finish(struct session *session);
  * back what was granted. */
 bool session_admit(struct session *session, const struct head *head, const char *query,
                    struct keys_refusal *ret_refusal);
+/* Has the key that it was opened with been taken out of the keys file? */
+bool session_is_revoked(struct session *session);
 /* A refusal in OpenAI's words. */
 void session_denied(struct openai_error *err, const struct keys_refusal *denied);
 /* For the engine: what the session may have. Points into the session. */

@@ -269,6 +269,18 @@ static int read_query(struct deepgram_session *d, const char *query, struct deep
     return deepgram_check_live(&d->config, d->session.host->info->unfolds, err);
 }
 
+/* Each channel that is heard by itself is a stream of the key's. */
+static bool count_channels(struct deepgram_session *d, struct deepgram_error *err)
+{
+    struct keys_refusal denied;
+    if (!d->config.multichannel ||
+        keys_add_streams(d->session.host->keys, &d->session.grant, d->config.channels - 1, &denied))
+        return true;
+    err->status = denied.status;
+    snprintf(err->message, sizeof err->message, "%s", denied.message);
+    return false;
+}
+
 static int open_channels(struct deepgram_session *d, struct deepgram_error *err)
 {
     static const enum live_encoding encodings[] = {
@@ -337,7 +349,7 @@ struct session *session_deepgram_open(const struct session_host *host, const str
     deepgram_config_init(&d->config);
     clock_utc(d->created);
     if (check_protocol(head->protocol, &err) == 0 && admit(d, head, query, &err) &&
-        read_query(d, query, &err) == 0 && open_channels(d, &err) == 0)
+        read_query(d, query, &err) == 0 && count_channels(d, &err) && open_channels(d, &err) == 0)
         return &d->session;
     refuse(ret_refusal, &err, id, d->session.retry_s);
     close_session(&d->session);

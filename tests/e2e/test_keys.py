@@ -3,8 +3,10 @@
 import asyncio
 import hashlib
 import json
+import os
 import signal
 import time
+import urllib.error
 import urllib.request
 
 import openai
@@ -192,3 +194,97 @@ def test_realtime_sessions_need_a_key_and_an_ephemeral_one_stands_for_its_owner(
     assert secret.startswith("ek_") and asyncio.run(first(secret)) == "session.created"
     with pytest.raises(openai.AuthenticationError):
         client(guarded, "sk_wrong").realtime.client_secrets.create(session={"type": "transcription"})
+
+
+def test_channels_of_their_own_are_streams_of_their_own(guarded):
+    status, body, _ = refusal(guarded, {"Authorization": "Token sk_free"}, channels=8, multichannel="true")
+    assert status == 429 and "each channel is one" in body["err_msg"]
+
+    async def together():
+        async with connect(guarded, {"Authorization": "Token sk_gold"}, channels=8, multichannel="true") as s:
+            await live.say(s, "CloseStream")
+            async for _ in s:
+                pass
+            return s.close_code
+
+    assert asyncio.run(together()) == 1000
+
+
+def test_one_key_does_not_take_all_ephemeral_keys(guarded):
+    def issue(key):
+        request = urllib.request.Request(guarded.url + "/v1/realtime/client_secrets", data=b"{}",
+                                         headers={"Authorization": f"Bearer {key}"})
+        try:
+            with urllib.request.urlopen(request) as got:
+                return got.status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    given = [issue("sk_gold") for _ in range(120)]
+    assert given.count(200) <= 100 and given[-1] == 429
+    assert issue("sk_free") == 200
+
+
+def test_a_key_that_is_taken_out_ends_its_streams(tmp_path, clip):
+    path = tmp_path / "keys.json"
+    write_keys(path, sk_stays="gold", sk_goes="gold")
+    with harness.Daemon("--keys", path) as daemon:
+        async def talk():
+            async with connect(daemon, {"Authorization": "Token sk_goes"}) as goes, \
+                    connect(daemon, {"Authorization": "Token sk_stays"}) as stays:
+                write_keys(path, sk_stays="gold")
+                began = time.monotonic()
+                with pytest.raises(websockets.ConnectionClosed):
+                    while True:
+                        await asyncio.wait_for(goes.recv(), 10)
+                assert goes.close_code == 1008 and "key" in goes.close_reason and time.monotonic() - began < 8
+                heard = live.Heard()
+                listening = asyncio.create_task(live.listen(stays, heard))
+                await live.speak(stays, clip.pcm(), pace=20)
+                await live.say(stays, "CloseStream")
+                await listening
+                return heard
+
+        assert asyncio.run(talk()).text()
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/v1/models", "/v1/models/foldscribe", "/v1/capacity", "/v1/status"])
+def test_pages_that_tell_something_need_a_key(guarded, path):
+    def get(daemon, **headers):
+        try:
+            with urllib.request.urlopen(urllib.request.Request(daemon.url + path, headers=headers)) as got:
+                return got.status, got.headers
+        except urllib.error.HTTPError as error:
+            assert json.load(error)["error"]["code"] == "invalid_api_key"
+            return error.code, error.headers
+
+    status, headers = get(guarded)
+    assert status == 401 and headers["WWW-Authenticate"] and headers["x-request-id"]
+    assert get(guarded, Authorization="Bearer sk_wrong")[0] == 401
+    assert get(guarded, Authorization="Bearer sk_rare")[0] == 200
+    assert [guarded.status(open_to_all) for open_to_all in ("/healthz", "/readyz", "/")] == [200, 200, 200]
+
+
+def test_public_says_what_needs_no_key(keys):
+    with harness.Daemon("--keys", keys, "--public", "metrics,models") as daemon:
+        assert [daemon.status(p) for p in ("/metrics", "/v1/models", "/v1/capacity")] == [200, 200, 401]
+
+
+def test_many_keys_and_a_pipe_hold_nobody_up(tmp_path, clip):
+    path = tmp_path / "keys.json"
+    write_keys(path, sk_one="gold")
+    with harness.Daemon("--keys", path) as daemon:
+        for round_ in range(2):
+            new = tmp_path / "new.json"
+            write_keys(new, sk_one="gold", **{f"k{round_}-{i}": "gold" for i in range(60000)})
+            new.replace(path)
+            worst, until = 0.0, time.monotonic() + 4
+            while time.monotonic() < until:
+                began = time.monotonic()
+                assert daemon.status("/healthz") == 200
+                worst = max(worst, time.monotonic() - began)
+            assert worst < 1.5, "nobody waits for the file"
+        path.unlink()
+        os.mkfifo(path)
+        time.sleep(2)
+        assert daemon.status("/healthz") == 200 and transcribe(daemon, "sk_one", clip).text

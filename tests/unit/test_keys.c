@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "keys.h"
@@ -146,10 +147,62 @@ static void a_changed_file_is_read_and_meters_stay(void **state)
 
     assert_true(admit("apple", NULL, true, 0));
     write_file(wider);
-    assert_true(admit("apple", NULL, true, 2000));  /* noticed by the file's time or size */
+    for (int i = 0; i < 1000 && admit("pear", NULL, false, 2000); i++) /* somebody else looks */
+        usleep(10000);
+    assert_true(admit("apple", NULL, true, 2000));
     assert_false(admit("apple", NULL, true, 2000)); /* the first one still counts */
     assert_false(admit("pear", NULL, false, 2000));
     assert_int_equal(refusal.status, 401);
+}
+
+static void each_channel_is_a_stream(void **state)
+{
+    assert_true(admit("pear", NULL, true, 0));
+    assert_true(keys_add_streams(keys, &grant, 7, &refusal));
+    keys_release(keys, &grant);
+    assert_true(admit("apple", NULL, true, 0));
+    assert_false(keys_add_streams(keys, &grant, 1, &refusal));
+    assert_int_equal(refusal.status, 429);
+    keys_release(keys, &grant);
+    assert_true(admit("apple", NULL, true, 60000));
+}
+
+static int changes;
+
+static void count_change(void *user)
+{
+    changes++;
+}
+
+static void a_key_that_is_taken_out_holds_no_more(void **state)
+{
+    static const char one[] =
+        "{\"tiers\":[{\"name\":\"free\"}],\"keys\":[{\"sha256\":\"" APPLE "\",\"tier\":\"free\"}]}";
+    struct keys_grant apple;
+
+    keys_on_change(keys, count_change, NULL);
+    assert_true(admit("apple", NULL, true, 0));
+    apple = grant;
+    assert_true(admit("pear", NULL, true, 0));
+    assert_true(keys_hold(keys, &grant) && keys_hold(keys, &apple));
+    write_file(one);
+    changes = 0;
+    assert_true(keys_reload(keys));
+    assert_true(changes >= 1);
+    assert_false(keys_hold(keys, &grant));
+    assert_true(keys_hold(keys, &apple));
+    assert_true(keys_know(keys, "apple", &refusal));
+    assert_false(keys_know(keys, "pear", &refusal));
+    assert_int_equal(refusal.status, 401);
+    keys_release(keys, &grant);
+}
+
+static void a_pipe_in_the_files_place_is_refused_at_once(void **state)
+{
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_false(keys_reload(keys));
+    assert_true(admit("pear", NULL, false, 0));
 }
 
 static void a_malformed_or_vanished_file_changes_nothing(void **state)
@@ -178,6 +231,11 @@ int main(void)
                                         open_both, close_all),
         cmocka_unit_test_setup_teardown(streams_are_counted_while_they_last, open_both, close_all),
         cmocka_unit_test_setup_teardown(a_changed_file_is_read_and_meters_stay, open_both,
+                                        close_all),
+        cmocka_unit_test_setup_teardown(each_channel_is_a_stream, open_both, close_all),
+        cmocka_unit_test_setup_teardown(a_key_that_is_taken_out_holds_no_more, open_both,
+                                        close_all),
+        cmocka_unit_test_setup_teardown(a_pipe_in_the_files_place_is_refused_at_once, open_both,
                                         close_all),
         cmocka_unit_test_setup_teardown(a_malformed_or_vanished_file_changes_nothing, open_both,
                                         close_all),
