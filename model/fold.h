@@ -443,6 +443,11 @@ const char *fold_cpu_coretype(void);
  * program where that changes anything. Returns when nothing is to be done (or exec fails). */
 void fold_cpu_prepare(char **argv);
 
+/* Takes the memory that OpenBLAS needs for so many threads that multiply at once, which is address space
+ * until they do: later it would wait for it without end. FOLD_ERR_MEMORY where there is none; once,
+ * before there are other threads. */
+int fold_reserve(uint32_t threads);
+
 /* Name of libfold's own kernels on this CPU ("amx", "avx512", "avxvnni", "avx2", "baseline"). */
 const char *fold_cpu_level(void);
 

@@ -9,6 +9,8 @@
 #include "daemon.h"
 
 #include <errno.h>
+#include <malloc.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -32,8 +34,9 @@
 #include "version.h"
 #include "ws.h"
 
-#define CALIBRATE_MS 1500
-#define UNREAD_MS    20000 /* an answer that nobody reads */
+#define CALIBRATE_MS   1500
+#define LAST_RESORT_MS 10000 /* behind the drain's deadline */
+#define UNREAD_MS      20000 /* an answer that nobody reads */
 
 struct parts {
     struct fold_model *model;
@@ -236,6 +239,7 @@ static int start(struct parts *p, const struct options *o)
                                       .fetch = p->fetch,
                                       .max_upload_bytes = (uint64_t)o->max_upload_mb * 1000000,
                                       .max_connections = o->max_connections,
+                                      .public_pages = o->public_pages,
                                       .origins = &p->origins,
                                       .ready = &p->ready,
                                       .answered = note_answer,
@@ -332,8 +336,21 @@ static bool is_idle(struct parts *p)
            http_busy(p->http) == 0 && engine_is_idle(p->engine);
 }
 
+/* Ends the process though something does not end: a worker, a library, a disk. */
+static void *end_in_any_case(void *user)
+{
+    sleep_ms(*(const unsigned *)user);
+    log_error("not stopped in time", "ms=%u", *(const unsigned *)user);
+    _exit(1);
+}
+
 static void drain(struct parts *p, const struct options *o, const sigset_t *signals, bool grace)
 {
+    static unsigned most_ms;
+    pthread_t last_resort;
+    most_ms = (grace ? o->drain_grace_ms : 0) + o->drain_s * 1000 + LAST_RESORT_MS;
+    if (pthread_create(&last_resort, NULL, end_in_any_case, &most_ms) == 0)
+        pthread_detach(last_resort);
     atomic_store(&p->ready, false);
     log_info("draining", "streams=%u uploads=%u", ws_streams(p->ws), http_busy(p->http));
     if (grace)
@@ -383,6 +400,10 @@ int daemon_run(const struct options *options)
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
     }
+    /* Each thread's own arena of malloc takes 64 MiB of address space, used or not. */
+    struct rlimit space;
+    if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY)
+        mallopt(M_ARENA_MAX, 1);
     int code = 1;
     if (load(&p, options) == 0 && start(&p, options) == 0) {
         tell_ready(&p, options->ready_fd);

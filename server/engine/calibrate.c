@@ -217,7 +217,10 @@ int calibrate_measure(struct cost *ret_cost, const struct fold_model *model,
     for (uint32_t r = 0; r <= COST_DEPTHS; r++)
         brief.unfold[r] = lengthy.unfold[r] = brief.tail[r] = lengthy.tail[r] = INFINITY;
     brief.front = lengthy.front = INFINITY;
-    int error = bench_open(&bench, model, lm);
+    int error = fold_reserve(1);
+    if (error)
+        return error;
+    error = bench_open(&bench, model, lm);
     double pass_ms = 0;
     while (!error && (pass_ms <= 0 || clock_now_ms() + pass_ms < until_ms)) {
         const double begun_ms = clock_now_ms();

@@ -29,11 +29,20 @@ static int open_workers(struct engine *engine)
     const struct engine_options *options = &engine->options;
 
     engine->workers = calloc(options->workers, sizeof(*engine->workers));
-    if (!engine->workers)
+    if (!engine->workers || fold_reserve(options->workers) < 0) {
+        free(engine->workers);
         return FOLD_ERR_MEMORY;
+    }
     for (uint32_t i = 0; i < options->workers; i++) {
         const int error = worker_open(&engine->workers[i], &engine->queue, options->model,
                                       options->lm, options->max_segment_ms);
+        if (error) {
+            close_workers(engine);
+            return error;
+        }
+    }
+    for (uint32_t i = 0; i < options->workers; i++) {
+        const int error = worker_wait(&engine->workers[i]);
         if (error) {
             close_workers(engine);
             return error;

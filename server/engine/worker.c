@@ -1,6 +1,7 @@
 #include "worker.h"
 
 #include "clock.h"
+#include "rehearsal.h"
 
 /* The work that was popped, until it waits or is done. */
 static void step(struct worker *worker, struct queue_work *work)
@@ -23,6 +24,8 @@ static void *work(void *user)
 {
     struct worker *worker = user;
 
+    worker->error = rehearsal_play(worker);
+    sem_post(&worker->rehearsed);
     for (struct queue_work *next; (next = queue_pop(worker->queue, &worker->ticket));) {
         step(worker, next);
         while (worker->pieces_count) {
@@ -89,14 +92,24 @@ int worker_open(struct worker *worker, struct queue *queue, const struct fold_mo
         error = open_aeds(worker);
     if (error || !queue)
         return error;
+    sem_init(&worker->rehearsed, 0, 0);
     worker->started = pthread_create(&worker->thread, NULL, work, worker) == 0;
     return worker->started ? FOLD_OK : FOLD_ERR_MEMORY;
 }
 
+int worker_wait(struct worker *worker)
+{
+    while (sem_wait(&worker->rehearsed) != 0)
+        ;
+    return worker->error;
+}
+
 void worker_close(struct worker *worker)
 {
-    if (worker->started)
+    if (worker->started) {
         pthread_join(worker->thread, NULL);
+        sem_destroy(&worker->rehearsed);
+    }
     decode_stage_close(&worker->decode_stage);
     close_aeds(worker);
     for (size_t i = 0; i < WORKER_SLOTS; i++)

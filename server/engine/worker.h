@@ -9,6 +9,7 @@
 #define WORKER_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,6 +24,8 @@
 struct worker {
     pthread_t thread;
     bool started;
+    sem_t rehearsed; /* the thread has, and may take work */
+    int error;       /* of its rehearsal */
     struct queue *queue;
     const struct fold_model *model;
     struct decode_stage decode_stage;
@@ -43,6 +46,9 @@ struct worker {
  * worker_close is still due. */
 int worker_open(struct worker *worker, struct queue *queue, const struct fold_model *model,
                 const struct fold_lm *lm, uint32_t max_segment_ms);
+/* Waits until the thread has used all the memory that a segment may need: rehearsal.h. 0 or a
+ * negative fold_err. Once. */
+int worker_wait(struct worker *worker);
 /* Joins the thread, which ends once the queue is stopped. */
 void worker_close(struct worker *worker);
 

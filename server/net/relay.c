@@ -29,6 +29,7 @@
 #define TICK_MS       250
 #define HEAD_MS       10000 /* from the first byte of a later head */
 #define HALF_CLOSE_MS 1000  /* behind the body; later it is a leave */
+#define SLOW_MS       20000 /* a body that was given up by then was slow */
 #define LINGER_MS     2000  /* a client may still send while it is told */
 
 enum side { CLIENT, INNER };
@@ -52,8 +53,9 @@ struct line {
     bool has_said;        /* something of the answer */
     bool is_half_closed;  /* the client has said that it sends no more */
     atomic_bool answered;
-    int64_t
-        since_ms; /* BODY's end, or the linger's beginning; HEAD: a piece of one came; 0: none */
+    int64_t began_ms; /* its request */
+    /* BODY: a piece came; ANSWER: the body ended; LINGER: it began; HEAD: a piece came; 0: none. */
+    int64_t since_ms;
     int64_t stuck_ms; /* the client takes nothing since; 0: it does */
 };
 
@@ -304,7 +306,7 @@ static bool look_at_head(struct relay *r, struct line *l)
     } else {
         atomic_store(&l->answered, false);
         count(r, l, true);
-        l->since_ms = (int64_t)clock_now_ms();
+        l->began_ms = l->since_ms = (int64_t)clock_now_ms();
         body_begin(&l->body, &head);
         l->state = l->body.is_over ? ANSWER : BODY;
         const size_t length = take_head(r, l, (size_t)got);
@@ -403,8 +405,11 @@ static bool pass_answer(struct relay *r, struct line *l)
     /* Inside they have hung up. */
     if (l->state == HEAD || l->state == TUNNEL || l->has_said)
         linger(r, l);
-    else if (l->state == BODY)
+    else if (l->state == BODY && (int64_t)clock_now_ms() - l->began_ms >= SLOW_MS)
         refuse(r, l, NULL, 408, "the body did not come in time");
+    else if (l->state == BODY)
+        refuse(r, l, NULL, 503,
+               "the body cannot be taken: it is too large, or memory is short now");
     else
         refuse(r, l, NULL, 500, "the request could not be answered");
     return false;
