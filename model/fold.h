@@ -315,11 +315,13 @@ struct fold_written {
      * all together. Times are those of the best path of the word's letters through logp. */
     const struct fold_word *words;
     size_t words_count;
+    size_t prefix_words; /* of these, in front, those of the prefix: given, not written */
     enum fold_doubt doubt;
-    float mean_logp;  /* natural log-probability of a piece, END included; 0 without any */
+    float mean_logp;  /* natural log-probability of a piece, END included, of those of the prefix
+                         not; 0 without any */
     float frame_logp; /* mean_logp and blank_share of a fold_result: of what was heard */
     float blank_share;
-    uint32_t pieces, passes; /* written; through the decoder to write them */
+    uint32_t pieces, passes; /* written behind the prefix; through the decoder to write them */
 };
 
 #define FOLD_AED_MANY 16 /* that write together */
@@ -358,6 +360,12 @@ struct fold_writing {
     const struct fold_run *run;
     const float *logp;
     const char *draft;
+    /* NULL, or what the text begins with, whatever the decoder would have written: words that are
+     * already told of the first of the run's sound. They are read, not judged, and the text goes on
+     * behind them; where it goes on within the last of them, that word grows and counts as the
+     * prefix's still. UTF-8, cased and marked as the decoder would; the draft begins with the same
+     * words. FOLD_DOUBT_LENGTH where there is no room for it. */
+    const char *prefix;
     bool brief;                  /* fold_aed_rescore and _alternatives will not be asked for */
     struct fold_written written; /* the result */
 };

@@ -25,6 +25,7 @@
 #define PIECES_S     6.5f  /* at most, a second of sound, beside 2 */
 #define LOOP_PERIOD  16    /* pieces that are repeated */
 #define LOOP_TIMES   3     /* and how often that is suspicious */
+#define PREFIX_WORD  256   /* bytes of a word of the prefix */
 #define SILENCE      1.0f  /* letters, by their probabilities, that are none */
 #define LENGTH_MOST  1.6f  /* letters, of those heard; and 12 */
 #define LENGTH_LEAST 0.5f  /* less 8 */
@@ -258,15 +259,28 @@ uint32_t aed_decoder_follow_hot(const struct context_graph *hot, uint32_t state,
     return next || !state ? next : context_graph_find(hot, 0, piece);
 }
 
-/* What is to be read next: the piece written last, and behind it what the draft has. alone: by this
- * decoder, so that some rows more cost next to nothing. false: there is room for no more, or the
- * run is stopped. */
+float aed_decoder_mean(const struct fold_aed *w, float sum, size_t count)
+{
+    return sum / (float)(count - w->given + 1);
+}
+
+/* What is to be read next: of the prefix, or the piece written last, and behind it what the draft
+ * has. alone: by this decoder, so that some rows more cost next to nothing. false: there is room
+ * for no more, or the run is stopped. */
 static bool propose(struct fold_aed *w, bool alone)
 {
     struct walk *walk = &w->walk;
     const size_t worth = alone && walk->ahead < AHEAD_ALONE ? AHEAD_ALONE : walk->ahead;
     if (walk->count >= w->limit || fold_run_is_stopped(w->run))
         return false;
+    if (w->given_read < w->given) {
+        const size_t unread = w->given - w->given_read;
+        w->lines = (struct aed_lines){.aed = &w->aed,
+                                      .at = w->given_read,
+                                      .pieces = w->written + w->given_read,
+                                      .rows = unread < AED_ROWS ? unread : AED_ROWS};
+        return true;
+    }
     const size_t left = w->limit - walk->count - 1, room = left < worth ? left : worth;
     walk->guessed =
         draft_follow(&w->draft, w->hypothesis.text, w->hypothesis.text_bytes, w->guess, room);
@@ -286,6 +300,10 @@ static bool take_up(struct fold_aed *w, struct fold_written *result)
     struct walk *walk = &w->walk;
     size_t row = 0;
     result->passes++;
+    if (w->given_read < w->given) {
+        w->given_read += w->lines.rows;
+        return false;
+    }
     for (bool right = true; right && row < w->lines.rows; row += right) {
         float logp;
         const uint32_t piece = choose(w, row, walk->hot, &logp);
@@ -293,7 +311,7 @@ static bool take_up(struct fold_aed *w, struct fold_written *result)
             w->noted[walk->count] = branch_points_note(
                 w->model, w->lines.logits + row * w->model->info.pieces, walk->count, piece, logp);
         walk->sum += logp;
-        result->mean_logp = walk->sum / (float)(walk->count + 1);
+        result->mean_logp = aed_decoder_mean(w, walk->sum, walk->count);
         if (walk->sum < walk->least)
             return true;
         if (piece == BPE_END) {
@@ -356,8 +374,9 @@ void aed_decoder_finish(struct fold_aed *w, struct fold_written *result)
     size_t symbols;
     describe(w, result);
     result->words = w->hypothesis.words;
-    result->pieces = (uint32_t)w->hypothesis.pieces_count;
+    result->pieces = (uint32_t)(w->hypothesis.pieces_count - w->given);
     result->words_count = hypothesis_split(&w->hypothesis, &symbols);
+    result->prefix_words = w->given_words;
     const float gap = give_times(w, result->words_count, symbols);
     const float letters = (float)w->hypothesis.letters, most = (float)w->letters_most;
     if (!result->doubt &&
@@ -415,6 +434,32 @@ static int check(const struct fold_writing *writings, size_t count)
     return FOLD_OK;
 }
 
+/* Takes the prefix for written; false where there is no room for it and what follows. */
+static bool give(struct fold_aed *w, const char *prefix)
+{
+    const struct bpe *pieces = &w->model->decoder.pieces;
+    uint32_t word[PREFIX_WORD + BPE_MARK_BYTES];
+    size_t symbols;
+    for (const char *text = prefix ? prefix : "";;) {
+        text += strspn(text, " \t\r\n");
+        const size_t bytes = strcspn(text, " \t\r\n");
+        if (!bytes)
+            break;
+        const size_t count =
+            bytes > PREFIX_WORD ? w->limit : bpe_encode(pieces, text, bytes, true, word);
+        if (w->given + count + 1 >= w->limit)
+            return false;
+        for (size_t i = 0; i < count; i++) {
+            w->noted[w->given] = (struct branch_point){.lost = INFINITY, .logp = -INFINITY};
+            w->written[++w->given] = word[i];
+            hypothesis_add(&w->hypothesis, word[i], 0);
+        }
+        text += bytes;
+    }
+    w->given_words = hypothesis_split(&w->hypothesis, &symbols);
+    return true;
+}
+
 /* Hears the run; false where there is nothing to be written. */
 static bool begin(struct fold_writing *writing)
 {
@@ -426,6 +471,7 @@ static bool begin(struct fold_writing *writing)
     w->brief = writing->brief;
     w->logp = writing->logp;
     w->others.count = 0;
+    w->given = w->given_words = w->given_read = 0;
     hypothesis_clear(&w->hypothesis);
     w->heard = hear(w->logp, T, &w->hypothesis, V);
     describe(w, &writing->written);
@@ -441,7 +487,11 @@ static bool begin(struct fold_writing *writing)
     aed_hear(&w->aed, fold_run_x(run), T, fold_run_depth(run));
     draft_set(&w->draft, writing->draft);
     w->written[0] = BPE_BEGIN;
-    set_off(w, (struct walk){.least = -INFINITY}, &writing->written);
+    if (!give(w, writing->prefix)) {
+        writing->written.doubt = FOLD_DOUBT_LENGTH;
+        return false;
+    }
+    set_off(w, (struct walk){.count = w->given, .least = -INFINITY}, &writing->written);
     return true;
 }
 

@@ -49,6 +49,9 @@ struct fold_aed {
     const float *logp; /* [T, V] */
     struct heard heard;
     size_t limit;        /* of pieces */
+    size_t given;        /* pieces of the prefix, the first of those written: */
+    size_t given_words;  /* so many words, */
+    size_t given_read;   /* and of BEGIN and those pieces but the last so many are read */
     size_t letters_most; /* more are doubted, */
     float letters_least; /* and fewer */
 };
@@ -57,6 +60,8 @@ struct fold_aed {
  * and sets its mean_logp and doubt, and notes where else it could have turned. The doubt is
  * FOLD_DOUBT_LOOP where there was no end, also where the sum fell too low. */
 void aed_decoder_go_on(struct fold_aed *aed, struct walk from, struct fold_written *result);
+/* The log-probability of a piece that was written, the end included; what was given is not. */
+float aed_decoder_mean(const struct fold_aed *aed, float sum, size_t count);
 /* The state of hotwords behind a piece. */
 uint32_t aed_decoder_follow_hot(const struct context_graph *hot, uint32_t state, uint32_t piece);
 /* What is in the wording becomes words with times, and perhaps in doubt. */

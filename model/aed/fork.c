@@ -33,7 +33,7 @@ bool fork_take(struct fold_aed *w, const struct branch_point *point, float least
     read_on(w, point->at + 1);
     walk.sum += point->logp;
     if (point->piece == BPE_END) {
-        result->mean_logp = walk.sum / (float)(walk.count + 1);
+        result->mean_logp = aed_decoder_mean(w, walk.sum, walk.count);
     } else {
         w->written[++walk.count] = point->piece;
         hypothesis_add(&w->hypothesis, point->piece, point->logp);

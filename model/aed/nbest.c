@@ -67,7 +67,7 @@ int fold_aed_alternatives(struct fold_aed *w, uint32_t most, uint32_t *ret_count
     qsort(others->points, points, sizeof *others->points, cheaper);
     for (size_t i = 0; i < points && i < TRIES * (most - 1); i++) {
         struct fold_written result = {0};
-        if (fold_run_is_stopped(w->run))
+        if (fold_run_is_stopped(w->run) || isinf(others->points[i].lost))
             break;
         if (fork_take(w, &others->points[i], -INFINITY, &result))
             add(w, result.mean_logp, most);

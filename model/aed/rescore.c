@@ -27,17 +27,18 @@ static float cost_from(const struct alternative *text, size_t at, float end_logp
     return cost;
 }
 
+/* pieces: written, without those of the prefix and the end. */
 static float sum_of(float mean_logp, size_t pieces)
 {
     return mean_logp * (float)(pieces + 1);
 }
 
 /* The point of the first text that may save most; NULL: none can. */
-static struct branch_point *promising(struct branch_points *others)
+static struct branch_point *promising(struct branch_points *others, size_t given)
 {
     const struct alternative *text = &others->texts[0];
     struct branch_point *found = NULL;
-    float end_logp = sum_of(text->mean_logp, text->count), most = 0;
+    float end_logp = sum_of(text->mean_logp, text->count - given), most = 0;
     for (size_t i = 0; i < text->count; i++)
         end_logp -= text->logps[i];
     for (size_t i = 0; i <= text->count; i++) {
@@ -69,8 +70,8 @@ int fold_aed_rescore(struct fold_aed *w, uint32_t tries, struct fold_written *re
         return FOLD_ERR_ARGUMENT;
     fork_rewind(w);
     for (uint32_t i = 0; i < tries && !w->hot.count && !fold_run_is_stopped(w->run); i++) {
-        const float sum = sum_of(best->mean_logp, best->count);
-        struct branch_point *point = promising(others);
+        const float sum = sum_of(best->mean_logp, best->count - w->given);
+        struct branch_point *point = promising(others, w->given);
         struct fold_written result = {0};
         if (!point)
             break;

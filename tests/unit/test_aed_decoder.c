@@ -1,4 +1,4 @@
-#include "test.h"
+#include "writing.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -6,110 +6,6 @@
 
 #include "aed_decoder.h"
 #include "weights.h"
-
-#define SAMPLES 48000
-static const char *model_variable; /* the environment's name for the model under test */
-static struct fold_model *model;
-static struct fold_run *run;
-static struct fold_aed *writer;
-static float pcm[SAMPLES], *logp;
-static size_t T, V;
-
-static int open_all(void **state)
-{
-    struct fold_note note = {{0}};
-    (void)state;
-    if (fold_model_open_as(&model, getenv(model_variable), FOLD_INT8, &note))
-        fail_msg("%s", note.text);
-    V = model->info.vocab_size;
-    logp = malloc(fold_frames(model, SAMPLES) * V * sizeof *logp);
-    assert_non_null(logp);
-    assert_int_equal(fold_run_open(&run, model, SAMPLES), FOLD_OK);
-    assert_int_equal(fold_aed_open(&writer, model, SAMPLES), FOLD_OK);
-    return 0;
-}
-
-static int close_all(void **state)
-{
-    (void)state;
-    fold_aed_close(writer);
-    fold_run_close(run);
-    fold_model_close(model);
-    free(logp);
-    return 0;
-}
-
-static void hear(unsigned seed, size_t samples)
-{
-    srand(seed);
-    const float pitch = 0.02f + 0.01f * (float)(seed % 7);
-    for (size_t i = 0; i < samples; i++)
-        pcm[i] = 0.3f * sinf((float)i * pitch) * sinf((float)i * 0.0007f * (float)(seed + 1)) +
-                 0.1f * ((float)rand() / (float)RAND_MAX - 0.5f);
-    assert_int_equal(fold_run_begin(run, pcm, samples), FOLD_OK);
-    assert_int_equal(fold_run_unfold(run), FOLD_OK);
-    assert_int_equal(fold_run_exit(run, logp), FOLD_OK);
-    T = fold_run_frames(run);
-}
-
-/* Every frame hears blank, or, with letters, so many letters evenly. */
-static void pretend(size_t letters)
-{
-    for (size_t t = 0; t < T; t++)
-        for (size_t v = 0; v < V; v++)
-            logp[t * V + v] = -12;
-    for (size_t t = 0; t < T; t++)
-        logp[t * V] = -0.001f;
-    for (size_t i = 0; i < letters; i++) {
-        float *frame = logp + i * T / letters * V;
-        frame[0] = -12;
-        frame[3 + i % 20] = -0.001f;
-    }
-}
-
-struct result {
-    struct fold_written written;
-    uint32_t pieces[400];
-    size_t count;
-};
-
-static struct result write_down(const char *draft)
-{
-    struct result r;
-    assert_int_equal(fold_aed_write(writer, run, logp, draft, &r.written), FOLD_OK);
-    const uint32_t *pieces = aed_decoder_pieces(writer, &r.count);
-    assert_true(r.count <= sizeof r.pieces / sizeof *r.pieces);
-    assert_int_equal(r.count, r.written.pieces);
-    memcpy(r.pieces, pieces, r.count * sizeof *pieces);
-    return r;
-}
-
-/* The text of pieces, as a draft. */
-static const char *text_of(const struct result *r)
-{
-    static char text[8192];
-    size_t at = 0;
-    for (size_t i = 0; i < r->count; i++) {
-        size_t bytes;
-        const char *piece = bpe_text(&model->decoder.pieces, r->pieces[i], &bytes);
-        for (size_t j = 0; j < bytes; j++)
-            if (memcmp(piece + j, BPE_MARK, bytes - j < 3 ? bytes - j : 3) == 0 && bytes - j >= 3) {
-                text[at++] = ' ';
-                j += 2;
-            } else {
-                text[at++] = piece[j];
-            }
-    }
-    text[at] = '\0';
-    return text;
-}
-
-static void assert_same(const struct result *got, const struct result *want)
-{
-    assert_int_equal(got->count, want->count);
-    assert_memory_equal(got->pieces, want->pieces, want->count * sizeof *want->pieces);
-    assert_int_equal(got->written.doubt, want->written.doubt);
-}
 
 static void no_draft_changes_what_is_written(void **state)
 {
@@ -213,30 +109,6 @@ static struct result hear_what_ends(void)
     return r;
 }
 
-/* Frames say the letters of text, one each; *ret_letters of them, up to the frame returned. */
-static size_t pretend_to_hear(const char *text, size_t *ret_letters)
-{
-    uint32_t last = 0;
-    size_t letters = 0, at = 0;
-    pretend(0);
-    for (const char *c = text; *c; c++) {
-        const char upper = (char)(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c);
-        const uint32_t label = upper >= 'A' && upper <= 'Z' ? 3 + (uint32_t)(upper - 'A')
-                               : *c == ' ' && c > text      ? 1
-                                                            : 0;
-        at += label && label == last ? 2 : 1; /* a blank between */
-        assert_true(at < T);
-        if (label) {
-            logp[at * V] = -12;
-            logp[at * V + label] = -0.001f;
-            letters += label > 2;
-            last = label;
-        }
-    }
-    *ret_letters = letters;
-    return at;
-}
-
 static void what_the_frames_say_as_well_is_believed(void **state)
 {
     (void)state;
@@ -338,16 +210,6 @@ static bool write_what_is_believed(struct result *ret_want)
     return !ret_want->written.doubt;
 }
 
-/* Random weights seldom come to an end. With END's logits INCLINED times what they are they do, for
- * some of so many sounds; for which depends on the CPU's rounding. */
-#define SOUNDS   300
-#define INCLINED 1.4f
-
-static float *end_scale(void)
-{
-    return (float *)model->decoder.embed.q->scale + BPE_END;
-}
-
 static void alternatives_say_other_things_in_order(void **state)
 {
     char texts[FOLD_AED_ALTERNATIVES][4096];
@@ -394,11 +256,6 @@ static void alternatives_say_other_things_in_order(void **state)
     }
     *end_scale() = end;
     assert_true(others > 0);
-}
-
-static float sum_of(const struct fold_written *written)
-{
-    return written->mean_logp * (float)(written->pieces + 1);
 }
 
 static void a_search_finds_what_is_likelier_whatever_the_draft(void **state)
@@ -491,11 +348,13 @@ static void writers_in_step_write_what_each_alone_writes(void **state)
             pretend(i == 2 && round % 2 ? 0 : 40);
             for (uint32_t extra = 0; extra < i % model->info.unfolds; extra++)
                 assert_int_equal(fold_run_unfold(run), FOLD_OK);
-            alone[i] = write_down(NULL);
+            const char *given = i % 2 ? "There is" : NULL;
+            alone[i] = write_behind(given, NULL);
             heard[i] = malloc(T * V * sizeof **heard);
             assert_non_null(heard[i]);
             memcpy(heard[i], logp, T * V * sizeof *logp);
-            writings[i] = (struct fold_writing){.aed = writers[i], .run = run, .logp = heard[i]};
+            writings[i] = (struct fold_writing){
+                .aed = writers[i], .run = run, .logp = heard[i], .prefix = given};
             if (round % 3)
                 writings[i].draft = strdup(round % 3 == 1 ? text_of(&alone[i]) : "thy other tide");
             run = mine;
@@ -630,8 +489,9 @@ int main(void)
         cmocka_unit_test(what_cannot_be_written_is_refused),
         cmocka_unit_test(a_seed_without_an_attention_decoder_has_no_writer),
     };
-    model_variable = "FOLDSCRIBE_TEST_DECODER_MODEL";
-    const int failed = cmocka_run_group_tests_name("every layer", tests, open_all, close_all);
-    model_variable = "FOLDSCRIBE_TEST_PATHS_MODEL";
-    return failed + cmocka_run_group_tests_name("paths", tests, open_all, close_all);
+    writing_variable = "FOLDSCRIBE_TEST_DECODER_MODEL";
+    const int failed =
+        cmocka_run_group_tests_name("every layer", tests, writing_open, writing_close);
+    writing_variable = "FOLDSCRIBE_TEST_PATHS_MODEL";
+    return failed + cmocka_run_group_tests_name("paths", tests, writing_open, writing_close);
 }
