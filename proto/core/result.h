@@ -43,6 +43,13 @@ struct result_word {
     float confidence; /* 0..1 */
 };
 
+/* Case and marks of words. */
+enum result_written {
+    RESULT_HEARD,     /* none */
+    RESULT_WRITTEN,   /* their own, written as if a text began with them */
+    RESULT_CONTINUED, /* their own, written behind the words before */
+};
+
 /* A segment: a stretch of the stream between endpoints. */
 struct result_segment {
     int64_t start_samples, end_samples;
@@ -51,8 +58,8 @@ struct result_segment {
     float mean_logp;   /* mean log-probability of the best path a frame */
     float blank_share; /* mean probability of blank, 0..1 */
     struct result_depth depth;
-    bool cut;     /* at the greatest length of a segment, not at a pause */
-    bool written; /* the words came with case and marks of their own */
+    bool cut; /* behind it the speech goes on, and no mark of its own says how */
+    enum result_written written;
     /* [others_count] what else it may have been, the likeliest first: segments of the same time,
      * with no others of their own. Finals have them, where they were asked for. */
     const struct result_segment *others;

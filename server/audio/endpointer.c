@@ -4,11 +4,15 @@
  * row (a click is not). Sound before the first speech is forgotten but for a lead of 300 ms, so
  * that a soft first consonant is kept; times stay those of the stream.
  *
- * A segment ends when `pause_ms` without speech have followed speech; it keeps 300 ms of that as
- * its tail. When a segment grows to its greatest length first, it is cut in the longest pause of
- * its later part; a pause counts from 80 ms on, which is more than the closure of a stop. Only
- * where there is none is it cut inside speech, at the quietest 50 ms. What lies after the cut
- * is the beginning of the next segment: no sample is lost or used twice.
+ * A segment is complete when a pause has followed speech; it keeps 300 ms of that as its tail. A
+ * short pause is an endpoint and no more: once for each pause, where there is speech that was not
+ * told. Pauses of less than 200 ms are no endpoints, whatever a client asks for, since words have
+ * such pauses within (the closure of a stop lasts up to 150 ms). Half a second is a true pause.
+ *
+ * A segment that grows to its greatest length is complete, too, wherever that is. Which of its
+ * words are told is for the caller to say, who knows where they lie: what is behind them stays, and
+ * what is before them as far as it shall be heard again. That is forgotten when a true pause
+ * follows.
  *
  * Steady sound is no speech. Levels of speech, over 30 ms, spread over tens of dB; those of a fan
  * or of hiss over two or three. A segment that is longer than a word and spreads less than 4 dB
@@ -27,7 +31,8 @@
 #define LEAD_FRAMES   FRAMES(300)
 #define TAIL_FRAMES   FRAMES(300)
 #define IDLE_FRAMES   FRAMES(1000) /* kept of silence before it is trimmed to the lead */
-#define LEAST_PAUSE   FRAMES(80)
+#define LEAST_PAUSE   FRAMES(200)
+#define TRUE_PAUSE    FRAMES(ENDPOINTER_TRUE_PAUSE_MS)
 #define STEADY_FRAMES FRAMES(700)
 #define STEADY_DB     4
 #define LEVELS        101 /* histogram bins of 1 dB, -100..0 */
@@ -35,7 +40,7 @@
 
 struct endpointer {
     struct vad vad;
-    size_t pause_frames, max_frames;
+    size_t pause_frames, true_frames, max_frames;
     float *pcm;               /* [room_frames * FRAME] */
     struct vad_frame *levels; /* [room_frames] */
     bool *speech;             /* [room_frames] */
@@ -44,12 +49,20 @@ struct endpointer {
     size_t samples;       /* in pcm */
     size_t frames;        /* whole frames judged; samples - frames * FRAME are of the next one */
     size_t loud_run;      /* loud frames in a row up to now */
-    size_t first, last;   /* first and last frame of speech; NO_FRAME: none */
+    size_t told;          /* frames in front that are heard again; their words are told */
+    size_t first, last;   /* first and last frame of speech behind those; NO_FRAME: none */
+    size_t spoken;        /* last frame of speech; NO_FRAME: none */
+    bool paused;          /* this pause was an endpoint already */
     int64_t speech_clock;
     bool complete;
     enum endpointer_why why;
     size_t cut_samples; /* complete: the segment ends here */
 };
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
 
 int endpointer_open(struct endpointer **ret_endpointer, uint32_t pause_ms, uint32_t max_ms)
 {
@@ -59,9 +72,10 @@ int endpointer_open(struct endpointer **ret_endpointer, uint32_t pause_ms, uint3
     if (!endpointer)
         return -1;
     vad_init(&endpointer->vad);
-    endpointer->pause_frames = FRAMES(pause_ms) > SPEECH_FRAMES ? FRAMES(pause_ms) : SPEECH_FRAMES;
+    endpointer->pause_frames = larger(FRAMES(pause_ms), LEAST_PAUSE);
+    endpointer->true_frames = larger(FRAMES(pause_ms), TRUE_PAUSE);
     endpointer->max_frames = FRAMES(max_ms);
-    endpointer->first = endpointer->last = NO_FRAME;
+    endpointer->first = endpointer->last = endpointer->spoken = NO_FRAME;
     *ret_endpointer = endpointer;
     return 0;
 }
@@ -97,16 +111,27 @@ static bool make_room(struct endpointer *endpointer)
     return true;
 }
 
-/* Forgets the first `samples` samples; their frames too, which they must end with, unless they
- * are all there is. */
-static void drop(struct endpointer *endpointer, size_t samples)
+/* Finds the speech again among the frames that are left. */
+static void find_speech(struct endpointer *endpointer)
 {
-    const size_t frames =
-        samples / FRAME < endpointer->frames ? samples / FRAME : endpointer->frames;
+    endpointer->first = endpointer->last = endpointer->spoken = NO_FRAME;
+    for (size_t i = 0; i < endpointer->frames; i++) {
+        if (!endpointer->speech[i])
+            continue;
+        endpointer->spoken = i;
+        if (i < endpointer->told)
+            continue;
+        if (endpointer->first == NO_FRAME)
+            endpointer->first = i;
+        endpointer->last = i;
+    }
+}
+
+/* Forgets the first `samples` samples and `frames` frames; of what is left, so many are told. */
+static void forget(struct endpointer *endpointer, size_t samples, size_t frames, size_t told)
+{
     const size_t kept = endpointer->frames - frames;
 
-    if (samples == 0)
-        return;
     endpointer->samples -= samples;
     endpointer->base_samples += (int64_t)samples;
     memmove(endpointer->pcm, endpointer->pcm + samples,
@@ -116,18 +141,25 @@ static void drop(struct endpointer *endpointer, size_t samples)
     endpointer->frames = kept;
     if (endpointer->loud_run > kept)
         endpointer->loud_run = kept;
-    endpointer->first = endpointer->last = NO_FRAME;
-    for (size_t i = 0; i < kept; i++)
-        if (endpointer->speech[i]) {
-            if (endpointer->first == NO_FRAME)
-                endpointer->first = i;
-            endpointer->last = i;
-        }
+    endpointer->told = told;
+    find_speech(endpointer);
+}
+
+/* Forgets the first `samples` samples, and what was told; their frames too, which they must end
+ * with, unless they are all there is. */
+static void drop(struct endpointer *endpointer, size_t samples)
+{
+    const size_t frames =
+        samples / FRAME < endpointer->frames ? samples / FRAME : endpointer->frames;
+
+    if (samples)
+        forget(endpointer, samples, frames, 0);
 }
 
 static size_t start_frame(const struct endpointer *endpointer)
 {
-    return endpointer->first > LEAD_FRAMES ? endpointer->first - LEAD_FRAMES : 0;
+    return !endpointer->told && endpointer->first > LEAD_FRAMES ? endpointer->first - LEAD_FRAMES
+                                                                : 0;
 }
 
 /* Do levels from the first to the last speech spread too little for a voice? */
@@ -153,39 +185,6 @@ static bool is_steady(const struct endpointer *endpointer)
     return loud_db - quiet_db < STEADY_DB;
 }
 
-/* The frame before which a segment that is too long is best cut; see the top. */
-static size_t best_cut(const struct endpointer *endpointer, size_t start)
-{
-    const size_t lo = start + endpointer->max_frames * 2 / 5;
-    size_t best = NO_FRAME, longest = LEAST_PAUSE - 1, run = 0;
-
-    for (size_t i = lo; i <= endpointer->frames; i++) {
-        if (i < endpointer->frames && !endpointer->speech[i]) {
-            run++;
-            continue;
-        }
-        if (run > longest) {
-            longest = run;
-            best = i - run + (run / 2 < TAIL_FRAMES ? run / 2 : TAIL_FRAMES);
-        }
-        run = 0;
-    }
-    if (best != NO_FRAME)
-        return best;
-
-    float quietest = 1e9f;
-    for (size_t i = lo + 2; i + 2 < endpointer->frames; i++) {
-        float sum = 0;
-        for (size_t k = i - 2; k <= i + 2; k++)
-            sum += endpointer->levels[k].level_db;
-        if (sum <= quietest) {
-            quietest = sum;
-            best = i;
-        }
-    }
-    return best;
-}
-
 /* Ends the segment before cut_samples, or drops it if it is steady. */
 static void complete(struct endpointer *endpointer, size_t cut_samples, enum endpointer_why why)
 {
@@ -198,6 +197,34 @@ static void complete(struct endpointer *endpointer, size_t cut_samples, enum end
     endpointer->cut_samples = cut_samples;
 }
 
+/* Marks the last frames as speech. */
+static void note_speech(struct endpointer *endpointer, size_t now)
+{
+    const size_t begun = now + 1 - SPEECH_FRAMES;
+
+    for (size_t i = begun; i <= now; i++)
+        endpointer->speech[i] = true;
+    if (endpointer->first == NO_FRAME)
+        endpointer->first = larger(begun, endpointer->told);
+    endpointer->last = endpointer->spoken = now;
+    endpointer->paused = false;
+    endpointer->speech_clock = endpointer->base_samples + (int64_t)(endpointer->frames * FRAME);
+}
+
+/* Silence goes on: behind a true pause what was told need not be heard again, and of the rest the
+ * lead is enough. */
+static void rest(struct endpointer *endpointer)
+{
+    const size_t frames = endpointer->frames, told = endpointer->told;
+    const size_t lead = frames > LEAD_FRAMES ? frames - LEAD_FRAMES : 0;
+
+    if (!told && frames >= IDLE_FRAMES)
+        drop(endpointer, lead * FRAME);
+    else if (told &&
+             (endpointer->spoken == NO_FRAME || frames - 1 - endpointer->spoken >= TRUE_PAUSE))
+        drop(endpointer, larger(lead, told) * FRAME);
+}
+
 static void judge(struct endpointer *endpointer, struct vad_frame frame)
 {
     const size_t now = endpointer->frames++;
@@ -205,26 +232,22 @@ static void judge(struct endpointer *endpointer, struct vad_frame frame)
     endpointer->levels[now] = frame;
     endpointer->speech[now] = false;
     endpointer->loud_run = frame.loud ? endpointer->loud_run + 1 : 0;
-    if (endpointer->loud_run >= SPEECH_FRAMES) {
-        for (size_t i = now + 1 - SPEECH_FRAMES; i <= now; i++)
-            endpointer->speech[i] = true;
-        if (endpointer->first == NO_FRAME)
-            endpointer->first = now + 1 - SPEECH_FRAMES;
-        endpointer->last = now;
-        endpointer->speech_clock = endpointer->base_samples + (int64_t)(endpointer->frames * FRAME);
-    }
+    if (endpointer->loud_run >= SPEECH_FRAMES)
+        note_speech(endpointer, now);
     if (endpointer->first == NO_FRAME) {
-        if (endpointer->frames >= IDLE_FRAMES)
-            drop(endpointer, (endpointer->frames - LEAD_FRAMES) * FRAME);
+        rest(endpointer);
         return;
     }
     const size_t silent = now - endpointer->last;
-    const size_t start = start_frame(endpointer);
-    if (silent >= endpointer->pause_frames) {
-        const size_t tail = silent < TAIL_FRAMES ? silent : TAIL_FRAMES;
-        complete(endpointer, (endpointer->last + 1 + tail) * FRAME, ENDPOINTER_PAUSE);
-    } else if (endpointer->frames - start >= endpointer->max_frames) {
-        complete(endpointer, best_cut(endpointer, start) * FRAME, ENDPOINTER_FULL);
+    const size_t tail = silent < TAIL_FRAMES ? silent : TAIL_FRAMES;
+    const size_t end_samples = (endpointer->last + 1 + tail) * FRAME;
+    if (silent >= endpointer->true_frames) {
+        complete(endpointer, end_samples, ENDPOINTER_PAUSE);
+    } else if (silent >= endpointer->pause_frames && !endpointer->paused) {
+        endpointer->paused = true;
+        complete(endpointer, end_samples, ENDPOINTER_ENDPOINT);
+    } else if (endpointer->frames - start_frame(endpointer) >= endpointer->max_frames) {
+        complete(endpointer, endpointer->frames * FRAME, ENDPOINTER_FULL);
     }
 }
 
@@ -247,49 +270,74 @@ long endpointer_push(struct endpointer *endpointer, const float *pcm, size_t cou
     return (long)taken;
 }
 
+/* Keeps what is behind `kept` of the sound before cut_samples, of which what is before `told` is
+ * told. A flush may come within a frame: frames are then counted back from there, so that those to
+ * come follow each other still. */
+static void keep(struct endpointer *endpointer, size_t cut_samples, size_t kept, size_t told)
+{
+    const size_t cut_frames = cut_samples / FRAME;
+    size_t kept_frames = (cut_samples - kept) / FRAME;
+    const size_t left_frames = (cut_samples - told) / FRAME;
+
+    if (kept_frames > cut_frames)
+        kept_frames = cut_frames;
+    forget(endpointer, cut_samples - kept_frames * FRAME, cut_frames - kept_frames,
+           kept_frames - left_frames);
+}
+
 void endpointer_flush(struct endpointer *endpointer)
 {
     if (endpointer->complete)
         return;
     vad_cut(&endpointer->vad);
     endpointer->loud_run = 0;
-    if (endpointer->first == NO_FRAME)
-        drop(endpointer, endpointer->samples);
-    else
+    if (endpointer->first != NO_FRAME)
         complete(endpointer, endpointer->samples, ENDPOINTER_FLUSHED);
+    else if (endpointer->told)
+        keep(endpointer, endpointer->samples, 0, endpointer->samples);
+    else
+        drop(endpointer, endpointer->samples);
+}
+
+/* The speech up to cut_samples. */
+static struct endpointer_segment segment_before(const struct endpointer *endpointer,
+                                                size_t cut_samples, enum endpointer_why why)
+{
+    const size_t start = start_frame(endpointer) * FRAME;
+    const size_t lead = endpointer->first > LEAD_FRAMES ? endpointer->first - LEAD_FRAMES : 0;
+    const size_t fresh = larger(endpointer->told, lead) * FRAME;
+
+    return (struct endpointer_segment){.pcm = endpointer->pcm + start,
+                                       .count = cut_samples - start,
+                                       .start_samples = endpointer->base_samples + (int64_t)start,
+                                       .fresh_samples = endpointer->base_samples + (int64_t)fresh,
+                                       .why = why};
 }
 
 bool endpointer_segment(const struct endpointer *endpointer, struct endpointer_segment *ret_segment)
 {
-    if (!endpointer->complete)
-        return false;
-    const size_t start = start_frame(endpointer) * FRAME;
-    *ret_segment =
-        (struct endpointer_segment){.pcm = endpointer->pcm + start,
-                                    .count = endpointer->cut_samples - start,
-                                    .start_samples = endpointer->base_samples + (int64_t)start,
-                                    .why = endpointer->why};
-    return true;
+    if (endpointer->complete)
+        *ret_segment = segment_before(endpointer, endpointer->cut_samples, endpointer->why);
+    return endpointer->complete;
 }
 
-void endpointer_pop(struct endpointer *endpointer)
+void endpointer_pop(struct endpointer *endpointer, int64_t kept_samples, int64_t told_samples)
 {
     if (!endpointer->complete)
         return;
     endpointer->complete = false;
-    drop(endpointer, endpointer->cut_samples);
+    if (endpointer->why == ENDPOINTER_PAUSE)
+        drop(endpointer, endpointer->cut_samples);
+    else
+        keep(endpointer, endpointer->cut_samples, (size_t)(kept_samples - endpointer->base_samples),
+             (size_t)(told_samples - endpointer->base_samples));
 }
 
 bool endpointer_peek(const struct endpointer *endpointer, struct endpointer_segment *ret_segment)
 {
     if (endpointer->complete || endpointer->first == NO_FRAME || is_steady(endpointer))
         return false;
-    const size_t start = start_frame(endpointer) * FRAME;
-    *ret_segment =
-        (struct endpointer_segment){.pcm = endpointer->pcm + start,
-                                    .count = endpointer->samples - start,
-                                    .start_samples = endpointer->base_samples + (int64_t)start,
-                                    .why = ENDPOINTER_FLUSHED};
+    *ret_segment = segment_before(endpointer, endpointer->samples, ENDPOINTER_FLUSHED);
     return true;
 }
 

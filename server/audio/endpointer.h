@@ -1,7 +1,16 @@
 /* endpointer.h - a stream of sound in, segments of speech out.
  *
- * Bounded: never holds more than the longest segment. Depends on the samples only, not on how they
- * were cut into pushes, so that batch and live agree. One thread at a time.
+ * Two things apart: an *endpoint*, the pause after which a client wants its text, and a *true
+ * pause*, behind which nothing that was said before matters to what is heard. Only a true pause
+ * ends the sound that is kept. Until then the caller says, segment by segment, up to where words
+ * are final, and from where on the sound is to be heard again before what follows:
+ *
+ *     endpointer_push ... endpointer_segment(&segment)        recognise segment.pcm
+ *     endpointer_pop(endpointer, kept_samples, told_samples)  words before told_samples are final
+ *
+ * Bounded: never holds more than the longest segment. Depends on the samples and on what is popped
+ * only, not on how the samples were cut into pushes, so that batch and live agree. One thread at a
+ * time.
  */
 #ifndef ENDPOINTER_H
 #define ENDPOINTER_H
@@ -13,22 +22,27 @@
 struct endpointer;
 
 enum endpointer_why {
-    ENDPOINTER_PAUSE,   /* the speaker paused */
-    ENDPOINTER_FULL,    /* as long as a segment may be; cut at the best place */
-    ENDPOINTER_FLUSHED, /* the caller asked */
+    ENDPOINTER_PAUSE,    /* a true pause: what follows is another sound */
+    ENDPOINTER_ENDPOINT, /* the speaker stopped for as long as the client asked for, no more yet */
+    ENDPOINTER_FULL,     /* as long as a segment may be, in the middle of speech */
+    ENDPOINTER_FLUSHED,  /* the caller asked */
 };
 
 struct endpointer_segment {
     const float *pcm; /* [count], valid until the endpointer is called again */
     size_t count;
     int64_t start_samples; /* of pcm[0], since the start of the stream */
+    int64_t fresh_samples; /* up to here its words are told; start_samples where nothing was */
     enum endpointer_why why;
 };
 
 #define ENDPOINTER_MIN_SEGMENT_MS 2000
+#define ENDPOINTER_TRUE_PAUSE_MS  500
 
-/* pause_ms: silence after speech that ends a segment. max_ms: longest segment, at least
- * ENDPOINTER_MIN_SEGMENT_MS. 0, or -1: out of range or no memory. */
+/* pause_ms: silence after speech that is an endpoint; what is shorter than a word's own stops is
+ * taken for the least that is longer. A true pause is the longer one of that and
+ * ENDPOINTER_TRUE_PAUSE_MS. max_ms: longest segment, at least ENDPOINTER_MIN_SEGMENT_MS. 0, or -1:
+ * out of range or no memory. */
 int endpointer_open(struct endpointer **ret_endpointer, uint32_t pause_ms, uint32_t max_ms);
 void endpointer_close(struct endpointer *endpointer); /* NULL is fine */
 
@@ -39,15 +53,19 @@ long endpointer_push(struct endpointer *endpointer, const float *pcm, size_t cou
 /* The sound ends here, or is to be dealt with as if: speech so far becomes a complete segment. */
 void endpointer_flush(struct endpointer *endpointer);
 
-/* The complete segment, if there is one. endpointer_pop drops it and keeps what came after it. */
+/* The complete segment, if there is one. */
 bool endpointer_segment(const struct endpointer *endpointer,
                         struct endpointer_segment *ret_segment);
-void endpointer_pop(struct endpointer *endpointer);
+/* Drops it. Words before told_samples are told; the sound from kept_samples on is kept, to be heard
+ * before what comes, until a true pause. Both lie within the segment, kept_samples <=
+ * told_samples. What was told behind a true pause is its end, and nothing is kept. */
+void endpointer_pop(struct endpointer *endpointer, int64_t kept_samples, int64_t told_samples);
 
-/* What has been heard so far of a segment that is not complete. False while there is no speech. */
+/* What has been heard so far of a segment that is not complete. False while there is no speech that
+ * was not told. */
 bool endpointer_peek(const struct endpointer *endpointer, struct endpointer_segment *ret_segment);
 
-/* Is there speech that has not become a complete segment, or a complete segment? */
+/* Is there speech that was not told, or a complete segment? */
 bool endpointer_has_speech(const struct endpointer *endpointer);
 
 /* Samples taken since the start; and up to where there was speech (0: none yet). */

@@ -3,8 +3,10 @@
  * One token of a job goes round in the queue. The worker that gets it decodes until the next
  * segment is complete, submits that, and gives the token back to the end of the queue before it
  * recognises: so several workers may work on segments of one job, but only one at a time on
- * its file, and jobs take turns. Decoding stops after SLICE_SAMPLES even if there was only
- * silence, so that a live stream need not wait for an hour of it.
+ * its file, and jobs take turns. Only where a segment ends in the middle of speech its words say
+ * where the next begins (carryover.h); then the token waits for them. Decoding stops after
+ * SLICE_SAMPLES even if there was only silence, so that a live stream need not wait for an hour of
+ * it.
  *
  * The job ends when its token is gone (all decoded, or something went wrong) and the last segment
  * is recognised. Where a draft is wanted, that is when it is given, and the job begins anew on the
@@ -18,6 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "carryover.h"
 #include "clock.h"
 #include "core.h"
 #include "decode_pool.h"
@@ -60,10 +63,12 @@ struct batch {
     size_t pulled_at, pulled_count;
     bool decoded; /* all of it */
     bool waits;   /* for a decoder of its own process */
+    struct carryover carryover;
 
     pthread_mutex_t lock;
     bool begun;                      /* {lock} */
     double queue_ms, compute_ms;     /* {lock} */
+    long awaited;                    /* {lock} segment that has the token; -1: none */
     uint32_t holders;                /* {lock} the token, and segments being recognised */
     enum engine_end end;             /* {lock} first thing that went wrong */
     struct recording_note note;      /* {lock} its detail */
@@ -82,6 +87,7 @@ static void batch_free(struct batch *batch)
         transcript_release(&batch->segments[i]);
     free(batch->segments);
     free(batch->recognised);
+    carryover_reset(&batch->carryover);
     endpointer_close(batch->endpointer);
     recording_close(batch->recording);
     if (batch->fd >= 0)
@@ -217,6 +223,7 @@ static void batch_deepen(struct batch *batch)
         transcript_release(&batch->segments[i]);
     endpointer_close(batch->endpointer);
     recording_close(batch->recording);
+    carryover_reset(&batch->carryover);
     batch->endpointer = NULL;
     batch->recording = NULL;
     batch->fd = batch->again_fd;
@@ -370,61 +377,6 @@ static double segment_budget_ms(const struct batch *batch, double audio_ms, doub
     return fmax((batch->budget_ms - elapsed_ms) * share, 1e-9); /* 0 would mean none */
 }
 
-/* The worker has recognised a segment. */
-static void on_result(struct piece *piece)
-{
-    struct batch *batch = piece->user;
-    struct engine *engine = batch->engine;
-    const double took_ms = clock_now_ms() - piece->submitted_ms;
-
-    atomic_fetch_add(&engine->refs, 1); /* the job may end here */
-    if (piece->end == PIECE_FAILED)
-        batch_fail(batch, ENGINE_FAILED, "the recording could not be recognised");
-    else if (piece->end == PIECE_CANCELLED)
-        batch_fail(batch, ENGINE_CANCELLED, NULL);
-    else
-        core_learn(engine, &piece->cost, &piece->segment.depth, !batch->draft);
-    pthread_mutex_lock(&batch->lock);
-    piece->segment.depth.actual_ms = took_ms;
-    batch->compute_ms += took_ms;
-    batch->segments[piece->index] = piece->segment;
-    batch->recognised[piece->index] = piece->end == PIECE_DONE;
-    pthread_mutex_unlock(&batch->lock);
-    emit_segments(batch);
-    batch_release(batch);
-    core_tick(engine);
-    core_unref(engine);
-}
-
-/* left_ms: sound that is not recognised yet, the segment's included; 0: not known. */
-static void submit(struct batch *batch, struct worker *worker,
-                   const struct endpointer_segment *sound, size_t index, double left_ms)
-{
-    const double elapsed_ms = clock_now_ms() - batch->started_ms;
-    const double audio_ms = (double)sound->count / (RESULT_RATE_HZ / 1e3);
-    struct depth_question question = {.kind = batch->draft ? DEPTH_PARTIAL : DEPTH_UPLOAD,
-                                      .tier = &batch->tier,
-                                      .asked = batch->asked,
-                                      .audio_ms = audio_ms,
-                                      .budget_ms =
-                                          segment_budget_ms(batch, audio_ms, left_ms, elapsed_ms)};
-    struct piece piece = {.hotwords = batch->hotwords,
-                          .alone = true,
-                          .alternatives = batch->draft ? 0 : batch->alternatives,
-                          .cancelled = &batch->cancelled,
-                          .on_result = on_result,
-                          .user = batch,
-                          .index = index};
-
-    core_submit(batch->engine, worker, sound, &question, &piece);
-    if (index == 0) {
-        pthread_mutex_lock(&batch->lock);
-        batch->predicted_ms =
-            elapsed_ms + piece.depth.predicted_ms * fmax(left_ms / fmax(audio_ms, 1), 1);
-        pthread_mutex_unlock(&batch->lock);
-    }
-}
-
 /* From the decoders' thread: there is something to decode. */
 static void sound_is_there(void *user)
 {
@@ -448,11 +400,119 @@ static void await_sound(struct batch *batch)
     batch_release(batch);
 }
 
+/* Gives the token on; or there is nothing left for it. */
+static void pass_token(struct batch *batch, bool more)
+{
+    struct engine *engine = batch->engine;
+    const bool goes_on = more && batch_goes_on(batch);
+
+    if (goes_on && !batch->waits) {
+        queue_push(&engine->queue, &batch->work, &batch->terms);
+        return;
+    }
+    atomic_fetch_add(&engine->refs, 1); /* the job may end here */
+    if (goes_on)
+        await_sound(batch);
+    else
+        batch_release(batch);
+    core_tick(engine);
+    core_unref(engine);
+}
+
+/* The segment that has the token says where the next begins. */
+static void settle(struct batch *batch, struct result_segment *segment)
+{
+    const int64_t most_samples =
+        (int64_t)batch->engine->options.max_segment_ms * (RESULT_RATE_HZ / 1000);
+    struct endpointer_segment sound;
+    struct carryover_cut cut;
+
+    endpointer_segment(batch->endpointer, &sound);
+    if (carryover_settle(&batch->carryover, &sound, most_samples, segment, &cut) < 0)
+        batch_fail(batch, ENGINE_FAILED, "out of memory");
+    else
+        endpointer_pop(batch->endpointer, cut.kept_samples, cut.told_samples);
+}
+
+/* The worker has recognised a segment. */
+static void on_result(struct piece *piece)
+{
+    struct batch *batch = piece->user;
+    struct engine *engine = batch->engine;
+    const double took_ms = clock_now_ms() - piece->submitted_ms;
+
+    atomic_fetch_add(&engine->refs, 1); /* the job may end here */
+    free((void *)(uintptr_t)piece->prefix);
+    pthread_mutex_lock(&batch->lock);
+    const bool awaited = batch->awaited == (long)piece->index;
+    if (awaited)
+        batch->awaited = -1;
+    pthread_mutex_unlock(&batch->lock);
+    if (piece->end == PIECE_FAILED)
+        batch_fail(batch, ENGINE_FAILED, "the recording could not be recognised");
+    else if (piece->end == PIECE_CANCELLED)
+        batch_fail(batch, ENGINE_CANCELLED, NULL);
+    else
+        core_learn(engine, &piece->cost, &piece->segment.depth, !batch->draft);
+    if (awaited && piece->end == PIECE_DONE)
+        settle(batch, &piece->segment);
+    pthread_mutex_lock(&batch->lock);
+    piece->segment.depth.actual_ms = took_ms;
+    batch->compute_ms += took_ms;
+    batch->segments[piece->index] = piece->segment;
+    batch->recognised[piece->index] = piece->end == PIECE_DONE;
+    pthread_mutex_unlock(&batch->lock);
+    emit_segments(batch);
+    if (awaited)
+        pass_token(batch, true);
+    batch_release(batch);
+    core_tick(engine);
+    core_unref(engine);
+}
+
+/* left_ms: sound that is not recognised yet, the segment's included; 0: not known. */
+static void submit(struct batch *batch, struct worker *worker,
+                   const struct endpointer_segment *sound, size_t index, double left_ms)
+{
+    const double elapsed_ms = clock_now_ms() - batch->started_ms;
+    const double audio_ms = (double)sound->count / (RESULT_RATE_HZ / 1e3);
+    struct depth_question question = {.kind = batch->draft ? DEPTH_PARTIAL : DEPTH_UPLOAD,
+                                      .tier = &batch->tier,
+                                      .asked = batch->asked,
+                                      .audio_ms = audio_ms,
+                                      .budget_ms =
+                                          segment_budget_ms(batch, audio_ms, left_ms, elapsed_ms)};
+    struct piece piece = {.hotwords = batch->hotwords,
+                          .prefix = carryover_text(batch->carryover.words, batch->carryover.count,
+                                                   sound->start_samples),
+                          .alone = true,
+                          .alternatives = batch->draft ? 0 : batch->alternatives,
+                          .cancelled = &batch->cancelled,
+                          .on_result = on_result,
+                          .user = batch,
+                          .index = index};
+
+    core_submit(batch->engine, worker, sound, &question, &piece);
+    if (index == 0) {
+        pthread_mutex_lock(&batch->lock);
+        batch->predicted_ms =
+            elapsed_ms + piece.depth.predicted_ms * fmax(left_ms / fmax(audio_ms, 1), 1);
+        pthread_mutex_unlock(&batch->lock);
+    }
+}
+
+static void batch_await(struct batch *batch, long index)
+{
+    pthread_mutex_lock(&batch->lock);
+    batch->awaited = index;
+    pthread_mutex_unlock(&batch->lock);
+}
+
 static enum queue_step batch_run(struct queue_work *work, struct worker *worker)
 {
     struct batch *batch = (struct batch *)((char *)work - offsetof(struct batch, work));
-    struct engine *engine = batch->engine;
     struct endpointer_segment sound;
+    bool awaited = false;
     long index = -1;
 
     if (batch_goes_on(batch) && (batch->recording || batch_begin(batch)) &&
@@ -466,23 +526,20 @@ static enum queue_step batch_run(struct queue_work *work, struct worker *worker)
                 expected > sound.start_samples
                     ? (double)(expected - sound.start_samples) / (RESULT_RATE_HZ / 1e3)
                     : 0;
+            const int64_t end_samples = sound.start_samples + (int64_t)sound.count;
+            awaited = sound.why == ENDPOINTER_FULL || sound.why == ENDPOINTER_ENDPOINT;
+            if (awaited)
+                batch_await(batch, index);
             submit(batch, worker, &sound, (size_t)index, left_ms);
-            endpointer_pop(batch->endpointer);
+            if (!awaited) {
+                carryover_reset(&batch->carryover);
+                endpointer_pop(batch->endpointer, end_samples, end_samples);
+            }
         }
     }
     /* Decoded to the end: one round more finds nothing left. */
-    const bool goes_on = batch_goes_on(batch) && !(batch->decoded && index < 0);
-    if (goes_on && !batch->waits) {
-        queue_push(&engine->queue, &batch->work, &batch->terms);
-    } else {
-        atomic_fetch_add(&engine->refs, 1); /* the job may end here */
-        if (goes_on)
-            await_sound(batch);
-        else
-            batch_release(batch);
-        core_tick(engine);
-        core_unref(engine);
-    }
+    if (!awaited)
+        pass_token(batch, !(batch->decoded && index < 0));
     return index < 0 ? QUEUE_DONE : QUEUE_WAIT;
 }
 
@@ -513,6 +570,7 @@ enum engine_end batch_start(struct engine *engine, int fd, const struct batch_op
     batch->emit = options->on_segment;
     batch->done = options->on_done;
     batch->again_fd = -1;
+    batch->awaited = -1;
     batch->format = live_state_format(options->rate_hz ? options->encoding : LIVE_CONTAINER,
                                       options->rate_hz, options->channels, options->channel);
     batch->format.pool = engine->decoders;

@@ -104,25 +104,35 @@ static size_t add_word(struct slot *slot, size_t used, const char *text, bool lo
     return used;
 }
 
-/* Begins the draft with what was written before; *ret_end: the frame where that ends. */
+/* The frame that is the first behind what is told. */
+static size_t fresh_frame(const struct decode_stage *stage, const struct slot *slot)
+{
+    const uint32_t hop_samples = fold_model_info(stage->model)->hop_samples;
+
+    return slot->fresh_samples > slot->start_samples
+               ? (size_t)(slot->fresh_samples - slot->first_samples) / hop_samples
+               : 0;
+}
+
+/* Begins the draft with what is told, and what was written before; *ret_end: the frame where that
+ * ends. */
 static size_t draft_written(struct decode_stage *stage, struct piece *piece, size_t *ret_end)
 {
     struct slot *slot = piece->slot;
     const uint32_t hop_samples = fold_model_info(stage->model)->hop_samples;
-    int64_t written_samples = slot->first_samples;
-    size_t used = 0;
+    size_t used = piece->prefix ? add_word(slot, 0, piece->prefix, false) : 0;
 
+    *ret_end = fresh_frame(stage, slot);
     for (size_t i = 0; i < piece->before_count; i++) {
         const struct result_word *word = &piece->before[i];
-        if (word->start_samples < slot->start_samples || word->start_samples >= slot->end_samples)
+        if (word->start_samples < slot->fresh_samples || word->start_samples >= slot->end_samples)
             continue;
         used = add_word(slot, used, word->text, false);
-        written_samples = word->end_samples;
+        *ret_end = (size_t)(word->end_samples - slot->first_samples) / hop_samples;
     }
     /* It ended there with a mark, but it goes on. */
     while (used && strchr(".,?!", slot->draft[used - 1]))
         used--;
-    *ret_end = (size_t)(written_samples - slot->first_samples) / hop_samples;
     return used;
 }
 
@@ -152,15 +162,15 @@ static int text_of(struct slot *slot, struct fold_decoder *decoder, uint32_t ran
     if (decoder)
         return fold_decoder_alternative(decoder, rank, ret_result);
     const int error = fold_aed_alternative(slot->aed, rank, &written);
-    ret_result->words = error ? NULL : written.words;
-    ret_result->words_count = error ? 0 : written.words_count;
+    ret_result->words = error ? NULL : written.words + written.prefix_words;
+    ret_result->words_count = error ? 0 : written.words_count - written.prefix_words;
     return error;
 }
 
 /* Gives a segment its others: at most as many as the piece wants, as far as there are so many. */
 static enum piece_end add_others(struct fold_decoder *decoder, const struct piece *piece,
-                                 const struct transcript_clock *clock, struct fold_result *result,
-                                 struct result_segment *segment)
+                                 enum result_written how, const struct transcript_clock *clock,
+                                 struct fold_result *result, struct result_segment *segment)
 {
     const uint32_t most = 1 + piece->alternatives;
     struct result_segment *others = malloc(piece->alternatives * sizeof(*others));
@@ -174,8 +184,8 @@ static enum piece_end add_others(struct fold_decoder *decoder, const struct piec
             return PIECE_CANCELLED;
         if (text_of(piece->slot, decoder, rank, result) < 0)
             break;
-        if (transcript_segment(&others[segment->others_count], result, !decoder, clock,
-                               piece->depth) < 0)
+        if (transcript_segment(&others[segment->others_count], result, how, clock, piece->depth) <
+            0)
             return PIECE_FAILED;
         segment->others_count++;
     }
@@ -205,6 +215,7 @@ static enum piece_end prepare(struct decode_stage *stage, struct piece *piece,
                                          .run = slot->run,
                                          .logp = slot->logp,
                                          .draft = slot->draft,
+                                         .prefix = piece->prefix,
                                          .brief = !piece->search && !piece->alternatives};
     return warm_aed(slot, piece->hotwords) < 0 ? PIECE_FAILED : PIECE_DONE;
 }
@@ -225,8 +236,8 @@ static enum piece_end settle(struct piece *piece, struct fold_written *written,
         return PIECE_CANCELLED;
     cost->written = true;
     cost->doubt = written->doubt;
-    *ret_result = (struct fold_result){.words = written->words,
-                                       .words_count = written->words_count,
+    *ret_result = (struct fold_result){.words = written->words + written->prefix_words,
+                                       .words_count = written->words_count - written->prefix_words,
                                        .mean_logp = written->frame_logp,
                                        .blank_share = written->blank_share};
     return PIECE_DONE;
@@ -241,28 +252,34 @@ static enum piece_end conclude(struct decode_stage *stage, struct piece *piece,
     enum piece_end end = PIECE_DONE;
     struct fold_decoder *decoder = NULL;
     struct fold_result result;
+    size_t first_frame = 0;
 
     if (written)
         end = settle(piece, written, &result);
     double clock_ms = clock_now_ms();
     if (end == PIECE_DONE && (!written || written->doubt)) {
         decoder = decoder_for(stage, piece->hotwords);
-        end = decoder ? decode(stage, decoder, piece, 0, &result) : PIECE_FAILED;
+        first_frame = fresh_frame(stage, slot);
+        end = decoder ? decode(stage, decoder, piece, first_frame, &result) : PIECE_FAILED;
         piece->cost.decode_seconds += clock_lap_s(&clock_ms);
     }
     if (end != PIECE_DONE)
         return end;
-    const struct transcript_clock clock = {.first_samples = slot->first_samples,
-                                           .start_samples = slot->start_samples,
-                                           .end_samples = slot->end_samples,
-                                           .hop_samples = info->hop_samples,
-                                           .frame_samples = info->min_samples,
-                                           .cut = slot->cut};
-    if (transcript_segment(ret_segment, &result, !decoder, &clock, piece->depth) < 0)
+    const struct transcript_clock clock = {
+        .first_samples = slot->first_samples + (int64_t)(first_frame * info->hop_samples),
+        .start_samples = slot->fresh_samples,
+        .end_samples = slot->end_samples,
+        .hop_samples = info->hop_samples,
+        .frame_samples = info->min_samples,
+        .cut = slot->cut};
+    const enum result_written how = decoder                 ? RESULT_HEARD
+                                    : written->prefix_words ? RESULT_CONTINUED
+                                                            : RESULT_WRITTEN;
+    if (transcript_segment(ret_segment, &result, how, &clock, piece->depth) < 0)
         return PIECE_FAILED;
     if (piece->alternatives && result.words_count) {
         clock_ms = clock_now_ms();
-        end = add_others(decoder, piece, &clock, &result, ret_segment);
+        end = add_others(decoder, piece, how, &clock, &result, ret_segment);
         piece->cost.others_seconds += clock_lap_s(&clock_ms);
     }
     if (end != PIECE_DONE)

@@ -6,8 +6,9 @@
  * when nothing is left to read), then puts it at the end of the queue if there is more. So streams
  * take turns, and audio that came during a computation replaces the partial it would have got.
  *
- * Finals depend on the samples only: endpointer.c cuts, and a final is one run over the
- * whole segment. Partials are a courtesy: the last seconds of the segment so far
+ * Finals depend on the samples and the marks only: endpointer.c says when one is due, and a final
+ * is one run over the whole segment, and over what came before it where no pause has ended that
+ * (carryover.h). Partials are a courtesy: the last seconds of the segment so far
  * (windowed_partials.h), at a shallow depth, again and again; or, under load, what a stream of the
  * seed made of them (incremental_partials.h). They are left out when the stream had to wait for its
  * turn, and never come so often that they take more than half of a worker.
@@ -28,11 +29,13 @@
 #include "live_state.h"
 #include "live_turn.h"
 
-#define PAUSE_MS      500
-#define NEAR_MS       30000
-#define SLICE_MS      250         /* fed to the decoder in one go */
-#define LOW_BYTES     1000000     /* below what may wait: there reading goes on */
-#define MESSAGE_BYTES (32u << 20) /* one more may come before anybody stops reading */
+#define PAUSE_MS       500
+#define SILENT_MS      900  /* less is a network that stutters */
+#define SILENT_MOST_MS 2900 /* text comes then, also where pauses are to be no endpoints */
+#define NEAR_MS        30000
+#define SLICE_MS       250         /* fed to the decoder in one go */
+#define LOW_BYTES      1000000     /* below what may wait: there reading goes on */
+#define MESSAGE_BYTES  (32u << 20) /* one more may come before anybody stops reading */
 
 static void set_options(struct live *live, const struct live_options *options)
 {
@@ -141,6 +144,7 @@ uint64_t live_push(struct live *live, const void *bytes, size_t count)
     if (!live->finishing && !live->ended && count) {
         if (backlog_push(&live->bytes, bytes, count, now_ms) != 0 && live->end == ENGINE_OK)
             live->end = ENGINE_FAILED;
+        live->silent_ms = 0;
         live_state_schedule(live);
     }
     const uint64_t waiting = backlog_count(&live->bytes);
@@ -174,6 +178,20 @@ void live_flush(struct live *live)
     if (!live->finishing) {
         if (backlog_mark(&live->bytes) != 0 && live->end == ENGINE_OK)
             live->end = ENGINE_FAILED;
+        live->marked_ms = clock_now_ms();
+        live_state_schedule(live);
+    }
+    pthread_mutex_unlock(&live->lock);
+}
+
+void live_silent(struct live *live, uint32_t silent_ms)
+{
+    const uint32_t pause_ms = live->options.endpointing_ms;
+
+    pthread_mutex_lock(&live->lock);
+    if (!live->finishing && silent_ms >= SILENT_MS &&
+        (silent_ms >= pause_ms || silent_ms >= SILENT_MOST_MS)) {
+        live->silent_ms = silent_ms;
         live->marked_ms = clock_now_ms();
         live_state_schedule(live);
     }

@@ -41,6 +41,8 @@ void live_state_free(struct live *live)
     audio_input_close(live->input);
     hotwords_unref(live->hotwords);
     windowed_partials_reset(&live->window);
+    carryover_reset(&live->carryover);
+    free(live->making.prefix);
     close_incremental(live);
     free(live->slice);
     pthread_cond_destroy(&live->idle);

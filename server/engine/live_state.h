@@ -4,18 +4,20 @@
 
 #include "audio_input.h"
 #include "backlog.h"
+#include "carryover.h"
 #include "core.h"
 #include "incremental_partials.h"
 #include "live_options.h"
 #include "windowed_partials.h"
 
-enum mark { MARK_NONE, MARK_FLUSH, MARK_FINISH };
+enum mark { MARK_NONE, MARK_FLUSH, MARK_SILENT, MARK_FINISH };
 
 /* A text on its way. */
 struct making {
     enum depth_kind kind;
     enum mark mark;  /* that a final answers */
     double since_ms; /* when the last of its audio came */
+    char *prefix;    /* of the piece; to be freed */
 };
 
 struct live {
@@ -39,7 +41,8 @@ struct live {
     pthread_cond_t idle;  /* in_callback fell */
     uint32_t refs;        /* {lock} owner; and queue or worker */
     struct backlog bytes; /* {lock} not decoded yet; its marks are flushes */
-    double marked_ms;     /* {lock} last flush or finish */
+    double marked_ms;     /* {lock} last flush or finish, or live_silent() */
+    uint32_t silent_ms;   /* {lock} nothing comes for so long; 0: something does, or it is known */
     double closed_ms;     /* {lock} */
     bool finishing;       /* {lock} */
     enum engine_end end;  /* {lock} not OK: stop with this */
@@ -62,6 +65,9 @@ struct live {
     bool waits;                      /* for a decoder of its own process */
     bool drained;                    /* the resampler is flushed for the mark that is next */
     int64_t covered_samples;         /* end of the last final */
+    struct carryover carryover;      /* behind that */
+    struct carryover_cut cut;        /* of the final that is on its way to the client */
+    uint32_t waited_ms;              /* the silent_ms that was taken, until bytes come */
     struct windowed_partials window; /* of the partials of this segment */
     struct incremental_partials incremental; /* hears them, under load */
     struct making making;                    /* with the worker */

@@ -97,15 +97,28 @@ static void send_voice(struct live *live, bool begins, int64_t at_samples)
 /* ---- text ----------------------------------------------------------------------------------- */
 
 /* A partial of the window becomes one of the whole segment; 0 or -1. */
-static int settle(struct live *live, struct result_segment *segment)
+static int settle_partial(struct live *live, struct result_segment *segment)
 {
     struct endpointer_segment sound;
 
     endpointer_peek(live->endpointer, &sound);
-    if (windowed_partials_join(&live->window, segment, sound.start_samples) < 0)
+    if (windowed_partials_join(&live->window, segment, sound.fresh_samples) < 0)
         return -1;
+    if (segment->written && live->carryover.count)
+        segment->written = RESULT_CONTINUED;
     windowed_partials_move(&live->window, segment);
     return 0;
+}
+
+/* A final has the words that are final, and what follows is known; 0 or -1. */
+static int settle_final(struct live *live, struct result_segment *segment)
+{
+    const int64_t most_samples =
+        (int64_t)live->engine->options.max_segment_ms * (RESULT_RATE_HZ / 1000);
+    struct endpointer_segment sound;
+
+    endpointer_segment(live->endpointer, &sound);
+    return carryover_settle(&live->carryover, &sound, most_samples, segment, &live->cut);
 }
 
 /* What was recognised becomes readable; false when it was not, or cannot be. */
@@ -114,7 +127,7 @@ static bool finish_text(struct live *live, enum piece_end end, struct result_seg
     const bool final = live->making.kind == DEPTH_FINAL;
 
     if (end == PIECE_DONE &&
-        ((!final && settle(live, segment) < 0) ||
+        ((final ? settle_final(live, segment) : settle_partial(live, segment)) < 0 ||
          transcript_write(segment, &live->style, &live->sentence, final) < 0)) {
         transcript_release(segment);
         end = PIECE_FAILED;
@@ -132,9 +145,10 @@ static void note_words(struct live *live, const struct result_segment *segment)
         live->last_word_samples = segment->words[segment->words_count - 1].end_samples;
 }
 
-static void pop_flush(struct live *live);
+static void pop_mark(struct live *live, enum mark mark);
+static void emit_gap(struct live *live);
 
-/* What comes next is another sound. */
+/* What comes next is another sound, or the same behind what is told. */
 static void segment_is_over(struct live *live)
 {
     live->partial_due_samples = 0;
@@ -142,27 +156,39 @@ static void segment_is_over(struct live *live)
     incremental_partials_forget(&live->incremental);
 }
 
+/* Is silence of that length an endpoint? */
+static bool is_endpoint(const struct live *live, uint32_t ms)
+{
+    return ms >= live->options.endpointing_ms;
+}
+
 static void emit_final(struct live *live, const struct result_segment *segment)
 {
     const enum mark mark = live->making.mark;
     struct result result = {.segment = *segment, .final = true, .from_flush = mark == MARK_FLUSH};
+    const struct carryover_cut cut = live->cut;
     struct endpointer_segment sound;
 
     endpointer_segment(live->endpointer, &sound);
     result.endpoint =
-        sound.why == ENDPOINTER_PAUSE || (sound.why == ENDPOINTER_FLUSHED && mark == MARK_FINISH);
-    const int64_t end_samples = sound.start_samples + (int64_t)sound.count;
+        sound.why == ENDPOINTER_PAUSE || sound.why == ENDPOINTER_ENDPOINT ||
+        (sound.why == ENDPOINTER_FLUSHED &&
+         (mark == MARK_FINISH || (mark == MARK_SILENT && is_endpoint(live, live->waited_ms))));
     admission_learn_speech(&live->engine->admission, (double)sound.count / (RESULT_RATE_HZ / 1e3),
-                           (double)(end_samples - live->covered_samples) / (RESULT_RATE_HZ / 1e3));
-    live->covered_samples = end_samples;
-    endpointer_pop(live->endpointer);
+                           (double)(cut.told_samples - live->covered_samples) /
+                               (RESULT_RATE_HZ / 1e3));
+    live->covered_samples = cut.told_samples;
+    endpointer_pop(live->endpointer, cut.kept_samples, cut.told_samples);
     segment_is_over(live);
+    if (cut.kept_samples < cut.told_samples)
+        windowed_partials_begin(&live->window, carryover_partial_start(&live->carryover, &cut),
+                                cut.told_samples);
     note_words(live, segment);
     send_result(live, &result);
     if (mark == MARK_FINISH)
         send_end(live, ENGINE_OK);
-    else if (mark == MARK_FLUSH)
-        pop_flush(live);
+    else if (mark != MARK_NONE)
+        pop_mark(live, mark);
 }
 
 static void emit_partial(struct live *live, const struct piece_cost *cost,
@@ -191,6 +217,8 @@ static void emit(struct piece *piece)
     struct live *live = piece->user;
     const bool final = live->making.kind == DEPTH_FINAL;
 
+    free(live->making.prefix);
+    live->making.prefix = NULL;
     if (piece->end == PIECE_DONE)
         core_learn(live->engine, &piece->cost, &piece->segment.depth, final);
     if (finish_text(live, piece->end, &piece->segment)) {
@@ -222,7 +250,11 @@ static void recognise(struct live *live, struct worker *worker,
         .new_ms = incremental ? (double)incremental->unheard_samples / a_ms : 0,
         .elapsed_ms = clock_now_ms() - since_ms,
         .budget_ms = live->budget_ms};
+    /* A stream's frames begin behind what is told. */
+    char *prefix = carryover_text(live->carryover.words, live->carryover.count,
+                                  incremental ? incremental->from_samples : sound->start_samples);
     struct piece piece = {.hotwords = live->hotwords,
+                          .prefix = prefix,
                           .alternatives = kind == DEPTH_FINAL ? live->options.alternatives : 0,
                           .before = live->window.words,
                           .before_count = live->window.words_count,
@@ -231,7 +263,7 @@ static void recognise(struct live *live, struct worker *worker,
                           .on_result = emit,
                           .user = live};
 
-    live->making = (struct making){kind, mark, since_ms};
+    live->making = (struct making){kind, mark, since_ms, prefix};
     core_submit(live->engine, worker, sound, &question, &piece);
 }
 
@@ -242,7 +274,7 @@ static void begin_final(struct live *live, struct worker *worker, double since_m
 
     endpointer_segment(live->endpointer, &sound);
     if (!live->voice)
-        send_voice(live, true, sound.start_samples);
+        send_voice(live, true, sound.fresh_samples);
     if (sound.why != ENDPOINTER_FULL)
         send_voice(live, false, sound.start_samples + (int64_t)sound.count);
     recognise(live, worker, &sound, NULL, DEPTH_FINAL, since_ms, mark);
@@ -277,7 +309,7 @@ static bool partial_is_due(struct live *live, struct endpointer_segment *ret_sou
         (RESULT_RATE_HZ / 1000);
     const int64_t now_samples = ret_sound->start_samples + (int64_t)ret_sound->count;
     if (live->partial_due_samples == 0)
-        live->partial_due_samples = ret_sound->start_samples + every_samples;
+        live->partial_due_samples = ret_sound->fresh_samples + every_samples;
     if (now_samples < live->partial_due_samples ||
         endpointer_speech_clock(live->endpointer) <= live->partial_speech_samples)
         return false;
@@ -302,18 +334,20 @@ static void emit_voice(struct live *live)
         send_wordless(live, true, false);
         segment_is_over(live);
     } else if (!live->voice && endpointer_peek(live->endpointer, &sound) &&
-               endpointer_speech_clock(live->endpointer) - sound.start_samples >= VOICE_SAMPLES) {
-        send_voice(live, true, sound.start_samples);
+               endpointer_speech_clock(live->endpointer) - sound.fresh_samples >= VOICE_SAMPLES) {
+        send_voice(live, true, sound.fresh_samples);
     }
 }
 
 static void emit_gap(struct live *live)
 {
-    const int64_t gap_samples = (int64_t)live->options.gap_ms * (RESULT_RATE_HZ / 1000);
+    const int64_t a_ms = RESULT_RATE_HZ / 1000, gap_samples = live->options.gap_ms * a_ms;
     const int64_t last_samples = live->last_word_samples;
+    const int64_t now_samples =
+        endpointer_clock(live->endpointer) + (int64_t)live->waited_ms * a_ms;
 
     if (!gap_samples || !last_samples || endpointer_has_speech(live->endpointer) ||
-        endpointer_clock(live->endpointer) - last_samples < gap_samples)
+        now_samples - last_samples < gap_samples)
         return;
     live->last_word_samples = 0;
     if (!live->options.on_gap || !callback_begin(live))
@@ -350,7 +384,7 @@ static void take_dials(struct live *live)
     live->partial_speech_samples = -1;
 }
 
-enum next { NEXT_NOTHING, NEXT_BYTES, NEXT_FLUSH, NEXT_FINISH };
+enum next { NEXT_NOTHING, NEXT_BYTES, NEXT_FLUSH, NEXT_SILENT, NEXT_FINISH };
 
 /* What the network thread has for us; bytes are in live->slice. */
 static enum next take(struct live *live, size_t *ret_count)
@@ -367,19 +401,28 @@ static enum next take(struct live *live, size_t *ret_count)
             live->end = ENGINE_FAILED;
         *ret_count = got < 0 ? 0 : (size_t)got;
         next = NEXT_BYTES;
+        live->waited_ms = 0;
     } else if (live->finishing) {
         next = NEXT_FINISH;
+    } else if (live->silent_ms) {
+        next = NEXT_SILENT;
+        live->waited_ms = live->silent_ms;
     }
     pthread_mutex_unlock(&live->lock);
     return next;
 }
 
-static void pop_flush(struct live *live)
+static void pop_mark(struct live *live, enum mark mark)
 {
     pthread_mutex_lock(&live->lock);
-    backlog_unmark(&live->bytes);
+    if (mark == MARK_FLUSH)
+        backlog_unmark(&live->bytes);
+    else
+        live->silent_ms = 0;
     pthread_mutex_unlock(&live->lock);
     live->drained = false;
+    if (mark == MARK_SILENT)
+        emit_gap(live);
 }
 
 /* Deals with a mark: all bytes before it are decoded. */
@@ -410,8 +453,9 @@ static enum queue_step reach_mark(struct live *live, struct worker *worker, enum
         send_end(live, ENGINE_OK);
         return QUEUE_DONE;
     }
-    send_wordless(live, false, true); /* says that the flush was heard */
-    pop_flush(live);
+    if (mark == MARK_FLUSH)
+        send_wordless(live, false, true); /* says that the flush was heard */
+    pop_mark(live, mark);
     return QUEUE_AGAIN;
 }
 
@@ -452,6 +496,8 @@ static enum queue_step step(struct live *live, struct worker *worker)
         return QUEUE_AGAIN;
     case NEXT_FLUSH:
         return reach_mark(live, worker, MARK_FLUSH);
+    case NEXT_SILENT:
+        return reach_mark(live, worker, MARK_SILENT);
     case NEXT_FINISH:
         return reach_mark(live, worker, MARK_FINISH);
     case NEXT_NOTHING:
@@ -491,7 +537,8 @@ static void turn_is_over(struct live *live)
     live->scheduled = false;
     const bool has_more = live->waits ? live->woken
                                       : backlog_count(&live->bytes) || live->bytes.marks_count ||
-                                            live->finishing || audio_input_is_busy(live->input);
+                                            live->finishing || live->silent_ms ||
+                                            audio_input_is_busy(live->input);
     if (has_more || live->is_dialled || live->end != ENGINE_OK)
         live_state_schedule(live);
     if (!live->scheduled)

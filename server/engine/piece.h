@@ -49,6 +49,9 @@ struct piece {
     bool alone;            /* not in a batch with others, e.g. of a recording */
     bool search;           /* for a likelier text than the greedy one */
     uint32_t alternatives; /* other texts wanted beside the best, at most so many */
+    /* NULL or what was said of the sound before slot.fresh_samples, as fold_writing.prefix: its
+     * text goes on behind that. Left alone until on_result(). */
+    const char *prefix;
     /* [before_count] What was written of this sound before, as far as it went; a draft for the
      * attention decoder, whose text does not depend on it. Left alone until on_result(). */
     const struct result_word *before;

@@ -41,6 +41,11 @@ void slot_close(struct slot *slot)
     free(slot->pcm);
 }
 
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 void slot_load(struct slot *slot, const struct endpointer_segment *segment)
 {
     const size_t most = slot->max_samples - slot_samples(0);
@@ -52,6 +57,7 @@ void slot_load(struct slot *slot, const struct endpointer_segment *segment)
     slot->loaded_samples = slot_samples(count);
     slot->first_samples = segment->start_samples - LEAD_SAMPLES;
     slot->start_samples = segment->start_samples;
+    slot->fresh_samples = later(segment->fresh_samples, slot->start_samples);
     slot->cut = segment->why == ENDPOINTER_FULL;
     slot->end_samples = segment->start_samples + (int64_t)count;
 }
@@ -62,6 +68,7 @@ void slot_load_unheard(struct slot *slot, const struct endpointer_segment *segme
     incremental_partials_copy(incremental, segment, slot->pcm);
     slot->loaded_samples = incremental->unheard_samples + INCREMENTAL_PARTIALS_TAIL_SAMPLES;
     slot->start_samples = incremental->from_samples;
+    slot->fresh_samples = later(segment->fresh_samples, slot->start_samples);
     slot->end_samples = incremental->until_samples;
     slot->cut = false;
 }

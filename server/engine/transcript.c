@@ -25,7 +25,7 @@ static int64_t time_of(const struct transcript_clock *clock, uint32_t frame)
 }
 
 int transcript_segment(struct result_segment *ret_segment, const struct fold_result *result,
-                       bool written, const struct transcript_clock *clock,
+                       enum result_written written, const struct transcript_clock *clock,
                        struct result_depth depth)
 {
     size_t bytes = 0;
@@ -126,7 +126,8 @@ static void follow_prose(struct result_segment *segment, const struct fold_punct
         first = i + 1;
     }
     char *word = segment->words_count ? text_of(segment, 0) : "";
-    if (segment->words_count && list[0].cased == FOLD_LOWER && word[0] >= 'A' && word[0] <= 'Z' &&
+    if (segment->words_count && segment->written != RESULT_CONTINUED &&
+        list[0].cased == FOLD_LOWER && word[0] >= 'A' && word[0] <= 'Z' &&
         !(word[1] >= 'A' && word[1] <= 'Z'))
         word[0] = (char)(word[0] - 'A' + 'a');
 }

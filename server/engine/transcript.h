@@ -20,10 +20,10 @@ struct transcript_clock {
 };
 
 /* Copies words and texts of result into *ret_segment, whose memory is released with
- * transcript_release. written: they have case and marks. 0, or -1 without memory. depth is passed
- * on. */
+ * transcript_release. written: whether they have case and marks. 0, or -1 without memory. depth is
+ * passed on. */
 int transcript_segment(struct result_segment *ret_segment, const struct fold_result *result,
-                       bool written, const struct transcript_clock *clock,
+                       enum result_written written, const struct transcript_clock *clock,
                        struct result_depth depth);
 
 /* How text is wanted. */

@@ -34,6 +34,14 @@ void windowed_partials_reset(struct windowed_partials *window)
     *window = (struct windowed_partials){0};
 }
 
+void windowed_partials_begin(struct windowed_partials *window, int64_t start_samples,
+                             int64_t told_samples)
+{
+    windowed_partials_reset(window);
+    window->start_samples = start_samples;
+    window->settled_samples = told_samples;
+}
+
 void windowed_partials_cut(const struct windowed_partials *window, struct endpointer_segment *sound)
 {
     const int64_t behind = window->start_samples - sound->start_samples;

@@ -26,6 +26,8 @@
 #include "watch.h"
 
 #define UNREAD_MS   10000        /* for a close, and what is before it, to be read */
+#define SILENT_US   1000000      /* without audio: the session is told, again and again, */
+#define SILENT_MOST 5000000      /* until then */
 #define TEXTS_BYTES (256u << 20) /* of all text messages being put together */
 
 struct stream {
@@ -38,7 +40,9 @@ struct stream {
     uint64_t watched;
     atomic_bool gone;
     lws_usec_t begun_us, idle_at_us, end_at_us;
-    lws_usec_t kill_at_us; /* it is to be closed, and its client reads nothing; 0: it is not */
+    lws_usec_t pushed_us;    /* when the last audio came */
+    lws_usec_t silent_at_us; /* the session is to be told that no more has come; INT64_MAX: not */
+    lws_usec_t kill_at_us;   /* it is to be closed, and its client reads nothing; 0: it is not */
     struct stream *next;
 };
 
@@ -191,6 +195,8 @@ static void set_timer(struct stream *s)
     lws_usec_t first = s->idle_at_us < s->end_at_us ? s->idle_at_us : s->end_at_us;
     if (s->kill_at_us && s->kill_at_us < first)
         first = s->kill_at_us;
+    if (s->silent_at_us < first)
+        first = s->silent_at_us;
     const lws_usec_t now = lws_now_usecs();
     lws_set_timer_usecs(s->wsi, first > now ? first - now : 1);
 }
@@ -201,6 +207,20 @@ static void restart_idle_timer(struct stream *s)
     set_timer(s);
 }
 
+static void restart_silence(struct stream *s)
+{
+    s->pushed_us = lws_now_usecs();
+    s->silent_at_us = s->session->kind->silent ? s->pushed_us + SILENT_US : INT64_MAX;
+}
+
+static void tell_silence(struct stream *s, lws_usec_t now)
+{
+    const lws_usec_t silent_us = now - s->pushed_us;
+    s->silent_at_us = silent_us < SILENT_MOST ? now + SILENT_US : INT64_MAX;
+    if (!s->paused && !s->session->finished)
+        s->session->kind->silent(s->session, (uint32_t)(silent_us / 1000));
+}
+
 static void tick(struct stream *s)
 {
     const lws_usec_t now = lws_now_usecs();
@@ -208,13 +228,17 @@ static void tick(struct stream *s)
         lws_set_timeout(s->wsi, 1, LWS_TO_KILL_ASYNC); /* its callback drops the stream */
         return;
     }
+    if (now >= s->silent_at_us)
+        tell_silence(s, now);
     if (now >= s->end_at_us) {
         session_end(s->session, 1001, "the stream has reached the longest that is allowed");
         s->end_at_us = INT64_MAX;
-    } else if (now >= s->idle_at_us && !s->paused && !s->session->finished) {
-        s->session->kind->idle(s->session);
+    } else if (now >= s->idle_at_us) {
+        if (!s->paused && !s->session->finished)
+            s->session->kind->idle(s->session);
+        restart_idle_timer(s);
     }
-    restart_idle_timer(s);
+    set_timer(s);
 }
 
 /* ---- one stream: the service thread --------------------------------------------------------- */
@@ -256,6 +280,9 @@ static void receive(struct stream *s, const void *bytes, size_t count)
         s->session->kind->binary(s->session, bytes, count, last);
     else
         receive_text(s, bytes, count, last);
+    if (s->session->pushed)
+        restart_silence(s);
+    s->session->pushed = false;
     restart_idle_timer(s);
     if (!outbox_is_empty(&s->session->outbox))
         lws_callback_on_writable(s->wsi);
@@ -273,6 +300,7 @@ static void read_on(struct stream *s)
         watch_remove(s->ws->watch, s->watched);
     s->watched = 0;
     lws_rx_flow_control(s->wsi, 1);
+    restart_silence(s);
     restart_idle_timer(s);
 }
 
@@ -360,6 +388,7 @@ static void established(struct stream *s)
     metrics_request(ws->host.metrics, s->session->kind->route, 101);
     log_info("stream opened", "id=%s dialect=%s", s->session->id, s->session->kind->name);
     s->end_at_us = lws_now_usecs() + (lws_usec_t)ws->longest_ms * 1000;
+    s->silent_at_us = INT64_MAX; /* until there was audio */
     restart_idle_timer(s);
     if (atomic_load(&ws->going_away)) /* the round that told the others was before it */
         session_end(s->session, 1001, "the server is shutting down");

@@ -122,6 +122,7 @@ void session_end(struct session *session, int code, const char *reason)
 
 void session_push(struct session *session, struct live *live, const void *bytes, size_t count)
 {
+    session->pushed = true;
     if (live_push(live, bytes, count) <= live_high_bytes(live))
         return;
     atomic_store(&session->full, true);

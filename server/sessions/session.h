@@ -51,6 +51,8 @@ struct session_kind {
      * the end of a message. */
     void (*text)(struct session *session, const char *text, size_t length);
     void (*binary)(struct session *session, const uint8_t *bytes, size_t count, bool last);
+    /* NULL or: no audio for so long, by the clock; told every second for some seconds. */
+    void (*silent)(struct session *session, uint32_t silent_ms);
     /* No message for the idle time: says goodbye. */
     void (*idle)(struct session *session);
     /* The engine's streams are closed and everything is freed. */
@@ -68,6 +70,7 @@ struct session {
     atomic_uint partials, finals, words, depth;
     atomic_int_least64_t audio_samples;
     bool finished;    /* no more audio is taken; idleness is then ours */
+    bool pushed;      /* session_push was called; whoever keeps the clock takes it back */
     atomic_bool full; /* more audio waits than the engine wants: do not read on */
     bool is_admitted; /* by session_admit, and then: */
     struct keys_grant grant;

@@ -190,6 +190,14 @@ static void text(struct session *session, const char *message, size_t length)
     }
 }
 
+/* Whoever is muted sends nothing, or KeepAlive. */
+static void silent(struct session *session, uint32_t silent_ms)
+{
+    const struct deepgram_session *d = (struct deepgram_session *)session;
+    for (uint32_t i = 0; i < d->heard; i++)
+        live_silent(d->channels[i].live, silent_ms);
+}
+
 /* Whoever has sent much at once may wait for it to be heard. */
 static void idle(struct session *session)
 {
@@ -217,6 +225,7 @@ static const struct session_kind kind = {.name = "deepgram",
                                          .text_max = 65536,
                                          .text = text,
                                          .binary = binary,
+                                         .silent = silent,
                                          .idle = idle,
                                          .close = close_session};
 

@@ -489,6 +489,14 @@ static void binary(struct session *session, const uint8_t *bytes, size_t count, 
                  "messages are JSON texts: sound goes into input_audio_buffer.append, in base64");
 }
 
+/* Where the client commits, it says when a turn ends. */
+static void silent(struct session *session, uint32_t silent_ms)
+{
+    const struct realtime_session *s = (struct realtime_session *)session;
+    if (s->live && s->live_vad)
+        live_silent(s->live, silent_ms);
+}
+
 static void idle(struct session *session)
 {
     const struct realtime_session *s = (struct realtime_session *)session;
@@ -513,6 +521,7 @@ static const struct session_kind kind = {.name = "realtime",
                                          .text_max = REALTIME_TEXT_MAX,
                                          .text = text,
                                          .binary = binary,
+                                         .silent = silent,
                                          .idle = idle,
                                          .close = close_session};
 

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "carryover.h"
 #include "clips.h"
 #include "transcript.h"
 #include "windowed_partials.h"
@@ -21,6 +22,7 @@
 
 #define STREAMS    8
 #define SECONDS    24
+#define MOST_MS    20000 /* of a segment */
 #define STEP_MS    640
 #define STEP       (STEP_MS * 16)
 #define WORDS      120 /* of a segment */
@@ -29,6 +31,7 @@
 struct talk {
     const char *name;
     unsigned most_ms, pause_ms; /* of one recording; behind it */
+    unsigned endpointing_ms;    /* as a client asks */
 };
 
 struct way {
@@ -47,6 +50,8 @@ struct speaker {
     struct endpointer *endpointer;
     struct windowed_partials window;
     struct incremental_partials incremental;
+    struct carryover carryover;
+    char *prefix; /* of the piece that is submitted */
     uint32_t depth;
     size_t at; /* in pcm */
     bool windowed;
@@ -112,11 +117,12 @@ static void on_partial(struct piece *piece)
     struct speaker *s = piece->user;
     struct result_segment *segment = &piece->segment;
     struct endpointer_segment sound;
+    free(s->prefix);
     if (piece->end != PIECE_DONE)
         exit(1);
     endpointer_peek(s->endpointer, &sound);
     if (s->windowed) {
-        windowed_partials_join(&s->window, segment, sound.start_samples);
+        windowed_partials_join(&s->window, segment, sound.fresh_samples);
         windowed_partials_move(&s->window, segment);
     }
     /* Behind the last whole chunk there may be speech of which there is no text yet. */
@@ -132,8 +138,13 @@ static void on_final(struct piece *piece)
 {
     struct speaker *s = piece->user;
     struct result_segment *segment = &piece->segment;
+    struct endpointer_segment sound;
+    struct carryover_cut cut;
     struct words words;
-    if (piece->end != PIECE_DONE)
+    free(s->prefix);
+    endpointer_segment(s->endpointer, &sound);
+    if (piece->end != PIECE_DONE ||
+        carryover_settle(&s->carryover, &sound, MOST_MS * 16, segment, &cut) < 0)
         exit(1);
     keep_words(&words, segment);
     if (s->last.count) {
@@ -146,7 +157,10 @@ static void on_final(struct piece *piece)
     transcript_release(segment);
     windowed_partials_reset(&s->window);
     incremental_partials_forget(&s->incremental);
-    endpointer_pop(s->endpointer);
+    if (cut.kept_samples < cut.told_samples)
+        windowed_partials_begin(&s->window, carryover_partial_start(&s->carryover, &cut),
+                                cut.told_samples);
+    endpointer_pop(s->endpointer, cut.kept_samples, cut.told_samples);
 }
 
 /* A partial, if one is due: with piece->follow where a stream hears it. */
@@ -157,7 +171,7 @@ static bool partial_is_due(struct speaker *s, struct endpointer_segment *ret_sou
     if (!endpointer_peek(s->endpointer, ret_sound))
         return false;
     if (s->due_samples == 0)
-        s->due_samples = ret_sound->start_samples + every_samples;
+        s->due_samples = ret_sound->fresh_samples + every_samples;
     if (now_samples < s->due_samples || endpointer_speech_clock(s->endpointer) <= s->speech_samples)
         return false;
     enum incremental_partials_aim aim = INCREMENTAL_PARTIALS_TOO_FAR;
@@ -199,6 +213,9 @@ static void turn(struct worker *worker, struct speaker *s, const struct way *way
     } else {
         return;
     }
+    piece.prefix = s->prefix =
+        carryover_text(s->carryover.words, s->carryover.count,
+                       piece.incremental ? piece.incremental->from_samples : sound.start_samples);
     worker_submit(worker, &sound, &piece);
     if (!way->together || !worker_wants(worker))
         recognise_all(worker);
@@ -214,7 +231,8 @@ static void bench(struct worker *worker, const struct way *way, const struct tal
         speakers[i].pcm = script(clips, clips_count, i, talk);
         speakers[i].depth = (uint32_t)i % unfolds + 1;
         speakers[i].windowed = way->window;
-        if (!speakers[i].pcm || endpointer_open(&speakers[i].endpointer, 500, 20000) < 0 ||
+        if (!speakers[i].pcm ||
+            endpointer_open(&speakers[i].endpointer, talk->endpointing_ms, MOST_MS) < 0 ||
             (way->incremental &&
              incremental_partials_open(&speakers[i].incremental, worker->model, unfolds) < 0))
             exit(1);
@@ -242,6 +260,7 @@ static void bench(struct worker *worker, const struct way *way, const struct tal
         sum.changed += speakers[i].changed;
         windowed_partials_reset(&speakers[i].window);
         incremental_partials_close(&speakers[i].incremental);
+        carryover_reset(&speakers[i].carryover);
         endpointer_close(speakers[i].endpointer);
         free(speakers[i].pcm);
     }
@@ -262,9 +281,11 @@ int main(int argc, char **argv)
                                       {"stream, together", true, true, true, true, 1},
                                       {"stream, mixed, together", true, true, true, true, 0},
                                       {"no partials, together", false, false, false, true, 1}};
-    static const struct talk talks[] = {{"sentences", 60000, 900},
-                                        {"a few words at a time", 1200, 900},
-                                        {"nobody pauses", 60000, 0}};
+    static const struct talk talks[] = {{"sentences", 60000, 900, 500},
+                                        {"sentences, endpointing=10", 60000, 900, 10},
+                                        {"a few words at a time", 1200, 900, 500},
+                                        {"nobody pauses", 60000, 0, 500},
+                                        {"the same, endpointing=10", 60000, 0, 10}};
     static struct clip clips[CLIPS_MOST];
     static struct worker worker;
     struct fold_note note;
@@ -282,7 +303,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "bench_live: %s\n", note.text);
         return 1;
     }
-    if (worker_open(&worker, NULL, model, lm, 20000) != FOLD_OK)
+    if (worker_open(&worker, NULL, model, lm, MOST_MS) != FOLD_OK)
         return 1;
     worker.due_ms = INFINITY;
     const size_t count = clips_open(clips);

@@ -10,6 +10,7 @@
 #define RATE   16000
 #define MS(ms) ((size_t)(ms)*16)
 #define ROOM   (120 * RATE)
+#define FRAME  160
 
 static struct clip clips[CLIPS_MOST];
 static size_t clips_count;
@@ -20,7 +21,7 @@ struct sound {
 };
 
 struct cut {
-    int64_t start, end;
+    int64_t start, fresh, end;
     enum endpointer_why why;
 };
 
@@ -67,15 +68,24 @@ static void add_clip(struct sound *sound, size_t index, float gain)
         sound->pcm[sound->count++] += gain * clips[index].pcm[i];
 }
 
+/* Of segments that no true pause ends: how much before their end is not told, and is kept before
+ * that. */
+static size_t untold_ms, kept_ms;
+
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 /* All segments of a sound, pushed `step` samples at a time. Checks that they are in order, within
- * bounds and hold the samples they say. */
+ * bounds, hold the samples they say and begin where the one before said. */
 static size_t cuts_of(const struct sound *sound, uint32_t pause_ms, uint32_t max_ms, size_t step,
                       struct cut *cuts, size_t most)
 {
     struct endpointer *endpointer;
     struct endpointer_segment segment;
     size_t count = 0;
-    int64_t before = 0;
+    int64_t before = 0, kept = 0, told = 0;
 
     assert_int_equal(endpointer_open(&endpointer, pause_ms, max_ms), 0);
     for (size_t at = 0; at <= sound->count;) {
@@ -83,14 +93,22 @@ static size_t cuts_of(const struct sound *sound, uint32_t pause_ms, uint32_t max
             endpointer_flush(endpointer);
         if (endpointer_segment(endpointer, &segment)) {
             assert_true(count < most);
-            assert_true(segment.start_samples >= before);
+            assert_true(segment.start_samples >= kept - FRAME &&
+                        segment.fresh_samples >= told - FRAME);
+            assert_true(segment.fresh_samples >= segment.start_samples);
             assert_true(segment.count <= MS(max_ms));
             before = segment.start_samples + (int64_t)segment.count;
             assert_true(before <= (int64_t)at);
             assert_memory_equal(segment.pcm, sound->pcm + segment.start_samples,
                                 segment.count * sizeof(float));
-            cuts[count++] = (struct cut){segment.start_samples, before, segment.why};
-            endpointer_pop(endpointer);
+            cuts[count++] =
+                (struct cut){segment.start_samples, segment.fresh_samples, before, segment.why};
+            told = kept = before;
+            if (segment.why != ENDPOINTER_PAUSE && segment.why != ENDPOINTER_FLUSHED)
+                told = later(before - (int64_t)MS(untold_ms), segment.fresh_samples);
+            if (segment.why != ENDPOINTER_PAUSE)
+                kept = later(told - (int64_t)MS(kept_ms), segment.start_samples);
+            endpointer_pop(endpointer, kept, told);
             continue;
         }
         if (at == sound->count)
@@ -211,58 +229,108 @@ static void long_pauses_part_clips(void **state)
     free(sound.pcm);
 }
 
-/* No pause ends a segment here, so its length does: all cuts are in the silence between clips. */
-static void segments_that_grow_too_long_are_cut_in_the_longest_pause(void **state)
+static void what_grows_too_long_is_complete_and_goes_on_where_the_caller_says(void **state)
 {
     struct sound sound = sound_new();
-    struct cut cuts[32];
-    int64_t from[CLIPS_MOST + 1], to[CLIPS_MOST];
+    struct cut cuts[64];
 
     for (size_t i = 0; i < clips_count; i++) {
-        from[i] = (int64_t)sound.count;
         add_clip(&sound, i, 1.0f);
-        to[i] = (int64_t)sound.count;
         add_room(&sound, 200);
     }
-    from[clips_count] = (int64_t)sound.count;
-    const size_t count = cuts_of(&sound, 5000, 18000, 1600, cuts, 32);
+    untold_ms = 1500;
+    kept_ms = 3000;
+    const size_t count = cuts_of(&sound, 5000, 18000, 1600, cuts, 64);
+    untold_ms = kept_ms = 0;
     assert_true(count >= 4);
     for (size_t i = 0; i + 1 < count; i++) {
         assert_int_equal(cuts[i].why, ENDPOINTER_FULL);
-        assert_int_equal(cuts[i + 1].start >= cuts[i].end, 1);
-        bool between = false;
-        for (size_t k = 0; k < clips_count; k++)
-            between |= cuts[i].end >= to[k] - (int64_t)MS(250) &&
-                       cuts[i].end <= from[k + 1] + (int64_t)MS(250);
-        assert_true(between);
+        assert_int_equal(cuts[i].end - cuts[i].start, MS(18000));
+        assert_int_equal(cuts[i + 1].start, cuts[i].end - (int64_t)MS(4500));
+        assert_int_equal(cuts[i + 1].fresh, cuts[i].end - (int64_t)MS(1500));
     }
+    assert_true(cuts[count - 1].end == (int64_t)sound.count);
     free(sound.pcm);
 }
 
-/* Sound without any pause: dips of 40 ms are the quietest places, and nothing is lost. */
-static void without_a_pause_the_quietest_place_is_cut(void **state)
+static void a_short_pause_is_an_endpoint_once_and_keeps_what_was_said(void **state)
+{
+    static const uint32_t asked_ms[] = {1, 10, 100, 250, 300};
+    struct sound sound = sound_new();
+    struct cut cuts[8];
+
+    add_noise(&sound, MS(900), 0.3f);
+    for (int k = 0; k < 3; k++) { /* levels of a voice, not of a fan */
+        add_noise(&sound, MS(300), 0.01f * (float)(k + 1));
+        add_noise(&sound, MS(300), 0.4f);
+    }
+    const int64_t end = (int64_t)sound.count;
+    add_room(&sound, 400);
+    const int64_t again = (int64_t)sound.count;
+    add_noise(&sound, MS(300), 0.4f);
+    add_noise(&sound, MS(300), 0.02f);
+    add_noise(&sound, MS(300), 0.4f);
+    add_room(&sound, 2000);
+    kept_ms = 1000;
+    for (size_t i = 0; i < sizeof(asked_ms) / sizeof(*asked_ms); i++) {
+        const size_t count = cuts_of(&sound, asked_ms[i], 20000, 333, cuts, 8);
+        const int64_t least = later(asked_ms[i], 200);
+        assert_int_equal(count, 2);
+        assert_int_equal(cuts[0].why, ENDPOINTER_ENDPOINT);
+        assert_in_range(cuts[0].end, end + (int64_t)MS(least) - 2 * FRAME,
+                        end + (int64_t)MS(least) + 2 * FRAME);
+        assert_int_equal(cuts[1].why, ENDPOINTER_ENDPOINT);
+        assert_int_equal(cuts[1].start, cuts[0].end - (int64_t)MS(1000));
+        assert_in_range(cuts[1].fresh, cuts[0].end, again);
+    }
+    /* Asked for half a second or more, the short pause is none. */
+    assert_int_equal(cuts_of(&sound, 500, 20000, 333, cuts, 8), 1);
+    assert_int_equal(cuts[0].why, ENDPOINTER_PAUSE);
+    /* What is not told by an endpoint comes with the true pause, with what was told before it. */
+    untold_ms = 400;
+    assert_int_equal(cuts_of(&sound, 10, 20000, 333, cuts, 8), 3);
+    untold_ms = kept_ms = 0;
+    assert_int_equal(cuts[2].why, ENDPOINTER_PAUSE);
+    assert_int_equal(cuts[2].fresh, cuts[1].end - (int64_t)MS(400));
+    assert_int_equal(cuts[2].start, cuts[1].end - (int64_t)MS(1400));
+    free(sound.pcm);
+}
+
+static void behind_a_true_pause_nothing_is_heard_again(void **state)
 {
     struct sound sound = sound_new();
-    struct cut cuts[32];
+    struct cut cuts[16];
+    int64_t to = 0;
 
-    add_room(&sound, 1000);
-    for (int i = 0; i < 20; i++) {
-        add_noise(&sound, MS(700 + 10 * (size_t)i), 0.5f);
-        add_noise(&sound, MS(100), 0.1f);
-        add_noise(&sound, MS(300), 0.4f);
-        add_noise(&sound, MS(40), 0.02f);
+    for (size_t i = 0; i < 2; i++) {
+        add_clip(&sound, i, 1.0f);
+        to = to ? to : (int64_t)sound.count;
+        add_room(&sound, 400); /* and the clips' own silence */
     }
-    const size_t count = cuts_of(&sound, 700, 5000, 1600, cuts, 32);
-    assert_true(count >= 4);
-    for (size_t i = 0; i + 1 < count; i++) {
-        double level = 0;
-        assert_int_equal(cuts[i].why, ENDPOINTER_FULL);
-        assert_int_equal(cuts[i].end, cuts[i + 1].start);
-        for (int64_t k = cuts[i].end - 160; k < cuts[i].end + 160; k++)
-            level += fabsf(sound.pcm[k]);
-        assert_true(level / 320 < 0.15);
-    }
-    assert_int_equal(cuts[count - 1].end, sound.count);
+    kept_ms = 4000;
+    const size_t count = cuts_of(&sound, 200, 20000, 480, cuts, 16);
+    kept_ms = 0;
+    for (size_t i = 0; i < count; i++)
+        assert_true(cuts[i].end <= to + (int64_t)MS(300) || cuts[i].start >= to - (int64_t)MS(200));
+    /* Nor behind long silence, where pauses are no endpoints: the sound of before it is forgotten.
+     */
+    struct endpointer *endpointer;
+    struct endpointer_segment segment;
+    assert_int_equal(endpointer_open(&endpointer, 60000, 20000), 0);
+    const long half = (long)MS(2000);
+    assert_int_equal(endpointer_push(endpointer, sound.pcm, (size_t)half), half);
+    endpointer_flush(endpointer);
+    assert_true(endpointer_segment(endpointer, &segment));
+    endpointer_pop(endpointer, segment.start_samples, half);
+    sound.count = MS(30000);
+    memset(sound.pcm, 0, sound.count * sizeof(float));
+    assert_int_equal(endpointer_push(endpointer, sound.pcm, sound.count), sound.count);
+    add_clip(&sound, 0, 1.0f);
+    assert_true(endpointer_push(endpointer, sound.pcm + MS(30000), MS(2000)) > 0);
+    assert_true(endpointer_peek(endpointer, &segment));
+    assert_true(segment.start_samples > half + (int64_t)MS(29000));
+    assert_int_equal(segment.fresh_samples, segment.start_samples);
+    endpointer_close(endpointer);
     free(sound.pcm);
 }
 
@@ -276,16 +344,20 @@ static void cutting_the_input_changes_nothing(void **state)
         add_clip(&sound, i, 1.0f);
         add_room(&sound, 150 * i);
     }
-    const size_t count = cuts_of(&sound, 500, 7000, 320, want, 32);
+    untold_ms = 300;
+    kept_ms = 2000;
+    const size_t count = cuts_of(&sound, 300, 7000, 320, want, 32);
     assert_true(count > 5);
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        assert_int_equal(cuts_of(&sound, 500, 7000, steps[i], got, 32), count);
+        assert_int_equal(cuts_of(&sound, 300, 7000, steps[i], got, 32), count);
         for (size_t k = 0; k < count; k++) {
             assert_int_equal(got[k].start, want[k].start);
+            assert_int_equal(got[k].fresh, want[k].fresh);
             assert_int_equal(got[k].end, want[k].end);
             assert_int_equal(got[k].why, want[k].why);
         }
     }
+    untold_ms = kept_ms = 0;
     free(sound.pcm);
 }
 
@@ -305,7 +377,7 @@ static void a_flush_ends_a_segment_and_the_next_begins_there(void **state)
     assert_true(endpointer_segment(endpointer, &segment));
     assert_int_equal(segment.start_samples + (int64_t)segment.count, half);
     assert_int_equal(endpointer_push(endpointer, clip->pcm, 100), 0); /* a complete one waits */
-    endpointer_pop(endpointer);
+    endpointer_pop(endpointer, half, half);
     assert_false(endpointer_segment(endpointer, &segment));
     const size_t rest = clip->count - half;
     assert_int_equal(endpointer_push(endpointer, clip->pcm + half, rest), rest);
@@ -313,10 +385,36 @@ static void a_flush_ends_a_segment_and_the_next_begins_there(void **state)
     assert_true(endpointer_segment(endpointer, &segment));
     assert_int_equal(segment.start_samples, half);
     assert_int_equal(segment.count, rest);
-    endpointer_pop(endpointer);
+    endpointer_pop(endpointer, (int64_t)clip->count, (int64_t)clip->count);
     endpointer_flush(endpointer);
     assert_false(endpointer_segment(endpointer, &segment));
     assert_int_equal(endpointer_clock(endpointer), clip->count);
+    endpointer_close(endpointer);
+}
+
+static void behind_a_flush_within_a_frame_no_sample_moves(void **state)
+{
+    struct endpointer *endpointer;
+    struct endpointer_segment segment;
+    const struct clip *clip = &clips[1];
+    const size_t half = clip->count / 2 + 77, rest = clip->count - half;
+    const int64_t kept = (int64_t)(half - MS(1000));
+
+    assert_int_equal(endpointer_open(&endpointer, 700, 20000), 0);
+    assert_int_equal(endpointer_push(endpointer, clip->pcm, half), half);
+    endpointer_flush(endpointer);
+    assert_true(endpointer_segment(endpointer, &segment));
+    endpointer_pop(endpointer, kept, (int64_t)half);
+    assert_false(endpointer_has_speech(endpointer));
+    endpointer_flush(endpointer); /* of nothing new */
+    assert_false(endpointer_segment(endpointer, &segment));
+    assert_int_equal(endpointer_push(endpointer, clip->pcm + half, rest), rest);
+    endpointer_flush(endpointer);
+    assert_true(endpointer_segment(endpointer, &segment));
+    assert_int_equal(segment.start_samples, kept);
+    assert_int_equal(segment.fresh_samples, half);
+    assert_int_equal(segment.count, half + rest - (size_t)kept);
+    assert_memory_equal(segment.pcm, clip->pcm + kept, segment.count * sizeof(float));
     endpointer_close(endpointer);
 }
 
@@ -338,10 +436,12 @@ int main(void)
         cmocka_unit_test(speech_from_the_first_sample_on_is_kept),
         cmocka_unit_test(speech_in_noise_is_found),
         cmocka_unit_test(long_pauses_part_clips),
-        cmocka_unit_test(segments_that_grow_too_long_are_cut_in_the_longest_pause),
-        cmocka_unit_test(without_a_pause_the_quietest_place_is_cut),
+        cmocka_unit_test(what_grows_too_long_is_complete_and_goes_on_where_the_caller_says),
+        cmocka_unit_test(a_short_pause_is_an_endpoint_once_and_keeps_what_was_said),
+        cmocka_unit_test(behind_a_true_pause_nothing_is_heard_again),
         cmocka_unit_test(cutting_the_input_changes_nothing),
         cmocka_unit_test(a_flush_ends_a_segment_and_the_next_begins_there),
+        cmocka_unit_test(behind_a_flush_within_a_frame_no_sample_moves),
         cmocka_unit_test(bounds_out_of_range_are_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -31,6 +31,28 @@ static void a_stream_gives_the_finals_of_the_file(void **state)
     engine_close(engine);
 }
 
+/* Segments of a recording without pauses go on from each other, as those of a stream do. */
+static void a_file_without_pauses_gives_the_finals_of_its_stream(void **state)
+{
+    struct engine *engine = hearing_engine(2, 4, 4);
+    struct sound sound = hearing_join(0, 8, 30);
+    struct heard file, stream;
+
+    hearing_init(&file);
+    hearing_file(engine, hearing_spool_wav(&sound), 0, &file);
+    assert_int_equal(file.end, ENGINE_OK);
+    assert_true(file.finals_count >= 3);
+    hearing_init(&stream);
+    const struct live_options options = hearing_live_options(&stream);
+    hearing_stream(engine, &sound, 4000, &options, &stream);
+    assert_string_equal(stream.finals, file.finals);
+    assert_true(stream.endpoints_count < stream.finals_count);
+    hearing_finish(&stream);
+    hearing_finish(&file);
+    free(sound.pcm);
+    engine_close(engine);
+}
+
 static void more_than_allowed_is_refused_as_busy(void **state)
 {
     struct engine *engine = hearing_engine(1, 1, 1);
@@ -136,6 +158,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stream_gives_the_finals_of_the_file),
+        cmocka_unit_test(a_file_without_pauses_gives_the_finals_of_its_stream),
         cmocka_unit_test(more_than_allowed_is_refused_as_busy),
         cmocka_unit_test(closing_the_engine_ends_everything_and_tells),
         cmocka_unit_test(partials_by_streams_need_a_seed_that_was_taught_so),

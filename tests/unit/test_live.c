@@ -354,6 +354,89 @@ static void work_for_whoever_has_gone_is_dropped(void **state)
     engine_close(engine);
 }
 
+/* A cut where the speaker only takes a breath, or the client asks, or nobody ever pauses: the words
+ * depend on the sound and the marks alone, and each is heard with what came before it. */
+static void cuts_in_running_speech_do_not_depend_on_how_it_was_pushed(void **state)
+{
+    static const size_t steps[] = {320, 7777, 10000000};
+    static const uint32_t pauses_ms[] = {10, 300, 60000};
+    struct engine *engine = hearing_engine(2, 4, 1);
+    struct sound sound = hearing_join(0, 7, 60);
+    struct heard first[3];
+
+    for (size_t p = 0; p < 3; p++) {
+        hearing_init(&first[p]);
+        struct live_options options = hearing_live_options(&first[p]);
+        options.endpointing_ms = pauses_ms[p];
+        hearing_stream(engine, &sound, steps[0], &options, &first[p]);
+        for (size_t i = 1; i < 3; i++) {
+            struct heard again;
+            hearing_init(&again);
+            options.user = &again;
+            options.partials = i == 1; /* nor on partials */
+            hearing_stream(engine, &sound, steps[i], &options, &again);
+            assert_string_equal(again.finals, first[p].finals);
+            hearing_finish(&again);
+        }
+        /* hearing.c has seen to it that finals follow each other; the last may end in silence. */
+        assert_true(first[p].last_end_samples > (int64_t)sound.count - 16000);
+    }
+    assert_true(first[0].endpoints_count > first[2].endpoints_count);
+    assert_int_equal(first[2].endpoints_count, 1); /* the end */
+    for (size_t p = 0; p < 3; p++)
+        hearing_finish(&first[p]);
+    free(sound.pcm);
+    engine_close(engine);
+}
+
+static void who_is_muted_gets_a_final_by_the_clock(void **state)
+{
+    struct engine *engine = hearing_engine(1, 1, 1);
+    struct sound sound = hearing_join(6, 1, 0);
+    struct live *live;
+    struct heard heard;
+    const size_t half = 40001; /* within speech, and no pause follows */
+
+    hearing_init(&heard);
+    const struct live_options options = hearing_live_options(&heard);
+    assert_int_equal(live_open(engine, &options, &live), ENGINE_OK);
+    live_push(live, sound.pcm, half * 2);
+    live_silent(live, 500); /* a network that stutters: nothing yet */
+    hearing_nap(300);
+    assert_int_equal(heard.finals_count, 0);
+    live_silent(live, 1000);
+    assert_true(hearing_wait(&heard, &heard.finals_count, 1));
+    assert_int_equal(heard.last_end_samples, half);
+    assert_int_equal(heard.endpoints_count, 1);
+    assert_int_equal(heard.flushed_count, 0);
+    live_silent(live, 2000); /* it is known */
+    hearing_nap(100);
+    live_push(live, sound.pcm + half, (sound.count - half) * 2);
+    live_finish(live);
+    assert_true(hearing_wait_over(&heard));
+    assert_int_equal(heard.finals_count, 2);
+    assert_int_equal(heard.last_end_samples, sound.count);
+    live_close(live);
+    hearing_finish(&heard);
+
+    /* Where pauses are no endpoints text comes all the same, later, and ends nothing. */
+    hearing_init(&heard);
+    struct live_options never = hearing_live_options(&heard);
+    never.endpointing_ms = 60000;
+    assert_int_equal(live_open(engine, &never, &live), ENGINE_OK);
+    live_push(live, sound.pcm, half * 2);
+    live_silent(live, 2000);
+    hearing_nap(300);
+    assert_int_equal(heard.finals_count, 0);
+    live_silent(live, 3000);
+    assert_true(hearing_wait(&heard, &heard.finals_count, 1));
+    assert_int_equal(heard.endpoints_count, 0);
+    live_close(live);
+    hearing_finish(&heard);
+    free(sound.pcm);
+    engine_close(engine);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -362,6 +445,8 @@ int main(void)
         cmocka_unit_test(other_encodings_and_rates_cover_the_same_time),
         cmocka_unit_test(partials_are_shallow_and_come_before_their_final),
         cmocka_unit_test(every_flush_is_answered_and_covers_what_was_pushed),
+        cmocka_unit_test(cuts_in_running_speech_do_not_depend_on_how_it_was_pushed),
+        cmocka_unit_test(who_is_muted_gets_a_final_by_the_clock),
         cmocka_unit_test(a_word_cut_by_the_end_is_in_the_last_final),
         cmocka_unit_test(a_stream_without_speech_just_ends),
         cmocka_unit_test(a_full_stream_says_when_it_is_ready_again),
