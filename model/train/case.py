@@ -37,16 +37,20 @@ def main():
     args = ap.parse_args()
     pieces = moonshine.pieces(args.cache)
     teacher = distil.Teacher(args.foundation, args.cache, range(pieces.kept), "cpu")
+    for part in (teacher.encoder.prelude, teacher.encoder.blocks, teacher.decoder):
+        part.bfloat16()
     for name in args.sets:
         speech, ids = evaluation.subset(data.Speech(args.data, [name]), 0)
         lines = [""] * len(ids)
-        for at in range(0, len(ids), 8):
-            batch = ids[at:at + 8]
+        for at in range(0, len(ids), 24):
+            batch = ids[at:at + 24]
             wave, samples, _, _ = data.collate(speech, batch)
-            with torch.no_grad():
+            with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
                 x, frames = teacher.encoder.frontend(wave, samples)
                 context = teacher.encoder.context(x, frames)
                 written = teacher.decoder.greedy(teacher.memory(x, context), context.memory_mask)
+            if at % 240 == 0:
+                print(f"{name}: {at} of {len(ids)}", flush=True)
             for i, line in zip(batch, written):
                 lines[i] = dress(text.normalise(speech.text(i)), pieces.decode(line))
         (args.data / f"{name}.cased").write_text("\n".join(lines) + "\n")

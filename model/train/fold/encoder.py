@@ -32,7 +32,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .aed import AttentionDecoder
+from .aed import AttentionDecoder, attend
 
 
 @dataclasses.dataclass
@@ -175,8 +175,7 @@ class Attention(nn.Module):
         B, T, d = x.shape
         q, k, v = (p(x).view(B, T, self.heads, -1).transpose(1, 2) for p in (self.q, self.k, self.v))
         q, k = rotate(q, rope), rotate(k, rope)
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        return self.o(y.transpose(1, 2).reshape(B, T, d))
+        return self.o(attend(q, k, v, mask).transpose(1, 2).reshape(B, T, d))
 
 
 def rope_table(T, dims, base, device):
