@@ -56,6 +56,8 @@ def arguments():
     ap.add_argument("--foundation", default="base", choices=["base", "tiny"])
     ap.add_argument("--prelude", type=int, default=2)
     ap.add_argument("--paths", type=paths, default=paths("1 2 4 5|0 1 2 3 4 5"), help="blocks of each unfold, from 0")
+    ap.add_argument("--spare", type=paths, default=paths("1 2 3 4 5"),
+                    help="other paths of x1, one of which is heard now and then: the seed may be exported with any")
     ap.add_argument("--written", type=paths, default=paths("0 1 3 5 7|0 1 2 3 4 5 6 7"),
                     help="layers of the decoder that write each depth, from 0")
     ap.add_argument("--stem-rank", type=int, default=224)
@@ -64,18 +66,18 @@ def arguments():
     ap.add_argument("--chunked", type=float, default=0.3, help="share of the batches that are heard in chunks")
     ap.add_argument("--chunk", type=int, nargs="*", default=[21, 28, 42], help="frames of a chunk, one is drawn a batch")
     ap.add_argument("--left", type=int, nargs="*", default=[168, 252, 336], help="frames heard before the chunk")
-    ap.add_argument("--times", type=int, default=2, help="how often what was heard of a batch is learnt from")
+    ap.add_argument("--times", type=int, default=4, help="how often what was heard of a batch is learnt from")
     ap.add_argument("--kept", type=float, default=0.5, help="hours of it that are kept, a process")
     ap.add_argument("--deep", type=float, default=0.5, help="weight of the deepest exit; the others share the rest")
     ap.add_argument("--follow", type=float, default=0.4, help="share of the budget in which other letters are followed")
-    ap.add_argument("--batch-seconds", type=float, default=32)
-    ap.add_argument("--longest", type=float, default=16.5)
+    ap.add_argument("--batch-seconds", type=float, default=36)
+    ap.add_argument("--longest", type=float, default=13)
     ap.add_argument("--lr", type=float, default=3e-4, help="peak, of the blocks")
     ap.add_argument("--decoder-lr", type=float, default=0.7, help="the decoder's, times that")
     ap.add_argument("--mask", type=float, default=0.03, help="share of frames masked behind the prelude")
     ap.add_argument("--weights", default="2,1,0.5,0.3,0.3", help="of feature, label, teacher, deepest, letters")
-    ap.add_argument("--save-minutes", type=float, default=12)
-    ap.add_argument("--count", type=int, default=40, help="dev_clean utterances that are watched")
+    ap.add_argument("--save-minutes", type=float, default=20)
+    ap.add_argument("--count", type=int, default=24, help="dev_clean utterances that are watched; 0: none")
     return train.parse(ap)
 
 
@@ -112,7 +114,7 @@ def found(model, args, cache, kept):
     state = moonshine.load(args.foundation, cache)
     stem = WaveStem(model.config.d)
     stem.load_state_dict({k.removeprefix("frontend."): v for k, v in state.items() if k.startswith("frontend.")})
-    speech = data.Speech(args.data, ["train_pseudo"])
+    speech = data.Speech(args.data, args.sets)
     some = torch.randperm(len(speech.items), generator=torch.Generator().manual_seed(0))[:40].tolist()
     thin = factor.factor(stem, [speech.wave(i) for i in some if speech.seconds(i) > 1], args.stem_rank)
     state = {k: v for k, v in state.items() if not k.startswith("frontend.")}
@@ -210,13 +212,16 @@ def step_losses(model, heard, args, generator):
     """-> {part: loss}, what is shown."""
     R, parts, shown = model.config.unfolds, collections.Counter(), {}
     x = train.mask_frames(heard.start, args.mask, generator)
-    exits = model.unfolds(x, heard.context, R)
+    among = [*args.spare, *[model.config.paths[0]] * 2]
+    drawn = among[int(torch.randint(len(among), (1,), generator=generator))]
+    exits = model.unfolds(x, heard.context, R, [drawn, *model.config.paths[1:]])
     memories = [model.exit.norm(x.float()) for x in exits]
     share = lambda depth: args.deep if depth == R - 1 else (1 - args.deep) / (R - 1)
     for depth, memory in enumerate(memories):
         missed = feature_loss(memory, heard.wanted, heard.context.valid, heard.trust)
         parts["feature"] = parts["feature"] + share(depth) * missed
-        shown[f"{'c' if heard.context.chunks else 'x'}{depth + 1}"] = missed
+        spare = "s" if depth == 0 and drawn is not model.config.paths[0] else ""
+        shown[f"{'c' if heard.context.chunks else 'x'}{depth + 1}{spare}"] = missed
     other = int(torch.randint(R - 1, (1,), generator=generator))
     deeper = None
     for depth, weight in ((R - 1, args.deep), (other, 1 - args.deep)):
@@ -260,7 +265,7 @@ def member(rank, args, out, model, team, spent, kept):
         print(f"{sum(map(speech.seconds, range(len(speech.items)))) / 3600:.1f} h, "
               f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {args.device} x {args.processes}",
               flush=True)
-        dev = evaluation.subset(data.Speech(args.data, ["dev_clean"], args.device), args.count)
+        dev = evaluation.subset(data.Speech(args.data, ["dev_clean"], args.device), args.count) if args.count else None
     weights = dict(zip(("feature", "label", "teacher", "deepest", "letters"), map(float, args.weights.split(","))))
     step, hours, began = spent["step"], spent["hours"], time.time()
     minutes = lambda: spent["minutes"] + (time.time() - began) / 60
@@ -272,7 +277,8 @@ def member(rank, args, out, model, team, spent, kept):
         optimiser.keep(out, rank)
         if lead:
             train.save(out / "last.pt", model, minutes(), hours, step)
-            report(out, model, dev, args.device, watched, minutes(), hours, step)
+            if args.count:
+                report(out, model, dev, args.device, watched, minutes(), hours, step)
         team.wait()
 
     if lead and not spent["step"] and args.count:

@@ -24,12 +24,13 @@ SEED = os.environ.get("FOLDSCRIBE_SEED") or next(iter((ROOT / "model/seeds").glo
 sys.path.insert(0, str(TRAINER))
 
 import case  # noqa: E402
+import dial  # noqa: E402
 import distil  # noqa: E402
 import letters  # noqa: E402
 import export  # noqa: E402
-from fold import controls, moonshine, seedfile, text  # noqa: E402
+from fold import controls, factor, moonshine, seedfile, text  # noqa: E402
 from fold.aed import AttentionDecoder  # noqa: E402
-from fold.encoder import Config, Foldable  # noqa: E402
+from fold.encoder import Config, Foldable, WaveStem  # noqa: E402
 from fold.pieces import SPACE, Pieces  # noqa: E402
 from fold.text import VOCAB  # noqa: E402
 
@@ -248,6 +249,47 @@ def test_a_recogniser_is_folded_resumed_and_exported(folder, packed, monkeypatch
     after = seedfile.load(folder / "spelled.safetensors").state_dict()
     changed = {k for k in after if not torch.allclose(before[k], after[k], rtol=1e-5)}
     assert "exit.head.weight" in changed and all(k.startswith(("letters.", "exit.head.")) for k in changed)
+
+
+def test_a_dial_is_taught_resumed_and_read_by_libfold(folder, packed, monkeypatch):
+    random_foundation(monkeypatch)
+    texts = folder / "texts"
+    texts.write_text("\n".join(SENTENCES))
+    distilled(monkeypatch, packed, folder / "lettered", "--text", texts, "--layers", 1, 2, 3, 4, "--prelude", 1,
+              "--minutes", 600, "--stop-after", 0.01, "--count", 0)
+    other = folder / "lettered.safetensors"
+    command("export.py", "--run", folder / "lettered", "--out", other)
+    monkeypatch.setattr(sys, "argv", ["dial.py", *map(str, (
+        "--data", packed, "--out", folder / "dial", "--pieces-of", other, "--foundation", "tiny", "--sets", "train_tones",
+        "--device", "cpu", "--processes", 1, "--prelude", 1, "--paths", "0 2|0 1 2", "--written", "1|0 1 2 3",
+        "--stem-rank", 12, "--batch-seconds", 4, "--chunk", 9, "--left", 20, "--minutes", 600, "--stop-after", 0.04,
+        "--count", 2))])
+    dial.main()
+    first = torch.load(folder / "dial" / "last.pt")
+    dial.main()
+    second = torch.load(folder / "dial" / "last.pt")
+    assert second["step"] > first["step"] >= 1 and all(v.isfinite().all() for v in second["model"].values())
+    moved = {k.split(".")[0] for k in first["model"] if not torch.equal(first["model"][k], second["model"][k])}
+    assert moved == {"recall", "blocks", "exit", "letters", "decoder"}, "stem and prelude stay as they were pretrained"
+    file = folder / "dial.safetensors"
+    command("export.py", "--run", folder / "dial", "--out", file)
+    config = seedfile.load(file).config
+    assert (config.paths, config.decoder["paths"], config.stem_rank) == ([[0, 2], [0, 1, 2]], [[1], [0, 1, 2, 3]], 12)
+    compare(file, folder, DATA / "1320-122617-0000.flac")
+
+
+def test_a_factored_stem_gives_nearly_what_the_whole_one_gives():
+    torch.manual_seed(3)
+    stem = WaveStem(48)
+    thin = torch.randn(40, 48 * 7) / 20
+    stem.conv2.weight.data = (torch.randn(96, 40) @ thin).view(96, 48, 7)  # of rank 40
+    waves = [0.1 * torch.randn(9000) for _ in range(4)]
+    missed = []
+    with torch.no_grad():
+        for rank in (40, 20):
+            got, wanted = (s(waves[0][None], torch.tensor([9000]))[0] for s in (factor.factor(stem, waves, rank), stem))
+            missed.append(float((got - wanted).square().sum() / wanted.square().sum()))
+    assert missed[0] < 1e-4 < missed[1]
 
 
 def test_pruned_pieces_spell_what_all_of_them_do():

@@ -363,15 +363,16 @@ class Foldable(nn.Module):
             mask = heard[None, None] & (True if mask is None else mask | torch.eye(T, dtype=torch.bool, device=x.device))
         return Context(rope_table(T, c.rope_dims, c.rope_base, x.device), mask, keep[..., None], chunks)
 
-    def layers(self, r):
+    def layers(self, r, paths=None):
         """Blocks of unfold r + 1, called as block(x, *context, r)."""
-        return [self.blocks[k] for k in self.config.paths[r]] if self.config.paths else self.blocks
+        paths = paths or self.config.paths
+        return [self.blocks[k] for k in paths[r]] if paths else self.blocks
 
     def bridge_into(self, r):
         return self.bridge
 
-    def unfolds(self, x, context, depth):
-        """x [B, T, d] -> list of x after unfold 1..depth."""
+    def unfolds(self, x, context, depth, paths=None):
+        """x [B, T, d] -> list of x after unfold 1..depth. paths: others than the configuration's."""
         out, start = [], x
         for r in range(depth):
             if r and self.config.bridge:
@@ -380,7 +381,7 @@ class Foldable(nn.Module):
                 x = start + self.recall(self.exit.norm(x).to(start.dtype))
             if r and self.config.feedback:
                 x = x + self.feedback(self.logp(x, context).exp().to(x.dtype))
-            for block in self.layers(r):
+            for block in self.layers(r, paths) if paths else self.layers(r):
                 x = block(x, *context, r)
             out.append(x)
         return out
