@@ -261,7 +261,7 @@ def test_a_dial_is_taught_resumed_and_read_by_libfold(folder, packed, monkeypatc
     command("export.py", "--run", folder / "lettered", "--out", other)
     monkeypatch.setattr(sys, "argv", ["dial.py", *map(str, (
         "--data", packed, "--out", folder / "dial", "--pieces-of", other, "--foundation", "tiny", "--sets", "train_tones",
-        "--device", "cpu", "--processes", 1, "--prelude", 1, "--paths", "0 2|0 1 2", "--written", "1|0 1 2 3",
+        "--device", "cpu", "--processes", 1, "--prelude", 1, "--paths", "0 2|0 1 2", "--spare", "1 2", "--written", "1|0 1 2 3",
         "--stem-rank", 12, "--batch-seconds", 4, "--chunk", 9, "--left", 20, "--minutes", 600, "--stop-after", 0.04,
         "--count", 2))])
     dial.main()
