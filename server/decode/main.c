@@ -14,6 +14,7 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "media.h"
@@ -158,9 +159,11 @@ static int take_order(struct wire_order *ret_order, int ret_fds[ORDER_FDS])
                              .msg_controllen = sizeof(control.bytes)};
     ssize_t got;
 
-    do
+    do { /* a fork that ends interrupts it; till then it may be asked for by its number */
+        while (waitpid(-1, NULL, WNOHANG) > 0)
+            ;
         got = recvmsg(INPUT_FD, &message, MSG_CMSG_CLOEXEC);
-    while (got < 0 && errno == EINTR);
+    } while (got < 0 && errno == EINTR);
     const struct cmsghdr *head =
         got == (ssize_t)sizeof(*ret_order) ? CMSG_FIRSTHDR(&message) : NULL;
     if (!head || head->cmsg_type != SCM_RIGHTS ||
@@ -208,6 +211,11 @@ static void serve(const struct wire_order *order, const int fds[ORDER_FDS])
     close(fds[1]);
 }
 
+static void on_end(int signal)
+{
+    (void)signal;
+}
+
 int main(int argc, char **argv)
 {
     struct wire_order order;
@@ -222,7 +230,8 @@ int main(int argc, char **argv)
         return 2;
     }
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    signal(SIGCHLD, SIG_IGN); /* nobody waits for forks */
+    const struct sigaction interrupt = {.sa_handler = on_end}; /* no SA_RESTART */
+    sigaction(SIGCHLD, &interrupt, NULL);
     if (media_prepare() < 0)
         return 1;
     while (take_order(&order, fds))

@@ -110,10 +110,10 @@ def decoders():
     found = {}
     for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
         try:
-            pid, name, _, parent = path.read_text().split()[:4]
+            pid, name, state, parent = path.read_text().split()[:4]
         except (OSError, ValueError):
             continue
-        if name == "(foldscribe-deco)":
+        if name == "(foldscribe-deco)" and state != "Z":
             found[int(pid)] = int(parent)
     return [pid for pid, parent in found.items() if parent in found]
 
