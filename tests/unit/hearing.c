@@ -211,6 +211,20 @@ void hearing_nap(long ms)
     nanosleep(&nap, NULL);
 }
 
+void hearing_barrier(struct engine *engine)
+{
+    struct heard heard;
+    struct live *live;
+
+    hearing_init(&heard);
+    const struct live_options options = hearing_live_options(&heard);
+    assert_int_equal(live_open(engine, &options, &live), ENGINE_OK);
+    live_finish(live);
+    assert_true(hearing_wait_over(&heard));
+    live_close(live);
+    hearing_finish(&heard);
+}
+
 struct sound hearing_join(size_t first, size_t count, size_t pause_ms)
 {
     struct sound sound = {0};

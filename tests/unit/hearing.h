@@ -49,6 +49,8 @@ bool hearing_wait(struct heard *heard, const int *count, int least);
 /* Waits for on_done() or on_end(). */
 bool hearing_wait_over(struct heard *heard);
 void hearing_nap(long ms);
+/* Whatever the one worker of an engine had to do for others before this call is done. */
+void hearing_barrier(struct engine *engine);
 
 /* Mono at 16 kHz; pcm is freed by its owner. */
 struct sound {

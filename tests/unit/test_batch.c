@@ -224,6 +224,16 @@ static void bad_recordings_end_with_a_reason(void **state)
     engine_close(engine);
 }
 
+static void note_segment(void *user, const struct result_segment *segment)
+{
+    struct heard *heard = user;
+
+    pthread_mutex_lock(&heard->lock);
+    heard->partials_count++;
+    pthread_cond_broadcast(&heard->changed);
+    pthread_mutex_unlock(&heard->lock);
+}
+
 static void a_cancelled_job_is_told_so_once(void **state)
 {
     struct engine *engine = hearing_engine(1, 1, 3);
@@ -238,15 +248,13 @@ static void a_cancelled_job_is_told_so_once(void **state)
         four.pcm[i] = sound.pcm[i % sound.count];
     for (size_t i = 0; i < 3; i++) {
         hearing_init(&heard[i]);
-        const struct batch_options options = hearing_batch_options(&heard[i], 0);
+        struct batch_options options = hearing_batch_options(&heard[i], 0);
+        options.on_segment = note_segment;
         assert_int_equal(batch_start(engine, hearing_spool_wav(&four), &options, &batch),
                          ENGINE_OK);
     }
     batch_cancel(engine, &heard[2]); /* waiting */
-    do {
-        hearing_nap(1);
-        engine_stats(engine, &stats);
-    } while (stats.segments_by_depth[stats_depth] == 0);
+    assert_true(hearing_wait(&heard[0], &heard[0].partials_count, 1));
     batch_cancel(engine, &heard[0]); /* at work */
     assert_true(hearing_wait_over(&heard[0]));
     assert_true(hearing_wait_over(&heard[2]));

@@ -110,7 +110,7 @@ static void closing_the_engine_ends_everything_and_tells(void **state)
         assert_int_equal(live_open(engine, &live_opts, &lives[i]), ENGINE_OK);
         live_push(lives[i], sound.pcm, i * 320000);
     }
-    hearing_nap(5);
+    assert_true(hearing_wait(&streams[2], &streams[2].finals_count, 1)); /* all are at work */
     engine_close(engine);
     for (size_t i = 0; i < 3; i++) {
         /* A file may have been through before; a stream that nobody finished cannot. */

@@ -168,10 +168,9 @@ static void hear_partials(enum engine_partials partials)
                          ? 0
                          : incremental_partials_bytes(hearing_model, 1));
     live_close(live);
-    do {
-        hearing_nap(1); /* the worker may hold it still */
-        engine_stats(engine, &stats);
-    } while (stats.incremental_partials_bytes);
+    hearing_barrier(engine); /* the worker may have held it still */
+    engine_stats(engine, &stats);
+    assert_int_equal(stats.incremental_partials_bytes, 0);
     hearing_finish(&heard);
     free(sound.pcm);
     engine_close(engine);
@@ -293,13 +292,14 @@ static void after_close_no_callback_comes(void **state)
     struct engine *engine = hearing_engine_with(
         2, 2, 1, can_be_incremental() ? ENGINE_PARTIALS_STREAMS : ENGINE_PARTIALS_WINDOWS);
     struct sound sound = hearing_join(0, 2, 600);
-    unsigned seed = 7;
+    static struct heard heards[60];
+    int callbacks[60];
 
     for (int round = 0; round < 60; round++) {
-        struct heard heard;
+        struct heard *heard = &heards[round];
         struct live *live;
-        hearing_init(&heard);
-        struct live_options options = hearing_live_options(&heard);
+        hearing_init(heard);
+        struct live_options options = hearing_live_options(heard);
         options.partials = true;
         assert_int_equal(live_open(engine, &options, &live), ENGINE_OK);
         live_push(live, sound.pcm, sound.count * 2);
@@ -307,17 +307,17 @@ static void after_close_no_callback_comes(void **state)
             live_finish(live);
         if (round % 3 == 1)
             live_flush(live);
-        seed = seed * 1664525u + 1013904223u;
-        hearing_nap(seed >> 27);
+        /* Before anything is heard, and while what follows a callback is computed. */
+        assert_true(hearing_wait(heard, &heard->callbacks, round % 2));
         live_close(live);
-        const int callbacks = heard.callbacks; /* no lock: nobody may write any more */
-        memset(&heard.finals, 0, sizeof(heard.finals));
-        hearing_nap(1);
-        assert_int_equal(heard.callbacks, callbacks);
-        hearing_finish(&heard);
+        callbacks[round] = heard->callbacks; /* no lock: nobody may write any more */
     }
     free(sound.pcm);
-    engine_close(engine);
+    engine_close(engine); /* whatever was at work for them has ended */
+    for (int round = 0; round < 60; round++) {
+        assert_int_equal(heards[round].callbacks, callbacks[round]);
+        hearing_finish(&heards[round]);
+    }
 }
 
 static void work_for_whoever_has_gone_is_dropped(void **state)
@@ -336,17 +336,16 @@ static void work_for_whoever_has_gone_is_dropped(void **state)
         live_push(live, sound.pcm, sound.count * 2);
     assert_true(hearing_wait(&heard, &heard.finals_count, 1));
     live_close(live);
-    do {
-        hearing_nap(1);
-        engine_stats(engine, &stats);
-    } while (stats.cancels == 0);
+    hearing_barrier(engine);
+    engine_stats(engine, &stats);
     assert_int_equal(stats.cancels, 1);
     assert_int_equal(stats.live_streams, 0);
     assert_int_equal(stats.queued_segments, 0);
-    assert_true(stats.cancel_worst_seconds >= 0);
+    assert_true(stats.cancel_worst_seconds > 0);
+    assert_true(stats.cancel_worst_seconds == stats.cancel_seconds);
     const uint64_t done = stats.segments_by_depth[deepest];
     assert_in_range(done, 1, 4 * 12 - 1);
-    hearing_nap(20);
+    hearing_barrier(engine);
     engine_stats(engine, &stats);
     assert_int_equal(stats.segments_by_depth[deepest], done);
     hearing_finish(&heard);
