@@ -176,24 +176,37 @@ static void *look(void *user)
     return NULL;
 }
 
+/* 0, or -1 with none of them left. */
+static int init_locks(struct keys *keys)
+{
+    if (pthread_mutex_init(&keys->lock, NULL) != 0)
+        return -1;
+    if (pthread_mutex_init(&keys->reading, NULL) == 0) {
+        if (pthread_cond_init(&keys->stop, NULL) == 0)
+            return 0;
+        pthread_mutex_destroy(&keys->reading);
+    }
+    pthread_mutex_destroy(&keys->lock);
+    return -1;
+}
+
 int keys_open(struct keys **ret_keys, const char *path, uint32_t unfolds, char *ret_problem,
               size_t room)
 {
     struct keys *keys = calloc(1, sizeof *keys);
     struct keyfile_note note = {"out of memory"};
 
-    if (keys && *path)
-        keys->path = strdup(path);
-    if (!keys || (*path && !keys->path) || pthread_mutex_init(&keys->lock, NULL) != 0) {
-        if (keys)
-            free(keys->path);
+    if (!keys || init_locks(keys) != 0) {
         free(keys);
         snprintf(ret_problem, room, "%s", note.text);
         return -1;
     }
     keys->unfolds = unfolds;
-    pthread_mutex_init(&keys->reading, NULL);
-    pthread_cond_init(&keys->stop, NULL);
+    if (*path && !(keys->path = strdup(path))) {
+        snprintf(ret_problem, room, "%s", note.text);
+        keys_close(keys);
+        return -1;
+    }
     if (keys->path) {
         has_changed(keys); /* notes which file this is, before it is read */
         if (load(keys, &note) < 0) {

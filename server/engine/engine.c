@@ -11,6 +11,7 @@
 #include "core.h"
 #include "decode_pool.h"
 #include "live.h"
+#include "rehearsal.h"
 
 #define DECODERS 32 /* processes that decode at once; more recordings wait for one */
 
@@ -34,8 +35,10 @@ static int open_workers(struct engine *engine)
         return FOLD_ERR_MEMORY;
     }
     for (uint32_t i = 0; i < options->workers; i++) {
-        const int error = worker_open(&engine->workers[i], &engine->queue, options->model,
-                                      options->lm, options->max_segment_ms);
+        int error = worker_open(&engine->workers[i], &engine->queue, options->model, options->lm,
+                                options->max_segment_ms);
+        if (!error)
+            error = worker_start(&engine->workers[i], rehearsal_play);
         if (error) {
             close_workers(engine);
             return error;

@@ -1,7 +1,6 @@
 #include "worker.h"
 
 #include "clock.h"
-#include "rehearsal.h"
 
 /* The work that was popped, until it waits or is done. */
 static void step(struct worker *worker, struct queue_work *work)
@@ -24,8 +23,8 @@ static void *work(void *user)
 {
     struct worker *worker = user;
 
-    worker->error = rehearsal_play(worker);
-    sem_post(&worker->rehearsed);
+    worker->error = worker->first(worker);
+    sem_post(&worker->ready);
     for (struct queue_work *next; (next = queue_pop(worker->queue, &worker->ticket));) {
         step(worker, next);
         while (worker->pieces_count) {
@@ -90,16 +89,23 @@ int worker_open(struct worker *worker, struct queue *queue, const struct fold_mo
         error = decode_stage_open(&worker->decode_stage, model, lm);
     if (!error && fold_model_info(model)->pieces)
         error = open_aeds(worker);
-    if (error || !queue)
-        return error;
-    sem_init(&worker->rehearsed, 0, 0);
+    return error;
+}
+
+int worker_start(struct worker *worker, int (*first)(struct worker *worker))
+{
+    if (sem_init(&worker->ready, 0, 0) != 0)
+        return FOLD_ERR_MEMORY;
+    worker->first = first;
     worker->started = pthread_create(&worker->thread, NULL, work, worker) == 0;
+    if (!worker->started)
+        sem_destroy(&worker->ready);
     return worker->started ? FOLD_OK : FOLD_ERR_MEMORY;
 }
 
 int worker_wait(struct worker *worker)
 {
-    while (sem_wait(&worker->rehearsed) != 0)
+    while (sem_wait(&worker->ready) != 0)
         ;
     return worker->error;
 }
@@ -108,7 +114,7 @@ void worker_close(struct worker *worker)
 {
     if (worker->started) {
         pthread_join(worker->thread, NULL);
-        sem_destroy(&worker->rehearsed);
+        sem_destroy(&worker->ready);
     }
     decode_stage_close(&worker->decode_stage);
     close_aeds(worker);

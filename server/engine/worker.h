@@ -24,8 +24,9 @@
 struct worker {
     pthread_t thread;
     bool started;
-    sem_t rehearsed; /* the thread has, and may take work */
-    int error;       /* of its rehearsal */
+    int (*first)(struct worker *worker); /* what the thread does before it takes work, */
+    sem_t ready;                         /* which it has done, */
+    int error;                           /* and what came of it */
     struct queue *queue;
     const struct fold_model *model;
     struct decode_stage decode_stage;
@@ -41,13 +42,14 @@ struct worker {
     double due_ms;                  /* and when it is due */
 };
 
-/* The worker takes work from queue until it is stopped. queue NULL: no thread is started, and the
- * caller is it. max_segment_ms: longest segment it will be given. 0 or a negative fold_err; then
- * worker_close is still due. */
+/* queue: where work comes from; NULL: the caller submits and recognises by itself. max_segment_ms:
+ * longest segment it will be given. 0 or a negative fold_err; then worker_close is still due. */
 int worker_open(struct worker *worker, struct queue *queue, const struct fold_model *model,
                 const struct fold_lm *lm, uint32_t max_segment_ms);
-/* Waits until the thread has used all the memory that a segment may need: rehearsal.h. 0 or a
- * negative fold_err. Once. */
+/* Starts the thread: first(), then work from the queue until that is stopped. 0 or FOLD_ERR_MEMORY.
+ */
+int worker_start(struct worker *worker, int (*first)(struct worker *worker));
+/* Waits until first() is over; its result. Once, after worker_start. */
 int worker_wait(struct worker *worker);
 /* Joins the thread, which ends once the queue is stopped. */
 void worker_close(struct worker *worker);
