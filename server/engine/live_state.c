@@ -6,6 +6,7 @@
 #include "clock.h"
 
 #define PARTIAL_EVERY_MS 600
+#define SILENT_SLICES    4   /* a minute or more of silence at once is no conversation */
 #define TARGET_MS        500 /* text is due so long after audio where no budget says otherwise */
 
 int live_state_open_incremental(struct live *live)
@@ -66,9 +67,11 @@ void live_state_schedule(struct live *live)
         return;
     /* What has waited longest says when the turn is due. */
     const double since_ms = backlog_oldest_ms(&live->bytes, clock_now_ms());
+    const bool silent = live->silent_slices >= SILENT_SLICES;
     const struct scheduler_terms terms = {
-        .class = SCHEDULER_LIVE,
-        .due_ms = since_ms + (live->budget_ms > 0 ? live->budget_ms : TARGET_MS),
+        .class = silent ? SCHEDULER_BATCH : SCHEDULER_LIVE,
+        .due_ms =
+            silent ? INFINITY : since_ms + (live->budget_ms > 0 ? live->budget_ms : TARGET_MS),
         .key = live->key,
         .priority = live->admitted.tier.priority};
     live->scheduled = true;

@@ -60,15 +60,16 @@ struct live {
     struct audio_input *input;
     struct endpointer *endpointer; /* the input's */
     struct recording_note note;
-    double heard_ms;                 /* when the last byte that was taken had come */
-    uint8_t *slice;                  /* [slice_bytes] */
-    bool waits;                      /* for a decoder of its own process */
-    bool drained;                    /* the resampler is flushed for the mark that is next */
-    int64_t covered_samples;         /* end of the last final */
-    struct carryover carryover;      /* behind that */
-    struct carryover_cut cut;        /* of the final that is on its way to the client */
-    uint32_t waited_ms;              /* the silent_ms that was taken, until bytes come */
-    struct windowed_partials window; /* of the partials of this segment */
+    double heard_ms;         /* when the last byte that was taken had come */
+    uint8_t *slice;          /* [slice_bytes] */
+    bool waits;              /* for a decoder of its own process */
+    uint32_t silent_slices;  /* turns in a row that ended for the sake of others, without speech */
+    bool drained;            /* the resampler is flushed for the mark that is next */
+    int64_t covered_samples; /* end of the last final */
+    struct carryover carryover;              /* behind that */
+    struct carryover_cut cut;                /* of the final that is on its way to the client */
+    uint32_t waited_ms;                      /* the silent_ms that was taken, until bytes come */
+    struct windowed_partials window;         /* of the partials of this segment */
     struct incremental_partials incremental; /* hears them, under load */
     struct making making;                    /* with the worker */
     int64_t partial_due_samples;             /* clock of the next partial */

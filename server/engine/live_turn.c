@@ -484,10 +484,17 @@ static enum queue_step step(struct live *live, struct worker *worker)
     emit_voice(live);
     emit_gap(live);
     live->waits = heard == AUDIO_INPUT_WAITS;
-    if (live->waits)
+    if (live->waits) {
+        live->silent_slices = 0;
         return QUEUE_DONE;
-    if (heard != AUDIO_INPUT_NOTHING) /* a few bytes may hold hours of silence: others have turns */
-        return clock_now_ms() - worker->begun_ms > SLICE_MS ? QUEUE_DONE : QUEUE_AGAIN;
+    }
+    if (heard != AUDIO_INPUT_NOTHING) { /* a few bytes may hold hours of silence */
+        if (clock_now_ms() - worker->begun_ms < SLICE_MS)
+            return QUEUE_AGAIN;
+        live->silent_slices = endpointer_has_speech(live->endpointer) ? 0 : live->silent_slices + 1;
+        return QUEUE_DONE;
+    }
+    live->silent_slices = 0;
     switch (take(live, &count)) {
     case NEXT_BYTES:
         if (audio_input_feed(live->input, live->slice, count) < 0)

@@ -88,6 +88,48 @@ def test_a_damaged_frame_of_flac_costs_its_words_only(daemon, clip):
     assert harness.word_error_rate([(clip.text, heard.text())]) < 0.5
 
 
+def silent_flac(frames):
+    """So many frames of 16,384 samples at 8 kHz, 14 bytes each."""
+    def crc(data, start, polynomial, bits):
+        for byte in data:
+            start ^= byte << (bits - 8)
+            for _ in range(8):
+                start = (start << 1 ^ (polynomial if start >> (bits - 1) else 0)) & ((1 << bits) - 1)
+        return start
+
+    def number(n):  # as UTF-8 has it
+        return bytes([n] if n < 0x80 else [0xc0 | n >> 6, 0x80 | n & 63] if n < 0x800 else
+                     [0xe0 | n >> 12, 0x80 | n >> 6 & 63, 0x80 | n & 63])
+
+    info = (16384).to_bytes(2, "big") * 2 + bytes(6) + bytes([8000 >> 12, 8000 >> 4 & 255, (8000 & 15) << 4, 0xf0]) + bytes(20)
+    made = [b"fLaC\x80\0\0\x22" + info]
+    for i in range(frames):
+        head = b"\xff\xf8\xe0\0" + number(i)
+        frame = head + bytes([crc(head, 0, 7, 8)]) + bytes(3)
+        made.append(frame + crc(frame, 0, 0x8005, 16).to_bytes(2, "big"))
+    return b"".join(made)
+
+
+def test_an_hour_of_silence_at_once_lets_an_upload_go_first(clip):
+    import urllib.request
+
+    with harness.Daemon("--workers", 1) as daemon:
+        async def talk():
+            async with live.connect(daemon, **RAW) as socket:
+                await socket.send(silent_flac(2000))
+                await live.say(socket, "CloseStream")
+                request = urllib.request.Request(daemon.url + "/v1/listen", clip.path.read_bytes())
+                upload = asyncio.create_task(asyncio.to_thread(lambda: urllib.request.urlopen(request).read()))
+                ended = asyncio.create_task(socket.wait_closed())
+                first, _ = await asyncio.wait([upload, ended], return_when=asyncio.FIRST_COMPLETED)
+                assert upload in first
+                async for message in socket:
+                    assert json.loads(message)["type"] == "Metadata"
+                assert socket.close_code == 1000
+
+        asyncio.run(talk())
+
+
 def two_channels(left, right):
     a, b = array.array("h", left), array.array("h", right)
     count = max(len(a), len(b))

@@ -3,18 +3,23 @@
  * it is cut. */
 #include <math.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "stream.h"
 
 /* Samples: an Opus packet of one byte may hold 1920, a FLAC frame of 12 bytes 65,535; and twice as
  * many where they are of 8 kHz. */
+/* Seconds of processor time, under sanitizers too. */
+#define MOST_S      0.5
+#define A_BYTE_S    20e-6
+#define A_SAMPLE_S  2e-6
 #define MOST_A_BYTE 11000
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 
 /* Samples heard; *ret_sum is of their values. */
-static size_t hear(const struct stream_format *format, const uint8_t *bytes, size_t count,
-                   size_t step, double *ret_sum)
+static size_t decode_all(const struct stream_format *format, const uint8_t *bytes, size_t count,
+                         size_t step, double *ret_sum)
 {
     struct recording_note note = {""};
     struct stream *stream;
@@ -43,6 +48,26 @@ static size_t hear(const struct stream_format *format, const uint8_t *bytes, siz
         abort();
     stream_close(stream);
     *ret_sum = sum;
+    return samples;
+}
+
+static double cpu_s(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* As decode_all; and its time is in proportion to the bytes and the sound. */
+static size_t hear(const struct stream_format *format, const uint8_t *bytes, size_t count,
+                   size_t step, double *ret_sum)
+{
+    const double from_s = cpu_s();
+    const size_t samples = decode_all(format, bytes, count, step, ret_sum);
+
+    if (cpu_s() - from_s > MOST_S + A_BYTE_S * (double)count + A_SAMPLE_S * (double)samples)
+        abort();
     return samples;
 }
 

@@ -1,6 +1,7 @@
 #include <math.h>
 #include <sndfile.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "muxed.h"
@@ -508,6 +509,72 @@ static void damaged_packets_are_borne_for_a_while(void **state)
     free(made.bytes);
 }
 
+static double cpu_s(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static uint16_t checksum(uint16_t sum, const uint8_t *bytes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        sum ^= (uint16_t)(bytes[i] << 8);
+        for (int bit = 0; bit < 8; bit++)
+            sum = (uint16_t)(sum << 1 ^ (sum & 0x8000 ? 0x8005 : 0));
+    }
+    return sum;
+}
+
+/* A frame of zeros whose checksum is 0 behind each of its bytes: it might end anywhere. Asked of
+ * the decoder at each of them, they take seconds; so they take some milliseconds. */
+static void flac_that_may_end_anywhere_takes_time_in_proportion(void **state)
+{
+    static uint8_t bytes[45000] =
+        "fLaC\x80\0\0\x22\x40\0\x40\0\0\0\0\0\0\0\x0b\xb8\x0f\x70"; /* 48 kHz, 8 channels, 24 bits
+                                                                     */
+    uint8_t *frame = bytes + 42;
+    const double from_s = cpu_s();
+
+    memcpy(frame, "\xff\xf8\xe0\x70\0\0\x02", 7);
+    uint8_t head = 0;
+    for (size_t i = 0; i < 5; i++) {
+        head ^= frame[i];
+        for (int bit = 0; bit < 8; bit++)
+            head = (uint8_t)(head << 1 ^ (head & 0x80 ? 7 : 0));
+    }
+    frame[5] = head;
+    const uint16_t sum = checksum(0, frame, 7);
+    frame[7] = (uint8_t)(sum >> 8);
+    frame[8] = (uint8_t)sum;
+    assert_int_equal(checksum(0, frame, 30000), 0);
+    for (size_t step = 100; step <= 10000; step *= 10) {
+        struct heard heard = hear(&container, bytes, sizeof(bytes), step);
+        assert_int_equal(heard.error, RECORDING_TRUNCATED);
+        free(heard.pcm);
+    }
+    assert_true(cpu_s() - from_s < 2.0);
+}
+
+static void mp3_that_is_zeros_behind_its_head_ends(void **state)
+{
+    struct muxed made = coded(MP3, 16000, 1);
+    const size_t count = 8u << 20;
+    uint8_t *bytes = calloc(1, count);
+    const double from_s = cpu_s();
+
+    memcpy(bytes, made.bytes, 2000);
+    struct heard heard = hear(&container, bytes, count, 16384);
+    assert_int_equal(heard.error, RECORDING_UNKNOWN);
+    assert_non_null(strstr(heard.note.text, "no frame follows"));
+    assert_true(heard.count > 0);
+    assert_true(cpu_s() - from_s < 2.0);
+    free(heard.pcm);
+    free(bytes);
+    free(made.bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -521,6 +588,8 @@ int main(void)
         cmocka_unit_test(mp3_may_go_on_in_another_form),
         cmocka_unit_test(mp3_and_flac_are_found_behind_what_is_in_front_of_them),
         cmocka_unit_test(every_link_of_a_chained_ogg_is_heard),
+        cmocka_unit_test(flac_that_may_end_anywhere_takes_time_in_proportion),
+        cmocka_unit_test(mp3_that_is_zeros_behind_its_head_ends),
         cmocka_unit_test(packets_need_no_container),
         cmocka_unit_test(a_channel_can_be_picked),
         cmocka_unit_test(a_wav_stream_may_not_know_its_length),
