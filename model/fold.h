@@ -440,6 +440,13 @@ void fold_punctuation_mark(const struct fold_punctuation *prose,
 size_t fold_punctuation_write(const struct fold_punctuation *prose,
                               const struct fold_punctuation_word *word, char *to);
 
+/* ---- text ---------------------------------------------------------------------------------- */
+
+/* to [room] <- English text as it is heard: A-Z, apostrophes inside words, single spaces; numbers are
+ * spelled out, accents left off, what is no letter left out. Ended by a zero; what does not fit is
+ * cut. As model/train/fold/text.py, but for the numbers. */
+void fold_normal_form(char *to, size_t room, const char *text);
+
 /* ---- this machine ------------------------------------------------------------------------ */
 
 /* The OPENBLAS_CORETYPE that OpenBLAS should run with here, or NULL when its own choice is

@@ -20,7 +20,6 @@
 #include <time.h>
 
 #include "fold.h"
-#include "normal.h"
 
 #define WORDS      1024
 #define TEXT_BYTES 16384
@@ -100,7 +99,7 @@ static size_t word_errors(const char *reference, const char *text, size_t *ret_w
     static const char *words[WORDS], *heard_words[WORDS];
     static size_t row[WORDS + 1];
     snprintf(want, sizeof want, "%s", reference);
-    normal_form(got, sizeof got, text);
+    fold_normal_form(got, sizeof got, text);
     const size_t count = split(want, words), heard = split(got, heard_words);
     *ret_words = count;
     for (size_t j = 0; j <= heard; j++)

@@ -142,7 +142,8 @@ static struct result_depth batch_depth(struct batch *batch, double actual_ms)
     return depth;
 }
 
-/* Points warnings [STREAM_NOTES] to what the recording has to say of itself; returns how many. */
+/* Points warnings [STREAM_NOTES + 1] to what the recording has to say of itself, and what of its
+ * hotwords cannot be heard; returns how many. */
 static size_t batch_warnings(const struct batch *batch, const char **warnings)
 {
     size_t count = 0;
@@ -152,6 +153,8 @@ static size_t batch_warnings(const struct batch *batch, const char **warnings)
     const struct recording_note *notes = recording_notes(batch->recording, &count);
     for (size_t i = 0; i < count; i++)
         warnings[i] = notes[i].text;
+    if (batch->hotwords->warning[0])
+        warnings[count++] = batch->hotwords->warning;
     return count;
 }
 
@@ -160,7 +163,7 @@ static void batch_finish(struct batch *batch)
 {
     struct engine *engine = batch->engine;
     const double now_ms = clock_now_ms();
-    const char *warnings[STREAM_NOTES];
+    const char *warnings[STREAM_NOTES + 1];
     const struct result_transcript transcript = {
         .segments = batch->segments,
         .segments_count = batch->segments_count,

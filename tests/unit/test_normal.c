@@ -2,12 +2,12 @@
 
 #include <string.h>
 
-#include "../../model/tools/normal.h"
+#include "normal.h"
 
 static void assert_normal(const char *text, const char *want)
 {
     char got[400];
-    normal_form(got, sizeof got, text);
+    fold_normal_form(got, sizeof got, text);
     assert_string_equal(got, want);
 }
 
@@ -62,9 +62,9 @@ static void what_does_not_fit_is_left_out(void **state)
 {
     char got[6];
     (void)state;
-    normal_form(got, sizeof got, "abcdefgh");
+    fold_normal_form(got, sizeof got, "abcdefgh");
     assert_string_equal(got, "ABCDE");
-    normal_form(got, 1, "abc");
+    fold_normal_form(got, 1, "abc");
     assert_string_equal(got, "");
 }
 

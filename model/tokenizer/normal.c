@@ -194,7 +194,7 @@ static const char *title(const char *text, size_t *bytes)
     return NULL;
 }
 
-void normal_form(char *to, size_t room, const char *text)
+void fold_normal_form(char *to, size_t room, const char *text)
 {
     struct text t = {to, room, 0};
     bool in_word = false;
