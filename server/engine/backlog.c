@@ -33,6 +33,8 @@ static int move(int fd, uint8_t *to, const uint8_t *from, size_t count, uint64_t
             from ? pwrite(fd, from, count, (off_t)at) : pread(fd, to, count, (off_t)at);
         if (n < 0 && errno == EINTR)
             continue;
+        if (n == 0)
+            errno = EIO;
         if (n <= 0)
             return -1;
         count -= (size_t)n;
@@ -66,8 +68,10 @@ static void arrive(struct backlog *b, size_t count, double now_ms)
 
 static int push_far(struct backlog *b, const void *bytes, size_t count)
 {
-    if (count > b->far_room - b->far_count)
+    if (count > b->far_room - b->far_count) {
+        errno = ENOSPC;
         return -1;
+    }
     if (b->fd < 0)
         b->fd = spool_open(b->folder);
     if (b->fd < 0 || move_round(b, NULL, bytes, count, b->far_first + b->far_count) != 0)
@@ -83,7 +87,7 @@ int backlog_push(struct backlog *b, const void *bytes, size_t count, double now_
     if (count == 0)
         return 0;
     if ((near ? ring_push(&b->near, bytes, count) : push_far(b, bytes, count)) != 0)
-        return -1;
+        return -1; /* errno says why */
     b->pushed_bytes += count;
     if (near)
         arrive(b, count, now_ms);

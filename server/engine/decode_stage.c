@@ -55,6 +55,12 @@ static struct fold_decoder *decoder_for(struct decode_stage *stage, const struct
     return stage->hot_decoder;
 }
 
+/* What cannot go on: a client who has left is no failure of ours. */
+static enum piece_end failed(const struct piece *piece)
+{
+    return atomic_load(piece->cancelled) ? PIECE_CANCELLED : PIECE_FAILED;
+}
+
 /* What the beam reads in the frames from `first` on, of which it counts. */
 static enum piece_end decode(struct decode_stage *stage, struct fold_decoder *decoder,
                              const struct piece *piece, size_t first,
@@ -230,7 +236,7 @@ static enum piece_end settle(struct piece *piece, struct fold_written *written,
 
     if (piece->search && !written->doubt &&
         fold_aed_rescore(piece->slot->aed, FOLD_AED_TRIES, written) < 0)
-        return PIECE_FAILED;
+        return failed(piece);
     cost->write_seconds += clock_lap_s(&clock_ms);
     if (atomic_load(piece->cancelled))
         return PIECE_CANCELLED;
@@ -312,7 +318,7 @@ void decode_stage_begin(struct decode_stage *stage, struct piece *const *pieces,
         if (written_s > 0)
             piece->cost.write_seconds += took_s * slot_seconds(piece->slot) / written_s;
         if (error)
-            piece->end = PIECE_FAILED;
+            piece->end = failed(piece);
     }
 }
 

@@ -11,6 +11,8 @@
     X(ENGINE_EMPTY, 400, 1008, "invalid_request_error", "the file is empty")                       \
     X(ENGINE_TRUNCATED, 400, 1008, "invalid_request_error", "the audio file is cut short")         \
     X(ENGINE_TOO_LONG, 413, 1009, "invalid_request_error", "the recording is too long")            \
+    X(ENGINE_NO_ROOM, 503, 1013, "server_error",                                                   \
+      "the server has no room for audio that waits: it was heard up to here")                      \
     X(ENGINE_CANCELLED, 499, 1000, "", "cancelled")                                                \
     X(ENGINE_FAILED, 500, 1011, "server_error", "internal error")
 

@@ -21,6 +21,7 @@
  */
 #include "live.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@
 #include "clock.h"
 #include "live_state.h"
 #include "live_turn.h"
+#include "log.h"
 
 #define PAUSE_MS       500
 #define SILENT_MS      900  /* less is a network that stutters */
@@ -134,6 +136,16 @@ enum engine_end live_open(struct engine *engine, const struct live_options *opti
     return end;
 }
 
+/* {live->lock} What came cannot be kept: what came before is heard to its end, and then it ends. */
+static void truncate_sound(struct live *live)
+{
+    log_error("live audio cannot be kept", "waiting_bytes=%llu error=\"%s\"",
+              (unsigned long long)backlog_count(&live->bytes), strerror(errno));
+    live->truncated = ENGINE_NO_ROOM;
+    live->finishing = true;
+    live->marked_ms = clock_now_ms();
+}
+
 uint64_t live_push(struct live *live, const void *bytes, size_t count)
 {
     const double now_ms = clock_now_ms();
@@ -142,8 +154,8 @@ uint64_t live_push(struct live *live, const void *bytes, size_t count)
         admission_heard(&live->engine->admission, &live->admitted, now_ms);
     pthread_mutex_lock(&live->lock);
     if (!live->finishing && !live->ended && count) {
-        if (backlog_push(&live->bytes, bytes, count, now_ms) != 0 && live->end == ENGINE_OK)
-            live->end = ENGINE_FAILED;
+        if (backlog_push(&live->bytes, bytes, count, now_ms) != 0)
+            truncate_sound(live);
         live->silent_ms = 0;
         live_state_schedule(live);
     }

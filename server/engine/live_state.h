@@ -44,8 +44,9 @@ struct live {
     double marked_ms;     /* {lock} last flush or finish, or live_silent() */
     uint32_t silent_ms;   /* {lock} nothing comes for so long; 0: something does, or it is known */
     double closed_ms;     /* {lock} */
-    bool finishing;       /* {lock} */
-    enum engine_end end;  /* {lock} not OK: stop with this */
+    enum engine_end truncated; /* {lock} not OK: how it ends once all that was kept is heard */
+    bool finishing;            /* {lock} */
+    enum engine_end end;       /* {lock} not OK: stop with this */
     /* {lock} Where is_dialled, the next turn takes them over. */
     struct live_dials dials;
     bool is_dialled;

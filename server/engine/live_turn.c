@@ -61,6 +61,10 @@ static void send_ready(struct live *live)
 
 static void send_end(struct live *live, enum engine_end end)
 {
+    pthread_mutex_lock(&live->lock);
+    if (end == ENGINE_OK)
+        end = live->truncated;
+    pthread_mutex_unlock(&live->lock);
     if (!callback_begin(live))
         return;
     live->options.on_end(live->options.user, end, endpointer_clock(live->endpointer));

@@ -137,6 +137,8 @@ static void add_text(struct realtime_session *s, struct turn *t,
     say_delta(s, t, turns_say(t, segment));
     if (s->config.logprobs)
         turns_keep(t, segment);
+    if (t->is_short) /* rather none than a text with a hole in it */
+        session_end(&s->session, 1011, "out of memory");
 }
 
 /* ---- from the engine: worker threads -------------------------------------------------------- */

@@ -127,12 +127,18 @@ static bool goes_on(const struct turn *t, const struct result_segment *segment)
     return true;
 }
 
+static void note_shortage(struct turn *t, bool without_memory)
+{
+    t->is_short |= without_memory;
+}
+
 /* Words [count], with a space before them where something was told. */
 static char *emit(struct turn *t, const struct result_word *words, size_t count)
 {
     char *joined = count ? words_join(words, count) : NULL, *delta = NULL;
     if (joined && *joined && asprintf(&delta, "%s%s", t->has_emitted ? " " : "", joined) < 0)
         delta = NULL;
+    note_shortage(t, count && (!joined || (*joined && !delta)));
     free(joined);
     t->has_emitted = t->has_emitted || delta;
     return delta;
@@ -199,6 +205,7 @@ char *turns_say(struct turn *t, const struct result_segment *segment)
     if (words && *words &&
         asprintf(&text, "%s%s%s", t->text ? t->text : "", t->text ? " " : "", words) < 0)
         text = NULL;
+    note_shortage(t, segment->words_count && (!words || (*words && !text)));
     free(words);
     char *delta = emit(t, segment->words + emitted, segment->words_count - emitted);
     forget_heard(t);
@@ -215,11 +222,13 @@ void turns_keep(struct turn *turn, const struct result_segment *segment)
 {
     struct result_word *words =
         realloc(turn->words, (turn->words_count + segment->words_count + 1) * sizeof *words);
+    note_shortage(turn, !words);
     if (!words)
         return;
     turn->words = words;
     for (size_t i = 0; i < segment->words_count; i++) {
         char *text = strdup(segment->words[i].text);
+        note_shortage(turn, !text);
         if (!text)
             return;
         words[turn->words_count] = segment->words[i];

@@ -22,6 +22,7 @@ struct turn {
     size_t heard_count;
     size_t emitted;          /* leading words of it that were told for good */
     int64_t emitted_samples; /* where the last of them ends */
+    bool is_short;           /* of words, for want of memory */
     bool has_emitted;        /* anything, of any segment */
 };
 
