@@ -17,8 +17,8 @@
 
 #define CONNECT_S     10L
 #define TOTAL_S       900L
-#define STALL_S       20L
-#define STALL_BYTES   500L /* a second */
+#define STALL_S       15L
+#define STALL_BYTES   4000L /* a second: half of what a telephone's sound takes */
 #define REDIRECTS     5L
 #define LETTER_S      30L  /* a try */
 #define WAIT_MS       1000 /* before the second try; then three times as long */
@@ -30,6 +30,7 @@ struct job {
     CURL *easy;
     char *url;
     struct fetch_sink sink;
+    uint64_t owner; /* whose it is: of a key, or, where none was needed, of a host */
     atomic_bool cancelled;
     bool is_known; /* to libcurl */
     bool address_refused, is_too_large;
@@ -201,16 +202,46 @@ static void conclude(struct job *job, CURLcode code)
     finish(job, status, problem);
 }
 
+/* {lock} Jobs of an owner that are under way; NULL: of all. */
+static uint32_t count_running(const struct fetch *f, const uint64_t *owner)
+{
+    uint32_t count = 0;
+    for (const struct job *job = f->jobs; job; job = job->next)
+        count += job->is_known && (!owner || job->owner == *owner);
+    return count;
+}
+
+/* {lock} The one to begin: of the owner who has fewest under way, the oldest. Nobody has more than
+ * three quarters of them, so whoever's servers are slow leaves some for the others. */
+static struct job *find_next(struct fetch *f)
+{
+    const double now_ms = clock_now_ms();
+    const uint32_t most = f->options.most, three_quarters = (most * 3 + 3) / 4;
+    uint32_t fewest = most == 1 ? 1 : three_quarters < most ? three_quarters : most - 1;
+    struct job *next = NULL;
+    if (count_running(f, NULL) >= most)
+        return NULL;
+    for (struct job *job = f->jobs; job; job = job->next) {
+        const uint32_t running = count_running(f, &job->owner);
+        if (job->is_known || job->due_ms > now_ms || running > fewest ||
+            (!next && running == fewest))
+            continue;
+        fewest = running;
+        next = job;
+    }
+    return next;
+}
+
 /* The first job that wants something of this thread, or NULL. */
 static struct job *find_job(struct fetch *f, bool *ret_stopped)
 {
-    const double now_ms = clock_now_ms();
     pthread_mutex_lock(&f->lock);
     struct job *job = f->jobs;
     *ret_stopped = f->stopped;
-    while (job && !f->stopped && (job->is_known || job->due_ms > now_ms) &&
-           !atomic_load(&job->cancelled))
+    while (job && !f->stopped && !atomic_load(&job->cancelled))
         job = job->next;
+    if (!job)
+        job = find_next(f);
     pthread_mutex_unlock(&f->lock);
     return job;
 }
@@ -259,8 +290,6 @@ int fetch_open(struct fetch **ret_fetch, const struct fetch_options *options)
     }
     f->options = *options;
     f->multi = curl_multi_init();
-    if (f->multi)
-        curl_multi_setopt(f->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)options->most);
     if (!f->multi || pthread_create(&f->thread, NULL, run, f) != 0) {
         fetch_close(f);
         return -1;
@@ -307,12 +336,25 @@ static int enlist(struct fetch *f, struct job *job)
     return 0;
 }
 
-int fetch_start(struct fetch *f, const char *url, const struct fetch_sink *sink)
+/* key, or where that is 0 a number of the url's host, so that one slow server is one of many. */
+static uint64_t owner_of(uint64_t key, const char *url)
+{
+    const char *host = strstr(url, "://");
+    uint64_t hash = 14695981039346656037u;
+    if (key)
+        return key;
+    host = host ? host + 3 : url;
+    for (size_t i = 0; host[i] && !strchr("/?#", host[i]); i++)
+        hash = (hash ^ (unsigned char)host[i]) * 1099511628211u;
+    return hash;
+}
+
+int fetch_start(struct fetch *f, const char *url, uint64_t key, const struct fetch_sink *sink)
 {
     struct job *job = calloc(1, sizeof *job);
     if (!job)
         return -1;
-    *job = (struct job){.fetch = f, .url = strdup(url), .sink = *sink};
+    *job = (struct job){.fetch = f, .url = strdup(url), .sink = *sink, .owner = owner_of(key, url)};
     if (job->url)
         return enlist(f, job);
     free_job(job);
@@ -338,6 +380,7 @@ int fetch_send(struct fetch *f, const struct fetch_letter *letter, const struct 
     *job = (struct job){.fetch = f,
                         .url = strdup(letter->url),
                         .sink = *sink,
+                        .owner = owner_of(letter->key, letter->url),
                         .body = letter->body,
                         .put = letter->put};
     /* Without "Expect:" libcurl asks before it sends much, and some servers never answer that. */

@@ -13,7 +13,7 @@ struct fetch;
 struct fetch_options {
     struct address_list allowed;
     uint64_t max_bytes; /* of one body */
-    uint32_t most;      /* at once; more wait */
+    uint32_t most;      /* at once; more wait. One key has three quarters of them at most */
 };
 
 struct fetch_sink {
@@ -32,8 +32,9 @@ void fetch_stop(struct fetch *fetch);
 /* After fetch_stop, when nobody can call any more. NULL is fine. */
 void fetch_close(struct fetch *fetch);
 
-/* url is copied. 0, or -1 when stopped or without memory; done() is not called then. Any thread. */
-int fetch_start(struct fetch *fetch, const char *url, const struct fetch_sink *sink);
+/* url is copied. key: whose it is; 0: nobody's, and then each host counts by itself. 0, or -1 when
+ * stopped or without memory; done() is not called then. Any thread. */
+int fetch_start(struct fetch *fetch, const char *url, uint64_t key, const struct fetch_sink *sink);
 /* Could url be asked at all? False for what is no http or https, and for an address, written as
  * such, that is not allowed; where a name leads is not known before it is asked. Any thread. */
 bool fetch_may_lead(const struct fetch *fetch, const char *url);
@@ -41,6 +42,7 @@ bool fetch_may_lead(const struct fetch *fetch, const char *url);
 struct fetch_letter {
     const char *url;
     bool put;       /* else POST */
+    uint64_t key;   /* as of fetch_start */
     const char *id; /* header dg-request-id */
     char *body;     /* JSON; from malloc, taken in all cases */
 };

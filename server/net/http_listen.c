@@ -114,9 +114,12 @@ static void delivered(void *user, int status, const char *problem)
 static void call_back(struct work *w, char *body)
 {
     const struct fetch_sink sink = {.done = delivered, .user = w};
-    const struct fetch_letter letter = {
-        .url = w->config.callback, .put = w->config.callback_put, .id = w->id, .body = body};
-    if (fetch_send(w->http->options.fetch, &letter, &sink) != 0)
+    const struct fetch_letter letter = {.key = w->grant.key,
+                                        .url = w->config.callback,
+                                        .put = w->config.callback_put,
+                                        .id = w->id,
+                                        .body = body};
+    if (fetch_send(w->http->options.letters, &letter, &sink) != 0)
         delivered(w, 503, "the server is shutting down");
 }
 
@@ -403,7 +406,7 @@ static bool set_off(struct work *w, const char *url)
     const struct fetch_sink sink = {.take = take, .done = fetched, .user = w};
     if (!url)
         return start(w);
-    if (fetch_start(w->http->options.fetch, url, &sink) == 0)
+    if (fetch_start(w->http->options.fetch, url, w->grant.key, &sink) == 0)
         return true;
     fail(w, 503, "the server cannot fetch now");
     return false;

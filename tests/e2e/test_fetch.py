@@ -3,6 +3,7 @@
 import http.server
 import json
 import threading
+import time
 
 import pytest
 from deepgram import DeepgramClient
@@ -119,3 +120,52 @@ def test_only_what_is_public_is_fetched_unless_more_is_said(site):
 def test_a_list_that_is_none_is_refused_at_the_start():
     done = harness.run("--model", harness.seed(), "--fetch", "public,intranet")
     assert done.returncode == 1 and "--fetch intranet" in done.stderr and "10.0.0.0/8" in done.stderr
+
+
+def test_slow_servers_hold_nobody_else_up(clip):
+    """Servers that give two bytes at a time: another host's recording and a callback go past them, and they are given up
+    long before a quarter of an hour."""
+    class Slow(http.server.BaseHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            if self.path == "/clip":
+                self.wfile.write(clip.path.read_bytes())
+                return
+            try:
+                while True:
+                    self.wfile.write(b"ab")
+                    time.sleep(0.2)
+            except OSError:
+                pass
+
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+            self.server.called.set()
+
+    servers = [http.server.ThreadingHTTPServer((host, 0), Slow) for host in ("127.0.0.1", "127.0.0.2")]
+    for s in servers:
+        s.daemon_threads, s.called = True, threading.Event()
+        threading.Thread(target=s.serve_forever, daemon=True).start()
+    slow, quick = servers
+    with harness.Daemon("--fetch", "127.0.0.1,127.0.0.2", "--max-batch", 4) as daemon:
+        answers = []
+        many = [threading.Thread(target=lambda: answers.append(ask(daemon, slow, "drip"))) for _ in range(8)]
+        for m in many:
+            m.start()
+        time.sleep(1)
+        began = time.monotonic()
+        assert ask(daemon, quick, "clip", "127.0.0.2")[0] == 200
+        callback = f"?callback=http://127.0.0.2:{quick.server_address[1]}/here"
+        assert post(daemon, clip.path.read_bytes(), callback, "audio/flac")[0] == 200
+        assert quick.called.wait(15) and time.monotonic() - began < 15
+        for m in many:
+            m.join(100)
+        assert len(answers) == 8 and all(status == 400 for status, _, _ in answers)
+    for s in servers:
+        s.shutdown()
