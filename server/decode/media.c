@@ -48,7 +48,8 @@ struct media {
     uint64_t expected_samples;
     uint32_t damaged, damaged_in_a_row;
     bool failed;
-    float *out; /* [WIRE_FRAMES_MAX, channels] */
+    float *out; /* [WIRE_FRAMES_MAX, channels], of them out_count are sound to be written */
+    size_t out_count;
 };
 
 static int fail(struct media *m, enum wire_failure what, const char *format, ...)
@@ -85,11 +86,22 @@ __attribute__((format(printf, 2, 3))) static void note(const struct media *m, co
     m->io->note(m->io->user, text);
 }
 
+/* Writes what is in out. */
+static void write_out(struct media *m)
+{
+    if (m->out_count)
+        m->io->sound(m->io->user, m->out, m->out_count, (uint32_t)m->layout.nb_channels);
+    m->out_count = 0;
+}
+
 /* ---- bytes ---------------------------------------------------------------------------------- */
 
 static int read_bytes(void *user, uint8_t *to, int room)
 {
-    const struct media *m = user;
+    struct media *m = user;
+
+    if (!m->io->seek)
+        write_out(m); /* it may have to wait for more */
     const long got = m->io->read(m->io->user, to, (size_t)room);
 
     return got > 0 ? (int)got : AVERROR_EOF;
@@ -243,24 +255,25 @@ static int open_codec(struct media *m)
 
 /* ---- sound ---------------------------------------------------------------------------------- */
 
-/* Takes in [in_count] (NULL: the resampler's rest) and writes what comes out. */
+/* Takes in [in_count] (NULL: the resampler's rest) to out, which is written when it is full. */
 static int convert(struct media *m, const uint8_t **in, int in_count)
 {
-    uint8_t *out = (uint8_t *)m->out;
+    static const uint8_t *none[AV_NUM_DATA_POINTERS];
 
     for (;;) {
-        const int made = swr_convert(m->resampler, &out, WIRE_FRAMES_MAX, in, in_count);
+        const int room = WIRE_FRAMES_MAX - (int)m->out_count;
+        uint8_t *out = (uint8_t *)(m->out + m->out_count * (size_t)m->layout.nb_channels);
+        const int made = swr_convert(m->resampler, &out, room, in, in_count);
         if (made < 0)
             return fail_as(m, made, "its sound cannot be resampled");
-        if (made) {
-            m->io->sound(m->io->user, m->out, (size_t)made, (uint32_t)m->layout.nb_channels);
-            m->samples += (uint64_t)made;
+        m->out_count += (size_t)made;
+        m->samples += (uint64_t)made;
+        if (made)
             m->damaged_in_a_row = 0;
-        }
-        if (made < WIRE_FRAMES_MAX)
+        if (made < room)
             return 0;
+        write_out(m);
         in_count = 0; /* taken; more of it waits inside */
-        static const uint8_t *none[AV_NUM_DATA_POINTERS];
         in = in ? none : NULL;
     }
 }
@@ -369,6 +382,7 @@ static int decode_all(struct media *m)
     }
     if (decode(m, NULL) < 0 || (m->resampler && convert(m, NULL, 0) < 0))
         return -1;
+    write_out(m);
     if (!m->samples && !m->io->seek && strncmp(m->format->iformat->name, "mov", 3) == 0)
         return fail(m, WIRE_NO_SOUND,
                     "an MP4 that is sent live must have its index (moov) in front, as fragmented "
@@ -399,6 +413,7 @@ int media_decode(const struct media_io *io, struct media_failure *ret_failure)
 
     const int error =
         open_format(&m) < 0 || choose_stream(&m) < 0 || open_codec(&m) < 0 || decode_all(&m) < 0;
+    write_out(&m); /* what came before an error */
     avcodec_free_context(&m.codec);
     avformat_close_input(&m.format);
     if (m.bytes)

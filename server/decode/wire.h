@@ -13,7 +13,7 @@
 
 #define WIRE_MAGIC        0x46534443u
 #define WIRE_RATE_HZ      16000 /* of all sound */
-#define WIRE_FRAMES_MAX   2048  /* in a part */
+#define WIRE_FRAMES_MAX   8192  /* in a part */
 #define WIRE_CHANNELS_MAX 32
 #define WIRE_TEXT_MAX     200
 #define WIRE_NAME_BYTES   32
