@@ -277,7 +277,8 @@ static void other_files_are_named_with_what_is_accepted(void **state)
                      RECORDING_UNKNOWN);
     assert_non_null(strstr(note.text, "a PDF document: starts with 25 50 44 46"));
     assert_non_null(strstr(note.text, "wav, flac, mp3, ogg"));
-    assert_int_equal(pull_all(make_bytes("\0\0\0 ftypM4A ", 12), pcm, 1300, &note), RECORDING_UNKNOWN);
+    assert_int_equal(pull_all(make_bytes("\0\0\0 ftypM4A ", 12), pcm, 1300, &note),
+                     RECORDING_UNKNOWN);
     assert_non_null(strstr(note.text, "M4A"));
 }
 
