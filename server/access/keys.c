@@ -125,12 +125,12 @@ static bool reload(struct keys *keys)
     struct keyfile_note note;
 
     if (load(keys, &note) < 0) {
-        log_warning("keys file refused", "path=%s problem=\"%s\" kept=%zu", keys->path, note.text,
-                    keys->file.keys_count);
+        log_warning("keys file refused", log_text("path", keys->path),
+                    log_text("problem", note.text), log_count("kept", keys->file.keys_count));
         return false;
     }
-    log_info("keys file read", "path=%s tiers=%zu keys=%zu", keys->path, keys->file.tiers_count,
-             keys->file.keys_count);
+    log_info("keys file read", log_text("path", keys->path),
+             log_count("tiers", keys->file.tiers_count), log_count("keys", keys->file.keys_count));
     return true;
 }
 
@@ -142,8 +142,8 @@ static bool has_changed(struct keys *keys)
 
     if (stat(keys->path, &st) != 0) {
         if (!v->missing)
-            log_warning("keys file vanished", "path=%s kept=%zu", keys->path,
-                        keys->file.keys_count);
+            log_warning("keys file vanished", log_text("path", keys->path),
+                        log_count("kept", keys->file.keys_count));
         v->missing = true;
         return false;
     }

@@ -168,8 +168,8 @@ static int start_program(struct decode_pool *pool)
         close(ends[0]);
         pool->pid = 0;
         if (!pool->warned)
-            log_warning("the decoder cannot be started", "program=%s error=%s", pool->program,
-                        strerror(error));
+            log_warning("the decoder cannot be started", log_text("program", pool->program),
+                        log_text("error", strerror(error)));
         pool->warned = true;
         return -1;
     }
@@ -185,7 +185,7 @@ static int start_program(struct decode_pool *pool)
 /* It is gone, or says nothing: who asked it for a decoder has none. Those that run end with it. */
 static void lose_program(struct decode_pool *pool)
 {
-    log_warning("the decoder is gone", "program=%s", pool->program);
+    log_warning("the decoder is gone", log_text("program", pool->program));
     stop_program(pool);
     for (struct decode_place *p = pool->places, *next; p; p = next) {
         next = p->next;

@@ -6,19 +6,54 @@
 #define LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum log_level { LOG_ERROR = 3, LOG_WARNING = 4, LOG_INFO = 6, LOG_DEBUG = 7 };
 
 /* Before any thread starts. Whether journald reads text is asked of JOURNAL_STREAM. */
 void log_setup(enum log_level least, bool json);
 
-/* event: short, static. format: printf's, of " key=value" pairs separated by spaces; values hold
- * no spaces unless quoted. */
-void log_line(enum log_level level, const char *event, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/* What is said beside the event. Names are static, of lower-case letters, digits and _. */
+struct log_field {
+    const char *name; /* NULL: there is none */
+    enum { LOG_TEXT, LOG_COUNT, LOG_REAL } kind;
+    const char *text; /* anything: it is quoted where that is needed; borrowed for the call */
+    long long count;
+    double real;
+    int decimals;
+};
 
-#define log_error(...)   log_line(LOG_ERROR, __VA_ARGS__)
-#define log_warning(...) log_line(LOG_WARNING, __VA_ARGS__)
-#define log_info(...)    log_line(LOG_INFO, __VA_ARGS__)
+static inline struct log_field log_text(const char *name, const char *text)
+{
+    return (struct log_field){.name = name, .kind = LOG_TEXT, .text = text};
+}
+
+static inline struct log_field log_count(const char *name, long long count)
+{
+    return (struct log_field){.name = name, .kind = LOG_COUNT, .count = count};
+}
+
+static inline struct log_field log_real(const char *name, double real, int decimals)
+{
+    return (struct log_field){.name = name, .kind = LOG_REAL, .real = real, .decimals = decimals};
+}
+
+/* For an event that says it all. */
+static inline struct log_field log_none(void)
+{
+    return (struct log_field){.name = NULL};
+}
+
+/* event: short, static. fields [count]. */
+void log_line(enum log_level level, const char *event, const struct log_field *fields,
+              size_t count);
+
+#define LOG_FIELDS(...)                                                                            \
+    (const struct log_field[]){__VA_ARGS__},                                                       \
+        sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field)
+
+#define log_error(event, ...)   log_line(LOG_ERROR, event, LOG_FIELDS(__VA_ARGS__))
+#define log_warning(event, ...) log_line(LOG_WARNING, event, LOG_FIELDS(__VA_ARGS__))
+#define log_info(event, ...)    log_line(LOG_INFO, event, LOG_FIELDS(__VA_ARGS__))
 
 #endif

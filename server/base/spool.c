@@ -27,7 +27,7 @@ int spool_open(const char *folder)
 {
     const int fd = spool_try(folder);
     if (fd < 0)
-        log_error("cannot spool", "folder=%s error=\"%s\"", folder, strerror(errno));
+        log_error("cannot spool", log_text("folder", folder), log_text("error", strerror(errno)));
     return fd;
 }
 
@@ -38,7 +38,7 @@ int spool_write(int fd, const char *bytes, size_t count)
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {
-            log_error("cannot spool", "error=\"%s\"", strerror(errno));
+            log_error("cannot spool", log_text("error", strerror(errno)));
             return -1;
         }
         bytes += n;

@@ -153,7 +153,7 @@ static int calibrate(struct parts *p)
     if (!known && calibrate_measure(&p->cost, p->model, p->lm, CALIBRATE_MS) != 0)
         return complain("costs cannot be measured", "out of memory");
     if (!known && kept && !calibrate_save(&p->cost, path))
-        log_warning("costs cannot be kept", "path=%s", path);
+        log_warning("costs cannot be kept", log_text("path", path));
     p->cost_known = known;
     return 0;
 }
@@ -188,7 +188,8 @@ static const char *find_decoder(char *path, size_t room, const struct options *o
     }
     if (access(path, X_OK) == 0)
         return path;
-    log_warning("mp4, m4a, aac and many more cannot be read: there is no decoder", "path=%s", path);
+    log_warning("mp4, m4a, aac and many more cannot be read: there is no decoder",
+                log_text("path", path));
     return NULL;
 }
 
@@ -288,18 +289,20 @@ static int start(struct parts *p, const struct options *o)
     }
     if (router_start(p->router) != 0)
         return complain("no thread for the router", "");
-    log_info("foldscribed",
-             "version=%s model=%s sha256=%.12s parameters=%.1fM depths=1..%u precision=%s "
-             "kernels=%s blas=%s lm=%s text=%s "
-             "listen=%s port=%u",
-             FOLDSCRIBE_VERSION, info->name, info->sha256, (double)info->parameters / 1e6,
-             info->unfolds, info->precision == FOLD_INT8 ? "int8" : "fp32", fold_cpu_level(),
-             fold_cpu_kernel(), p->lm ? "yes" : "no", p->prose ? "readable" : "plain", o->listen,
-             router_port(p->router));
-    log_info("costs", "from=%s x1_ms_per_s=%.1f x%u_ms_per_s=%.1f keys=%s",
-             p->cost_known ? "cache" : "measured", cost_ms(&p->cost, 1, 10000) / 10, info->unfolds,
-             cost_ms(&p->cost, info->unfolds, 10000) / 10,
-             keys_are_required(p->keys) ? "required" : "none");
+    char sha256[13]; /* enough to tell two seeds apart */
+    snprintf(sha256, sizeof sha256, "%.12s", info->sha256);
+    log_info(
+        "foldscribed", log_text("version", FOLDSCRIBE_VERSION), log_text("model", info->name),
+        log_text("sha256", sha256), log_real("parameters_m", (double)info->parameters / 1e6, 1),
+        log_count("depths", info->unfolds),
+        log_text("precision", info->precision == FOLD_INT8 ? "int8" : "fp32"),
+        log_text("kernels", fold_cpu_level()), log_text("blas", fold_cpu_kernel()),
+        log_text("lm", p->lm ? "yes" : "no"), log_text("text", p->prose ? "readable" : "plain"),
+        log_text("listen", o->listen), log_count("port", router_port(p->router)));
+    log_info("costs", log_text("from", p->cost_known ? "cache" : "measured"),
+             log_real("x1_ms_per_s", cost_ms(&p->cost, 1, 10000) / 10, 1),
+             log_real("deepest_ms_per_s", cost_ms(&p->cost, info->unfolds, 10000) / 10, 1),
+             log_text("keys", keys_are_required(p->keys) ? "required" : "none"));
     return 0;
 }
 
@@ -309,7 +312,8 @@ static void tell_ready(const struct parts *p, uint32_t fd)
     if (!fd)
         return;
     if (dprintf((int)fd, "%s\n", router_address(p->router)) < 0)
-        log_warning("nobody hears that it is ready", "fd=%u error=\"%s\"", fd, strerror(errno));
+        log_warning("nobody hears that it is ready", log_count("fd", fd),
+                    log_text("error", strerror(errno)));
     else
         close((int)fd);
 }
@@ -343,7 +347,7 @@ static bool is_idle(struct parts *p)
 static void *end_in_any_case(void *user)
 {
     sleep_ms(*(const unsigned *)user);
-    log_error("not stopped in time", "ms=%u", *(const unsigned *)user);
+    log_error("not stopped in time", log_count("ms", *(const unsigned *)user));
     _exit(1);
 }
 
@@ -355,7 +359,8 @@ static void drain(struct parts *p, const struct options *o, const sigset_t *sign
     if (pthread_create(&last_resort, NULL, end_in_any_case, &most_ms) == 0)
         pthread_detach(last_resort);
     atomic_store(&p->ready, false);
-    log_info("draining", "streams=%u uploads=%u", ws_streams(p->ws), http_busy(p->http));
+    log_info("draining", log_count("streams", ws_streams(p->ws)),
+             log_count("uploads", http_busy(p->http)));
     if (grace)
         wait_up_to(o->drain_grace_ms, signals, NULL, p);
     router_stop_listening(p->router);
@@ -422,6 +427,6 @@ int daemon_run(const struct options *options)
     }
     take_down(&p);
     if (code == 0)
-        log_info("stopped", "%s", "");
+        log_info("stopped", log_none());
     return code;
 }

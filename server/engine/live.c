@@ -139,8 +139,8 @@ enum engine_end live_open(struct engine *engine, const struct live_options *opti
 /* {live->lock} What came cannot be kept: what came before is heard to its end, and then it ends. */
 static void truncate_sound(struct live *live)
 {
-    log_error("live audio cannot be kept", "waiting_bytes=%llu error=\"%s\"",
-              (unsigned long long)backlog_count(&live->bytes), strerror(errno));
+    log_error("live audio cannot be kept", log_count("waiting_bytes", backlog_count(&live->bytes)),
+              log_text("error", strerror(errno)));
     live->truncated = ENGINE_NO_ROOM;
     live->finishing = true;
     live->marked_ms = clock_now_ms();

@@ -102,9 +102,9 @@ static void delivered(void *user, int status, const char *problem)
     struct work *w = user;
     struct http *http = w->http;
     if (status == 200)
-        log_info("called back", "id=%s", w->id);
+        log_info("called back", log_text("id", w->id));
     else
-        log_info("not called back", "id=%s reason=\"%s\"", w->id, problem);
+        log_info("not called back", log_text("id", w->id), log_text("reason", problem));
     free_work(w);
     atomic_fetch_sub(&http->callbacks, 1);
     atomic_fetch_sub(&http->busy, 1);
@@ -178,13 +178,14 @@ static void conclude(struct work *w)
         snprintf(message, sizeof message, "%s%s%s", engine_end_text(w->end),
                  w->detail[0] ? ": " : "", w->detail);
         fail(w, engine_end_http(w->end), message);
-        log_info("not transcribed", "id=%s reason=\"%s\"", w->id, message);
+        log_info("not transcribed", log_text("id", w->id), log_text("reason", message));
         refuse(w);
         return;
     }
     char *body = deepgram_recording_json(w->recording, w->count, w->created, w->sha256, &from);
-    log_info("transcribed", "id=%s channels=%u queue_ms=%.0f compute_ms=%.0f total_ms=%.0f", w->id,
-             w->count, w->queue_ms, w->compute_ms, total_ms);
+    log_info("transcribed", log_text("id", w->id), log_count("channels", w->count),
+             log_real("queue_ms", w->queue_ms, 0), log_real("compute_ms", w->compute_ms, 0),
+             log_real("total_ms", total_ms, 0));
     metrics_batch(w->http->options.metrics, total_ms, w->queue_ms);
     if (!w->request) {
         call_back(w, body);
@@ -394,7 +395,7 @@ static void fetched(void *user, int status, const char *problem)
     struct work *w = user;
     if (status != 200) {
         fail(w, status, problem);
-        log_info("not fetched", "id=%s reason=\"%s\"", w->id, problem);
+        log_info("not fetched", log_text("id", w->id), log_text("reason", problem));
     }
     if (!start(w))
         refuse(w);

@@ -42,11 +42,12 @@ static void note(struct metrics *metrics, const char *id, double received_ms,
                  const struct batch_result *result)
 {
     const double total_ms = clock_now_ms() - received_ms;
-    log_info("transcribed",
-             "id=%s audio_s=%.2f depth=%u reason=%s queue_ms=%.0f compute_ms=%.0f total_ms=%.0f",
-             id, (double)result->transcript->duration_samples / RESULT_RATE_HZ,
-             result->transcript->depth.used, result_reason_text(result->transcript->depth.reason),
-             result->queue_ms, result->compute_ms, total_ms);
+    log_info("transcribed", log_text("id", id),
+             log_real("audio_s", (double)result->transcript->duration_samples / RESULT_RATE_HZ, 2),
+             log_count("depth", result->transcript->depth.used),
+             log_text("reason", result_reason_text(result->transcript->depth.reason)),
+             log_real("queue_ms", result->queue_ms, 0),
+             log_real("compute_ms", result->compute_ms, 0), log_real("total_ms", total_ms, 0));
     metrics_batch(metrics, total_ms, result->queue_ms);
     metrics_served(metrics, METRICS_RECORDING, &result->transcript->depth);
 }
@@ -63,7 +64,7 @@ static void explain(struct openai_error *err, const struct batch_result *result,
                     ? ", and its part has no filename (with curl, write -F file=@PATH)"
                     : "",
                 result->detail ? ": " : "", result->detail ? result->detail : "");
-    log_info("not transcribed", "id=%s reason=\"%s\"", id, err->message);
+    log_info("not transcribed", log_text("id", id), log_text("reason", err->message));
 }
 
 static void on_done(void *user, const struct batch_result *result)

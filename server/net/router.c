@@ -195,7 +195,8 @@ static void accept_all(struct router *r)
         const int fd = accept4(r->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE) {
-                log_warning("no file descriptor for a connection", "%s", strerror(errno));
+                log_warning("no file descriptor for a connection",
+                            log_text("error", strerror(errno)));
                 usleep(10000); /* the backlog waits; do not spin */
             }
             return;

@@ -150,13 +150,14 @@ static void drop(struct stream *s, int code)
             break;
         }
     const struct session *said = s->session;
-    log_info("stream ended",
-             "id=%s dialect=%s close=%d heard_s=%.2f open_s=%.1f partials=%u finals=%u words=%u "
-             "depth=%u",
-             said->id, said->kind->name, code,
-             (double)atomic_load(&said->audio_samples) / RESULT_RATE_HZ,
-             (double)(lws_now_usecs() - s->begun_us) / 1e6, atomic_load(&said->partials),
-             atomic_load(&said->finals), atomic_load(&said->words), atomic_load(&said->depth));
+    log_info("stream ended", log_text("id", said->id), log_text("dialect", said->kind->name),
+             log_count("close", code),
+             log_real("heard_s", (double)atomic_load(&said->audio_samples) / RESULT_RATE_HZ, 2),
+             log_real("open_s", (double)(lws_now_usecs() - s->begun_us) / 1e6, 1),
+             log_count("partials", atomic_load(&said->partials)),
+             log_count("finals", atomic_load(&said->finals)),
+             log_count("words", atomic_load(&said->words)),
+             log_count("depth", atomic_load(&said->depth)));
     metrics_stream(ws->host.metrics, code);
     s->session->kind->close(s->session);
     drop_text(s);
@@ -386,7 +387,8 @@ static void established(struct stream *s)
     s->next = ws->streams;
     ws->streams = s;
     metrics_request(ws->host.metrics, s->session->kind->route, 101);
-    log_info("stream opened", "id=%s dialect=%s", s->session->id, s->session->kind->name);
+    log_info("stream opened", log_text("id", s->session->id),
+             log_text("dialect", s->session->kind->name));
     s->end_at_us = lws_now_usecs() + (lws_usec_t)ws->longest_ms * 1000;
     s->silent_at_us = INT64_MAX; /* until there was audio */
     restart_idle_timer(s);

@@ -188,7 +188,7 @@ static void text(struct session *session, const char *message, size_t length)
         break;
     case VOSK_BAD:
         /* The dialect has no message for errors. A close reason holds 123 bytes. */
-        log_info("refused a message", "id=%s reason=\"%s\"", session->id, err.message);
+        log_info("refused a message", log_text("id", session->id), log_text("reason", err.message));
         session_end(session, 1003, err.message);
         break;
     }

@@ -10,7 +10,7 @@
 #include "test.h"
 
 /* What one line says on standard error. */
-static void capture(char *text, size_t room, bool json, const char *detail)
+static void capture(char *text, size_t room, bool json, const char *id, const char *reason)
 {
     char path[] = "/tmp/test_log_XXXXXX";
     const int file = mkstemp(path), before = dup(2);
@@ -19,7 +19,8 @@ static void capture(char *text, size_t room, bool json, const char *detail)
     fflush(stderr);
     dup2(file, 2);
     log_setup(LOG_INFO, json);
-    log_info("heard", "%s", detail);
+    log_info("heard", log_text("id", id), log_text("reason", reason), log_count("n", 12),
+             log_real("x", -0.5, 2));
     fflush(stderr);
     dup2(before, 2);
     const ssize_t got = pread(file, text, room - 1, 0);
@@ -32,9 +33,9 @@ static void text_is_one_line_with_its_time(void **state)
 {
     char line[300];
 
-    capture(line, sizeof line, false, "id=a b=\"c\nd\"");
+    capture(line, sizeof line, false, "a", "c\nd");
     assert_int_equal(strspn(line, "0123456789-T:.Z"), 24);
-    assert_string_equal(line + 24, " heard id=a b=\"c d\"\n");
+    assert_string_equal(line + 24, " heard id=a reason=\"c d\" n=12 x=-0.50\n");
 }
 
 static void text_for_journald_has_a_priority_and_no_time(void **state)
@@ -52,14 +53,14 @@ static void text_for_journald_has_a_priority_and_no_time(void **state)
     fflush(stderr);
     dup2(ends[1], 2);
     log_setup(LOG_INFO, false);
-    log_warning("heard", "id=a");
+    log_warning("heard", log_text("id", "a"));
     fflush(stderr);
     dup2(before, 2);
     const ssize_t got = read(ends[0], line, sizeof line - 1);
     line[got > 0 ? got : 0] = '\0';
     assert_string_equal(line, "<4>heard id=a\n");
     /* The variable is inherited by whatever writes elsewhere. */
-    capture(line, sizeof line, false, "id=a");
+    capture(line, sizeof line, false, "a", "b");
     assert_int_equal(line[0], '2');
     unsetenv("JOURNAL_STREAM");
     close(ends[0]);
@@ -67,35 +68,66 @@ static void text_for_journald_has_a_priority_and_no_time(void **state)
     close(before);
 }
 
-static void json_has_a_member_for_each_pair(void **state)
+static json_t *read_json(const char *line)
+{
+    json_t *json = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+    if (!json)
+        fail_msg("no JSON: %s", line);
+    return json;
+}
+
+static void json_has_a_member_of_its_type_for_each_field(void **state)
 {
     char line[600];
 
-    capture(line, sizeof line, true,
-            "id=a-1 n=12 x=-0.50 code=007 reason=\"a \"b\" c\" empty= bare last=\"\\\"");
-    json_t *json = json_loads(line, 0, NULL);
-    if (!json)
-        fail_msg("no JSON: %s", line);
+    capture(line, sizeof line, true, "007", "a \"b\" \\ c");
+    json_t *json = read_json(line);
     assert_string_equal(json_string_value(json_object_get(json, "event")), "heard");
     assert_string_equal(json_string_value(json_object_get(json, "level")), "info");
     assert_int_equal(strlen(json_string_value(json_object_get(json, "time"))), 24);
-    assert_string_equal(json_string_value(json_object_get(json, "id")), "a-1");
+    assert_string_equal(json_string_value(json_object_get(json, "id")), "007");
+    assert_string_equal(json_string_value(json_object_get(json, "reason")), "a \"b\" \\ c");
     assert_int_equal(json_integer_value(json_object_get(json, "n")), 12);
     assert_float_equal(json_real_value(json_object_get(json, "x")), -0.5, 0);
-    assert_string_equal(json_string_value(json_object_get(json, "code")), "007");
-    assert_string_equal(json_string_value(json_object_get(json, "reason")), "a \"b\" c");
-    assert_string_equal(json_string_value(json_object_get(json, "empty")), "");
+    assert_int_equal(json_object_size(json), 7);
     json_decref(json);
 }
 
-static void json_without_pairs_is_still_json(void **state)
+/* What a client sends may look like fields. */
+static void a_value_forges_no_field(void **state)
 {
-    char line[300];
+    static const char *const values[] = {"x\" id=forged level=\"error",
+                                         "x id=forged",
+                                         "id=forged",
+                                         "\",\"id\":\"forged",
+                                         "x\\",
+                                         "x\n<3>forged id=forged",
+                                         ""};
+    char line[900], long_value[2000];
 
-    capture(line, sizeof line, true, "");
-    json_t *json = json_loads(line, 0, NULL);
-    assert_non_null(json);
-    json_decref(json);
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        capture(line, sizeof line, true, "true", values[i]);
+        json_t *json = read_json(line);
+        assert_string_equal(json_string_value(json_object_get(json, "id")), "true");
+        assert_string_equal(json_string_value(json_object_get(json, "reason")), values[i]);
+        assert_string_equal(json_string_value(json_object_get(json, "level")), "info");
+        json_decref(json);
+        capture(line, sizeof line, false, "true", values[i]);
+        assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
+        assert_non_null(strstr(line, " heard id=true reason=\""));
+        assert_non_null(strstr(line, "\" n=12 x=-0.50\n"));
+    }
+    memset(long_value, 'x', sizeof long_value - 1);
+    long_value[sizeof long_value - 1] = '\0';
+    char whole[2600];
+    capture(whole, sizeof whole, true, "true", long_value);
+    json_decref(read_json(whole));
+}
+
+static void an_event_may_say_it_all(void **state)
+{
+    log_setup(LOG_ERROR, true);
+    log_info("stopped", log_none());
 }
 
 int main(void)
@@ -103,8 +135,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_is_one_line_with_its_time),
         cmocka_unit_test(text_for_journald_has_a_priority_and_no_time),
-        cmocka_unit_test(json_has_a_member_for_each_pair),
-        cmocka_unit_test(json_without_pairs_is_still_json),
+        cmocka_unit_test(json_has_a_member_of_its_type_for_each_field),
+        cmocka_unit_test(a_value_forges_no_field),
+        cmocka_unit_test(an_event_may_say_it_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
