@@ -442,9 +442,9 @@ size_t fold_punctuation_write(const struct fold_punctuation *prose,
 
 /* ---- text ---------------------------------------------------------------------------------- */
 
-/* to [room] <- English text as it is heard: A-Z, apostrophes inside words, single spaces; numbers are
- * spelled out, accents left off, what is no letter left out. Ended by a zero; what does not fit is
- * cut. As model/train/fold/text.py, but for the numbers. */
+/* to [room] <- English text as it is heard: A-Z, apostrophes inside words, single spaces; numbers
+ * are spelled out, accents left off, what is no letter left out. Ended by a zero; what does not fit
+ * is cut. As model/train/fold/text.py, but for the numbers. */
 void fold_normal_form(char *to, size_t room, const char *text);
 
 /* ---- this machine ------------------------------------------------------------------------ */
@@ -458,9 +458,9 @@ const char *fold_cpu_coretype(void);
  * program where that changes anything. Returns when nothing is to be done (or exec fails). */
 void fold_cpu_prepare(char **argv);
 
-/* Takes the memory that OpenBLAS needs for so many threads that multiply at once, which is address space
- * until they do: later it would wait for it without end. FOLD_ERR_MEMORY where there is none; once,
- * before there are other threads. */
+/* Takes the memory that OpenBLAS needs for so many threads that multiply at once, which is address
+ * space until they do: later it would wait for it without end. FOLD_ERR_MEMORY where there is none;
+ * once, before there are other threads. */
 int fold_reserve(uint32_t threads);
 
 /* Name of libfold's own kernels on this CPU ("amx", "avx512", "avxvnni", "avx2", "baseline"). */
