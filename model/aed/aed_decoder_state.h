@@ -19,13 +19,17 @@ struct heard {
 };
 
 /* Where greedy decoding goes on: pieces written behind BEGIN, all of which are in the wording and
- * all but the last read, their log-probabilities together, the state of hotwords; and what their
- * sum must not fall below. */
+ * all but the last read, their log-probabilities together, the state of hotwords. */
 struct walk {
     size_t count;
-    float sum, least;
+    float sum;
+    /* The text that this one must be likelier than, the log-probability of all of that, and the
+     * pieces that both have in common; NULL, -INFINITY: none. */
+    const struct alternative *rival;
+    float least;
+    size_t shared;
     uint32_t hot;
-    size_t ahead;   /* guesses worth a try in company: a bad draft shall cost no more than none */
+    size_t ahead;   /* guesses worth a try: a bad draft shall cost no more than none */
     size_t guessed; /* of what is read */
 };
 
@@ -58,7 +62,7 @@ struct fold_aed {
 
 /* Greedy decoding to the end, many pieces a pass where the draft is right; adds to result's passes
  * and sets its mean_logp and doubt, and notes where else it could have turned. The doubt is
- * FOLD_DOUBT_LOOP where there was no end, also where the sum fell too low. */
+ * FOLD_DOUBT_LOOP where there was no end, also where it fell behind its rival. */
 void aed_decoder_go_on(struct fold_aed *aed, struct walk from, struct fold_written *result);
 /* The log-probability of a piece that was written, the end included; what was given is not. */
 float aed_decoder_mean(const struct fold_aed *aed, float sum, size_t count);

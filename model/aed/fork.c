@@ -1,5 +1,7 @@
 #include "fork.h"
 
+#include <math.h>
+
 struct walk fork_replay(struct fold_aed *w, const struct alternative *text, size_t count)
 {
     struct walk walk = {.count = count};
@@ -24,12 +26,14 @@ static void read_on(struct fold_aed *w, size_t end)
     w->others.read = end;
 }
 
-bool fork_take(struct fold_aed *w, const struct branch_point *point, float least,
-               struct fold_written *result)
+bool fork_take(struct fold_aed *w, const struct branch_point *point,
+               const struct alternative *rival, struct fold_written *result)
 {
     draft_rewind(&w->draft);
     struct walk walk = fork_replay(w, &w->others.texts[0], point->at);
-    walk.least = least;
+    walk.rival = rival;
+    walk.least = rival ? rival->mean_logp * (float)(rival->count - w->given + 1) : -INFINITY;
+    walk.shared = point->at;
     read_on(w, point->at + 1);
     walk.sum += point->logp;
     if (point->piece == BPE_END) {

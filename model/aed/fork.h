@@ -6,10 +6,10 @@
 
 /* Puts the first pieces [count] of a text into the hypothesis; the walk behind them. */
 struct walk fork_replay(struct fold_aed *decoder, const struct alternative *text, size_t count);
-/* Writes from a branch point of the first text on, as long as the sum of log-probabilities is no
- * less than least; true when the text is one to keep. */
-bool fork_take(struct fold_aed *decoder, const struct branch_point *point, float least,
-               struct fold_written *ret_written);
+/* Writes from a branch point of the first text on; gives up what falls behind a rival, the first
+ * text or NULL. True when the text is one to keep. */
+bool fork_take(struct fold_aed *decoder, const struct branch_point *point,
+               const struct alternative *rival, struct fold_written *ret_written);
 /* Puts the first text into the hypothesis again, as the draft for others too. */
 void fork_rewind(struct fold_aed *decoder);
 

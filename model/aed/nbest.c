@@ -69,7 +69,7 @@ int fold_aed_alternatives(struct fold_aed *w, uint32_t most, uint32_t *ret_count
         struct fold_written result = {0};
         if (fold_run_is_stopped(w->run) || isinf(others->points[i].lost))
             break;
-        if (fork_take(w, &others->points[i], -INFINITY, &result))
+        if (fork_take(w, &others->points[i], NULL, &result))
             add(w, result.mean_logp, most);
     }
     qsort(others->points, points, sizeof *others->points, earlier);

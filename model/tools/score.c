@@ -11,6 +11,7 @@
  * SCORE_TRUST lets the attention decoder's text stand where it is in doubt: for seeds whose letters
  * are still being taught. SCORE_ALTERNATIVES=N asks for so many texts, where there is no doubt:
  * their number and time, and the word error rates of the best of them and of the likeliest.
+ * SCORE_HANDED makes what a depth wrote the draft of the next, as a partial is of its final.
  * SCORE_GREEDY leaves out the search for a likelier text than the greedy one.
  * SCORE_LIVE hears every utterance as a live stream, PORTION_MS at a time, and writes what is
  * remembered at its end. */
@@ -236,6 +237,7 @@ int main(int argc, char **argv)
     const bool shown = getenv("SCORE_SHOW") != NULL, plain = getenv("SCORE_PLAIN") != NULL;
     const bool trusted = getenv("SCORE_TRUST") != NULL;
     const char *asked = getenv("SCORE_ALTERNATIVES");
+    const bool handed = getenv("SCORE_HANDED") != NULL;
     const bool searched = getenv("SCORE_GREEDY") == NULL;
     const uint32_t alternatives = asked ? (uint32_t)strtoul(asked, NULL, 10) : 0;
     static char text[TEXT_BYTES], draft[TEXT_BYTES], written_text[TEXT_BYTES];
@@ -280,7 +282,9 @@ int main(int argc, char **argv)
             if (trusted)
                 say_letters(logp, fold_run_frames(run), info->vocab_size);
             began = now_s();
-            if (!plain)
+            if (handed && r)
+                memcpy(draft, written_text, sizeof draft);
+            else if (!plain)
                 read_text(draft, drafts, logp, fold_run_frames(run));
             if (fold_aed_write(aed, run, logp, plain ? NULL : draft, &written))
                 die("the writer failed");
