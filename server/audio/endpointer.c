@@ -7,7 +7,10 @@
  * A segment is complete when a pause has followed speech; it keeps 300 ms of that as its tail. A
  * short pause is an endpoint and no more: once for each pause, where there is speech that was not
  * told. Pauses of less than 200 ms are no endpoints, whatever a client asks for, since words have
- * such pauses within (the closure of a stop lasts up to 150 ms). Half a second is a true pause.
+ * such pauses within (the closure of a stop lasts up to 150 ms). A true pause lasts 800 ms.
+ * Pauses of breath between phrases are shorter, and a sentence is heard better with what came
+ * before it (200 utterances of dev_clean, endpoints at 10, 300 and 500 ms: 4.14, 4.27 and 4.17 %
+ * errors; with true pauses of 500 ms 4.38, 4.48 and 4.27; without endpoints 3.88).
  *
  * A segment that grows to its greatest length is complete, too, wherever that is. Which of its
  * words are told is for the caller to say, who knows where they lie: what is behind them stays, and

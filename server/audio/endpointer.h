@@ -37,7 +37,7 @@ struct endpointer_segment {
 };
 
 #define ENDPOINTER_MIN_SEGMENT_MS 2000
-#define ENDPOINTER_TRUE_PAUSE_MS  500
+#define ENDPOINTER_TRUE_PAUSE_MS  800
 
 /* pause_ms: silence after speech that is an endpoint; what is shorter than a word's own stops is
  * taken for the least that is longer. A true pause is the longer one of that and

@@ -163,7 +163,7 @@ static void a_clip_in_a_room_is_found_whole(void **state)
             add_clip(&sound, i, gains[g]);
             const int64_t to = (int64_t)sound.count;
             add_room(&sound, 2500);
-            const size_t count = cuts_of(&sound, 700, 20000, 320, cuts, 8);
+            const size_t count = cuts_of(&sound, 800, 20000, 320, cuts, 8);
             assert_int_equal(count, 1);
             /* The clips have 0.2 s of silence at their ends. */
             assert_in_range(cuts[0].start, from - (int64_t)MS(350), from + (int64_t)MS(200));
@@ -283,8 +283,10 @@ static void a_short_pause_is_an_endpoint_once_and_keeps_what_was_said(void **sta
         assert_int_equal(cuts[1].start, cuts[0].end - (int64_t)MS(1000));
         assert_in_range(cuts[1].fresh, cuts[0].end, again);
     }
-    /* Asked for half a second or more, the short pause is none. */
+    /* Asked for half a second, the short pause is none; for a true pause, that is the endpoint. */
     assert_int_equal(cuts_of(&sound, 500, 20000, 333, cuts, 8), 1);
+    assert_int_equal(cuts[0].why, ENDPOINTER_ENDPOINT);
+    assert_int_equal(cuts_of(&sound, 800, 20000, 333, cuts, 8), 1);
     assert_int_equal(cuts[0].why, ENDPOINTER_PAUSE);
     /* What is not told by an endpoint comes with the true pause, with what was told before it. */
     untold_ms = 400;
@@ -305,7 +307,7 @@ static void behind_a_true_pause_nothing_is_heard_again(void **state)
     for (size_t i = 0; i < 2; i++) {
         add_clip(&sound, i, 1.0f);
         to = to ? to : (int64_t)sound.count;
-        add_room(&sound, 400); /* and the clips' own silence */
+        add_room(&sound, 900);
     }
     kept_ms = 4000;
     const size_t count = cuts_of(&sound, 200, 20000, 480, cuts, 16);
