@@ -5,8 +5,9 @@
 
 #include "fold.h"
 
-#define BUFFER_BYTES ((size_t)129 << 20) /* a buffer has up to 128 MiB, and less than a page more  \
-                                          */
+#define BUFFER_BYTES                                                                               \
+    ((size_t)129 << 20) /* a buffer has up to 128 MiB, and less than a page more                   \
+                         */
 
 /* OpenBLAS' own, which its headers leave out: a buffer of its pool, and its way back. */
 void *blas_memory_alloc(int for_thread);

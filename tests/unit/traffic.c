@@ -24,7 +24,7 @@ struct speaker {
     struct admission_stream stream;
     enum { ABSENT, PRESENT, GONE } state;
     double comes_ms, came_ms;
-    bool told; /* to come back at comes_ms */
+    bool told;                  /* to come back at comes_ms */
     double refused_ms, told_ms; /* the first time, and what was said then */
     uint32_t random;
     /* Sound: sentence, pause, sentence, ... */
