@@ -74,7 +74,7 @@ def export(seed, folder):
         def forward(self, wave):
             h = torch.tanh(F.conv1d(wave[:, None], stem.conv1.weight, stride=64))
             h = F.group_norm(h, 1, stem.norm.weight, stem.norm.bias, stem.norm.eps)
-            x = F.gelu(stem.conv3(F.gelu(stem.conv2(h)))).transpose(1, 2)
+            x = F.gelu(stem.conv3(F.gelu(stem.mix(stem.conv2(h))))).transpose(1, 2)
             context = encoder.rope_table(x.shape[1], c.rope_dims, c.rope_base, x.device), None, 1.0, None
             for block in model.prelude:
                 x = block(x, *context)
