@@ -40,9 +40,9 @@ class Decoder:
         vocab = (ctypes.c_char_p * len(text.VOCAB))(*(v.encode() for v in text.VOCAB))
         self._keep = vocab
         options = _Options(beam, lm_weight, word_bonus, unknown_score, None, 0)
-        err = self._lib.decoder_open_vocab(ctypes.byref(self._handle), vocab, len(vocab), self._lm, ctypes.byref(options))
+        err = self._lib.ctc_decoder_open_vocab(ctypes.byref(self._handle), vocab, len(vocab), self._lm, ctypes.byref(options))
         if err:
-            raise ValueError(f"decoder_open_vocab: {err}")
+            raise ValueError(f"ctc_decoder_open_vocab: {err}")
 
     def decode(self, logp):
         """logp [T, V] float32 -> text in normal form."""
