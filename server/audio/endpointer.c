@@ -12,9 +12,11 @@
  * before it (200 utterances of dev_clean, endpoints at 10, 300 and 500 ms: 4.14, 4.27 and 4.17 %
  * errors; with true pauses of 500 ms 4.38, 4.48 and 4.27; without endpoints 3.88).
  *
- * A segment that grows to its greatest length is complete, too, wherever that is. Which of its
- * words are told is for the caller to say, who knows where they lie: what is behind them stays, and
- * what is before them as far as it shall be heard again. That is forgotten when a true pause
+ * A segment that grows to its greatest length is cut in the longest pause of its later part, if
+ * that has 300 ms, as between phrases; what follows needs nothing of it then, which lets a long
+ * recording be heard in several places at once. Otherwise it is complete wherever that is. Which of
+ * its words are told is for the caller to say, who knows where they lie: what is behind them stays,
+ * and what is before them as far as it shall be heard again. That is forgotten when a true pause
  * follows.
  *
  * Steady sound is no speech. Levels of speech, over 30 ms, spread over tens of dB; those of a fan
@@ -36,6 +38,7 @@
 #define IDLE_FRAMES   FRAMES(1000) /* kept of silence before it is trimmed to the lead */
 #define LEAST_PAUSE   FRAMES(200)
 #define TRUE_PAUSE    FRAMES(ENDPOINTER_TRUE_PAUSE_MS)
+#define BREAK_PAUSE   FRAMES(300)
 #define STEADY_FRAMES FRAMES(700)
 #define STEADY_DB     4
 #define LEVELS        101 /* histogram bins of 1 dB, -100..0 */
@@ -200,6 +203,36 @@ static void complete(struct endpointer *endpointer, size_t cut_samples, enum end
     endpointer->cut_samples = cut_samples;
 }
 
+/* The frame before which a segment that is too long is cut, in a pause; NO_FRAME: there is none. */
+static size_t break_frame(const struct endpointer *endpointer)
+{
+    const size_t from = start_frame(endpointer) + endpointer->max_frames * 2 / 5;
+    size_t best = NO_FRAME, longest = BREAK_PAUSE - 1, run = 0;
+
+    for (size_t i = larger(from, endpointer->first + 1); i <= endpointer->frames; i++) {
+        if (i < endpointer->frames && !endpointer->speech[i]) {
+            run++;
+            continue;
+        }
+        if (run > longest) {
+            longest = run;
+            best = i - run + (run / 2 < TAIL_FRAMES ? run / 2 : TAIL_FRAMES);
+        }
+        run = 0;
+    }
+    return best;
+}
+
+static void complete_full(struct endpointer *endpointer)
+{
+    const size_t frame = break_frame(endpointer);
+
+    if (frame == NO_FRAME)
+        complete(endpointer, endpointer->frames * FRAME, ENDPOINTER_FULL);
+    else
+        complete(endpointer, frame * FRAME, ENDPOINTER_BREAK);
+}
+
 /* Marks the last frames as speech. */
 static void note_speech(struct endpointer *endpointer, size_t now)
 {
@@ -250,7 +283,7 @@ static void judge(struct endpointer *endpointer, struct vad_frame frame)
         endpointer->paused = true;
         complete(endpointer, end_samples, ENDPOINTER_ENDPOINT);
     } else if (endpointer->frames - start_frame(endpointer) >= endpointer->max_frames) {
-        complete(endpointer, endpointer->frames * FRAME, ENDPOINTER_FULL);
+        complete_full(endpointer);
     }
 }
 
@@ -329,7 +362,7 @@ void endpointer_pop(struct endpointer *endpointer, int64_t kept_samples, int64_t
     if (!endpointer->complete)
         return;
     endpointer->complete = false;
-    if (endpointer->why == ENDPOINTER_PAUSE)
+    if (endpointer->why == ENDPOINTER_PAUSE || endpointer->why == ENDPOINTER_BREAK)
         drop(endpointer, endpointer->cut_samples);
     else
         keep(endpointer, endpointer->cut_samples, (size_t)(kept_samples - endpointer->base_samples),

@@ -36,6 +36,12 @@ static int64_t larger(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* Does what follows need nothing of it? */
+static bool stands_alone(const struct endpointer_segment *sound)
+{
+    return sound->why == ENDPOINTER_PAUSE || sound->why == ENDPOINTER_BREAK;
+}
+
 void carryover_reset(struct carryover *carryover)
 {
     free(carryover->words);
@@ -76,7 +82,7 @@ static size_t final_words(const struct endpointer_segment *sound, int64_t most_s
     size_t count = segment->words_count;
 
     *ret_samples = end;
-    if (sound->why == ENDPOINTER_PAUSE || sound->why == ENDPOINTER_FLUSHED)
+    if (stands_alone(sound) || sound->why == ENDPOINTER_FLUSHED)
         return count;
     if (sound->why == ENDPOINTER_ENDPOINT) {
         while (count && words[count - 1].end_samples > end - TOUCHING)
@@ -163,7 +169,8 @@ static void cut_off(struct result_segment *segment, int64_t told_samples)
 static bool is_open(const struct endpointer_segment *sound, const struct result_segment *segment,
                     bool follows)
 {
-    return follows ? !segment->written : sound->why == ENDPOINTER_FULL;
+    return follows ? !segment->written
+                   : sound->why == ENDPOINTER_FULL || sound->why == ENDPOINTER_BREAK;
 }
 
 int carryover_settle(struct carryover *carryover, const struct endpointer_segment *sound,
@@ -175,7 +182,7 @@ int carryover_settle(struct carryover *carryover, const struct endpointer_segmen
     const size_t count = final_words(sound, most_samples, segment, &cut.told_samples);
 
     cut.kept_samples = cut.told_samples;
-    if (sound->why != ENDPOINTER_PAUSE) {
+    if (!stands_alone(sound)) {
         struct carryover all;
         all.words = join(carryover, segment->words, count, sound->start_samples, &all.count);
         if (!all.words)

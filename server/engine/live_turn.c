@@ -279,7 +279,7 @@ static void begin_final(struct live *live, struct worker *worker, double since_m
     endpointer_segment(live->endpointer, &sound);
     if (!live->voice)
         send_voice(live, true, sound.fresh_samples);
-    if (sound.why != ENDPOINTER_FULL)
+    if (sound.why != ENDPOINTER_FULL && sound.why != ENDPOINTER_BREAK)
         send_voice(live, false, sound.start_samples + (int64_t)sound.count);
     recognise(live, worker, &sound, NULL, DEPTH_FINAL, since_ms, mark);
 }

@@ -58,7 +58,7 @@ void slot_load(struct slot *slot, const struct endpointer_segment *segment)
     slot->first_samples = segment->start_samples - LEAD_SAMPLES;
     slot->start_samples = segment->start_samples;
     slot->fresh_samples = later(segment->fresh_samples, slot->start_samples);
-    slot->cut = segment->why == ENDPOINTER_FULL;
+    slot->cut = segment->why == ENDPOINTER_FULL || segment->why == ENDPOINTER_BREAK;
     slot->end_samples = segment->start_samples + (int64_t)count;
 }
 

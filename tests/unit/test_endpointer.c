@@ -37,14 +37,16 @@ static int teardown(void **state)
     return 0;
 }
 
+static uint32_t seed;
+
+/* Empty; noise begins anew, so that a test does not depend on those before it. */
 static struct sound sound_new(void)
 {
+    seed = 1;
     struct sound sound = {.pcm = calloc(ROOM, sizeof(float))};
     assert_non_null(sound.pcm);
     return sound;
 }
-
-static uint32_t seed = 1;
 
 /* White noise at `level` (peak), a soft one for the silence of a room. */
 static void add_noise(struct sound *sound, size_t count, float level)
@@ -77,6 +79,17 @@ static int64_t later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* Sounds of 1.2 s with levels of a voice, not of a fan; 150 ms between them, and 400 where another
+ * `phrase` of them begins, if that is more than one. */
+static void add_words(struct sound *sound, int count, int phrase)
+{
+    for (int k = 0; k < count; k++) {
+        add_noise(sound, MS(500), 0.01f * (float)(k % 5 + 1));
+        add_noise(sound, MS(700), 0.4f);
+        add_room(sound, phrase > 1 && k % phrase == phrase - 1 ? 400 : 150);
+    }
+}
+
 /* All segments of a sound, pushed `step` samples at a time. Checks that they are in order, within
  * bounds, hold the samples they say and begin where the one before said. */
 static size_t cuts_of(const struct sound *sound, uint32_t pause_ms, uint32_t max_ms, size_t step,
@@ -104,9 +117,10 @@ static size_t cuts_of(const struct sound *sound, uint32_t pause_ms, uint32_t max
             cuts[count++] =
                 (struct cut){segment.start_samples, segment.fresh_samples, before, segment.why};
             told = kept = before;
-            if (segment.why != ENDPOINTER_PAUSE && segment.why != ENDPOINTER_FLUSHED)
+            const bool alone = segment.why == ENDPOINTER_PAUSE || segment.why == ENDPOINTER_BREAK;
+            if (!alone && segment.why != ENDPOINTER_FLUSHED)
                 told = later(before - (int64_t)MS(untold_ms), segment.fresh_samples);
-            if (segment.why != ENDPOINTER_PAUSE)
+            if (!alone)
                 kept = later(told - (int64_t)MS(kept_ms), segment.start_samples);
             endpointer_pop(endpointer, kept, told);
             continue;
@@ -234,10 +248,7 @@ static void what_grows_too_long_is_complete_and_goes_on_where_the_caller_says(vo
     struct sound sound = sound_new();
     struct cut cuts[64];
 
-    for (size_t i = 0; i < clips_count; i++) {
-        add_clip(&sound, i, 1.0f);
-        add_room(&sound, 200);
-    }
+    add_words(&sound, 60, 1);
     untold_ms = 1500;
     kept_ms = 3000;
     const size_t count = cuts_of(&sound, 5000, 18000, 1600, cuts, 64);
@@ -250,6 +261,29 @@ static void what_grows_too_long_is_complete_and_goes_on_where_the_caller_says(vo
         assert_int_equal(cuts[i + 1].fresh, cuts[i].end - (int64_t)MS(1500));
     }
     assert_true(cuts[count - 1].end == (int64_t)sound.count);
+    free(sound.pcm);
+}
+
+static void what_grows_too_long_is_cut_in_a_pause_between_phrases_and_stands_alone(void **state)
+{
+    static const size_t steps[] = {FRAME, 1600, 4800};
+    struct sound sound = sound_new();
+    struct cut cuts[64];
+
+    add_words(&sound, 30, 3);
+    for (size_t s = 0; s < sizeof(steps) / sizeof(steps[0]); s++) {
+        const size_t count = cuts_of(&sound, 5000, 9000, steps[s], cuts, 64);
+        assert_in_range(count, 4, 10);
+        for (size_t i = 0; i + 1 < count; i++) {
+            assert_int_equal(cuts[i].why, ENDPOINTER_BREAK);
+            /* In the middle of the long pause, which ends each round of three words. */
+            const int64_t round = cuts[i].end % (int64_t)MS(3 * 1200 + 2 * 150 + 400);
+            assert_in_range(round, MS(3 * 1200 + 2 * 150), MS(3 * 1200 + 2 * 150 + 400));
+            /* Nothing is heard twice, and no sound but silence is left out. */
+            assert_in_range(cuts[i + 1].start - cuts[i].end, 0, MS(400));
+            assert_int_equal(cuts[i + 1].fresh, cuts[i + 1].start);
+        }
+    }
     free(sound.pcm);
 }
 
@@ -278,7 +312,7 @@ static void a_short_pause_is_an_endpoint_once_and_keeps_what_was_said(void **sta
         assert_int_equal(count, 2);
         assert_int_equal(cuts[0].why, ENDPOINTER_ENDPOINT);
         assert_in_range(cuts[0].end, end + (int64_t)MS(least) - 2 * FRAME,
-                        end + (int64_t)MS(least) + 2 * FRAME);
+                        end + (int64_t)MS(least) + 3 * FRAME); /* levels are over 30 ms */
         assert_int_equal(cuts[1].why, ENDPOINTER_ENDPOINT);
         assert_int_equal(cuts[1].start, cuts[0].end - (int64_t)MS(1000));
         assert_in_range(cuts[1].fresh, cuts[0].end, again);
@@ -439,6 +473,7 @@ int main(void)
         cmocka_unit_test(speech_in_noise_is_found),
         cmocka_unit_test(long_pauses_part_clips),
         cmocka_unit_test(what_grows_too_long_is_complete_and_goes_on_where_the_caller_says),
+        cmocka_unit_test(what_grows_too_long_is_cut_in_a_pause_between_phrases_and_stands_alone),
         cmocka_unit_test(a_short_pause_is_an_endpoint_once_and_keeps_what_was_said),
         cmocka_unit_test(behind_a_true_pause_nothing_is_heard_again),
         cmocka_unit_test(cutting_the_input_changes_nothing),
