@@ -24,9 +24,9 @@ struct endpointer;
 enum endpointer_why {
     ENDPOINTER_PAUSE,    /* a true pause: what follows is another sound */
     ENDPOINTER_ENDPOINT, /* the speaker stopped for as long as the client asked for, no more yet */
-    ENDPOINTER_BREAK,    /* as long as a segment may be; cut in a pause, what follows stands alone */
-    ENDPOINTER_FULL,     /* as long as a segment may be, in the middle of speech */
-    ENDPOINTER_FLUSHED,  /* the caller asked */
+    ENDPOINTER_BREAK,   /* as long as a segment may be; cut in a pause, what follows stands alone */
+    ENDPOINTER_FULL,    /* as long as a segment may be, in the middle of speech */
+    ENDPOINTER_FLUSHED, /* the caller asked */
 };
 
 struct endpointer_segment {
