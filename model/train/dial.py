@@ -75,7 +75,7 @@ def arguments():
     ap.add_argument("--lr", type=float, default=3e-4, help="peak, of the blocks")
     ap.add_argument("--decoder-lr", type=float, default=0.7, help="the decoder's, times that")
     ap.add_argument("--mask", type=float, default=0.03, help="share of frames masked behind the prelude")
-    ap.add_argument("--weights", default="2,1,0.5,0.3,0.3", help="of feature, label, teacher, deepest, letters")
+    ap.add_argument("--weights", default="2,1,0.5,0.3,0.3", help="of feature, label, teacher, deepest, letters (0: left to letters.py)")
     ap.add_argument("--save-minutes", type=float, default=20)
     ap.add_argument("--count", type=int, default=24, help="dev_clean utterances that are watched; 0: none")
     return train.parse(ap)
@@ -208,8 +208,8 @@ def letter_losses(model, heard, x):
     return 0.1 * loss + (kl * heard.context.valid[..., 0]).sum() / heard.context.valid.sum(), loss
 
 
-def step_losses(model, heard, args, generator):
-    """-> {part: loss}, what is shown."""
+def step_losses(model, heard, args, generator, letters=True):
+    """-> {part: loss}, what is shown. letters: teach them too."""
     R, parts, shown = model.config.unfolds, collections.Counter(), {}
     x = train.mask_frames(heard.start, args.mask, generator)
     among = [*args.spare, *[model.config.paths[0]] * 2]
@@ -230,8 +230,9 @@ def step_losses(model, heard, args, generator):
         for name, value in values.items():
             parts[name] = parts[name] + weight * value
         shown[f"label{depth + 1}"] = values["label"]
-    drawn = int(torch.randint(R, (1,), generator=generator))
-    parts["letters"], shown["ctc"] = letter_losses(model, heard, exits[drawn])
+    if letters:
+        drawn = int(torch.randint(R, (1,), generator=generator))
+        parts["letters"], shown["ctc"] = letter_losses(model, heard, exits[drawn])
     return parts, shown
 
 
@@ -284,13 +285,13 @@ def member(rank, args, out, model, team, spent, kept):
     if lead and not spent["step"] and args.count:
         report(out, model, dev, args.device, watched, minutes(), hours, step)
     while team.told() < args.minutes and not (args.stop_after and team.told() - spent["minutes"] >= args.stop_after):
-        kept_heard.append(ear.hear(team.told() < args.follow * args.minutes))
+        kept_heard.append(ear.hear(weights["letters"] > 0 and team.told() < args.follow * args.minutes))
         if len(kept_heard) > room:
             kept_heard.popleft()
         for time_heard in range(args.times):
             heard = ear.draw(kept_heard) if time_heard else kept_heard[-1]
             with torch.autocast(args.device, dtype=torch.bfloat16):
-                parts, shown = step_losses(model, heard, args, ear.generator)
+                parts, shown = step_losses(model, heard, args, ear.generator, weights["letters"] > 0)
             loss = sum(weights[name] * value for name, value in parts.items())
             team.clear()
             loss.backward()
