@@ -12,6 +12,22 @@ struct fields {
     bool upgrade, connection_upgrade, version13, has_version, key;
 };
 
+void head_tidy(char *target)
+{
+    const char *from = target;
+    char *to = target;
+    if (*from != '/') /* * or a whole url: not ours */
+        return;
+    while (*from && *from != '?') {
+        *to++ = *from++;
+        while (to[-1] == '/' && *from == '/')
+            from++;
+    }
+    if (to > target + 1 && to[-1] == '/')
+        to--;
+    memmove(to, from, strlen(from) + 1);
+}
+
 static enum head_verdict bad(struct head *head, int status, const char *problem)
 {
     head->status = status;
@@ -132,6 +148,7 @@ static enum head_verdict read_request_line(struct head *head, const char *line, 
         return bad(head, 414, "the query has more than 2500 arguments");
     memcpy(head->target, target, (size_t)(end - target));
     head->target[end - target] = '\0';
+    head_tidy(head->target);
     return HEAD_HTTP;
 }
 

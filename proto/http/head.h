@@ -20,7 +20,7 @@ enum head_verdict {
 };
 
 struct head {
-    char target[HEAD_TARGET];    /* path and query, as sent */
+    char target[HEAD_TARGET];    /* path, tidied, and query, as sent */
     char protocol[128];          /* Sec-WebSocket-Protocol; empty: none */
     char key[25];                /* Sec-WebSocket-Key, of an upgrade */
     char authorization[256];     /* Authorization; empty: none, or longer */
@@ -35,6 +35,10 @@ struct head {
 
 /* bytes [count]: what has come so far. */
 enum head_verdict head_parse(struct head *head, const char *bytes, size_t count);
+
+/* Makes "//v1//listen/?a=b//" the "/v1/listen?a=b//" that was meant: an address that is put
+ * together by a program has slashes doubled where its parts meet, and one at the end. In place. */
+void head_tidy(char *target);
 
 /* The next pair of a query string, decoded (+ and %XX), each cut at its room: with room for
  * HEAD_TARGET bytes nothing is ever cut. *at moves on. False at the end. */

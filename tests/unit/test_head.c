@@ -106,6 +106,27 @@ static void zero_bytes_and_endless_heads_are_refused(void **state)
     assert_int_equal(head.status, 414);
 }
 
+static void slashes_that_a_program_doubled_are_taken_as_one(void **state)
+{
+    static const char *const rows[][2] = {
+        {"/v1/listen", "/v1/listen"},
+        {"//v1///listen/?a=b//c/", "/v1/listen?a=b//c/"},
+        {"/v1/models/", "/v1/models"},
+        {"/", "/"},
+        {"//", "/"},
+        {"//?a=//", "/?a=//"},
+        {"*", "*"},
+        {"http://here//x/", "http://here//x/"},
+    };
+    char target[64];
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        strcpy(target, rows[i][0]);
+        head_tidy(target);
+        assert_string_equal(target, rows[i][1]);
+    }
+}
+
 static void a_query_is_decoded_pair_by_pair(void **state)
 {
     static const char *const pairs[][2] = {{"a", "1"}, {"b", "two words"}, {"c", "100% +"},
@@ -129,6 +150,7 @@ int main(void)
         cmocka_unit_test(a_head_may_come_in_any_pieces),
         cmocka_unit_test(what_libraries_would_take_wrongly_is_refused),
         cmocka_unit_test(zero_bytes_and_endless_heads_are_refused),
+        cmocka_unit_test(slashes_that_a_program_doubled_are_taken_as_one),
         cmocka_unit_test(a_query_is_decoded_pair_by_pair),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
