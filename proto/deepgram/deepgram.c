@@ -1,17 +1,16 @@
 /* deepgram.c - see deepgram.h; the contract is that of the official SDKs (deepgram-js 5). */
 #include "deepgram.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "depthjson.h"
+#include "profanity.h"
+#include "tier.h"
 #include "utf8.h"
 #include "words.h"
 
@@ -28,217 +27,12 @@ static int fail(struct deepgram_error *err, const char *format, ...)
     return -1;
 }
 
-void deepgram_config_init(struct deepgram_config *config)
+int deepgram_fail_field(struct deepgram_error *err, const struct field_error *wrong)
 {
-    *config = (struct deepgram_config){
-        .encoding = DEEPGRAM_CONTAINER, .channels = 1, .utt_split_s = 0.8, .alternatives = 1};
-}
-
-void deepgram_config_finish(struct deepgram_config *config)
-{
-    for (size_t i = 0; i < config->keyterms_count; i++)
-        free(config->keyterms[i]);
-    config->keyterms_count = 0;
-    free(config->callback);
-    config->callback = NULL;
-}
-
-static int whole(uint32_t *ret_value, const char *key, const char *text, long low, long high,
-                 struct deepgram_error *err)
-{
-    char *end;
-    errno = 0;
-    const long value = strtol(text, &end, 10);
-    if (!isdigit((unsigned char)*text) || *end || errno || value < low || value > high)
-        return fail(err, "%s=%.40s: must be a whole number from %ld to %ld", key, text, low, high);
-    *ret_value = (uint32_t)value;
-    return 0;
-}
-
-static int truth(bool *ret_value, const char *key, const char *text, struct deepgram_error *err)
-{
-    if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
-        return fail(err, "%s=%.40s: must be true or false", key, text);
-    *ret_value = strcmp(text, "true") == 0;
-    return 0;
-}
-
-static int set_encoding(struct deepgram_config *config, const char *text,
-                        struct deepgram_error *err)
-{
-    static const struct {
-        const char *name;
-        enum deepgram_encoding encoding;
-    } known[] = {{"linear16", DEEPGRAM_LINEAR16}, {"linear32", DEEPGRAM_LINEAR32},
-                 {"mulaw", DEEPGRAM_MULAW},       {"alaw", DEEPGRAM_ALAW},
-                 {"opus", DEEPGRAM_OPUS},         {"ogg-opus", DEEPGRAM_CONTAINER},
-                 {"flac", DEEPGRAM_CONTAINER}};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strcmp(text, known[i].name) == 0) {
-            config->encoding = known[i].encoding;
-            return 0;
-        }
-    return fail(
-        err,
-        "encoding=%.40s: must be linear16, linear32, mulaw, alaw, flac, opus or ogg-opus; leave it "
-        "out for WebM, Ogg, WAV, FLAC or MP3",
-        text);
-}
-
-static int set_utt_split(struct deepgram_config *config, const char *text,
-                         struct deepgram_error *err)
-{
-    char *end;
-    const double seconds = strtod(text, &end);
-    if (end == text || *end || !(seconds >= 0.1 && seconds <= 60))
-        return fail(err, "utt_split=%.40s: must be a number of seconds from 0.1 to 60", text);
-    config->utt_split_s = seconds;
-    return 0;
-}
-
-static int set_callback(struct deepgram_config *config, const char *url, struct deepgram_error *err)
-{
-    if (strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0)
-        return fail(err, "callback=%.60s: must be an http or https url", url);
-    free(config->callback);
-    config->callback = strdup(url);
-    return config->callback ? 0 : fail(err, "out of memory");
-}
-
-/* "term", or "term:boost" as in keywords=. */
-static int add_keyterm(struct deepgram_config *config, const char *text, bool with_boost,
-                       struct deepgram_error *err)
-{
-    const char *colon = with_boost ? strrchr(text, ':') : NULL;
-    size_t length = colon ? (size_t)(colon - text) : strlen(text);
-    float boost = 4;
-    if (colon) {
-        char *end;
-        boost = strtof(colon + 1, &end);
-        if (end == colon + 1 || *end || !(boost >= -10 && boost <= 10))
-            return fail(err, "keywords=%.60s: the boost must be a number from -10 to 10", text);
-    }
-    if (!length)
-        return 0;
-    if (config->keyterms_count == DEEPGRAM_KEYTERMS)
-        return fail(err, "%s: at most %d terms are allowed", with_boost ? "keywords" : "keyterm",
-                    DEEPGRAM_KEYTERMS);
-    if (length > DEEPGRAM_KEYTERM_BYTES)
-        return fail(err, "%s: a term has %zu bytes: at most %d are allowed",
-                    with_boost ? "keywords" : "keyterm", length, DEEPGRAM_KEYTERM_BYTES);
-    char *copy = strndup(text, length);
-    if (!copy)
-        return fail(err, "out of memory");
-    config->boosts[config->keyterms_count] = boost;
-    config->keyterms[config->keyterms_count++] = copy;
-    return 0;
-}
-
-int deepgram_query(struct deepgram_config *config, const char *key, const char *value,
-                   struct deepgram_error *err)
-{
-    if (strcmp(key, "encoding") == 0)
-        return set_encoding(config, value, err);
-    if (strcmp(key, "sample_rate") == 0)
-        return whole(&config->rate_hz, key, value, 8000, 192000, err);
-    if (strcmp(key, "channels") == 0)
-        return whole(&config->channels, key, value, 1, DEEPGRAM_CHANNELS, err);
-    if (strcmp(key, "alternatives") == 0)
-        return whole(&config->alternatives, key, value, 1, DEEPGRAM_ALTERNATIVES, err);
-    if (strcmp(key, "interim_results") == 0)
-        return truth(&config->interim_results, key, value, err);
-    if (strcmp(key, "latency_ms") == 0)
-        return whole(&config->latency_ms, key, value, 1, DEEPGRAM_LATENCY_MS, err);
-    if (strcmp(key, "partial_depth") == 0)
-        return whole(&config->partial_depth, key, value, 1, DEEPGRAM_DEPTHS, err);
-    if (strcmp(key, "partial_every_ms") == 0)
-        return whole(&config->partial_every_ms, key, value, DEEPGRAM_EVERY_LEAST,
-                     DEEPGRAM_EVERY_MOST, err);
-    if (strcmp(key, "tier") == 0) {
-        snprintf(config->tier, sizeof config->tier, "%s", value);
-        return 0;
-    }
-    if (strcmp(key, "depth") == 0) {
-        const bool fits = strlen(value) < sizeof config->depth_text;
-        strcpy(config->depth_text, fits ? value : "(long)");
-        config->has_depth = true;
-        return 0;
-    }
-    if (strcmp(key, "endpointing") == 0) {
-        if (strcmp(value, "true") == 0 || strcmp(value, "false") == 0) {
-            config->endpointing_ms = *value == 't' ? 0 : DEEPGRAM_ENDPOINTING_OFF_MS;
-            return 0;
-        }
-        if (whole(&config->endpointing_ms, key, value, 1, DEEPGRAM_ENDPOINTING_OFF_MS, err) != 0)
-            return fail(err,
-                        "endpointing=%.40s: must be true, false or a whole number of ms from 1 to "
-                        "%d",
-                        value, DEEPGRAM_ENDPOINTING_OFF_MS);
-        return 0;
-    }
-    if (strcmp(key, "keyterm") == 0 || strcmp(key, "keywords") == 0)
-        return add_keyterm(config, value, strcmp(key, "keywords") == 0, err);
-    if (strcmp(key, "multichannel") == 0)
-        return truth(&config->multichannel, key, value, err);
-    if (strcmp(key, "vad_events") == 0)
-        return truth(&config->vad_events, key, value, err);
-    if (strcmp(key, "utterances") == 0)
-        return truth(&config->utterances, key, value, err);
-    if (strcmp(key, "paragraphs") == 0)
-        return truth(&config->paragraphs, key, value, err);
-    if (strcmp(key, "punctuate") == 0)
-        return truth(&config->punctuate, key, value, err);
-    if (strcmp(key, "smart_format") == 0)
-        return truth(&config->smart_format, key, value, err);
-    if (strcmp(key, "utterance_end_ms") == 0)
-        return strcmp(value, "false") == 0
-                   ? 0
-                   : whole(&config->utterance_end_ms, key, value, 1000, 5000, err);
-    if (strcmp(key, "utt_split") == 0)
-        return set_utt_split(config, value, err);
-    if (strcmp(key, "tag") == 0)
-        snprintf(config->tag, sizeof config->tag, "%s", value);
-    if (strcmp(key, "callback") == 0)
-        return set_callback(config, value, err);
-    if (strcmp(key, "callback_method") == 0) {
-        config->callback_put = strcasecmp(value, "put") == 0;
-        if (!config->callback_put && strcasecmp(value, "post") != 0)
-            return fail(err, "callback_method=%.40s: must be post or put", value);
-    }
-    return 0;
-}
-
-static int check(struct deepgram_config *config, uint32_t unfolds, struct deepgram_error *err)
-{
-    if (config->partial_depth > unfolds)
-        return fail(err, "partial_depth=%u: must be a whole number from 1 to %u",
-                    config->partial_depth, unfolds);
-    if (config->has_depth)
-        return whole(&config->depth, "depth", config->depth_text, 1, unfolds, err);
-    return 0;
-}
-
-int deepgram_check_live(struct deepgram_config *config, uint32_t unfolds,
-                        struct deepgram_error *err)
-{
-    const bool is_raw = config->encoding < DEEPGRAM_OPUS;
-    if (is_raw && !config->rate_hz)
-        return fail(
-            err, "sample_rate is required with this encoding: a whole number from 8000 to 192000");
-    if (config->encoding == DEEPGRAM_OPUS && config->channels > 2)
-        return fail(err, "channels=%u: opus has 1 or 2", config->channels);
-    if (config->callback)
-        return fail(err,
-                    "callback is for recordings: a live stream is answered on this connection");
-    if (config->utterance_end_ms && !config->interim_results)
-        return fail(err, "utterance_end_ms needs interim_results=true");
-    return check(config, unfolds, err);
-}
-
-int deepgram_check_recording(struct deepgram_config *config, uint32_t unfolds,
-                             struct deepgram_error *err)
-{
-    return check(config, unfolds, err);
+    err->status = wrong->fault == FIELD_NO_MEMORY ? 503 : 400;
+    memcpy(err->message, wrong->message, sizeof err->message);
+    _Static_assert(sizeof err->message == sizeof wrong->message, "it fits");
+    return -1;
 }
 
 bool deepgram_is_readable(const struct deepgram_config *config)
@@ -269,16 +63,17 @@ enum deepgram_message deepgram_recv(const char *text, size_t length, int *ret_ch
 }
 
 int deepgram_configure(struct deepgram_config *config, const char *text, size_t length,
-                       uint32_t unfolds, struct deepgram_error *err)
+                       struct deepgram_error *err)
 {
     struct deepgram_config now = *config;
+    const uint32_t unfolds = config->catalog->unfolds;
     const struct {
         const char *name;
         uint32_t *value, least, most;
     } dials[] = {
         {"depth", &now.depth, 1, unfolds},
         {"partial_depth", &now.partial_depth, 1, unfolds},
-        {"latency_ms", &now.latency_ms, 1, DEEPGRAM_LATENCY_MS},
+        {"latency_ms", &now.latency_ms, 1, TIER_BUDGET_MS},
         {"partial_every_ms", &now.partial_every_ms, DEEPGRAM_EVERY_LEAST, DEEPGRAM_EVERY_MOST}};
     json_t *message = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
     uint32_t named = 0;
@@ -355,15 +150,72 @@ json_t *deepgram_alternative(const struct result_word *words, size_t count)
     return result;
 }
 
+static json_t *alternative(const struct result_segment *segment,
+                           const struct deepgram_config *config)
+{
+    if (!config || !config->profanity_filter)
+        return deepgram_alternative(segment->words, segment->words_count);
+    struct result_word *hidden = profanity_hide(segment->words, segment->words_count);
+    json_t *result = hidden ? deepgram_alternative(hidden, segment->words_count) : NULL;
+    free(hidden);
+    return result;
+}
+
 /* The segment's text and its others. */
-static json_t *alternatives_json(const struct result_segment *segment)
+static json_t *alternatives_json(const struct result_segment *segment,
+                                 const struct deepgram_config *config)
 {
     json_t *list = json_array();
-    json_array_append_new(list, deepgram_alternative(segment->words, segment->words_count));
+    json_array_append_new(list, alternative(segment, config));
     for (size_t i = 0; i < segment->others_count; i++)
-        json_array_append_new(
-            list, deepgram_alternative(segment->others[i].words, segment->others[i].words_count));
+        json_array_append_new(list, alternative(&segment->others[i], config));
     return list;
+}
+
+static json_t *texts_json(char *const *texts, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, json_string(texts[i]));
+    return list;
+}
+
+/* "key:value" as {"key": "value"}. */
+static json_t *extras_json(const struct deepgram_config *config)
+{
+    json_t *extras = json_object();
+    for (size_t i = 0; i < config->extras_count; i++) {
+        const char *extra = config->extras[i];
+        const size_t length = strcspn(extra, ":");
+        json_object_setn_new(extras, extra, length,
+                             json_string(extra + length + (extra[length] == ':')));
+    }
+    return extras;
+}
+
+static json_t *warnings_json(const struct notices *notices)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < notices->count; i++) {
+        char line[NOTICES_LINE];
+        notices_line(&notices->list[i], line);
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:s}", "parameter", notices->list[i].parameter,
+                                        "type", "unsupported_parameter", "message", line));
+    }
+    return list;
+}
+
+void deepgram_add_asked(struct json_t *metadata, const struct deepgram_config *config)
+{
+    if (!config || !metadata)
+        return;
+    if (config->tags_count)
+        json_object_set_new(metadata, "tags", texts_json(config->tags, config->tags_count));
+    if (config->extras_count)
+        json_object_set_new(metadata, "extra", extras_json(config));
+    if (config->notices.count)
+        json_object_set_new(metadata, "warnings", warnings_json(&config->notices));
 }
 
 static json_t *number_or_null(uint32_t value)
@@ -387,17 +239,19 @@ char *deepgram_configured(const struct deepgram_config *c, const struct deepgram
 char *deepgram_results(const struct result *u, const struct deepgram_source *source)
 {
     const struct result_segment *segment = &u->segment;
-    return dump(
-        json_pack("{s:s, s:[i,i], s:f, s:f, s:b, s:b, s:b, s:{s:o}, s:{s:s, s:s, s:{s:s, "
-                  "s:s, s:s}, s:o}, s:o}",
-                  "type", "Results", "channel_index", (int)source->channel, (int)source->channels,
-                  "duration", seconds(segment->end_samples - segment->start_samples), "start",
-                  seconds(segment->start_samples), "is_final", u->final, "speech_final",
-                  u->final && u->endpoint, "from_finalize", u->from_flush, "channel",
-                  "alternatives", alternatives_json(segment), "metadata", "request_id",
-                  source->request_id, "model_uuid", source->model_id, "model_info", "name",
-                  source->model, "version", source->version, "arch", "foldscribe", "depth",
-                  depthjson_make(&segment->depth), "depth", depthjson_make(&segment->depth)));
+    json_t *metadata =
+        json_pack("{s:s, s:s, s:{s:s, s:s, s:s}, s:o}", "request_id", source->request_id,
+                  "model_uuid", source->model_id, "model_info", "name", source->model, "version",
+                  source->version, "arch", "foldscribe", "depth", depthjson_make(&segment->depth));
+    if (source->is_first)
+        deepgram_add_asked(metadata, source->config);
+    return dump(json_pack("{s:s, s:[i,i], s:f, s:f, s:b, s:b, s:b, s:{s:o}, s:o, s:o}", "type",
+                          "Results", "channel_index", (int)source->channel, (int)source->channels,
+                          "duration", seconds(segment->end_samples - segment->start_samples),
+                          "start", seconds(segment->start_samples), "is_final", u->final,
+                          "speech_final", u->final && u->endpoint, "from_finalize", u->from_flush,
+                          "channel", "alternatives", alternatives_json(segment, source->config),
+                          "metadata", metadata, "depth", depthjson_make(&segment->depth)));
 }
 
 char *deepgram_speech_started(int64_t at_samples, const struct deepgram_source *source)
@@ -419,11 +273,13 @@ char *deepgram_metadata(int64_t duration_samples, uint32_t channels, const char 
 {
     json_t *info = json_pack("{s:{s:s, s:s, s:s}}", source->model_id, "name", source->model,
                              "version", source->version, "arch", "foldscribe");
-    return dump(json_pack("{s:s, s:s, s:s, s:s, s:s, s:f, s:i, s:[s], s:o}", "type", "Metadata",
-                          "transaction_key", "deprecated", "request_id", source->request_id,
-                          "sha256", "", "created", created, "duration", seconds(duration_samples),
-                          "channels", (int)channels, "models", source->model_id, "model_info",
-                          info));
+    json_t *metadata =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:f, s:i, s:[s], s:o}", "type", "Metadata",
+                  "transaction_key", "deprecated", "request_id", source->request_id, "sha256", "",
+                  "created", created, "duration", seconds(duration_samples), "channels",
+                  (int)channels, "models", source->model_id, "model_info", info);
+    deepgram_add_asked(metadata, source->config);
+    return dump(metadata);
 }
 
 void deepgram_error_header(const struct deepgram_error *err, char *ret_text, size_t room)

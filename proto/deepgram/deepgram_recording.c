@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "depthjson.h"
+#include "profanity.h"
 #include "words.h"
 
 #define PARAGRAPH_PAUSE_SAMPLES (2 * RESULT_RATE_HZ)
@@ -196,7 +197,14 @@ static int add_alternative(struct deepgram_recording *recording, json_t *alterna
 {
     const struct deepgram_config *config = recording->config;
     struct flat flat;
-    const bool is_flat = flatten(&flat, t, rank);
+    bool is_flat = flatten(&flat, t, rank);
+    struct result_word *hidden =
+        is_flat && config->profanity_filter ? profanity_hide(flat.words, flat.count) : NULL;
+    if (hidden) {
+        free(flat.words);
+        flat.words = hidden;
+    }
+    is_flat = is_flat && (hidden || !config->profanity_filter);
     if (is_flat) {
         json_t *alternative = deepgram_alternative(flat.words, flat.count);
         if (alternative && config->paragraphs)
@@ -284,9 +292,11 @@ char *deepgram_recording_json(struct deepgram_recording *recording, uint32_t cha
         "duration", seconds(recording->duration_samples), "channels", (int)channels, "models",
         source->model_id, "model_info", source->model_id, "name", source->model, "version",
         source->version, "arch", "foldscribe", "depth", depthjson_make(&recording->depth));
-    if (metadata && recording->config->tag[0])
-        json_object_set_new(metadata, "tags", json_pack("[s]", recording->config->tag));
-    if (metadata && recording->warnings)
+    deepgram_add_asked(metadata, recording->config);
+    json_t *warnings = metadata ? json_object_get(metadata, "warnings") : NULL;
+    if (warnings && recording->warnings)
+        json_array_extend(warnings, recording->warnings);
+    else if (metadata && recording->warnings)
         json_object_set(metadata, "warnings", recording->warnings);
     json_t *results = json_pack("{s:o}", "channels", list);
     if (results && recording->config->utterances)

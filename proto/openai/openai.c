@@ -31,13 +31,11 @@ int openai_fail(struct openai_error *err, int status, const char *type, const ch
     return -1;
 }
 
-bool openai_serves(const struct openai_catalog *catalog, const char *name, size_t length)
+int openai_fail_field(struct openai_error *err, const struct field_error *wrong)
 {
-    const char *const names[] = {catalog->seed, "foldscribe", "whisper-1"};
-    for (size_t i = 0; i < 3; i++)
-        if (strlen(names[i]) == length && strncmp(names[i], name, length) == 0)
-            return true;
-    return false;
+    return openai_fail(err, field_status(wrong->fault),
+                       wrong->fault == FIELD_NO_MEMORY ? "server_error" : INVALID,
+                       field_code(wrong->fault), wrong->field, "%s", wrong->message);
 }
 
 /* ---- responses --------------------------------------------------------------------------- */
@@ -116,12 +114,19 @@ static json_t *logprobs(const struct result_transcript *t)
     return list;
 }
 
-static json_t *warnings_json(const struct result_transcript *t)
+/* Of the recording, and of the request; NULL: none. */
+static json_t *warnings_json(const struct openai_request *request,
+                             const struct result_transcript *t)
 {
-    json_t *list = json_array();
+    json_t *list = json_array(), *asked = notices_json(&request->notices);
     for (size_t i = 0; i < t->warnings_count; i++)
         json_array_append_new(list, json_string(t->warnings[i]));
-    return list;
+    json_array_extend(list, asked);
+    json_decref(asked);
+    if (json_array_size(list))
+        return list;
+    json_decref(list);
+    return NULL;
 }
 
 static char *json_response(const struct openai_request *request, const struct result_transcript *t)
@@ -133,12 +138,15 @@ static char *json_response(const struct openai_request *request, const struct re
         json_pack("{s:s, s:{s:s, s:f}, s:o}", "text", text, "usage", "type", "duration", "seconds",
                   seconds(t->duration_samples), "depth", depthjson_make(&t->depth));
     free(text);
-    if (body && t->warnings_count)
-        json_object_set_new(body, "warnings", warnings_json(t));
+    json_t *warnings = warnings_json(request, t);
+    if (body && warnings)
+        json_object_set(body, "warnings", warnings);
+    json_decref(warnings);
     if (body && request->logprobs && request->format == OPENAI_JSON)
         json_object_set_new(body, "logprobs", logprobs(t));
     if (body && request->format == OPENAI_VERBOSE_JSON) {
-        json_object_set_new(body, "task", json_string("transcribe"));
+        json_object_set_new(body, "task",
+                            json_string(request->is_translation ? "translate" : "transcribe"));
         json_object_set_new(body, "language", json_string("english"));
         json_object_set_new(body, "duration", json_real(seconds(t->duration_samples)));
         if (request->words)
@@ -187,35 +195,41 @@ char *openai_error_body(const struct openai_error *err)
     return out;
 }
 
-static json_t *model_json(const struct openai_catalog *catalog, const char *id)
+/* depth: that the name goes with; 0: none. */
+static json_t *model_json(const struct catalog *catalog, const char *id, uint32_t depth)
 {
-    return json_pack("{s:s, s:s, s:I, s:s, s:{s:i, s:i}}", "id", id, "object", "model", "created",
-                     (json_int_t)catalog->created_s, "owned_by", "foldscribe", "depth", "min", 1,
-                     "max", (int)catalog->unfolds);
+    json_t *model = json_pack("{s:s, s:s, s:I, s:s, s:{s:i, s:i}}", "id", id, "object", "model",
+                              "created", (json_int_t)catalog->created_s, "owned_by", "foldscribe",
+                              "depth", "min", 1, "max", (int)catalog->unfolds);
+    if (model && depth)
+        json_object_set_new(json_object_get(model, "depth"), "default", json_integer(depth));
+    if (model && strcmp(id, catalog->seed) != 0)
+        json_object_set_new(model, "alias_of", json_string(catalog->seed));
+    return model;
 }
 
-char *openai_models(const struct openai_catalog *catalog)
+char *openai_models(const struct catalog *catalog)
 {
-    const char *const names[] = {"foldscribe", "whisper-1", catalog->seed};
-    const size_t count = strcmp(catalog->seed, "foldscribe") == 0 ? 2 : 3;
     json_t *data = json_array();
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(data, model_json(catalog, names[i]));
+    uint32_t depth;
+    const char *name;
+    for (size_t i = 0; (name = catalog_name(catalog, i, &depth)); i++)
+        json_array_append_new(data, model_json(catalog, name, depth));
     json_t *body = json_pack("{s:s, s:o}", "object", "list", "data", data);
     char *out = json_dumps(body, JSON_COMPACT);
     json_decref(body);
     return out;
 }
 
-char *openai_model(const struct openai_catalog *catalog, const char *id, struct openai_error *err)
+char *openai_model(const struct catalog *catalog, const char *id, struct openai_error *err)
 {
-    if (!openai_serves(catalog, id, strlen(id))) {
-        openai_fail(err, 404, INVALID, "model_not_found", "model",
-                    "the model '%.80s' does not exist: there are foldscribe, whisper-1 and %s", id,
-                    catalog->seed);
+    struct field_error wrong;
+    uint32_t depth;
+    if (catalog_find(catalog, "model", id, &depth, &wrong) != 0) {
+        openai_fail_field(err, &wrong);
         return NULL;
     }
-    json_t *body = model_json(catalog, id);
+    json_t *body = model_json(catalog, id, depth);
     char *out = json_dumps(body, JSON_COMPACT);
     json_decref(body);
     return out;

@@ -3,60 +3,53 @@
 #ifndef OPENAI_H
 #define OPENAI_H
 
+#include "catalog.h"
+#include "hotword_list.h"
+#include "notices.h"
 #include "result.h"
-
-/* What is served: one seed under its own name and the aliases "foldscribe" and "whisper-1". */
-struct openai_catalog {
-    const char *seed;  /* the seed's name */
-    uint32_t unfolds;  /* greatest depth */
-    int64_t created_s; /* Unix time */
-};
 
 enum openai_format { OPENAI_JSON, OPENAI_TEXT, OPENAI_VERBOSE_JSON, OPENAI_SRT, OPENAI_VTT };
 
-#define OPENAI_BOOSTS         200
-#define OPENAI_BOOST_BYTES    200 /* of one keyword */
 #define OPENAI_WEIGHT         4.0f
 #define OPENAI_PROMPT_WEIGHT  1.5f
 #define OPENAI_PAUSE_LEAST_MS 200
 #define OPENAI_PAUSE_MOST_MS  10000
 
 struct openai_request {
-    char model[96];
+    const struct catalog *catalog; /* borrowed */
+    char model[CATALOG_NAME];
     enum openai_format format;
-    bool has_model, has_file, words, segments;
-    bool stream;       /* answer bit by bit, */
-    bool draft;        /* after a shallow text of the whole */
-    bool logprobs;     /* asked for with include[] */
-    uint32_t pause_ms; /* that cuts a recording; 0: not said */
-    bool has_depth;
-    char depth_text[16];         /* the form field, compared with the model's depths by check */
-    uint32_t depth;              /* asked for, known after check; 0: not */
-    uint32_t latency_ms;         /* budget asked for; 0: not */
-    char tier[64];               /* asked for; empty: not */
-    char *boosts[OPENAI_BOOSTS]; /* hotwords, keywords and words of the prompt, owned */
-    float weights[OPENAI_BOOSTS];
-    size_t boosts_count;
+    bool has_model, has_file;
+    bool is_translation; /* into English, which the text is in already */
+    bool words, segments, has_granularities;
+    bool stream;         /* answer bit by bit, */
+    bool draft;          /* after a shallow text of the whole */
+    bool logprobs;       /* asked for with include[] */
+    uint32_t pause_ms;   /* that cuts a recording; 0: not said */
+    uint32_t depth;      /* asked for, by the field or, after check, by the model's name; 0: not */
+    uint32_t latency_ms; /* budget asked for; 0: not */
+    char tier[64];       /* asked for; empty: not */
+    struct hotword_list hotwords; /* hotwords, keywords and words of the prompt */
+    struct notices notices;       /* what has no effect */
 };
 
 struct openai_error {
     int status;              /* HTTP */
     const char *type, *code; /* static; code may be NULL */
-    char param[48];          /* field at fault; empty: none */
-    char message[320];
+    char param[64];          /* field at fault; empty: none */
+    char message[512];
 };
 
-void openai_request_init(struct openai_request *request);
+/* catalog outlives the request. */
+void openai_request_init(struct openai_request *request, const struct catalog *catalog);
 void openai_request_finish(struct openai_request *request);
 
-/* One form field other than the file; value [length] need not be terminated. Unknown names are
- * ignored. 0, or -1 with *err. */
+/* One form field other than the file; value [length] need not be terminated. 0, or -1 with *err. */
 int openai_request_field(struct openai_request *request, const char *name, const char *value,
                          size_t length, struct openai_error *err);
 
 /* After the last part: is it complete, and does the model exist? Sets depth from NAME@r. */
-int openai_request_check(struct openai_request *request, const struct openai_catalog *catalog,
-                         struct openai_error *err);
+int openai_request_check(struct openai_request *request, struct openai_error *err);
 
 /* The body of a 200 answer, to be freed, and its content type (static). NULL when out of memory. */
 char *openai_response(const struct openai_request *request,
@@ -71,8 +64,8 @@ char *openai_error_body(const struct openai_error *err);
 int openai_fail(struct openai_error *err, int status, const char *type, const char *code,
                 const char *param, const char *format, ...) __attribute__((format(printf, 6, 7)));
 
-/* Does the catalog have a model of this name [length]? */
-bool openai_serves(const struct openai_catalog *catalog, const char *name, size_t length);
+/* The same of what a field's judge said. Returns -1. */
+int openai_fail_field(struct openai_error *err, const struct field_error *wrong);
 
 /* ---- stream=true: server-sent events, to be freed; NULL when out of memory ------------------ */
 
@@ -90,8 +83,8 @@ char *openai_stream_done(const struct openai_request *request,
 /* Something went wrong after the first event. */
 char *openai_stream_error(const struct openai_error *err);
 
-char *openai_models(const struct openai_catalog *catalog);
+char *openai_models(const struct catalog *catalog);
 /* NULL with *err (404) when there is no such model. */
-char *openai_model(const struct openai_catalog *catalog, const char *id, struct openai_error *err);
+char *openai_model(const struct catalog *catalog, const char *id, struct openai_error *err);
 
 #endif

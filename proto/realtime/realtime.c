@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base64.h"
+#include "parameters.h"
 #include "utf8.h"
 
 #define AUDIO_MAX (15u << 20)
@@ -30,11 +31,19 @@ static int fail(struct realtime_error *err, const char *code, const char *param,
     return -1;
 }
 
+/* What a field's judge said, at the path that param names. Returns -1. */
+static int refuse(struct realtime_error *err, const char *param, const struct field_error *wrong)
+{
+    return fail(err, wrong->fault == FIELD_NO_MEMORY ? "server_error" : field_code(wrong->fault),
+                param, "%s", wrong->message);
+}
+
 /* ---- settings ------------------------------------------------------------------------------ */
 
-void realtime_config_init(struct realtime_config *config)
+void realtime_config_init(struct realtime_config *config, const struct catalog *catalog)
 {
-    *config = (struct realtime_config){.rate_hz = 24000,
+    *config = (struct realtime_config){.catalog = catalog,
+                                       .rate_hz = 24000,
                                        .model = "foldscribe",
                                        .turns = REALTIME_SERVER_VAD,
                                        .threshold = 0.5,
@@ -45,22 +54,26 @@ void realtime_config_init(struct realtime_config *config)
 
 void realtime_config_finish(struct realtime_config *config)
 {
-    for (size_t i = 0; i < config->keywords_count; i++)
-        free(config->keywords[i]);
-    config->keywords_count = 0;
+    hotword_list_finish(&config->keywords);
 }
 
 int realtime_config_copy(struct realtime_config *to, const struct realtime_config *from)
 {
     *to = *from;
-    for (size_t i = 0; i < from->keywords_count; i++)
-        if (!(to->keywords[i] = strdup(from->keywords[i]))) {
-            to->keywords_count = i;
-            realtime_config_finish(to);
-            return -1;
-        }
-    return 0;
+    return hotword_list_copy(&to->keywords, &from->keywords);
 }
+
+/* Keys of object that nobody knows: refused or noted. */
+static int judge(struct realtime_config *config, const json_t *object, const char *prefix,
+                 const char *const *known, size_t known_count, struct realtime_error *err)
+{
+    struct field_error wrong;
+    if (parameters_judge_json(&config->notices, object, prefix, known, known_count, &wrong) == 0)
+        return 0;
+    return refuse(err, wrong.field, &wrong);
+}
+#define JUDGE(config, object, prefix, known, err)                                                  \
+    judge(config, object, prefix, known, sizeof(known) / sizeof *(known), err)
 
 /* A text into to [room]; null empties it. Nothing happens when there is no such key. */
 static int read_text(const json_t *object, const char *key, char *to, size_t room,
@@ -168,61 +181,103 @@ static int read_keywords(struct realtime_config *config, const json_t *list,
                          struct realtime_error *err)
 {
     static const char param[] = "session.audio.input.transcription.keywords";
+    struct field_error wrong;
     size_t i;
     const json_t *word;
     if (!json_is_null(list) && !json_is_array(list))
         return fail(err, "invalid_type", param, "keywords must be a list of texts");
-    if (json_array_size(list) > REALTIME_KEYWORDS)
-        return fail(err, "too_many_keywords", param, "at most %d keywords are allowed",
-                    REALTIME_KEYWORDS);
-    realtime_config_finish(config);
+    hotword_list_finish(&config->keywords);
     json_array_foreach (list, i, word) {
-        if (!json_is_string(word) || json_string_length(word) > REALTIME_KEYWORD_BYTES)
-            return fail(err, "invalid_type", param,
-                        "keywords[%zu] must be a text of at most %d bytes", i,
-                        REALTIME_KEYWORD_BYTES);
-        char *copy = json_string_length(word) ? strdup(json_string_value(word)) : NULL;
-        if (copy)
-            config->keywords[config->keywords_count++] = copy;
+        if (!json_is_string(word))
+            return fail(err, "invalid_type", param, "keywords[%zu] must be a text", i);
+        if (hotword_list_add(&config->keywords, "keywords", json_string_value(word),
+                             json_string_length(word), REALTIME_BOOST, &wrong) != 0)
+            return refuse(err, param, &wrong);
     }
     return 0;
 }
 
 /* How long a client would wait for text is how deep it may be: the five words spread over 1..R. A
- * depth in the model's name says it outright. */
-static int set_depth(struct realtime_config *config, uint32_t unfolds, struct realtime_error *err)
+ * depth that goes with the model's name says it outright. */
+static int set_depth(struct realtime_config *config, const char *param, struct realtime_error *err)
 {
     static const char *const delays[] = {"minimal", "low", "medium", "high", "xhigh"};
-    const char *at = strrchr(config->model, '@');
-    config->depth = 0;
-    for (uint32_t i = 0; i < 5; i++)
+    const uint32_t unfolds = config->catalog->unfolds;
+    struct field_error wrong;
+    uint32_t depth;
+    if (catalog_find(config->catalog, param, config->model, &depth, &wrong) != 0)
+        return refuse(err, param, &wrong);
+    config->depth = depth;
+    for (uint32_t i = 0; i < 5 && !depth; i++)
         if (strcmp(config->delay, delays[i]) == 0)
             config->depth = 1 + ((unfolds - 1) * i + 2) / 4;
-    if (!at)
-        return 0;
-    char *end;
-    const unsigned long depth = strtoul(at + 1, &end, 10);
-    if (at[1] < '0' || at[1] > '9' || *end || depth < 1 || depth > unfolds)
-        return fail(err, "invalid_value", "session.audio.input.transcription.model",
-                    "depth '%.20s' is out of range: this model has depths 1 to %u", at + 1,
-                    unfolds);
-    config->depth = (uint32_t)depth;
     return 0;
 }
 
-int realtime_model(struct realtime_config *config, uint32_t unfolds, const char *name,
+/* OpenAI's models that answer; those that end in -transcribe or -whisper are not among them. */
+static bool is_conversational(const char *model)
+{
+    static const char *const begins[] = {"gpt-realtime", "gpt-4o-realtime", "gpt-4o-mini-realtime"};
+    for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
+        if (strncmp(model, begins[i], strlen(begins[i])) == 0)
+            return !strstr(model, "whisper") && !strstr(model, "transcribe");
+    return false;
+}
+
+int realtime_query(struct realtime_config *config, const char *key, const char *value,
                    struct realtime_error *err)
 {
-    if (strlen(name) >= sizeof config->model)
-        return fail(err, "string_above_max_length", "model", "model has more than %zu bytes",
-                    sizeof config->model - 1);
-    strcpy(config->model, name);
-    return set_depth(config, unfolds, err);
+    struct field_error wrong;
+    if (strcmp(key, "intent") == 0 && strcmp(value, "transcription") != 0)
+        return fail(err, "unsupported_value", "intent",
+                    "intent '%.40s' is not supported: use transcription", value);
+    if (strcmp(key, "model") == 0 && is_conversational(value)) {
+        notices_add(&config->notices, "model", "what is heard is transcribed, not answered");
+        return 0;
+    }
+    if (strcmp(key, "model") == 0) {
+        if (catalog_find(config->catalog, key, value, &config->depth, &wrong) != 0 ||
+            field_text(config->model, sizeof config->model, key, value, &wrong) != 0)
+            return refuse(err, key, &wrong);
+        return 0;
+    }
+    if (strcmp(key, "intent") == 0 || strcmp(key, "latency_ms") == 0 || strcmp(key, "tier") == 0)
+        return 0; /* session.h judges the last two */
+    return parameters_judge(&config->notices, key, value, &wrong) == 0
+               ? 0
+               : refuse(err, wrong.field, &wrong);
+}
+
+static int read_language(struct realtime_config *config, const json_t *t,
+                         struct realtime_error *err)
+{
+    static const char param[] = "session.audio.input.transcription.language";
+    const json_t *languages = json_object_get(t, "languages"), *one;
+    struct field_error wrong;
+    bool is_auto;
+    size_t i;
+    if (read_text(t, "language", config->language, sizeof config->language, param, err) != 0)
+        return -1;
+    if (field_language(&is_auto, "language", config->language, &wrong) != 0)
+        return refuse(err, param, &wrong);
+    if (is_auto)
+        notices_add(&config->notices, param, "nothing but English is heard");
+    if (languages && !json_is_null(languages) && !json_is_array(languages))
+        return fail(err, "invalid_type", "session.audio.input.transcription.languages",
+                    "languages must be a list of texts");
+    json_array_foreach (languages, i, one) {
+        const char *text = json_string_value(one);
+        if (field_language(NULL, "languages", text ? text : "(no text)", &wrong) != 0)
+            return refuse(err, "session.audio.input.transcription.languages", &wrong);
+    }
+    return 0;
 }
 
 static int read_transcription(struct realtime_config *config, const json_t *t,
                               struct realtime_error *err)
 {
+    static const char *const known[] = {"model",  "language", "languages",
+                                        "prompt", "keywords", "delay"};
     const json_t *keywords = json_object_get(t, "keywords");
     if (json_is_null(t))
         return 0;
@@ -231,24 +286,27 @@ static int read_transcription(struct realtime_config *config, const json_t *t,
                     "transcription must be an object");
     if (read_text(t, "model", config->model, sizeof config->model,
                   "session.audio.input.transcription.model", err) != 0 ||
-        read_text(t, "language", config->language, sizeof config->language,
-                  "session.audio.input.transcription.language", err) != 0 ||
+        read_language(config, t, err) != 0 ||
         read_text(t, "prompt", config->prompt, sizeof config->prompt,
                   "session.audio.input.transcription.prompt", err) != 0 ||
         read_word(t, "delay", config->delay, sizeof config->delay,
                   "session.audio.input.transcription.delay", "minimal|low|medium|high|xhigh",
                   err) != 0)
         return -1;
-    if (*config->language && strncmp(config->language, "en", 2) != 0)
-        return fail(err, "unsupported_value", "session.audio.input.transcription.language",
-                    "language '%.15s' is not supported: this model transcribes English (en)",
-                    config->language);
-    return keywords ? read_keywords(config, keywords, err) : 0;
+    if (!*config->model)
+        strcpy(config->model, "foldscribe"); /* null: as if none had been named */
+    if (keywords && read_keywords(config, keywords, err) != 0)
+        return -1;
+    return JUDGE(config, t, "session.audio.input.transcription.", known, err);
 }
 
 static int read_turns(struct realtime_config *config, const json_t *turns,
                       struct realtime_error *err)
 {
+    /* The last two are about answers, which a transcription has none of. */
+    static const char *const known[] = {
+        "type",      "threshold",       "prefix_padding_ms", "silence_duration_ms",
+        "eagerness", "create_response", "interrupt_response"};
     static const char param[] = "session.audio.input.turn_detection";
     if (json_is_null(turns)) {
         config->turns = REALTIME_MANUAL;
@@ -265,7 +323,10 @@ static int read_turns(struct realtime_config *config, const json_t *turns,
                   "low|medium|high|auto", err) != 0)
         return -1;
     config->turns = strcmp(type, "semantic_vad") == 0 ? REALTIME_SEMANTIC_VAD : REALTIME_SERVER_VAD;
-    return 0;
+    if (config->turns == REALTIME_SERVER_VAD && fabs(config->threshold - 0.5) > 1e-6)
+        notices_add(&config->notices, "session.audio.input.turn_detection.threshold",
+                    "speech is told from noise in one way");
+    return JUDGE(config, turns, "session.audio.input.turn_detection.", known, err);
 }
 
 static int read_noise_reduction(struct realtime_config *config, const json_t *reduction,
@@ -278,6 +339,7 @@ static int read_noise_reduction(struct realtime_config *config, const json_t *re
     }
     if (!json_is_object(reduction))
         return fail(err, "invalid_type", param, "noise_reduction must be an object or null");
+    notices_add(&config->notices, param, "sound is heard as it comes");
     return read_word(reduction, "type", config->noise_reduction, sizeof config->noise_reduction,
                      param, "near_field|far_field", err);
 }
@@ -292,7 +354,11 @@ static int read_include(struct realtime_config *config, const json_t *include,
     config->logprobs = false;
     json_array_foreach (include, i, word) {
         const char *text = json_string_value(word);
-        config->logprobs |= text && strcmp(text, "item.input_audio_transcription.logprobs") == 0;
+        const bool known = text && strcmp(text, "item.input_audio_transcription.logprobs") == 0;
+        config->logprobs |= known;
+        if (!known)
+            notices_add(&config->notices, "session.include",
+                        "what can be included is item.input_audio_transcription.logprobs");
     }
     return 0;
 }
@@ -305,9 +371,31 @@ static const json_t *find(const json_t *session, const char *key, const char *fl
     return nested ? nested : json_object_get(session, flat);
 }
 
-static int read_session(struct realtime_config *config, uint32_t unfolds, const json_t *session,
+/* What kind of session, where it says so. */
+static int read_type(const json_t *session, struct realtime_error *err)
+{
+    const json_t *type = json_object_get(session, "type");
+    const char *text = json_string_value(type);
+    if (!type || (text && strcmp(text, "transcription") == 0))
+        return 0;
+    return fail(err, "unsupported_value", "session.type",
+                "session.type '%.40s' is not supported: this server transcribes and does not "
+                "answer: use transcription",
+                text ? text : "(no text)");
+}
+
+static int read_session(struct realtime_config *config, const json_t *session,
                         struct realtime_error *err)
 {
+    static const char *const known[] = {"type", "object", "id", "expires_at", "include", "audio",
+                                        "input_audio_format", "input_audio_transcription",
+                                        "turn_detection", "input_audio_noise_reduction",
+                                        /* the beta's: of what is said back */
+                                        "modalities", "client_secret"};
+    static const char *const known_audio[] = {"input"};
+    static const char *const known_input[] = {"format", "transcription", "turn_detection",
+                                              "noise_reduction"};
+    const json_t *audio = json_object_get(session, "audio");
     const json_t *format = find(session, "format", "input_audio_format");
     const json_t *transcription = find(session, "transcription", "input_audio_transcription");
     const json_t *turns = find(session, "turn_detection", "turn_detection");
@@ -315,24 +403,29 @@ static int read_session(struct realtime_config *config, uint32_t unfolds, const 
     const json_t *include = json_object_get(session, "include");
     if (!json_is_object(session))
         return fail(err, "invalid_type", "session", "session must be an object");
-    if ((format && !json_is_null(format) &&
+    if (read_type(session, err) != 0 ||
+        (format && !json_is_null(format) &&
          read_format(config, format, "session.audio.input.format", err) != 0) ||
         (transcription && read_transcription(config, transcription, err) != 0) ||
         (turns && read_turns(config, turns, err) != 0) ||
         (reduction && read_noise_reduction(config, reduction, err) != 0) ||
-        (include && read_include(config, include, err) != 0))
+        (include && read_include(config, include, err) != 0) ||
+        JUDGE(config, session, "session.", known, err) != 0 ||
+        JUDGE(config, audio, "session.audio.", known_audio, err) != 0 ||
+        JUDGE(config, json_object_get(audio, "input"), "session.audio.input.", known_input, err) !=
+            0)
         return -1;
-    return set_depth(config, unfolds, err);
+    return set_depth(config, "session.audio.input.transcription.model", err);
 }
 
 /* All or nothing. */
-static int update(struct realtime_config *config, uint32_t unfolds, const json_t *session,
-                  struct realtime_error *err)
+static int update(struct realtime_config *config, const json_t *session, struct realtime_error *err)
 {
     struct realtime_config changed;
     if (realtime_config_copy(&changed, config) != 0)
         return fail(err, "server_error", NULL, "out of memory");
-    if (read_session(&changed, unfolds, session, err) != 0) {
+    changed.notices.count = 0;
+    if (read_session(&changed, session, err) != 0) {
         realtime_config_finish(&changed);
         return -1;
     }
@@ -361,7 +454,7 @@ static int read_audio(struct realtime_event *event, const json_t *message,
     return 0;
 }
 
-static int read_event(struct realtime_config *config, uint32_t unfolds, const json_t *message,
+static int read_event(struct realtime_config *config, const json_t *message,
                       struct realtime_event *event, struct realtime_error *err)
 {
     static const struct {
@@ -393,7 +486,7 @@ static int read_event(struct realtime_config *config, uint32_t unfolds, const js
     if (event->kind == REALTIME_APPEND)
         return read_audio(event, message, err);
     if (event->kind == REALTIME_UPDATE)
-        return update(config, unfolds, json_object_get(message, "session"), err);
+        return update(config, json_object_get(message, "session"), err);
     if (event->kind != REALTIME_RETRIEVE && event->kind != REALTIME_DELETE)
         return 0;
     if (!json_string_length(json_object_get(message, "item_id")))
@@ -401,13 +494,13 @@ static int read_event(struct realtime_config *config, uint32_t unfolds, const js
     return read_text(message, "item_id", event->item_id, sizeof event->item_id, "item_id", err);
 }
 
-int realtime_recv(struct realtime_config *config, uint32_t unfolds, const char *text, size_t length,
+int realtime_recv(struct realtime_config *config, const char *text, size_t length,
                   struct realtime_event *ret_event, struct realtime_error *err)
 {
     json_t *message = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
     *ret_event = (struct realtime_event){.kind = REALTIME_UPDATE};
     const int result = json_is_object(message)
-                           ? read_event(config, unfolds, message, ret_event, err)
+                           ? read_event(config, message, ret_event, err)
                            : fail(err, "invalid_json", NULL, "the message is not one JSON object");
     json_decref(message);
     if (result != 0)
@@ -422,8 +515,8 @@ void realtime_event_finish(struct realtime_event *event)
     event->audio_bytes = 0;
 }
 
-int realtime_secret(struct realtime_config *config, uint32_t unfolds, const char *text,
-                    size_t length, bool beta, uint32_t *ret_seconds, struct realtime_error *err)
+int realtime_secret(struct realtime_config *config, const char *text, size_t length, bool beta,
+                    uint32_t *ret_seconds, struct realtime_error *err)
 {
     json_t *body =
         json_loadb(length ? text : "{}", length ? length : 2, JSON_REJECT_DUPLICATES, NULL);
@@ -434,7 +527,7 @@ int realtime_secret(struct realtime_config *config, uint32_t unfolds, const char
     if (!json_is_object(body))
         result = fail(err, "invalid_json", NULL, "the body is not one JSON object");
     else if (read_number(after, "seconds", 10, 7200, &seconds, "expires_after.seconds", err) != 0 ||
-             (session && update(config, unfolds, session, err) != 0))
+             (session && update(config, session, err) != 0))
         result = -1;
     json_decref(body);
     *ret_seconds = (uint32_t)seconds;

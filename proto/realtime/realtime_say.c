@@ -36,10 +36,10 @@ static json_t *transcription(const struct realtime_config *config)
     for (size_t i = 0; i < 3; i++)
         if (*texts[i].text)
             json_object_set_new(t, texts[i].key, json_string(texts[i].text));
-    if (config->keywords_count) {
+    if (config->keywords.count) {
         json_t *keywords = json_array();
-        for (size_t i = 0; i < config->keywords_count; i++)
-            json_array_append_new(keywords, json_string(config->keywords[i]));
+        for (size_t i = 0; i < config->keywords.count; i++)
+            json_array_append_new(keywords, json_string(config->keywords.texts[i]));
         json_object_set_new(t, "keywords", keywords);
     }
     return t;
@@ -94,7 +94,8 @@ static json_t *flat(const struct realtime_config *config, const char *session_id
                      noise_reduction(config), "include", include(config));
 }
 
-static json_t *session(const struct realtime_config *config, const char *session_id)
+/* In the shape of the beta or of GA. */
+static json_t *settings(const struct realtime_config *config, const char *session_id)
 {
     if (config->beta)
         return flat(config, session_id);
@@ -103,6 +104,15 @@ static json_t *session(const struct realtime_config *config, const char *session
                      include(config), "audio", "input", "format", format(config), "transcription",
                      transcription(config), "noise_reduction", noise_reduction(config),
                      "turn_detection", turns(config));
+}
+
+/* The settings, and what of those that were sent has no effect. */
+static json_t *session(const struct realtime_config *config, const char *session_id)
+{
+    json_t *body = settings(config, session_id);
+    if (body && config->notices.count)
+        json_object_set_new(body, "warnings", notices_json(&config->notices));
+    return body;
 }
 
 char *realtime_say_session(const char *type, const struct realtime_config *config,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "parameters.h"
 #include "utf8.h"
 #include "words.h"
 
@@ -20,16 +21,14 @@ struct vosk_text {
 
 /* ---- messages ------------------------------------------------------------------------------ */
 
-void vosk_config_init(struct vosk_config *config)
+void vosk_config_init(struct vosk_config *config, const struct catalog *catalog)
 {
-    *config = (struct vosk_config){.rate_hz = 8000, .words = true};
+    *config = (struct vosk_config){.catalog = catalog, .rate_hz = 8000, .words = true};
 }
 
 void vosk_config_finish(struct vosk_config *config)
 {
-    for (size_t i = 0; i < config->phrases_count; i++)
-        free(config->phrases[i]);
-    config->phrases_count = 0;
+    hotword_list_finish(&config->phrases);
 }
 
 static enum vosk_message bad(struct vosk_error *err, const char *format, ...)
@@ -71,70 +70,95 @@ static bool whole(const json_t *config, const char *key, uint32_t low, uint32_t 
     return true;
 }
 
-static bool check_phrases(const json_t *list, struct vosk_error *err)
+/* [unk] stands for all other words in a grammar; those are always allowed here. */
+static bool read_phrases(struct hotword_list *phrases, const json_t *list, struct vosk_error *err)
 {
+    struct field_error wrong;
     size_t i;
     const json_t *phrase;
-    if (list && !json_is_array(list))
+    if (list && !json_is_array(list)) {
         bad(err, "config.phrase_list must be a list of texts");
-    else if (json_array_size(list) > VOSK_PHRASES)
-        bad(err, "config.phrase_list has more than %d phrases", VOSK_PHRASES);
-    else {
-        json_array_foreach (list, i, phrase)
-            if (!json_is_string(phrase) || json_string_length(phrase) > VOSK_PHRASE_BYTES) {
-                bad(err, "config.phrase_list[%zu] must be a text of at most %d bytes", i,
-                    VOSK_PHRASE_BYTES);
-                return false;
-            }
-        return true;
+        return false;
     }
+    json_array_foreach (list, i, phrase) {
+        const char *text = json_string_value(phrase);
+        if (!text) {
+            bad(err, "config.phrase_list[%zu] must be a text", i);
+            return false;
+        }
+        if (*text != '[' && hotword_list_add(phrases, "config.phrase_list", text, strlen(text),
+                                             VOSK_BOOST, &wrong) != 0) {
+            bad(err, "%s", wrong.message);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* One rule for names: NAME or NAME@depth of the catalog. */
+static bool read_model(struct vosk_config *config, const json_t *model, struct vosk_error *err)
+{
+    struct field_error wrong;
+    const char *name = json_string_value(model);
+    uint32_t depth;
+    if (!model)
+        return true;
+    if (catalog_find(config->catalog, "config.model", name ? name : "(no text)", &depth, &wrong) !=
+        0) {
+        bad(err, "%s", wrong.message);
+        return false;
+    }
+    config->depth = depth ? depth : config->depth;
+    return true;
+}
+
+static bool read_rest(struct vosk_config *config, const json_t *said, struct vosk_error *err)
+{
+    static const char *const known[] = {"sample_rate", "max_alternatives", "depth",
+                                        "words",       "phrase_list",      "model"};
+    struct field_error wrong;
+    if (parameters_judge_json(&config->notices, said, "config.", known,
+                              sizeof known / sizeof *known, &wrong) == 0)
+        return true;
+    bad(err, "%s", wrong.message);
     return false;
 }
 
-static void take_phrases(struct vosk_config *config, const json_t *list)
-{
-    size_t i;
-    const json_t *phrase;
-    vosk_config_finish(config);
-    json_array_foreach (list, i, phrase) {
-        const char *text = json_string_value(phrase);
-        /* [unk] stands for all other words in a grammar; those are always allowed here. */
-        char *copy = *text && *text != '[' ? strdup(text) : NULL;
-        if (copy)
-            config->phrases[config->phrases_count++] = copy;
-    }
-}
-
-static enum vosk_message read_config(struct vosk_config *config, uint32_t unfolds,
-                                     const json_t *said, struct vosk_error *err)
+static enum vosk_message read_config(struct vosk_config *config, const json_t *said,
+                                     struct vosk_error *err)
 {
     struct vosk_config read = *config;
     const json_t *words = json_object_get(said, "words");
     const json_t *phrases = json_object_get(said, "phrase_list");
     if (!json_is_object(said))
         return bad(err, "config must be an object");
-    if (json_object_get(said, "model"))
-        return bad(err, "config.model: this server has one model, and clients cannot change it");
-    if (!whole(said, "sample_rate", 8000, 192000, &read.rate_hz, err) ||
+    read.phrases.count = read.notices.count = 0;
+    if (!read_model(&read, json_object_get(said, "model"), err) ||
+        !whole(said, "sample_rate", 8000, 192000, &read.rate_hz, err) ||
         !whole(said, "max_alternatives", 0, 100, &read.alternatives, err) ||
-        !whole(said, "depth", 1, unfolds, &read.depth, err) || !check_phrases(phrases, err))
+        !whole(said, "depth", 1, config->catalog->unfolds, &read.depth, err) ||
+        !read_rest(&read, said, err) || !read_phrases(&read.phrases, phrases, err)) {
+        hotword_list_finish(&read.phrases);
         return VOSK_BAD;
+    }
     if (words)
         read.words = truth(words);
-    *config = read;
     if (phrases)
-        take_phrases(config, phrases);
+        hotword_list_finish(&config->phrases);
+    else
+        read.phrases = config->phrases;
+    *config = read;
     return VOSK_CONFIG;
 }
 
-enum vosk_message vosk_recv(struct vosk_config *config, uint32_t unfolds, const char *text,
-                            size_t length, struct vosk_error *err)
+enum vosk_message vosk_recv(struct vosk_config *config, const char *text, size_t length,
+                            struct vosk_error *err)
 {
     json_t *message = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
     const json_t *said = json_object_get(message, "config");
     enum vosk_message kind;
     if (said)
-        kind = read_config(config, unfolds, said, err);
+        kind = read_config(config, said, err);
     else if (truth(json_object_get(message, "eof")))
         kind = VOSK_EOF;
     else if (truth(json_object_get(message, "reset")))
@@ -235,8 +259,12 @@ int vosk_hear(struct vosk *vosk, const struct result *result)
     return 0;
 }
 
-static char *dump(json_t *body)
+/* A reply; the first after a configuration, and the last, have its notices. */
+static char *dump(struct vosk *vosk, bool is_last, json_t *body)
 {
+    if (body && vosk->notices.count && (is_last || !vosk->has_told))
+        json_object_set_new(body, "warnings", notices_json(&vosk->notices));
+    vosk->has_told = true;
     char *text = body ? json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(7)) : NULL;
     json_decref(body);
     return text;
@@ -302,6 +330,7 @@ static json_t *body_of(const struct vosk *vosk, const struct vosk_text *list, si
 /* One result of the first `most` finals, which are forgotten. */
 static char *result(struct vosk *vosk, size_t most)
 {
+    const bool is_last = most == SIZE_MAX;
     struct vosk_text *list = NULL, **last = &list;
     size_t ranks = 1;
     for (; vosk->first && most; most--) {
@@ -321,14 +350,15 @@ static char *result(struct vosk *vosk, size_t most)
         drop(list);
         list = next;
     }
-    return dump(vosk->alternatives ? json_pack("{s:o}", "alternatives", said) : said);
+    return dump(vosk, is_last,
+                vosk->alternatives ? json_pack("{s:o}", "alternatives", said) : said);
 }
 
 char *vosk_reply(struct vosk *vosk)
 {
     if (vosk->first)
         return result(vosk, 1);
-    return dump(json_pack("{s:s}", "partial", vosk->partial ? vosk->partial : ""));
+    return dump(vosk, false, json_pack("{s:s}", "partial", vosk->partial ? vosk->partial : ""));
 }
 
 char *vosk_rest(struct vosk *vosk)

@@ -3,38 +3,44 @@
 #ifndef VOSK_H
 #define VOSK_H
 
+#include "catalog.h"
+#include "hotword_list.h"
+#include "notices.h"
 #include "result.h"
 
-#define VOSK_PHRASES      200
-#define VOSK_PHRASE_BYTES 200
+#define VOSK_BOOST 4.0f /* of phrases */
 
 struct vosk_config {
-    uint32_t rate_hz;            /* 8000, as the reference server, unless said otherwise */
-    bool words;                  /* with times and confidences */
-    uint32_t alternatives;       /* texts for each result; 0: one, in the plain form */
-    uint32_t depth;              /* 0: not asked. An extension: "depth" */
-    char *phrases[VOSK_PHRASES]; /* owned; a grammar is taken as words to favour */
-    size_t phrases_count;
+    const struct catalog *catalog; /* borrowed */
+    uint32_t rate_hz;              /* 8000, as the reference server, unless said otherwise */
+    bool words;                    /* with times and confidences */
+    uint32_t alternatives;         /* texts for each result; 0: one, in the plain form */
+    uint32_t depth;                /* 0: not asked. An extension: "depth", or the model's NAME@r */
+    struct hotword_list phrases;   /* a grammar is taken as words to favour */
+    struct notices notices;        /* what has no effect */
 };
 
 struct vosk_error {
-    char message[200];
+    char message[512];
 };
 
 enum vosk_message { VOSK_CONFIG, VOSK_RESET, VOSK_EOF, VOSK_BAD };
 
-void vosk_config_init(struct vosk_config *config);
+/* catalog outlives the configuration. */
+void vosk_config_init(struct vosk_config *config, const struct catalog *catalog);
 void vosk_config_finish(struct vosk_config *config);
 /* A text message [length]. VOSK_CONFIG: config was changed where the message says so. VOSK_BAD:
- * nothing was changed, *err says why. unfolds: greatest depth. */
-enum vosk_message vosk_recv(struct vosk_config *config, uint32_t unfolds, const char *text,
-                            size_t length, struct vosk_error *err);
+ * nothing was changed, *err says why. */
+enum vosk_message vosk_recv(struct vosk_config *config, const char *text, size_t length,
+                            struct vosk_error *err);
 
 struct vosk_text;
 
 struct vosk {
     bool words;
     uint32_t alternatives;           /* as in vosk_config */
+    struct notices notices;          /* as in vosk_config; told with the next reply, */
+    bool has_told;                   /* if they were not, and with the last */
     char *partial;                   /* text of the segment that is not final; NULL: none */
     struct vosk_text *first, **last; /* finals not said yet, in order */
 };

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "calibrate.h"
+#include "catalog.h"
 #include "clock.h"
 #include "engine.h"
 #include "http.h"
@@ -42,6 +43,7 @@ struct parts {
     struct fold_model *model;
     struct fold_lm *lm;
     struct fold_punctuation *prose; /* NULL: plain text */
+    struct catalog catalog;
     struct cost cost;
     bool cost_known; /* from the cache */
     struct keys *keys;
@@ -116,6 +118,16 @@ static int load(struct parts *p, const struct options *o)
     if (*o->prose && !plain && fold_punctuation_open(&p->prose, o->prose, &note) != FOLD_OK)
         return complain(what, note.text);
     return 0;
+}
+
+/* The names that the model answers to. */
+static int name_models(struct parts *p, const struct options *o)
+{
+    const struct fold_info *info = fold_model_info(p->model);
+    struct field_error wrong;
+    if (catalog_open(&p->catalog, info->name, info->unfolds, clock_unix_s(), o->alias, &wrong) == 0)
+        return 0;
+    return complain("--alias", wrong.message);
 }
 
 /* Uploads need it; what hinders is better said now than with every upload. */
@@ -226,7 +238,8 @@ static int start(struct parts *p, const struct options *o)
                                           .decode_stall_ms = o->decode_stall_ms};
     if (engine.adaptive && strcmp(o->depth_policy, "adaptive") != 0)
         return complain("--depth-policy must be adaptive or fixed, not", o->depth_policy);
-    if (read_keys(p, o) != 0 || try_spool(o->spool) != 0 || calibrate(p) != 0)
+    if (name_models(p, o) != 0 || read_keys(p, o) != 0 || try_spool(o->spool) != 0 ||
+        calibrate(p) != 0)
         return -1;
     if (engine_open(&p->engine, &engine) != 0)
         return complain("the engine cannot start", "out of memory or threads");
@@ -237,7 +250,7 @@ static int start(struct parts *p, const struct options *o)
                                       .secrets = p->secrets,
                                       .metrics = p->metrics,
                                       .info = info,
-                                      .started_unix_s = clock_unix_s(),
+                                      .catalog = &p->catalog,
                                       .spool = o->spool,
                                       .fetch = p->fetch,
                                       .letters = p->letters,
@@ -262,6 +275,7 @@ static int start(struct parts *p, const struct options *o)
                                   .secrets = p->secrets,
                                   .metrics = p->metrics,
                                   .info = info,
+                                  .catalog = &p->catalog,
                                   .idle_ms = o->idle_s * 1000,
                                   .quiet_ms = o->quiet_s * 1000,
                                   .longest_ms = o->longest_s * 1000,

@@ -17,16 +17,19 @@ struct row {
     const char *flag, *text, *doc;
     long value, least, most;
     size_t offset;
-    int is_text;
+    enum { NUMBER, TEXT, LIST } kind;
 };
 
 static const struct row rows[] = {
 #define OPTION_TEXT(field, flag, value, doc)                                                       \
-    {flag, value, doc, 0, 0, 0, offsetof(struct options, field), 1},
+    {flag, value, doc, 0, 0, 0, offsetof(struct options, field), TEXT},
+#define OPTION_LIST(field, flag, doc)                                                              \
+    {flag, "", doc, 0, 0, 0, offsetof(struct options, field), LIST},
 #define OPTION_INT(field, flag, value, least, most, doc)                                           \
-    {flag, NULL, doc, value, least, most, offsetof(struct options, field), 0},
+    {flag, NULL, doc, value, least, most, offsetof(struct options, field), NUMBER},
 #include "options.def"
 #undef OPTION_TEXT
+#undef OPTION_LIST
 #undef OPTION_INT
 };
 #define ROWS (sizeof rows / sizeof *rows)
@@ -34,6 +37,17 @@ static const struct row rows[] = {
 static void set_text(struct options *options, const struct row *row, const char *value)
 {
     snprintf((char *)options + row->offset, OPTIONS_TEXT, "%s", value);
+}
+
+/* Behind what was said before. 0, or -1: there is no room. */
+static int add_text(struct options *options, const struct row *row, const char *value)
+{
+    char *at = (char *)options + row->offset;
+    const size_t used = strlen(at);
+    return snprintf(at + used, OPTIONS_LIST - used, "%s%s", used ? "," : "", value) <
+                   (int)(OPTIONS_LIST - used)
+               ? 0
+               : -1;
 }
 
 static void set_int(struct options *options, const struct row *row, long value)
@@ -49,7 +63,14 @@ static int set(struct options *options, const char *flag, const char *value, con
         const struct row *row = &rows[i];
         if (strcmp(row->flag, flag) != 0)
             continue;
-        if (row->is_text) {
+        if (row->kind == LIST) {
+            if (add_text(options, row, value) == 0)
+                return 0;
+            fprintf(stderr, "foldscribed: %s%s: all of them are longer than %d characters\n",
+                    source, flag, OPTIONS_LIST - 1);
+            return -1;
+        }
+        if (row->kind == TEXT) {
             if (strlen(value) >= OPTIONS_TEXT) {
                 fprintf(stderr, "foldscribed: %s%s: longer than %d characters\n", source, flag,
                         OPTIONS_TEXT - 1);
@@ -128,8 +149,8 @@ static void help(void)
          "  --version, --help, --options (all settings as a page)\n"
          "  --hash-key\n        what stands in a keys file for the key on standard input");
     for (size_t i = 0; i < ROWS; i++) {
-        printf("  --%s %s\n        %s", rows[i].flag, rows[i].is_text ? "TEXT" : "N", rows[i].doc);
-        if (rows[i].is_text)
+        printf("  --%s %s\n        %s", rows[i].flag, rows[i].kind ? "TEXT" : "N", rows[i].doc);
+        if (rows[i].kind)
             printf("%s%s%s\n", *rows[i].text ? " [" : "", rows[i].text, *rows[i].text ? "]" : "");
         else
             printf(" [%ld; %ld to %ld]\n", rows[i].value, rows[i].least, rows[i].most);
@@ -150,7 +171,7 @@ static void page(void)
          "| setting | default | allowed | what it is |\n|---|---|---|---|");
     for (size_t i = 0; i < ROWS; i++) {
         const struct row *row = &rows[i];
-        if (row->is_text)
+        if (row->kind)
             printf("| `%s` | %s%s%s | text | %s |\n", row->flag, *row->text ? "`" : "", row->text,
                    *row->text ? "`" : "", row->doc);
         else
@@ -199,7 +220,7 @@ enum options_outcome options_read(struct options *options, int argc, char **argv
 {
     char flag[64];
     for (size_t i = 0; i < ROWS; i++)
-        if (rows[i].is_text)
+        if (rows[i].kind)
             set_text(options, &rows[i], rows[i].text);
         else
             set_int(options, &rows[i], rows[i].value);

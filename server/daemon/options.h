@@ -6,12 +6,15 @@
 #include <stdint.h>
 
 #define OPTIONS_TEXT 512
+#define OPTIONS_LIST 8192
 
 struct options {
 #define OPTION_TEXT(field, flag, value, doc)             char field[OPTIONS_TEXT];
+#define OPTION_LIST(field, flag, doc)                    char field[OPTIONS_LIST];
 #define OPTION_INT(field, flag, value, least, most, doc) uint32_t field;
 #include "options.def"
 #undef OPTION_TEXT
+#undef OPTION_LIST
 #undef OPTION_INT
 };
 

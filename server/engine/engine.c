@@ -158,6 +158,12 @@ void engine_report(struct engine *engine, struct admission_report *ret_report)
     admission_report(&engine->admission, ret_report);
 }
 
+void engine_hotwords(const struct hotword_list *list, struct fold_hotword *hotwords)
+{
+    for (size_t i = 0; i < list->count; i++)
+        hotwords[i] = (struct fold_hotword){list->texts[i], list->boosts[i]};
+}
+
 void engine_stats(struct engine *engine, struct engine_stats *ret_stats)
 {
     pthread_mutex_lock(&engine->lock);

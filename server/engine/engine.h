@@ -17,6 +17,7 @@
 #include "engine_end.h"
 #include "engine_options.h"
 #include "engine_stats.h"
+#include "hotword_list.h"
 #include "live.h"
 
 struct engine;
@@ -29,6 +30,10 @@ void engine_drain(struct engine *engine);
 bool engine_is_idle(struct engine *engine);
 /* Cancels what is left (callbacks are made), joins the threads. */
 void engine_close(struct engine *engine);
+
+/* A request's words as jobs and streams take them: borrowed from list, into hotwords
+ * [HOTWORD_LIST_MOST]. */
+void engine_hotwords(const struct hotword_list *list, struct fold_hotword *hotwords);
 
 void engine_stats(struct engine *engine, struct engine_stats *ret_stats);
 /* Load, costs and what fits: admission.h. */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "head.h"
 #include "http_pages.h"
 #include "http_request.h"
 
@@ -22,12 +23,13 @@ static const struct {
     const char *path;
     enum metrics_route route;
     const struct http_service *service;
-    bool is_beta;
+    bool is_beta, is_translation;
 } places[] = {
-    {"/v1/audio/transcriptions", METRICS_TRANSCRIPTIONS, &http_transcribe_service, false},
-    {"/v1/listen", METRICS_LISTEN, &http_listen_service, false},
-    {"/v1/realtime/client_secrets", METRICS_REALTIME, &http_secrets_service, false},
-    {"/v1/realtime/transcription_sessions", METRICS_REALTIME, &http_secrets_service, true},
+    {"/v1/audio/transcriptions", METRICS_TRANSCRIPTIONS, &http_transcribe_service, false, false},
+    {"/v1/audio/translations", METRICS_TRANSCRIPTIONS, &http_transcribe_service, false, true},
+    {"/v1/listen", METRICS_LISTEN, &http_listen_service, false, false},
+    {"/v1/realtime/client_secrets", METRICS_REALTIME, &http_secrets_service, false, false},
+    {"/v1/realtime/transcription_sessions", METRICS_REALTIME, &http_secrets_service, true, false},
 };
 
 static void gone(void *context, void *user)
@@ -62,6 +64,7 @@ static enum MHD_Result begin(struct http_request *r, const char *path, const cha
             r->route = places[i].route;
             r->path = places[i].path;
             r->is_beta = places[i].is_beta;
+            r->is_translation = places[i].is_translation;
             atomic_fetch_add(&r->http->busy, 1);
             const char *encoding = http_request_header(r, "Content-Encoding");
             const bool is_known = content_coding_open(&r->coding, encoding) >= 0;
@@ -109,14 +112,17 @@ static enum MHD_Result handle(void *user, struct MHD_Connection *connection, con
 {
     struct http_request *r = *state;
     const size_t got = *count;
+    char tidy[HEAD_TARGET];
     (void)version;
+    snprintf(tidy, sizeof tidy, "%s", path); /* the relay has seen that it fits */
+    head_tidy(tidy);
     if (!r) {
         *state = r = http_request_open(user, connection);
-        return r ? begin(r, path, method) : MHD_NO;
+        return r ? begin(r, tidy, method) : MHD_NO;
     }
     *count = 0;
     if (!r->service)
-        return got ? http_pages_feed(r, bytes, got) : http_pages_answer(r, method, path);
+        return got ? http_pages_feed(r, bytes, got) : http_pages_answer(r, method, tidy);
     if (got)
         return feed(r, bytes, got);
     if (!r->is_ended) {

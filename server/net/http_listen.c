@@ -63,7 +63,8 @@ static struct deepgram_source source(const struct work *w)
                                     .model_id = w->http->model_id,
                                     .model = w->http->options.info->name,
                                     .version = FOLDSCRIBE_VERSION,
-                                    .channels = 1};
+                                    .channels = 1,
+                                    .config = &w->config};
 }
 
 static void fail(struct work *w, int status, const char *message)
@@ -71,7 +72,7 @@ static void fail(struct work *w, int status, const char *message)
     if (w->err.status)
         return;
     w->err.status = status;
-    snprintf(w->err.message, sizeof w->err.message, "%.230s", message);
+    snprintf(w->err.message, sizeof w->err.message, "%.500s", message);
 }
 
 /* The refusal in w->err, as the answer. */
@@ -144,10 +145,9 @@ static void on_done(void *user, const struct batch_result *result);
 static enum engine_end start_channel(struct work *w, struct channel *channel, uint32_t number)
 {
     const struct deepgram_config *c = &w->config;
-    struct fold_hotword hotwords[DEEPGRAM_KEYTERMS];
+    struct fold_hotword hotwords[HOTWORD_LIST_MOST];
     struct batch *job;
-    for (size_t i = 0; i < c->keyterms_count; i++)
-        hotwords[i] = (struct fold_hotword){c->keyterms[i], c->boosts[i]};
+    engine_hotwords(&c->hotwords, hotwords);
     static const enum live_encoding encodings[] = {[DEEPGRAM_LINEAR16] = LIVE_LINEAR16,
                                                    [DEEPGRAM_LINEAR32] = LIVE_FLOAT32,
                                                    [DEEPGRAM_MULAW] = LIVE_MULAW,
@@ -159,7 +159,7 @@ static enum engine_end start_channel(struct work *w, struct channel *channel, ui
                                           .policy = w->policy,
                                           .channel = number,
                                           .hotwords = hotwords,
-                                          .hotwords_count = c->keyterms_count,
+                                          .hotwords_count = c->hotwords.count,
                                           .plain = !deepgram_is_readable(c),
                                           .alternatives = c->alternatives - 1,
                                           .on_done = on_done,
@@ -256,7 +256,8 @@ static enum MHD_Result read_argument(void *user, enum MHD_ValueKind kind, const 
 {
     struct work *w = user;
     (void)kind;
-    return !w->err.status && deepgram_query(&w->config, key, value ? value : "", &w->err) == 0
+    return !w->err.status &&
+                   deepgram_config_query(&w->config, key, value ? value : "", &w->err) == 0
                ? MHD_YES
                : MHD_NO;
 }
@@ -268,7 +269,7 @@ static void check_head(struct http_request *r)
     char message[160];
     MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, read_argument, w);
     if (!w->err.status)
-        deepgram_check_recording(&w->config, r->http->options.info->unfolds, &w->err);
+        deepgram_config_check_recording(&w->config, &w->err);
     if (w->config.callback && !r->http->options.fetch)
         fail(w, 400,
              "callback is off on this server: leave it out and the answer comes as the "
@@ -300,7 +301,7 @@ static enum MHD_Result begin(struct http_request *r)
     w->http = r->http;
     w->request = r;
     strcpy(w->id, r->id);
-    deepgram_config_init(&w->config);
+    deepgram_config_init(&w->config, r->http->options.catalog);
     clock_utc(w->created);
     check_head(r);
     if (w->err.status == 413) {

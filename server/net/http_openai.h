@@ -7,7 +7,5 @@
 
 /* An error as the answer to a request. */
 void http_openai_error(struct http_request *r, const struct openai_error *err);
-/* The models that there are. */
-struct openai_catalog http_openai_catalog(const struct http_request *r);
 
 #endif

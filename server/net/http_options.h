@@ -9,6 +9,7 @@
 #include "fetch.h"
 #include "keys.h"
 
+struct catalog;
 struct metrics;
 struct origins;
 struct secrets;
@@ -16,10 +17,10 @@ struct secrets;
 struct http_options {
     struct engine *engine;
     const struct fold_info *info;
+    const struct catalog *catalog; /* the names that it answers to */
     struct keys *keys;
     struct secrets *secrets;
     struct metrics *metrics;
-    int64_t started_unix_s; /* what models say as their birth */
     const char *spool;
     struct fetch *fetch; /* NULL: recordings are not fetched */
     struct fetch

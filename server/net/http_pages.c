@@ -40,16 +40,14 @@ static void metrics(struct http_request *r, const char *path)
 
 static void models(struct http_request *r, const char *path)
 {
-    const struct openai_catalog catalog = http_openai_catalog(r);
     (void)path;
-    http_request_set(r, 200, "application/json", openai_models(&catalog));
+    http_request_set(r, 200, "application/json", openai_models(r->http->options.catalog));
 }
 
 static void model(struct http_request *r, const char *path)
 {
-    const struct openai_catalog catalog = http_openai_catalog(r);
     struct openai_error err;
-    char *body = openai_model(&catalog, path + strlen("/v1/models/"), &err);
+    char *body = openai_model(r->http->options.catalog, path + strlen("/v1/models/"), &err);
     if (body)
         http_request_set(r, 200, "application/json", body);
     else
@@ -183,6 +181,7 @@ static void refuse(struct http_request *r, const char *method, const char *path)
         const char *path, *use;
     } places[] = {
         {"/v1/audio/transcriptions", "POST a form with a recording"},
+        {"/v1/audio/translations", "POST a form with a recording in English"},
         {"/v1/listen", "connect with a WebSocket, or POST a recording"},
         {"/v1/realtime", "connect with a WebSocket"},
     };
@@ -194,12 +193,8 @@ static void refuse(struct http_request *r, const char *method, const char *path)
             http_openai_error(r, &err);
             return;
         }
-    if (strcmp(path, "/v1/audio/translations") == 0)
-        openai_fail(&err, 404, "invalid_request_error", NULL, NULL,
-                    "this server transcribes English and does not translate");
-    else
-        openai_fail(&err, 404, "invalid_request_error", "unknown_url", NULL,
-                    "there is no %.20s %.150s here", method, path);
+    openai_fail(&err, 404, "invalid_request_error", "unknown_url", NULL,
+                "there is no %.20s %.150s here", method, path);
     http_openai_error(r, &err);
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authorization.h"
 #include "clock.h"
 #include "origins.h"
 #include "refusal.h"
@@ -61,10 +62,13 @@ void http_request_add_common(struct MHD_Response *response, const struct http_re
     MHD_add_response_header(response, "Vary", "Origin");
     if (!atomic_load(r->http->options.ready))
         MHD_add_response_header(response, "Connection", "close"); /* draining: come no more */
-    MHD_add_response_header(response, "Access-Control-Expose-Headers",
-                            "x-request-id, x-depth, retry-after, dg-request-id, dg-error");
+    MHD_add_response_header(
+        response, "Access-Control-Expose-Headers",
+        "x-request-id, x-depth, x-warnings, retry-after, dg-request-id, dg-error");
     if (r->depth[0])
         MHD_add_response_header(response, "x-depth", r->depth);
+    if (r->warnings[0])
+        MHD_add_response_header(response, "x-warnings", r->warnings);
     if (r->route == METRICS_LISTEN)
         MHD_add_response_header(response, "dg-request-id", r->id);
     if (r->dg_error[0])
@@ -103,19 +107,11 @@ void http_request_refuse(struct http_request *r, int status, const char *message
     set_denied(r, &refusal, NULL);
 }
 
-/* What stands behind "Bearer" or "Token" in Authorization; empty: nothing. */
-static void find_key(const struct http_request *r, char *to, size_t room)
-{
-    const char *sent = http_request_header(r, "Authorization");
-    const char *space = sent ? strchr(sent, ' ') : NULL;
-    snprintf(to, room, "%s", space ? space + strspn(space, " ") : sent ? sent : "");
-}
-
 bool http_request_is_known(struct http_request *r)
 {
     struct keys_refusal denied;
     char key[256];
-    find_key(r, key, sizeof key);
+    authorization_key(key, sizeof key, http_request_header(r, "Authorization"), NULL);
     if (keys_know(r->http->options.keys, key, &denied))
         return true;
     set_denied(r, &denied, NULL);
@@ -126,7 +122,7 @@ bool http_request_admit(struct http_request *r)
 {
     struct keys_refusal denied;
     char key[256];
-    find_key(r, key, sizeof key);
+    authorization_key(key, sizeof key, http_request_header(r, "Authorization"), NULL);
     if (keys_admit(r->http->options.keys, key, NULL, false, clock_now_ms(), &r->grant, &denied))
         return true;
     set_denied(r, &denied, "tier");

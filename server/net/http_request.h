@@ -48,7 +48,8 @@ struct http_request {
     struct MHD_Connection *connection;
     const struct http_service *service; /* NULL: a page */
     const char *path;                   /* of that; static */
-    bool is_beta;                       /* which is one of the beta's */
+    bool is_beta;                       /* which is one of the beta's, */
+    bool is_translation;                /* or for texts in English */
     void *work;                         /* the service's */
     char id[ID_BYTES];
     enum metrics_route route;
@@ -67,7 +68,8 @@ struct http_request {
     char depth[96];
     uint32_t retry_s;        /* header of a 429 or 503; 0: not known */
     struct keys_grant grant; /* of who asks */
-    char dg_error[256];      /* header of Deepgram's refusals; empty: none */
+    char warnings[600];      /* header: what had no effect; empty: none */
+    char dg_error[600];      /* header of Deepgram's refusals; empty: none */
 };
 
 struct http_request *http_request_open(struct http *http, struct MHD_Connection *connection);

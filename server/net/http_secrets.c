@@ -47,8 +47,7 @@ static int issue(struct http_request *r, struct realtime_config *config, struct 
     if (w->length > BODY_MAX)
         return openai_fail(err, 413, "invalid_request_error", NULL, NULL,
                            "the body is longer than %d bytes", BODY_MAX);
-    if (realtime_secret(config, r->http->options.info->unfolds, w->body, w->length, config->beta,
-                        &seconds, &wrong) != 0)
+    if (realtime_secret(config, w->body, w->length, config->beta, &seconds, &wrong) != 0)
         return openai_fail(err, 400, "invalid_request_error", wrong.code,
                            *wrong.param ? wrong.param : NULL, "%s", wrong.message);
     if (secrets_issue(r->http->options.secrets, config, r->grant.key, seconds, value,
@@ -66,7 +65,7 @@ static enum MHD_Result end(struct http_request *r)
 {
     struct realtime_config config;
     struct openai_error err;
-    realtime_config_init(&config);
+    realtime_config_init(&config, r->http->options.catalog);
     config.beta = r->is_beta;
     if (issue(r, &config, &err) != 0)
         http_openai_error(r, &err);

@@ -1,4 +1,5 @@
-/* http_transcribe.c - POST /v1/audio/transcriptions, in OpenAI's dialect.
+/* http_transcribe.c - POST /v1/audio/transcriptions and, as the text is English, translations, in
+ * OpenAI's dialect.
  *
  * libmicrohttpd's thread reads the body into an upload; at its end the spool file goes to the
  * engine and the connection is suspended. Without stream=true the engine's worker makes the answer
@@ -25,7 +26,7 @@ struct work {
 
 /* What a streamed job's callbacks know of the request, which may be gone before them. */
 struct streamed {
-    struct openai_request asked; /* without its boosts */
+    struct openai_request asked; /* without its hotwords */
     struct metrics *metrics;
     char id[ID_BYTES];
     double received_ms;
@@ -129,7 +130,7 @@ static struct http_stream *make_stream(struct http_request *r)
     if (!s)
         return NULL;
     s->asked = w->upload.request;
-    s->asked.boosts_count = 0;
+    s->asked.hotwords.count = 0;
     s->metrics = r->http->options.metrics;
     s->received_ms = r->received_ms;
     s->has_filename = w->upload.has_filename;
@@ -156,10 +157,9 @@ static enum MHD_Result start(struct http_request *r)
     struct work *w = r->work;
     struct upload *u = &w->upload;
     const struct openai_request *asked = &u->request;
-    const struct openai_catalog catalog = http_openai_catalog(r);
     r->received_ms = clock_now_ms();
     if (upload_end(u) == 0)
-        openai_request_check(&u->request, &catalog, &u->error);
+        openai_request_check(&u->request, &u->error);
     if (!u->error.status && asked->stream && !(w->stream = make_stream(r)))
         openai_fail(&u->error, 500, "server_error", NULL, NULL, "out of memory");
     if (u->error.status) {
@@ -169,13 +169,13 @@ static enum MHD_Result start(struct http_request *r)
     struct request_policy policy;
     if (!http_request_policy(r, asked->depth, asked->latency_ms, asked->tier, &policy))
         return http_request_answer(r);
-    struct fold_hotword hotwords[OPENAI_BOOSTS];
-    for (size_t i = 0; i < asked->boosts_count; i++)
-        hotwords[i] = (struct fold_hotword){asked->boosts[i], asked->weights[i]};
+    notices_header(&asked->notices, r->warnings, sizeof r->warnings);
+    struct fold_hotword hotwords[HOTWORD_LIST_MOST];
+    engine_hotwords(&asked->hotwords, hotwords);
     const struct batch_options options = {.policy = policy,
                                           .endpointing_ms = asked->pause_ms,
                                           .hotwords = hotwords,
-                                          .hotwords_count = asked->boosts_count,
+                                          .hotwords_count = asked->hotwords.count,
                                           .on_draft = asked->draft ? on_draft : NULL,
                                           .on_segment = w->stream ? on_segment : NULL,
                                           .on_done = w->stream ? on_streamed : on_done,
@@ -224,7 +224,8 @@ static enum MHD_Result begin(struct http_request *r)
     struct work *w = r->work = calloc(1, sizeof *w);
     if (!w)
         return MHD_NO;
-    upload_init(&w->upload, o->spool, o->max_upload_bytes);
+    upload_init(&w->upload, o->catalog, o->spool, o->max_upload_bytes);
+    w->upload.request.is_translation = r->is_translation;
     if (http_request_is_hopeless(r)) {
         upload_count(&w->upload, o->max_upload_bytes + 1);
         http_openai_error(r, &w->upload.error);

@@ -10,10 +10,11 @@
 
 #define VALUE_MAX 65536 /* bytes of one text field */
 
-void upload_init(struct upload *u, const char *folder, uint64_t max_bytes)
+void upload_init(struct upload *u, const struct catalog *catalog, const char *folder,
+                 uint64_t max_bytes)
 {
     *u = (struct upload){.fd = -1, .folder = folder, .max_bytes = max_bytes};
-    openai_request_init(&u->request);
+    openai_request_init(&u->request, catalog);
 }
 
 void upload_finish(struct upload *u)

@@ -22,8 +22,9 @@ struct upload {
     size_t value_length;
 };
 
-/* folder: where spool files go; outlives the upload. */
-void upload_init(struct upload *upload, const char *folder, uint64_t max_bytes);
+/* folder: where spool files go; it and catalog outlive the upload. */
+void upload_init(struct upload *upload, const struct catalog *catalog, const char *folder,
+                 uint64_t max_bytes);
 void upload_finish(struct upload *upload);
 
 /* A piece of a part [count]; the one named "file" is the recording, with a filename or without.

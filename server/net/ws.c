@@ -483,6 +483,7 @@ int ws_open(struct ws **ret_ws, const struct ws_options *options)
         return -1;
     }
     ws->host = (struct session_host){.engine = options->engine,
+                                     .catalog = options->catalog,
                                      .keys = options->keys,
                                      .secrets = options->secrets,
                                      .metrics = options->metrics,

@@ -6,6 +6,7 @@
 #include "head.h"
 #include "keys.h"
 
+struct catalog;
 struct metrics;
 struct secrets;
 struct ws;
@@ -13,6 +14,7 @@ struct ws;
 struct ws_options {
     struct engine *engine;
     const struct fold_info *info;
+    const struct catalog *catalog; /* the names that it answers to */
     struct keys *keys;
     struct secrets *secrets;
     struct metrics *metrics;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authorization.h"
 #include "clock.h"
 #include "openai.h"
 #include "secrets.h"
@@ -22,33 +23,14 @@ int session_init(struct session *session, const struct session_kind *kind,
     return outbox_init(&session->outbox, OUTBOX_BYTES);
 }
 
-/* The key in an Authorization header or in a list of subprotocols. */
-static const char *find_key(const struct head *head)
-{
-    static const char *const schemes[] = {"Bearer ", "Token "};
-    static const char realtime[] = "openai-insecure-api-key.";
-    const char *list = head->protocol, *at;
-    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
-        if (strncasecmp(head->authorization, schemes[i], strlen(schemes[i])) == 0)
-            return head->authorization + strlen(schemes[i]);
-    if ((at = strstr(list, realtime)))
-        return at + strlen(realtime);
-    if (strncmp(list, "token,", 6) == 0 || strncmp(list, "bearer,", 7) == 0)
-        return strchr(list, ',') + 1;
-    return NULL;
-}
-
 static bool read_latency(uint32_t *ret_ms, const char *text, struct keys_refusal *refusal)
 {
-    char *end;
-    const long ms = strtol(text, &end, 10);
-    if (*text >= '0' && *text <= '9' && !*end && ms >= 1 && ms <= TIER_BUDGET_MS) {
-        *ret_ms = (uint32_t)ms;
+    struct field_error wrong;
+    if (field_latency(ret_ms, "latency_ms", text, &wrong) == 0)
         return true;
-    }
     *refusal = (struct keys_refusal){.status = 400};
-    snprintf(refusal->message, sizeof refusal->message,
-             "latency_ms=%.40s: must be a whole number of ms from 1 to %d", text, TIER_BUDGET_MS);
+    snprintf(refusal->message, sizeof refusal->message, "%.*s", (int)sizeof refusal->message - 1,
+             wrong.message);
     return false;
 }
 
@@ -56,19 +38,16 @@ bool session_admit(struct session *session, const struct head *head, const char 
                    struct keys_refusal *ret_refusal)
 {
     char name[64], value[256], key[256] = "", tier[TIER_NAME_BYTES + 1] = "";
-    const char *sent = find_key(head);
+    authorization_key(key, sizeof key, head->authorization, head->protocol);
+    const bool is_sent = *key;
     while (head_query_next(&query, name, sizeof name, value, sizeof value)) {
         if (strcmp(name, "latency_ms") == 0 &&
             !read_latency(&session->latency_ms, value, ret_refusal))
             return false;
         if (strcmp(name, "tier") == 0)
             snprintf(tier, sizeof tier, "%.*s", TIER_NAME_BYTES, value);
-        if (strcmp(name, "token") == 0 && !sent)
+        if (strcmp(name, "token") == 0 && !is_sent)
             snprintf(key, sizeof key, "%s", value);
-    }
-    if (sent) {
-        sent += strspn(sent, " \t");
-        snprintf(key, sizeof key, "%.*s", (int)strcspn(sent, ", \t"), sent);
     }
     struct keys *keys = session->host->keys;
     uint64_t owner;

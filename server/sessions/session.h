@@ -12,6 +12,7 @@
 
 #include <stdatomic.h>
 
+#include "catalog.h"
 #include "engine.h"
 #include "head.h"
 #include "id.h"
@@ -23,6 +24,7 @@
 struct session_host {
     struct engine *engine;
     const struct fold_info *info;
+    const struct catalog *catalog;
     struct keys *keys;
     struct secrets *secrets;
     struct metrics *metrics;
@@ -36,8 +38,8 @@ struct session_host {
 /* Why there is no session: an HTTP answer in the dialect's own shape. */
 struct session_refusal {
     int status;
-    char *body;      /* JSON, to be freed; NULL when out of memory */
-    char extra[768]; /* further header lines, each with its line end */
+    char *body;       /* JSON, to be freed; NULL when out of memory */
+    char extra[1024]; /* further header lines, each with its line end */
 };
 
 struct session;

@@ -24,7 +24,8 @@ struct deepgram_session {
     struct deepgram_config config;
     uint32_t heard; /* channels in use */
     struct channel channels[DEEPGRAM_CHANNELS];
-    atomic_uint open; /* channels that have not ended */
+    atomic_uint open;     /* channels that have not ended */
+    atomic_flag has_said; /* the first result */
     char created[32];
     bool in_message;                      /* of more than one piece */
     uint8_t *packet;                      /* opus: behind its length; [2 + PACKET_MAX] */
@@ -39,7 +40,9 @@ static struct deepgram_source source(const struct deepgram_session *d, uint32_t 
                                     d->session.host->info->name,
                                     FOLDSCRIBE_VERSION,
                                     channel,
-                                    d->heard};
+                                    d->heard,
+                                    &d->config,
+                                    false};
 }
 
 /* ---- from the engine: worker threads -------------------------------------------------------- */
@@ -47,7 +50,8 @@ static struct deepgram_source source(const struct deepgram_session *d, uint32_t 
 static void on_result(void *user, const struct result *result)
 {
     const struct channel *c = user;
-    const struct deepgram_source from = source(c->owner, c->index);
+    struct deepgram_source from = source(c->owner, c->index);
+    from.is_first = !atomic_flag_test_and_set(&c->owner->has_said);
     session_heard(&c->owner->session, result);
     session_send(&c->owner->session, deepgram_results(result, &from));
 }
@@ -154,8 +158,7 @@ static void configure(struct deepgram_session *d, const char *message, size_t le
 {
     struct deepgram_config *c = &d->config;
     struct deepgram_error err;
-    const bool done =
-        deepgram_configure(c, message, length, d->session.host->info->unfolds, &err) == 0;
+    const bool done = deepgram_configure(c, message, length, &err) == 0;
     const struct live_dials dials = {c->depth, c->partial_depth, c->latency_ms,
                                      c->partial_every_ms};
 
@@ -234,7 +237,7 @@ static const struct session_kind kind = {.name = "deepgram",
 static void refuse(struct session_refusal *ret_refusal, const struct deepgram_error *err,
                    const char *id, uint32_t retry_s)
 {
-    char message[sizeof err->message];
+    char message[600];
     deepgram_error_header(err, message, sizeof message);
     snprintf(ret_refusal->extra, sizeof ret_refusal->extra, "dg-request-id: %s\r\ndg-error: %s\r\n",
              id, message);
@@ -271,11 +274,11 @@ static bool admit(struct deepgram_session *d, const struct head *head, const cha
 
 static int read_query(struct deepgram_session *d, const char *query, struct deepgram_error *err)
 {
-    char key[64], value[512];
+    char key[64], value[2048];
     while (head_query_next(&query, key, sizeof key, value, sizeof value))
-        if (deepgram_query(&d->config, key, value, err) != 0)
+        if (deepgram_config_query(&d->config, key, value, err) != 0)
             return -1;
-    return deepgram_check_live(&d->config, d->session.host->info->unfolds, err);
+    return deepgram_config_check_live(&d->config, err);
 }
 
 /* Each channel that is heard by itself is a stream of the key's. */
@@ -297,9 +300,8 @@ static int open_channels(struct deepgram_session *d, struct deepgram_error *err)
         [DEEPGRAM_MULAW] = LIVE_MULAW,       [DEEPGRAM_ALAW] = LIVE_ALAW,
         [DEEPGRAM_OPUS] = LIVE_OPUS,         [DEEPGRAM_CONTAINER] = LIVE_CONTAINER};
     const struct deepgram_config *c = &d->config;
-    struct fold_hotword hotwords[DEEPGRAM_KEYTERMS];
-    for (size_t i = 0; i < c->keyterms_count; i++)
-        hotwords[i] = (struct fold_hotword){c->keyterms[i], c->boosts[i]};
+    struct fold_hotword hotwords[HOTWORD_LIST_MOST];
+    engine_hotwords(&c->hotwords, hotwords);
     struct live_options options = {
         .encoding = encodings[c->encoding],
         .rate_hz = c->rate_hz,
@@ -311,7 +313,7 @@ static int open_channels(struct deepgram_session *d, struct deepgram_error *err)
         .endpointing_ms = c->endpointing_ms,
         .gap_ms = c->utterance_end_ms,
         .hotwords = hotwords,
-        .hotwords_count = c->keyterms_count,
+        .hotwords_count = c->hotwords.count,
         .plain = !deepgram_is_readable(c),
         .alternatives = c->alternatives - 1,
         .on_result = on_result,
@@ -355,7 +357,8 @@ struct session *session_deepgram_open(const struct session_host *host, const str
         return NULL;
     }
     d->session.idle_ms = host->idle_ms;
-    deepgram_config_init(&d->config);
+    deepgram_config_init(&d->config, host->catalog);
+    atomic_flag_clear(&d->has_said);
     clock_utc(d->created);
     if (check_protocol(head->protocol, &err) == 0 && admit(d, head, query, &err) &&
         read_query(d, query, &err) == 0 && count_channels(d, &err) && open_channels(d, &err) == 0)

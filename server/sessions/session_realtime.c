@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authorization.h"
 #include "log.h"
 #include "openai.h"
 #include "realtime_say.h"
@@ -27,8 +28,6 @@
 #include "words.h"
 
 #define MARKS           4000 /* commits and clears that wait; the engine takes a few more */
-#define BOOST           4.0f
-#define HOTWORDS        200
 #define PAUSE_OFF_MS    60000
 #define LEAST_COMMIT_MS 100
 
@@ -268,14 +267,13 @@ static uint32_t pause_ms(const struct realtime_config *c)
 
 /* The keywords, and the words of the prompt; those are cut apart in prompt, a copy of it. */
 static size_t favour(const struct realtime_config *c, char prompt[sizeof c->prompt],
-                     struct fold_hotword hotwords[HOTWORDS])
+                     struct fold_hotword hotwords[HOTWORD_LIST_MOST])
 {
-    size_t count = 0, length;
+    size_t count = c->keywords.count, length;
     const char *at = prompt;
-    for (; count < c->keywords_count; count++)
-        hotwords[count] = (struct fold_hotword){c->keywords[count], BOOST};
+    engine_hotwords(&c->keywords, hotwords);
     memcpy(prompt, c->prompt, sizeof c->prompt);
-    for (const char *word; count < HOTWORDS && (word = words_of_prompt(&at, &length));) {
+    for (const char *word; count < HOTWORD_LIST_MOST && (word = words_of_prompt(&at, &length));) {
         hotwords[count++] = (struct fold_hotword){word, OPENAI_PROMPT_WEIGHT};
         if (*at)
             prompt[at++ - prompt] = '\0';
@@ -288,7 +286,7 @@ static bool open_live(struct realtime_session *s)
     static const enum live_encoding encodings[] = {
         [REALTIME_PCM] = LIVE_LINEAR16, [REALTIME_PCMU] = LIVE_MULAW, [REALTIME_PCMA] = LIVE_ALAW};
     const struct realtime_config *c = &s->config;
-    struct fold_hotword hotwords[HOTWORDS];
+    struct fold_hotword hotwords[HOTWORD_LIST_MOST];
     char prompt[sizeof c->prompt];
     const size_t hotwords_count = favour(c, prompt, hotwords);
     s->live_vad = c->turns != REALTIME_MANUAL;
@@ -418,9 +416,9 @@ static bool is_same_sound(const struct realtime_config *a, const struct realtime
 {
     bool same = a->audio == b->audio && a->rate_hz == b->rate_hz && a->depth == b->depth &&
                 a->turns == b->turns && pause_ms(a) == pause_ms(b) &&
-                strcmp(a->prompt, b->prompt) == 0 && a->keywords_count == b->keywords_count;
-    for (size_t i = 0; same && i < a->keywords_count; i++)
-        same = strcmp(a->keywords[i], b->keywords[i]) == 0;
+                strcmp(a->prompt, b->prompt) == 0 && a->keywords.count == b->keywords.count;
+    for (size_t i = 0; same && i < a->keywords.count; i++)
+        same = strcmp(a->keywords.texts[i], b->keywords.texts[i]) == 0;
     return same;
 }
 
@@ -451,7 +449,7 @@ static void text(struct session *session, const char *message, size_t length)
         session_end(session, 1011, "out of memory");
         return;
     }
-    if (realtime_recv(&changed, session->host->info->unfolds, message, length, &event, &err) != 0) {
+    if (realtime_recv(&changed, message, length, &event, &err) != 0) {
         say_error(s, &err, event.event_id);
         realtime_config_finish(&changed);
         return;
@@ -529,26 +527,12 @@ static const struct session_kind kind = {.name = "realtime",
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
-/* The key that the client shows: in a header, or, from a browser, in the subprotocols. */
-static void find_key(const struct head *head, char *to, size_t room)
-{
-    static const char header[] = "Bearer ", offered[] = "openai-insecure-api-key.";
-    const char *at = strstr(head->protocol, offered);
-    *to = '\0';
-    if (strncmp(head->authorization, header, strlen(header)) == 0)
-        at = head->authorization + strlen(header);
-    else if (at)
-        at += strlen(offered);
-    if (at)
-        snprintf(to, room, "%.*s", (int)strcspn(at, ", "), at);
-}
-
 static int judge(struct realtime_session *s, const struct head *head, const char *query,
                  struct openai_error *err)
 {
     char key[64], value[512];
     struct realtime_config given;
-    find_key(head, value, sizeof value);
+    authorization_key(value, sizeof value, head->authorization, head->protocol);
     if (secrets_is_one(value)) {
         if (!secrets_find(s->session.host->secrets, value, &given))
             return openai_fail(err, 401, "invalid_request_error", "invalid_api_key", NULL,
@@ -558,14 +542,11 @@ static int judge(struct realtime_session *s, const struct head *head, const char
     }
     s->config.beta |= head->is_beta;
     while (head_query_next(&query, key, sizeof key, value, sizeof value)) {
-        if (strcmp(key, "intent") == 0 && strcmp(value, "transcription") != 0)
-            return openai_fail(err, 400, "invalid_request_error", "unsupported_value", "intent",
-                               "intent '%.40s' is not supported: use transcription", value);
         struct realtime_error wrong;
-        if (strcmp(key, "model") == 0 &&
-            realtime_model(&s->config, s->session.host->info->unfolds, value, &wrong) != 0)
-            return openai_fail(err, 400, "invalid_request_error", wrong.code, "model", "%s",
-                               wrong.message);
+        if (realtime_query(&s->config, key, value, &wrong) != 0)
+            return openai_fail(
+                err, wrong.code && strcmp(wrong.code, "model_not_found") == 0 ? 404 : 400,
+                "invalid_request_error", wrong.code, wrong.param, "%s", wrong.message);
     }
     if (*head->protocol && strncmp(head->protocol, "realtime", 8) != 0)
         return openai_fail(err, 400, "invalid_request_error", NULL, NULL,
@@ -599,7 +580,7 @@ struct session *session_realtime_open(const struct session_host *host, const str
         *ret_refusal = (struct session_refusal){.status = 503};
         return NULL;
     }
-    realtime_config_init(&s->config);
+    realtime_config_init(&s->config, host->catalog);
     turns_init(&s->turns);
     turns_name(s->name, "sess_");
     if (judge(s, head, query, &err) != 0 || !admit(s, head, query, &err)) {

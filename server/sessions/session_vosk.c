@@ -16,7 +16,6 @@
 
 #define AHEAD_MS 1000
 #define OWED     256 /* replies; no client that waits for them owes more than one or two */
-#define BOOST    4.0f
 
 enum owed { OWED_AUDIO, OWED_RESET, OWED_EOF };
 
@@ -110,9 +109,8 @@ static void on_end(void *user, enum engine_end end, int64_t duration_samples)
 static bool open_live(struct vosk_session *v)
 {
     const struct vosk_config *c = &v->config;
-    struct fold_hotword hotwords[VOSK_PHRASES];
-    for (size_t i = 0; i < c->phrases_count; i++)
-        hotwords[i] = (struct fold_hotword){c->phrases[i], BOOST};
+    struct fold_hotword hotwords[HOTWORD_LIST_MOST];
+    engine_hotwords(&c->phrases, hotwords);
     const struct live_options options = {.encoding = LIVE_LINEAR16,
                                          .rate_hz = c->rate_hz,
                                          .channels = 1,
@@ -120,7 +118,7 @@ static bool open_live(struct vosk_session *v)
                                          .partials = true,
                                          .high_ms = AHEAD_MS,
                                          .hotwords = hotwords,
-                                         .hotwords_count = c->phrases_count,
+                                         .hotwords_count = c->phrases.count,
                                          .plain = true,
                                          .alternatives = c->alternatives ? c->alternatives - 1 : 0,
                                          .on_result = on_result,
@@ -172,12 +170,14 @@ static void text(struct session *session, const char *message, size_t length)
     struct vosk_error err;
     if (session->finished)
         return;
-    switch (vosk_recv(&v->config, session->host->info->unfolds, message, length, &err)) {
+    switch (vosk_recv(&v->config, message, length, &err)) {
     case VOSK_CONFIG:
         /* What shows results may change at any time; what makes them, before the first samples. */
         pthread_mutex_lock(&v->lock);
         v->heard.words = v->config.words;
         v->heard.alternatives = v->config.alternatives;
+        v->heard.notices = v->config.notices;
+        v->heard.has_told = false;
         pthread_mutex_unlock(&v->lock);
         break;
     case VOSK_RESET:
@@ -233,7 +233,7 @@ struct session *session_vosk_open(const struct session_host *host, const struct 
         *ret_refusal = (struct session_refusal){.status = 503};
         return NULL;
     }
-    vosk_config_init(&v->config);
+    vosk_config_init(&v->config, host->catalog);
     vosk_init(&v->heard);
     return &v->session;
 }

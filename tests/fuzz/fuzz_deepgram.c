@@ -15,10 +15,10 @@ static int query(struct deepgram_config *config, char *text, struct deepgram_err
         char *is = strchr(pair, '=');
         if (is)
             *is = '\0';
-        if (deepgram_query(config, pair, is ? is + 1 : "", err) < 0)
+        if (deepgram_config_query(config, pair, is ? is + 1 : "", err) < 0)
             return -1;
     }
-    return deepgram_check_live(config, 3, err);
+    return deepgram_config_check_live(config, err);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
@@ -31,7 +31,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 
     if (!text)
         return 0;
-    deepgram_config_init(&config);
+    const struct catalog catalog = {.seed = "seed-a", .unfolds = 3};
+    deepgram_config_init(&config, &catalog);
     if (query(&config, text, &err) < 0) {
         char *body = deepgram_error_body(&err, "request");
         if (!body || err.status != 400 || !err.message[0])
@@ -41,9 +42,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
                config.depth > 3) {
         abort();
     }
-    if (end &&
-        deepgram_configure(&config, (const char *)end + 1, count - length - 1, 3, &err) == 0 &&
-        (config.depth > 3 || config.partial_depth > 3 || config.latency_ms > DEEPGRAM_LATENCY_MS))
+    if (end && deepgram_configure(&config, (const char *)end + 1, count - length - 1, &err) == 0 &&
+        (config.depth > 3 || config.partial_depth > 3 || config.latency_ms > 3600000))
         abort();
     deepgram_config_finish(&config);
     free(text);

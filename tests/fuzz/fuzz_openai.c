@@ -24,12 +24,12 @@ static void answer(const struct openai_request *request)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 {
-    const struct openai_catalog catalog = {.seed = "seed-a", .unfolds = 3};
+    const struct catalog catalog = {.seed = "seed-a", .unfolds = 3};
     struct openai_request request;
     struct openai_error err = {0};
     int result = 0;
 
-    openai_request_init(&request);
+    openai_request_init(&request, &catalog);
     request.has_file = true;
     while (count && result == 0) {
         const uint8_t *end = memchr(bytes, '\n', count);
@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
         count -= length + (end != NULL);
     }
     if (result == 0)
-        result = openai_request_check(&request, &catalog, &err);
+        result = openai_request_check(&request, &err);
     if (result == 0 && request.depth > catalog.unfolds)
         abort();
     if (result == 0)

@@ -13,9 +13,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     struct realtime_error err = {.code = NULL};
     uint32_t seconds = 0;
 
-    realtime_config_init(&config);
+    const struct catalog catalog = {.seed = "seed-a", .unfolds = 3};
+    realtime_config_init(&config, &catalog);
     char *said;
-    if (realtime_recv(&config, 3, (const char *)bytes, count, &event, &err) == 0) {
+    if (realtime_recv(&config, (const char *)bytes, count, &event, &err) == 0) {
         said = realtime_say_session("session.updated", &config, "sess", &name);
         realtime_event_finish(&event);
     } else {
@@ -27,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
         abort();
     free(said);
     config.beta = count % 2;
-    if (realtime_secret(&config, 3, (const char *)bytes, count, config.beta, &seconds, &err) == 0 &&
+    if (realtime_secret(&config, (const char *)bytes, count, config.beta, &seconds, &err) == 0 &&
         (seconds < 10 || seconds > 7200))
         abort();
     said = realtime_say_secret(&config, "sess", "ek_", 1);

@@ -12,16 +12,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     struct vosk_error err = {""};
     struct vosk vosk;
 
-    vosk_config_init(&config);
-    const enum vosk_message kind = vosk_recv(&config, 3, (const char *)bytes, count, &err);
+    const struct catalog catalog = {.seed = "seed-a", .unfolds = 3};
+    vosk_config_init(&config, &catalog);
+    const enum vosk_message kind = vosk_recv(&config, (const char *)bytes, count, &err);
     if ((kind == VOSK_BAD) != (err.message[0] != '\0') || config.rate_hz < 8000 ||
-        config.depth > 3 || config.phrases_count > VOSK_PHRASES)
+        config.depth > 3 || config.phrases.count > HOTWORD_LIST_MOST)
         abort();
     vosk_init(&vosk);
     vosk.words = config.words;
     vosk.alternatives = config.alternatives;
-    for (size_t i = 0; i < config.phrases_count; i++) {
-        const struct result_word word = {config.phrases[i], 0, 16000, 1};
+    for (size_t i = 0; i < config.phrases.count; i++) {
+        const struct result_word word = {config.phrases.texts[i], 0, 16000, 1};
         const struct result result = {.segment = {.words = &word, .words_count = 1},
                                       .final = i % 2};
         if (vosk_hear(&vosk, &result) != 0)

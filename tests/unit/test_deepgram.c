@@ -5,7 +5,8 @@
 
 #include "deepgram.h"
 
-static const struct deepgram_source source = {"request", "uuid", "seed-a", "1", 0, 1};
+static const struct catalog catalog = {.seed = "seed-a", .unfolds = 3};
+static const struct deepgram_source source = {"request", "uuid", "seed-a", "1", 0, 1, NULL, false};
 
 static void a_usual_query_is_understood(void **state)
 {
@@ -18,19 +19,19 @@ static void a_usual_query_is_understood(void **state)
     struct deepgram_config c;
     struct deepgram_error err;
 
-    deepgram_config_init(&c);
+    deepgram_config_init(&c, &catalog);
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
-        assert_int_equal(deepgram_query(&c, pairs[i][0], pairs[i][1], &err), 0);
-    assert_int_equal(deepgram_check_live(&c, 3, &err), 0);
+        assert_int_equal(deepgram_config_query(&c, pairs[i][0], pairs[i][1], &err), 0);
+    assert_int_equal(deepgram_config_check_live(&c, &err), 0);
     assert_int_equal(c.encoding, DEEPGRAM_MULAW);
     assert_int_equal(c.rate_hz, 8000);
     assert_int_equal(c.channels, 2);
     assert_true(c.interim_results);
     assert_int_equal(c.endpointing_ms, 300);
     assert_int_equal(c.depth, 2);
-    assert_int_equal(c.keyterms_count, 2);
-    assert_string_equal(c.keyterms[1], "trot");
-    assert_true(c.boosts[1] == 2.5f);
+    assert_int_equal(c.hotwords.count, 2);
+    assert_string_equal(c.hotwords.texts[1], "trot");
+    assert_true(c.hotwords.boosts[1] == 2.5f);
     deepgram_config_finish(&c);
 }
 
@@ -39,11 +40,96 @@ static void endpointing_can_be_turned_off(void **state)
     struct deepgram_config c;
     struct deepgram_error err;
 
-    deepgram_config_init(&c);
-    assert_int_equal(deepgram_query(&c, "endpointing", "false", &err), 0);
+    deepgram_config_init(&c, &catalog);
+    assert_int_equal(deepgram_config_query(&c, "endpointing", "false", &err), 0);
     assert_int_equal(c.endpointing_ms, DEEPGRAM_ENDPOINTING_OFF_MS);
-    assert_int_equal(deepgram_query(&c, "endpointing", "true", &err), 0);
+    assert_int_equal(deepgram_config_query(&c, "endpointing", "true", &err), 0);
     assert_int_equal(c.endpointing_ms, 0);
+}
+
+static void ask(struct deepgram_config *c, const char *key, const char *value)
+{
+    struct deepgram_error err = {0};
+
+    if (deepgram_config_query(c, key, value, &err) != 0)
+        fail_msg("%s=%s: %s", key, value, err.message);
+}
+
+static void programs_write_values_in_their_own_way(void **state)
+{
+    struct deepgram_config c;
+    struct deepgram_error err;
+
+    deepgram_config_init(&c, &catalog);
+    ask(&c, "interim_results", "True");
+    ask(&c, "punctuate", "1");
+    ask(&c, "endpointing", "0");
+    ask(&c, "utterance_end_ms", "0");
+    ask(&c, "language", "en-US");
+    ask(&c, "language", "eng");
+    ask(&c, "language", "null");
+    ask(&c, "language", "");
+    ask(&c, "detect_language", "en");
+    ask(&c, "redact", "false");
+    ask(&c, "model", "nova-2-phonecall@2");
+    ask(&c, "tag", "one");
+    ask(&c, "tag[]", "two");
+    ask(&c, "extra", "order:7");
+    assert_int_equal(deepgram_config_check_live(&c, &err), 0);
+    assert_true(c.interim_results);
+    assert_true(c.punctuate);
+    assert_int_equal(c.endpointing_ms, DEEPGRAM_ENDPOINTING_OFF_MS);
+    assert_int_equal(c.depth, 2);
+    assert_int_equal(c.tags_count, 2);
+    assert_string_equal(c.tags[1], "two");
+    assert_int_equal(c.notices.count, 0);
+    deepgram_config_finish(&c);
+}
+
+static void what_has_no_effect_is_told_by_name(void **state)
+{
+    static const char *const asked[][2] = {
+        {"diarize", "true"}, {"summarize", "v2"},  {"topics", "True"},    {"colour", "blue"},
+        {"utterances", "1"}, {"language", "auto"}, {"sentiment", "false"}};
+    static const char *const named[] = {"diarize", "summarize", "topics",
+                                        "colour",  "language",  "utterances"};
+    struct deepgram_config c;
+    struct deepgram_error err;
+
+    deepgram_config_init(&c, &catalog);
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
+        ask(&c, asked[i][0], asked[i][1]);
+    assert_int_equal(deepgram_config_check_live(&c, &err), 0);
+    assert_int_equal(c.notices.count, sizeof named / sizeof *named);
+    struct deepgram_source from = source;
+    from.config = &c;
+    char *text = deepgram_metadata(0, 1, "", &from);
+    json_t *json = json_loads(text, 0, NULL), *list = json_object_get(json, "warnings");
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++)
+        assert_string_equal(
+            json_string_value(json_object_get(json_array_get(list, i), "parameter")), named[i]);
+    json_decref(json);
+    free(text);
+    deepgram_config_finish(&c);
+}
+
+static void swear_words_become_stars_where_a_filter_is_asked_for(void **state)
+{
+    static const struct result_word words[] = {{"Shit,", 0, 800, 1}, {"Dickens", 800, 1600, 1}};
+    const struct result said = {.segment = {.words = words, .words_count = 2}, .final = true};
+    struct deepgram_config c;
+    struct deepgram_source from = source;
+
+    deepgram_config_init(&c, &catalog);
+    from.config = &c;
+    char *text = deepgram_results(&said, &from);
+    assert_non_null(strstr(text, "\"Shit, Dickens\""));
+    free(text);
+    ask(&c, "profanity_filter", "true");
+    text = deepgram_results(&said, &from);
+    assert_non_null(strstr(text, "\"****, Dickens\""));
+    assert_null(strstr(text, "hit"));
+    free(text);
 }
 
 static void what_is_wrong_is_named_with_what_is_allowed(void **state)
@@ -58,7 +144,7 @@ static void what_is_wrong_is_named_with_what_is_allowed(void **state)
         {"sample_rate", "99999999999999999999", "8000 to 192000"},
         {"channels", "0", "1 to 8"},
         {"channels", "9", "1 to 8"},
-        {"interim_results", "yes", "true or false"},
+        {"interim_results", "perhaps", "true or false"},
         {"endpointing", "soon", "true, false or a whole number of ms from 1 to 60000"},
         {"endpointing", "60001", "1 to 60000"},
         {"keywords", "trot:11", "-10 to 10"},
@@ -67,7 +153,12 @@ static void what_is_wrong_is_named_with_what_is_allowed(void **state)
         {"depth", "0", "1 to 3"},
         {"depth", "", "1 to 3"},
         {"multichannel", "both", "true or false"},
-        {"vad_events", "1", "true or false"},
+        {"vad_events", "2", "true or false"},
+        {"model", "gpt-9", "nova*"},
+        {"language", "multi", "English (en)"},
+        {"language", "de", "English (en)"},
+        {"redact", "pci", "nothing is taken out"},
+        {"detect_language", "true", "English (en)"},
         {"utterance_end_ms", "999", "1000 to 5000"},
         {"utterance_end_ms", "1000", "interim_results=true"},
         {"utt_split", "soon", "0.1 to 60"},
@@ -82,13 +173,14 @@ static void what_is_wrong_is_named_with_what_is_allowed(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct deepgram_config c;
         struct deepgram_error err = {0};
-        deepgram_config_init(&c);
+        deepgram_config_init(&c, &catalog);
         if (strcmp(rows[i].key, "encoding") != 0)
-            deepgram_query(&c, "encoding", "linear16", &err);
+            deepgram_config_query(&c, "encoding", "linear16", &err);
         if (strcmp(rows[i].key, "sample_rate") != 0)
-            deepgram_query(&c, "sample_rate", "16000", &err);
-        const int asked = rows[i].value ? deepgram_query(&c, rows[i].key, rows[i].value, &err) : 0;
-        assert_int_equal(asked < 0 ? asked : deepgram_check_live(&c, 3, &err), -1);
+            deepgram_config_query(&c, "sample_rate", "16000", &err);
+        const int asked =
+            rows[i].value ? deepgram_config_query(&c, rows[i].key, rows[i].value, &err) : 0;
+        assert_int_equal(asked < 0 ? asked : deepgram_config_check_live(&c, &err), -1);
         assert_int_equal(err.status, 400);
         if (!strstr(err.message, rows[i].says) || !strstr(err.message, rows[i].key))
             fail_msg("row %zu: \"%s\" does not say \"%s\"", i, err.message, rows[i].says);
@@ -99,18 +191,18 @@ static void what_is_wrong_is_named_with_what_is_allowed(void **state)
 static void a_term_is_taken_whole_or_refused(void **state)
 {
     static const char *const keys[] = {"keyterm", "keywords"};
-    char term[DEEPGRAM_KEYTERM_BYTES + 2];
+    char term[HOTWORD_LIST_BYTES + 2];
 
     memset(term, 'a', sizeof term - 1);
     term[sizeof term - 1] = '\0';
     for (size_t i = 0; i < 2; i++) {
         struct deepgram_config c;
         struct deepgram_error err = {0};
-        deepgram_config_init(&c);
-        assert_int_equal(deepgram_query(&c, keys[i], term + 1, &err), 0);
-        assert_string_equal(c.keyterms[0], term + 1);
-        assert_int_equal(deepgram_query(&c, keys[i], term, &err), -1);
-        assert_int_equal(c.keyterms_count, 1);
+        deepgram_config_init(&c, &catalog);
+        assert_int_equal(deepgram_config_query(&c, keys[i], term + 1, &err), 0);
+        assert_string_equal(c.hotwords.texts[0], term + 1);
+        assert_int_equal(deepgram_config_query(&c, keys[i], term, &err), -1);
+        assert_int_equal(c.hotwords.count, 1);
         assert_non_null(strstr(err.message, keys[i]));
         assert_non_null(strstr(err.message, "200"));
         deepgram_config_finish(&c);
@@ -170,15 +262,15 @@ static void a_container_needs_no_encoding(void **state)
     struct deepgram_config c;
     struct deepgram_error err;
 
-    deepgram_config_init(&c);
-    assert_int_equal(deepgram_check_live(&c, 3, &err), 0);
+    deepgram_config_init(&c, &catalog);
+    assert_int_equal(deepgram_config_check_live(&c, &err), 0);
     assert_int_equal(c.encoding, DEEPGRAM_CONTAINER);
-    assert_int_equal(deepgram_query(&c, "encoding", "ogg-opus", &err), 0);
+    assert_int_equal(deepgram_config_query(&c, "encoding", "ogg-opus", &err), 0);
     assert_int_equal(c.encoding, DEEPGRAM_CONTAINER);
-    assert_int_equal(deepgram_query(&c, "encoding", "opus", &err), 0);
-    assert_int_equal(deepgram_check_live(&c, 3, &err), 0);
+    assert_int_equal(deepgram_config_query(&c, "encoding", "opus", &err), 0);
+    assert_int_equal(deepgram_config_check_live(&c, &err), 0);
     c.channels = 3;
-    assert_int_equal(deepgram_check_live(&c, 3, &err), -1);
+    assert_int_equal(deepgram_config_check_live(&c, &err), -1);
 }
 
 static void expect(char *text, const char *wanted)
@@ -196,7 +288,7 @@ static void expect(char *text, const char *wanted)
 
 static int configure(struct deepgram_config *config, const char *text, struct deepgram_error *err)
 {
-    return deepgram_configure(config, text, strlen(text), 3, err);
+    return deepgram_configure(config, text, strlen(text), err);
 }
 
 static void a_configure_changes_what_it_names(void **state)
@@ -204,8 +296,8 @@ static void a_configure_changes_what_it_names(void **state)
     struct deepgram_config c;
     struct deepgram_error err;
 
-    deepgram_config_init(&c);
-    assert_int_equal(deepgram_query(&c, "partial_every_ms", "300", &err), 0);
+    deepgram_config_init(&c, &catalog);
+    assert_int_equal(deepgram_config_query(&c, "partial_every_ms", "300", &err), 0);
     assert_int_equal(configure(&c,
                                "{\"type\":\"Configure\",\"depth\":3,\"partial_depth\":2,"
                                "\"latency_ms\":800}",
@@ -236,7 +328,7 @@ static void a_configure_that_is_wrong_changes_nothing(void **state)
     struct deepgram_config c;
     struct deepgram_error err;
 
-    deepgram_config_init(&c);
+    deepgram_config_init(&c, &catalog);
     c.depth = 1;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         assert_int_equal(configure(&c, rows[i].text, &err), -1);
@@ -323,7 +415,7 @@ static void only_a_final_can_end_an_utterance(void **state)
 
 static void voices_and_gaps_are_told_by_channel(void **state)
 {
-    const struct deepgram_source right = {"request", "uuid", "seed-a", "1", 1, 2};
+    const struct deepgram_source right = {"request", "uuid", "seed-a", "1", 1, 2, NULL, false};
 
     expect(deepgram_speech_started(24000, &right),
            "{\"type\":\"SpeechStarted\",\"channel\":[1,2],\"timestamp\":1.5}");
@@ -358,6 +450,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_usual_query_is_understood),
         cmocka_unit_test(endpointing_can_be_turned_off),
+        cmocka_unit_test(programs_write_values_in_their_own_way),
+        cmocka_unit_test(what_has_no_effect_is_told_by_name),
+        cmocka_unit_test(swear_words_become_stars_where_a_filter_is_asked_for),
         cmocka_unit_test(what_is_wrong_is_named_with_what_is_allowed),
         cmocka_unit_test(a_term_is_taken_whole_or_refused),
         cmocka_unit_test(only_whole_control_messages_count),

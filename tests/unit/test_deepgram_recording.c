@@ -5,8 +5,9 @@
 
 #include "deepgram_recording.h"
 
+static const struct catalog catalog = {.seed = "seed-a", .unfolds = 3};
 static const struct deepgram_source source = {
-    "11111111-2222-4333-8444-555555555555", "uuid", "seed-a", "1", 0, 1};
+    "11111111-2222-4333-8444-555555555555", "uuid", "seed-a", "1", 0, 1, NULL, false};
 
 /* Two sentences in one segment, then one after three seconds. */
 static const struct result_word words[] = {{"Hello.", 0, 8000, 1},
@@ -118,8 +119,11 @@ static void an_answer_has_the_fields_of_the_contract(void **state)
 {
     struct deepgram_config config;
 
-    deepgram_config_init(&config);
-    strcpy(config.tag, "mine");
+    deepgram_config_init(&config, &catalog);
+    struct deepgram_error err;
+    assert_int_equal(deepgram_config_query(&config, "tag", "mine", &err), 0);
+    assert_int_equal(deepgram_config_query(&config, "tag", "yours", &err), 0);
+    assert_int_equal(deepgram_config_query(&config, "extra", "order:7", &err), 0);
     json_t *json = answer(&config, 1);
     is(json, "metadata.transaction_key", "deprecated");
     is(json, "metadata.request_id", source.request_id);
@@ -128,6 +132,8 @@ static void an_answer_has_the_fields_of_the_contract(void **state)
     is(json, "metadata.models.0", "uuid");
     is(json, "metadata.model_info.uuid.arch", "foldscribe");
     is(json, "metadata.tags.0", "mine");
+    is(json, "metadata.tags.1", "yours");
+    is(json, "metadata.extra.order", "7");
     is(json, "metadata.depth.reason", "tier");
     is_number(json, "metadata.duration", 6);
     is_number(json, "metadata.channels", 1);
@@ -145,7 +151,7 @@ static void paragraphs_hold_sentences_and_end_at_long_pauses(void **state)
 {
     struct deepgram_config config;
 
-    deepgram_config_init(&config);
+    deepgram_config_init(&config, &catalog);
     config.paragraphs = true;
     json_t *json = answer(&config, 1);
     const json_t *paragraphs = at(json, "results.channels.0.alternatives.0.paragraphs");
@@ -163,7 +169,7 @@ static void utterances_are_split_at_pauses_and_merged_by_time(void **state)
 {
     struct deepgram_config config;
 
-    deepgram_config_init(&config);
+    deepgram_config_init(&config, &catalog);
     config.utterances = true;
     json_t *json = answer(&config, 2);
     assert_int_equal(json_array_size(at(json, "results.channels")), 2);
@@ -185,7 +191,7 @@ static void silence_has_the_same_shape(void **state)
     static const struct result_transcript nothing = {
         NULL, 0, 16000, {.used = 3, .reason = RESULT_BY_TIER}, NULL, 0};
 
-    deepgram_config_init(&config);
+    deepgram_config_init(&config, &catalog);
     config.utterances = config.paragraphs = true;
     struct deepgram_recording *recording = deepgram_recording_open(&config);
     assert_int_equal(deepgram_recording_add(recording, 0, &nothing, &source), 0);
@@ -205,7 +211,7 @@ static void alternatives_are_whole_readings_of_the_recording(void **state)
         doubtful, 2, 96000, {.used = 3, .reason = RESULT_BY_TIER}, NULL, 0};
     struct deepgram_config config;
 
-    deepgram_config_init(&config);
+    deepgram_config_init(&config, &catalog);
     config.utterances = config.paragraphs = true;
     json_t *json = answer_to(&config, &unsure, 2);
     assert_int_equal(json_array_size(at(json, "results.channels.0.alternatives")), 2);

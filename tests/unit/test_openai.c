@@ -6,21 +6,20 @@
 #include "depthjson.h"
 #include "openai.h"
 
-static const struct openai_catalog catalog = {
-    .seed = "seed-a", .unfolds = 3, .created_s = 1700000000};
+static const struct catalog catalog = {.seed = "seed-a", .unfolds = 3, .created_s = 1700000000};
 
 /* A whole request: model, and up to one more field. 0 or the error's HTTP status. */
 static int ask(struct openai_request *request, const char *model, const char *name,
                const char *value, struct openai_error *err)
 {
-    openai_request_init(request);
+    openai_request_init(request, &catalog);
     request->has_file = true;
     memset(err, 0, sizeof *err);
     if (model && openai_request_field(request, "model", model, strlen(model), err) < 0)
         return err->status;
     if (name && openai_request_field(request, name, value, strlen(value), err) < 0)
         return err->status;
-    return openai_request_check(request, &catalog, err) < 0 ? err->status : 0;
+    return openai_request_check(request, err) < 0 ? err->status : 0;
 }
 
 static void names_and_depths_of_the_catalog_are_understood(void **state)
@@ -49,7 +48,11 @@ static void what_is_wrong_is_named_with_what_is_allowed(void **state)
         int status;
         const char *param, *says;
     } rows[] = {
-        {"gpt-9", NULL, NULL, 404, "model", "foldscribe, whisper-1 or seed-a"},
+        {"gpt-9", NULL, NULL, 404, "model", "foldscribe, seed-a, whisper-*"},
+        {"gpt-4o-transcribe-diarize", NULL, NULL, 404, "model", "gpt-4o-transcribe, "},
+        {"foldscribe", "redact", "pci", 400, "redact", "nothing is taken out"},
+        {"foldscribe", "detect_language", "true", 400, "detect_language", "English (en)"},
+        {"foldscribe", "languages[]", "fr", 400, "languages", "English (en)"},
         {"", NULL, NULL, 404, "model", "foldscribe"},
         {NULL, NULL, NULL, 400, "model", "foldscribe"},
         {"foldscribe@0", NULL, NULL, 400, "model", "1 to 3"},
@@ -98,8 +101,8 @@ static void a_form_without_a_file_says_so_first(void **state)
     struct openai_request r;
     struct openai_error err;
 
-    openai_request_init(&r);
-    assert_int_equal(openai_request_check(&r, &catalog, &err), -1);
+    openai_request_init(&r, &catalog);
+    assert_int_equal(openai_request_check(&r, &err), -1);
     assert_string_equal(err.param, "file");
     openai_request_finish(&r);
 }
@@ -109,17 +112,17 @@ static void lists_come_in_every_spelling_of_the_clients(void **state)
     struct openai_request r;
     struct openai_error err;
 
-    openai_request_init(&r);
+    openai_request_init(&r, &catalog);
     openai_request_field(&r, "keywords[]", "Hawkeye", 7, &err);
     openai_request_field(&r, "keywords[1]", " Boolooroo ", 11, &err);
     openai_request_field(&r, "hotwords", "one, two words,,\n", 17, &err);
     openai_request_field(&r, "keywordsearch", "not a list", 10, &err);
-    assert_int_equal(r.boosts_count, 4);
-    assert_string_equal(r.boosts[0], "Hawkeye");
-    assert_string_equal(r.boosts[1], "Boolooroo");
-    assert_string_equal(r.boosts[2], "one");
-    assert_string_equal(r.boosts[3], "two words");
-    for (size_t i = r.boosts_count; i < OPENAI_BOOSTS; i++)
+    assert_int_equal(r.hotwords.count, 4);
+    assert_string_equal(r.hotwords.texts[0], "Hawkeye");
+    assert_string_equal(r.hotwords.texts[1], "Boolooroo");
+    assert_string_equal(r.hotwords.texts[2], "one");
+    assert_string_equal(r.hotwords.texts[3], "two words");
+    for (size_t i = r.hotwords.count; i < HOTWORD_LIST_MOST; i++)
         assert_int_equal(openai_request_field(&r, "keywords[]", "x", 1, &err), 0);
     assert_int_equal(openai_request_field(&r, "keywords[]", "x", 1, &err), -1);
     assert_string_equal(err.param, "keywords");
@@ -130,17 +133,45 @@ static void a_keyword_is_taken_whole_or_refused(void **state)
 {
     struct openai_request r;
     struct openai_error err;
-    char word[OPENAI_BOOST_BYTES + 1];
+    char word[HOTWORD_LIST_BYTES + 1];
 
     memset(word, 'a', sizeof word);
-    openai_request_init(&r);
+    openai_request_init(&r, &catalog);
     assert_int_equal(openai_request_field(&r, "keywords[]", word, sizeof word - 1, &err), 0);
-    assert_int_equal(strlen(r.boosts[0]), sizeof word - 1);
+    assert_int_equal(strlen(r.hotwords.texts[0]), sizeof word - 1);
     assert_int_equal(openai_request_field(&r, "hotwords", word, sizeof word, &err), -1);
-    assert_int_equal(r.boosts_count, 1);
+    assert_int_equal(r.hotwords.count, 1);
     assert_int_equal(err.status, 400);
     assert_string_equal(err.param, "keywords");
     assert_non_null(strstr(err.message, "200"));
+    openai_request_finish(&r);
+}
+
+static void what_has_no_effect_is_told_by_name_and_what_has_none_to_have_is_not(void **state)
+{
+    static const char *const fields[][2] = {
+        {"diarize", "true"},      {"known_speaker_names[]", "Ann"},
+        {"colour", "blue"},       {"language", "auto"},
+        {"temperature", "0.4"},   {"include[]", "speakers"},
+        {"languages[]", "en-GB"}, {"summarize", "False"},
+        {"user", "me"},           {"language", "null"},
+        {"temperature", "0"},
+    };
+    struct openai_request r;
+    struct openai_error err;
+    char header[400];
+
+    openai_request_init(&r, &catalog);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        assert_int_equal(
+            openai_request_field(&r, fields[i][0], fields[i][1], strlen(fields[i][1]), &err), 0);
+    notices_header(&r.notices, header, sizeof header);
+    assert_string_equal(header, "diarize: speakers are not told apart; "
+                                "known_speaker_names[]: speakers are not told apart; "
+                                "colour: this server knows no such parameter; "
+                                "language: nothing but English is heard; "
+                                "temperature: nothing is drawn by lot here; "
+                                "include[]: this server knows no such parameter");
     openai_request_finish(&r);
 }
 
@@ -149,7 +180,7 @@ static void a_zero_byte_inside_a_field_is_refused(void **state)
     struct openai_request r;
     struct openai_error err;
 
-    openai_request_init(&r);
+    openai_request_init(&r, &catalog);
     assert_int_equal(openai_request_field(&r, "model", "foldscribe\0@1", 13, &err), -1);
     assert_int_equal(err.status, 400);
     openai_request_finish(&r);
@@ -204,7 +235,7 @@ static json_t *answer(enum openai_format format, bool words, const struct result
     struct openai_request r;
     const char *type = NULL;
 
-    openai_request_init(&r);
+    openai_request_init(&r, &catalog);
     r.format = format;
     r.words = words;
     char *body = openai_response(&r, t, &type);
@@ -281,7 +312,7 @@ static void plain_text_is_one_line(void **state)
     struct openai_request r;
     const char *type;
 
-    openai_request_init(&r);
+    openai_request_init(&r, &catalog);
     r.format = OPENAI_TEXT;
     char *body = openai_response(&r, &t, &type);
     assert_string_equal(body, "say \"hi\" there again\n");
@@ -350,13 +381,14 @@ static void longer_words_of_a_prompt_are_favoured_a_little(void **state)
     struct openai_error err;
     const char prompt[] = "Names: Hawkeye, \"Boolooroo\" and so on.";
 
-    openai_request_init(&r);
+    openai_request_init(&r, &catalog);
     assert_int_equal(openai_request_field(&r, "keywords[]", "of", 2, &err), 0);
     assert_int_equal(openai_request_field(&r, "prompt", prompt, strlen(prompt), &err), 0);
-    assert_int_equal(r.boosts_count, 4);
-    assert_string_equal(r.boosts[2], "Hawkeye");
-    assert_string_equal(r.boosts[3], "Boolooroo");
-    assert_true(r.weights[0] == OPENAI_WEIGHT && r.weights[3] == OPENAI_PROMPT_WEIGHT);
+    assert_int_equal(r.hotwords.count, 4);
+    assert_string_equal(r.hotwords.texts[2], "Hawkeye");
+    assert_string_equal(r.hotwords.texts[3], "Boolooroo");
+    assert_true(r.hotwords.boosts[0] == OPENAI_WEIGHT &&
+                r.hotwords.boosts[3] == OPENAI_PROMPT_WEIGHT);
     openai_request_finish(&r);
 }
 
@@ -390,7 +422,7 @@ static void events_append_text_and_end_with_all_of_it(void **state)
     struct openai_request r;
     struct openai_error err;
 
-    openai_request_init(&r);
+    openai_request_init(&r, &catalog);
     is_event(openai_stream_delta(&r, &segments[0], true),
              "data: {\"type\":\"transcript.text.delta\",\"delta\":\"One,\"}\n\n");
     is_event(openai_stream_delta(&r, &segments[1], false),
@@ -399,7 +431,7 @@ static void events_append_text_and_end_with_all_of_it(void **state)
     char *timed = openai_stream_delta(&r, &segments[0], true);
     assert_non_null(strstr(timed, "\"words\":[{\"word\":\"One,\",\"start\":"));
     free(timed);
-    openai_request_init(&r);
+    openai_request_init(&r, &catalog);
     r.format = OPENAI_TEXT;
     char *done = openai_stream_done(&r, &t);
     assert_non_null(strstr(done, "\"text\":\"One, \\\"two\\\"\""));
@@ -424,25 +456,25 @@ static void only_plain_formats_can_be_streamed(void **state)
     struct openai_request r;
     struct openai_error err;
 
-    openai_request_init(&r);
+    openai_request_init(&r, &catalog);
     r.has_file = true;
     openai_request_field(&r, "model", "foldscribe", 10, &err);
     openai_request_field(&r, "stream", "true", 4, &err);
     openai_request_field(&r, "response_format", "srt", 3, &err);
-    assert_int_equal(openai_request_check(&r, &catalog, &err), -1);
+    assert_int_equal(openai_request_check(&r, &err), -1);
     assert_string_equal(err.param, "stream");
     openai_request_field(&r, "depth", "1", 1, &err);
-    assert_int_equal(openai_request_check(&r, &catalog, &err), -1);
+    assert_int_equal(openai_request_check(&r, &err), -1);
     assert_string_equal(err.param, "stream");
     openai_request_field(&r, "response_format", "json", 4, &err);
-    assert_int_equal(openai_request_check(&r, &catalog, &err), 0);
+    assert_int_equal(openai_request_check(&r, &err), 0);
     openai_request_field(&r, "draft", "true", 4, &err);
-    assert_int_equal(openai_request_check(&r, &catalog, &err), 0);
+    assert_int_equal(openai_request_check(&r, &err), 0);
     openai_request_field(&r, "stream", "false", 5, &err);
-    assert_int_equal(openai_request_check(&r, &catalog, &err), -1);
+    assert_int_equal(openai_request_check(&r, &err), -1);
     assert_string_equal(err.param, "draft");
     assert_int_equal(openai_request_field(&r, "draft", "perhaps", 7, &err), -1);
-    assert_string_equal(err.message, "draft must be true or false");
+    assert_string_equal(err.message, "draft=perhaps: must be true or false");
     openai_request_finish(&r);
 }
 
@@ -454,7 +486,7 @@ static void probabilities_come_when_included(void **state)
     struct openai_error err;
     const char *type;
 
-    openai_request_init(&r);
+    openai_request_init(&r, &catalog);
     openai_request_field(&r, "include[]", "logprobs", 8, &err);
     char *body = openai_response(&r, &t, &type);
     json_t *json = json_loads(body, 0, NULL);
@@ -467,7 +499,7 @@ static void probabilities_come_when_included(void **state)
     openai_request_finish(&r);
 }
 
-static size_t listed(const struct openai_catalog *of)
+static size_t listed(const struct catalog *of)
 {
     char *body = openai_models(of);
     json_t *json = json_loads(body, 0, NULL);
@@ -481,10 +513,10 @@ static size_t listed(const struct openai_catalog *of)
 static void models_are_listed_once_each_and_found_by_name(void **state)
 {
     struct openai_error err;
-    const struct openai_catalog namesake = {.seed = "foldscribe", .unfolds = 1};
+    const struct catalog namesake = {.seed = "foldscribe", .unfolds = 1};
 
-    assert_int_equal(listed(&catalog), 3);
-    assert_int_equal(listed(&namesake), 2);
+    assert_int_equal(listed(&catalog), listed(&namesake) + 1);
+    assert_true(listed(&namesake) > 5);
     char *body = openai_model(&catalog, "seed-a", &err);
     assert_non_null(strstr(body, "\"seed-a\""));
     free(body);
@@ -501,6 +533,7 @@ int main(void)
         cmocka_unit_test(a_form_without_a_file_says_so_first),
         cmocka_unit_test(lists_come_in_every_spelling_of_the_clients),
         cmocka_unit_test(a_keyword_is_taken_whole_or_refused),
+        cmocka_unit_test(what_has_no_effect_is_told_by_name_and_what_has_none_to_have_is_not),
         cmocka_unit_test(a_zero_byte_inside_a_field_is_refused),
         cmocka_unit_test(json_holds_text_usage_and_depth),
         cmocka_unit_test(verbose_json_holds_segments_with_words_only_and_words_when_asked),

@@ -5,11 +5,13 @@
 
 #include "realtime_say.h"
 
+static const struct catalog catalog = {.seed = "seed-a", .unfolds = 3};
+
 static int say(struct realtime_config *config, const char *text, struct realtime_event *event,
                struct realtime_error *err)
 {
     *err = (struct realtime_error){.code = NULL};
-    return realtime_recv(config, 3, text, strlen(text), event, err);
+    return realtime_recv(config, text, strlen(text), event, err);
 }
 
 static void is(char *text, const char *wanted)
@@ -31,7 +33,7 @@ static void a_new_session_listens_for_pauses(void **state)
 {
     struct realtime_config config;
 
-    realtime_config_init(&config);
+    realtime_config_init(&config, &catalog);
     is(realtime_say_session("session.created", &config, "sess_1", &name),
        "{\"type\":\"session.created\",\"event_id\":\"event_1\",\"session\":{\"type\":"
        "\"transcription\","
@@ -58,7 +60,8 @@ static void both_shapes_say_the_same(void **state)
         "{\"type\":\"session.update\",\"session\":{\"type\":\"transcription\",\"include\":["
         "\"item.input_audio_transcription.logprobs\"],\"audio\":{\"input\":{\"format\":{\"type\":"
         "\"audio/"
-        "pcma\"},\"noise_reduction\":{\"type\":\"near_field\"},\"transcription\":{\"model\":\"m\","
+        "pcma\"},\"noise_reduction\":{\"type\":\"near_field\"},\"transcription\":{\"model\":\"nova-"
+        "3\","
         "\"language\":\"en\",\"prompt\":\"p\",\"delay\":\"low\",\"keywords\":[\"one\",\"\",\"two\"]"
         "},"
         "\"turn_detection\":{\"type\":\"semantic_vad\",\"eagerness\":\"high\"}}}}}",
@@ -66,7 +69,8 @@ static void both_shapes_say_the_same(void **state)
         "\"item.input_audio_transcription.logprobs\"],\"input_audio_format\":\"g711_alaw\","
         "\"input_audio_noise_reduction\":{\"type\":\"near_field\"},\"input_audio_transcription\":{"
         "\"model\":"
-        "\"m\",\"language\":\"en\",\"prompt\":\"p\",\"delay\":\"low\",\"keywords\":[\"one\","
+        "\"gpt-transcribe\",\"language\":\"en\",\"prompt\":\"p\",\"delay\":\"low\",\"keywords\":["
+        "\"one\","
         "\"two\"]},"
         "\"turn_detection\":{\"type\":\"semantic_vad\",\"eagerness\":\"high\"}}}"};
 
@@ -74,7 +78,7 @@ static void both_shapes_say_the_same(void **state)
         struct realtime_config config;
         struct realtime_event event;
         struct realtime_error err;
-        realtime_config_init(&config);
+        realtime_config_init(&config, &catalog);
         assert_int_equal(say(&config, rows[i], &event, &err), 0);
         assert_int_equal(event.kind, REALTIME_UPDATE);
         assert_int_equal(event.beta_type, i == 1);
@@ -82,8 +86,8 @@ static void both_shapes_say_the_same(void **state)
         assert_int_equal(config.rate_hz, 8000);
         assert_int_equal(config.turns, REALTIME_SEMANTIC_VAD);
         assert_string_equal(config.eagerness, "high");
-        assert_int_equal(config.keywords_count, 2);
-        assert_string_equal(config.keywords[1], "two");
+        assert_int_equal(config.keywords.count, 2);
+        assert_string_equal(config.keywords.texts[1], "two");
         assert_true(config.logprobs);
         assert_int_equal(config.depth, 2);
         /* What is not named stays; null turns off. */
@@ -113,7 +117,7 @@ static void delay_and_name_choose_the_depth(void **state)
         struct realtime_event event;
         struct realtime_error err;
         char text[300];
-        realtime_config_init(&config);
+        realtime_config_init(&config, &catalog);
         snprintf(
             text, sizeof text,
             "{\"type\":\"session.update\",\"session\":{\"audio\":{\"input\":{\"transcription\":{"
@@ -144,7 +148,7 @@ static void what_is_wrong_is_named_and_changes_nothing(void **state)
         {"{\"turn_detection\":[]}", "session.audio.input.turn_detection", "object or null"},
         {"{\"input_audio_transcription\":{\"delay\":\"none\"}}",
          "session.audio.input.transcription.delay", "minimal"},
-        {"{\"input_audio_transcription\":{\"model\":\"a@9\"}}",
+        {"{\"input_audio_transcription\":{\"model\":\"foldscribe@9\"}}",
          "session.audio.input.transcription.model", "1 to 3"},
         {"{\"input_audio_transcription\":{\"language\":\"de\"}}",
          "session.audio.input.transcription.language", "(en)"},
@@ -153,6 +157,13 @@ static void what_is_wrong_is_named_and_changes_nothing(void **state)
         {"{\"input_audio_transcription\":{\"keywords\":[7]}}",
          "session.audio.input.transcription.keywords", "[0]"},
         {"{\"include\":7}", "session.include", "list"},
+        {"{\"type\":\"realtime\"}", "session.type", "use transcription"},
+        {"{\"input_audio_transcription\":{\"model\":\"gpt-4o-transcribe-diarize\"}}",
+         "session.audio.input.transcription.model", "gpt-4o-transcribe, "},
+        {"{\"input_audio_transcription\":{\"languages\":[\"en\",\"fr\"]}}",
+         "session.audio.input.transcription.languages", "'fr'"},
+        {"{\"audio\":{\"input\":{\"redact\":\"pci\"}}}", "session.audio.input.redact",
+         "nothing is taken out"},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -160,7 +171,7 @@ static void what_is_wrong_is_named_and_changes_nothing(void **state)
         struct realtime_event event;
         struct realtime_error err;
         char text[400];
-        realtime_config_init(&config);
+        realtime_config_init(&config, &catalog);
         before = config;
         snprintf(text, sizeof text,
                  "{\"event_id\":\"e\",\"type\":\"session.update\",\"session\":%s}",
@@ -174,13 +185,47 @@ static void what_is_wrong_is_named_and_changes_nothing(void **state)
     }
 }
 
+static void what_has_no_effect_is_told_with_the_settings(void **state)
+{
+    struct realtime_config config;
+    struct realtime_event event;
+    struct realtime_error err;
+
+    realtime_config_init(&config, &catalog);
+    assert_int_equal(realtime_query(&config, "model", "gpt-realtime", &err), 0);
+    assert_int_equal(realtime_query(&config, "colour", "blue", &err), 0);
+    assert_int_equal(config.notices.count, 2);
+    assert_int_equal(realtime_query(&config, "model", "gpt-9", &err), -1);
+    assert_string_equal(err.code, "model_not_found");
+    assert_int_equal(say(&config,
+                         "{\"type\":\"session.update\",\"session\":{\"type\":\"transcription\","
+                         "\"voice\":\"alloy\",\"audio\":{\"input\":{\"diarize\":true,"
+                         "\"noise_reduction\":{\"type\":\"near_field\"},\"turn_detection\":{"
+                         "\"type\":\"server_vad\",\"threshold\":0.9,\"create_response\":true}}}}}",
+                         &event, &err),
+                     0);
+    char *text = realtime_say_session("session.updated", &config, "sess_1", &name);
+    json_t *json = json_loads(text, 0, NULL);
+    const json_t *list = json_object_get(json_object_get(json, "session"), "warnings");
+    static const char *const named[] = {
+        "session.audio.input.turn_detection.threshold: ", "session.audio.input.noise_reduction: ",
+        "session.voice: ", "session.audio.input.diarize: speakers"};
+    assert_int_equal(json_array_size(list), 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(
+            strncmp(json_string_value(json_array_get(list, i)), named[i], strlen(named[i])), 0);
+    json_decref(json);
+    free(text);
+    realtime_config_finish(&config);
+}
+
 static void sound_is_unpacked(void **state)
 {
     struct realtime_config config;
     struct realtime_event event;
     struct realtime_error err;
 
-    realtime_config_init(&config);
+    realtime_config_init(&config, &catalog);
     assert_int_equal(
         say(&config, "{\"type\":\"input_audio_buffer.append\",\"audio\":\"AAEC\"}", &event, &err),
         0);
@@ -241,15 +286,15 @@ static void a_secret_holds_settings_and_a_time(void **state)
         "{\"expires_after\":{\"anchor\":\"created_at\",\"seconds\":60},\"session\":{\"type\":"
         "\"transcription\",\"audio\":{\"input\":{\"turn_detection\":null}}}}";
 
-    realtime_config_init(&config);
-    assert_int_equal(realtime_secret(&config, 3, body, strlen(body), false, &seconds, &err), 0);
+    realtime_config_init(&config, &catalog);
+    assert_int_equal(realtime_secret(&config, body, strlen(body), false, &seconds, &err), 0);
     assert_int_equal(seconds, 60);
     assert_int_equal(config.turns, REALTIME_MANUAL);
-    assert_int_equal(realtime_secret(&config, 3, "", 0, true, &seconds, &err), 0);
+    assert_int_equal(realtime_secret(&config, "", 0, true, &seconds, &err), 0);
     assert_int_equal(seconds, 600);
-    assert_int_equal(realtime_secret(&config, 3, "[]", 2, false, &seconds, &err), -1);
+    assert_int_equal(realtime_secret(&config, "[]", 2, false, &seconds, &err), -1);
     const char brief[] = "{\"expires_after\":{\"seconds\":1}}";
-    assert_int_equal(realtime_secret(&config, 3, brief, strlen(brief), false, &seconds, &err), -1);
+    assert_int_equal(realtime_secret(&config, brief, strlen(brief), false, &seconds, &err), -1);
     assert_string_equal(err.param, "expires_after.seconds");
 }
 
@@ -260,6 +305,7 @@ int main(void)
         cmocka_unit_test(both_shapes_say_the_same),
         cmocka_unit_test(delay_and_name_choose_the_depth),
         cmocka_unit_test(what_is_wrong_is_named_and_changes_nothing),
+        cmocka_unit_test(what_has_no_effect_is_told_with_the_settings),
         cmocka_unit_test(sound_is_unpacked),
         cmocka_unit_test(an_item_is_told_from_voice_to_text),
         cmocka_unit_test(a_secret_holds_settings_and_a_time),

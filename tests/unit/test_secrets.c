@@ -23,9 +23,9 @@ static void a_secret_is_found_with_its_settings_while_it_lives(void **state)
     char value[SECRETS_VALUE], other[SECRETS_VALUE];
     int64_t expires_at_s;
 
-    realtime_config_init(&config);
+    realtime_config_init(&config, NULL);
     strcpy(config.model, "mine");
-    config.keywords[config.keywords_count++] = strdup("word");
+    config.keywords.texts[config.keywords.count++] = strdup("word");
     assert_int_equal(secrets_issue(secrets, &config, 7, 60, value, &expires_at_s), 0);
     assert_in_range(expires_at_s, time(NULL) + 50, time(NULL) + 61);
     assert_true(secrets_is_one(value));
@@ -38,7 +38,7 @@ static void a_secret_is_found_with_its_settings_while_it_lives(void **state)
     realtime_config_finish(&config);
     assert_true(secrets_find(secrets, value, &found));
     assert_string_equal(found.model, "mine");
-    assert_string_equal(found.keywords[0], "word");
+    assert_string_equal(found.keywords.texts[0], "word");
     realtime_config_finish(&found);
     assert_false(secrets_find(secrets, "ek_nonsense", &found));
     assert_false(secrets_is_one("sk-anything"));
@@ -50,7 +50,7 @@ static void an_expired_secret_is_nobody(void **state)
     char value[SECRETS_VALUE];
     int64_t expires_at_s;
 
-    realtime_config_init(&config);
+    realtime_config_init(&config, NULL);
     assert_int_equal(secrets_issue(secrets, &config, 7, 0, value, &expires_at_s), 0);
     assert_false(secrets_find(secrets, value, &found));
 }
@@ -62,7 +62,7 @@ static void there_may_be_only_so_many(void **state)
     int64_t expires_at_s;
     int issued = 0;
 
-    realtime_config_init(&config);
+    realtime_config_init(&config, NULL);
     while (issued < 2000 && secrets_issue(secrets, &config, 8, 60, value, &expires_at_s) == 0)
         issued++;
     assert_int_equal(issued, 100); /* of one key: the others have theirs */

@@ -5,6 +5,8 @@
 
 #include "upload.h"
 
+static const struct catalog catalog = {.seed = "seed-a", .unfolds = 3};
+
 static int part(struct upload *u, const char *name, const char *file, const char *bytes,
                 uint64_t offset)
 {
@@ -19,7 +21,7 @@ static void a_file_in_pieces_is_spooled_and_fields_after_it_are_read(void **stat
     struct upload u;
     char spooled[16] = {0};
 
-    upload_init(&u, "/tmp", 1000);
+    upload_init(&u, &catalog, "/tmp", 1000);
     assert_int_equal(part(&u, "file", "a.wav", "RIFF", 0), 0);
     assert_int_equal(part(&u, "file", "a.wav", "WAVE", 4), 0);
     assert_int_equal(part(&u, "model", NULL, "fold", 0), 0);
@@ -38,11 +40,11 @@ static void a_repeated_field_is_a_list(void **state)
 {
     struct upload u;
 
-    upload_init(&u, "/tmp", 1000);
+    upload_init(&u, &catalog, "/tmp", 1000);
     part(&u, "keywords[]", NULL, "one", 0);
     part(&u, "keywords[]", NULL, "two", 0);
     assert_int_equal(upload_end(&u), 0);
-    assert_int_equal(u.request.boosts_count, 2);
+    assert_int_equal(u.request.hotwords.count, 2);
     upload_finish(&u);
 }
 
@@ -50,7 +52,7 @@ static void two_files_are_one_too_many(void **state)
 {
     struct upload u;
 
-    upload_init(&u, "/tmp", 1000);
+    upload_init(&u, &catalog, "/tmp", 1000);
     part(&u, "file", "a.wav", "RIFF", 0);
     assert_int_equal(part(&u, "file", "b.wav", "RIFF", 0), -1);
     assert_string_equal(u.error.param, "file");
@@ -62,7 +64,7 @@ static void a_file_needs_no_filename(void **state)
 {
     struct upload u;
 
-    upload_init(&u, "/tmp", 1000);
+    upload_init(&u, &catalog, "/tmp", 1000);
     part(&u, "file", NULL, "RIFF", 0);
     assert_int_equal(upload_end(&u), 0);
     assert_true(u.request.has_file);
@@ -74,7 +76,7 @@ static void the_first_bad_field_is_the_one_that_is_told(void **state)
 {
     struct upload u;
 
-    upload_init(&u, "/tmp", 1000);
+    upload_init(&u, &catalog, "/tmp", 1000);
     part(&u, "response_format", NULL, "xml", 0);
     part(&u, "temperature", NULL, "9", 0);
     assert_int_equal(upload_end(&u), -1);
@@ -88,12 +90,12 @@ static void sizes_are_limited_while_reading(void **state)
     const struct multipart_part prompt = {.name = "prompt"};
     struct upload u;
 
-    upload_init(&u, "/tmp", 1000);
+    upload_init(&u, &catalog, "/tmp", 1000);
     assert_int_equal(upload_count(&u, 1000), 0);
     assert_int_equal(upload_count(&u, 1), -1);
     assert_int_equal(u.error.status, 413);
     upload_finish(&u);
-    upload_init(&u, "/tmp", 1000000);
+    upload_init(&u, &catalog, "/tmp", 1000000);
     assert_int_equal(upload_part(&u, &prompt, long_value, sizeof long_value), -1);
     assert_string_equal(u.error.param, "prompt");
     upload_finish(&u);

@@ -3,10 +3,12 @@
 #include "test.h"
 #include "vosk.h"
 
+static const struct catalog catalog = {.seed = "seed-a", .unfolds = 3};
+
 static enum vosk_message say(struct vosk_config *config, const char *text)
 {
     struct vosk_error err = {""};
-    const enum vosk_message kind = vosk_recv(config, 3, text, strlen(text), &err);
+    const enum vosk_message kind = vosk_recv(config, text, strlen(text), &err);
 
     assert_int_equal(kind == VOSK_BAD, err.message[0] != '\0');
     return kind;
@@ -33,7 +35,7 @@ static void messages_are_told_apart_whatever_their_spelling(void **state)
     };
     struct vosk_config config;
 
-    vosk_config_init(&config);
+    vosk_config_init(&config, &catalog);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         assert_int_equal(say(&config, rows[i].text), rows[i].kind);
     vosk_config_finish(&config);
@@ -43,7 +45,7 @@ static void a_config_changes_what_it_names(void **state)
 {
     struct vosk_config config;
 
-    vosk_config_init(&config);
+    vosk_config_init(&config, &catalog);
     assert_int_equal(config.rate_hz, 8000);
     assert_int_equal(say(&config,
                          "{\"config\":{\"sample_rate\":16000.0,\"words\":0,\"phrase_list\":"
@@ -51,14 +53,14 @@ static void a_config_changes_what_it_names(void **state)
                      VOSK_CONFIG);
     assert_int_equal(config.rate_hz, 16000);
     assert_false(config.words);
-    assert_int_equal(config.phrases_count, 2);
-    assert_string_equal(config.phrases[1], "three");
+    assert_int_equal(config.phrases.count, 2);
+    assert_string_equal(config.phrases.texts[1], "three");
     assert_int_equal(say(&config, "{\"config\":{\"max_alternatives\":2,\"depth\":3}}"),
                      VOSK_CONFIG);
     assert_int_equal(config.alternatives, 2);
     assert_int_equal(config.depth, 3);
     assert_int_equal(config.rate_hz, 16000);
-    assert_int_equal(config.phrases_count, 2);
+    assert_int_equal(config.phrases.count, 2);
     vosk_config_finish(&config);
 }
 
@@ -72,14 +74,44 @@ static void a_bad_config_changes_nothing(void **state)
         "{\"config\":{\"sample_rate\":16000,\"max_alternatives\":1.5}}",
         "{\"config\":{\"sample_rate\":1e99}}",
         "{\"config\":{\"sample_rate\":null}}",
+        "{\"config\":{\"sample_rate\":16000,\"redact\":true}}",
     };
     struct vosk_config config;
 
-    vosk_config_init(&config);
+    vosk_config_init(&config, &catalog);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         assert_int_equal(say(&config, rows[i]), VOSK_BAD);
         assert_int_equal(config.rate_hz, 8000);
     }
+    vosk_config_finish(&config);
+}
+
+static void a_model_is_named_as_in_every_dialect(void **state)
+{
+    struct vosk_config config;
+
+    vosk_config_init(&config, &catalog);
+    assert_int_equal(say(&config, "{\"config\":{\"model\":\"seed-a@2\"}}"), VOSK_CONFIG);
+    assert_int_equal(config.depth, 2);
+    vosk_config_finish(&config);
+}
+
+static void what_has_no_effect_is_told_with_the_next_reply_and_the_last(void **state)
+{
+    struct vosk_config config;
+    struct vosk vosk;
+
+    vosk_config_init(&config, &catalog);
+    vosk_init(&vosk);
+    assert_int_equal(say(&config, "{\"config\":{\"diarize\":1,\"colour\":false}}"), VOSK_CONFIG);
+    vosk.notices = config.notices;
+    for (int i = 0; i < 3; i++) {
+        char *reply = i < 2 ? vosk_reply(&vosk) : vosk_rest(&vosk);
+        assert_true(!strstr(reply, "config.diarize: speakers") == (i == 1));
+        assert_true(!strstr(reply, "config.colour") == (i == 1));
+        free(reply);
+    }
+    vosk_finish(&vosk);
     vosk_config_finish(&config);
 }
 
@@ -184,6 +216,8 @@ int main(void)
         cmocka_unit_test(messages_are_told_apart_whatever_their_spelling),
         cmocka_unit_test(a_config_changes_what_it_names),
         cmocka_unit_test(a_bad_config_changes_nothing),
+        cmocka_unit_test(a_model_is_named_as_in_every_dialect),
+        cmocka_unit_test(what_has_no_effect_is_told_with_the_next_reply_and_the_last),
         cmocka_unit_test(partials_replace_each_other_and_a_final_is_said_once),
         cmocka_unit_test(finals_wait_their_turn_and_the_rest_is_one_result),
         cmocka_unit_test(alternatives_have_their_own_form),
