@@ -6,12 +6,14 @@
 #include "deepgram.h"
 #include "openai.h"
 
-#define DEEPGRAM_PATH "/v1/listen"
-
 bool refusal_is_deepgram(const char *target)
 {
-    return target && strcspn(target, "?") == strlen(DEEPGRAM_PATH) &&
-           strncmp(target, DEEPGRAM_PATH, strlen(DEEPGRAM_PATH)) == 0;
+    static const char *const paths[] = {"/v1/listen", "/v2/listen"};
+    const size_t length = target ? strcspn(target, "?") : 0;
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        if (strlen(paths[i]) == length && strncmp(target, paths[i], length) == 0)
+            return true;
+    return false;
 }
 
 static const char *openai_type(int status)

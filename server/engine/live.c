@@ -221,6 +221,19 @@ void live_configure(struct live *live, const struct live_dials *dials)
     pthread_mutex_unlock(&live->lock);
 }
 
+bool live_set_hotwords(struct live *live, const struct fold_hotword *words, size_t count)
+{
+    struct hotwords *hotwords = hotwords_copy(words, count);
+    if (!hotwords)
+        return false;
+    pthread_mutex_lock(&live->lock);
+    struct hotwords *const before = live->other_hotwords;
+    live->other_hotwords = hotwords;
+    pthread_mutex_unlock(&live->lock);
+    hotwords_unref(before);
+    return true;
+}
+
 const char *live_detail(const struct live *live)
 {
     return live->note.text;

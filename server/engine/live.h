@@ -24,6 +24,8 @@ void live_flush(struct live *live);
 void live_silent(struct live *live, uint32_t silent_ms);
 /* From the next text on; where a sound is open, its partial is made anew at once. */
 void live_configure(struct live *live, const struct live_dials *dials);
+/* Favours other words [count], copied, from the next text on. False without memory. */
+bool live_set_hotwords(struct live *live, const struct fold_hotword *hotwords, size_t count);
 /* From within on_end(): what was wrong with the sound, for the client; "" when nothing was. */
 const char *live_detail(const struct live *live);
 /* No more audio: finals, then on_end(). */

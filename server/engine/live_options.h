@@ -37,12 +37,13 @@ struct live_options {
     size_t hotwords_count;
     bool plain;            /* lower case and no marks, whatever the engine can write */
     uint32_t alternatives; /* other texts of every final, beside the best: at most so many */
-    uint32_t gap_ms;       /* silence after a word that on_gap() tells; 0: none */
+    uint32_t gap_ms;       /* silence after a word that on_gap() tells first; 0: none */
     void (*on_result)(void *user, const struct result *result);
     /* NULL or: a voice begins; it ends (a final follows, perhaps without words). */
     void (*on_voice)(void *user, bool begins, int64_t at_samples);
-    /* NULL or: nobody has spoken for gap_ms; once after every last word. */
-    void (*on_gap)(void *user, int64_t last_word_samples);
+    /* NULL or: nobody has spoken for so long behind a last word that is final. Returns the silence
+     * after which to tell again; 0: not before there is another word. */
+    uint32_t (*on_gap)(void *user, int64_t last_word_samples, uint32_t silent_ms);
     /* NULL or: what waits has fallen below live_low_bytes after having been above
      * live_high_bytes. Silence makes no results, so a caller that stopped reading needs
      * this. */

@@ -41,6 +41,7 @@ void live_state_free(struct live *live)
     backlog_finish(&live->bytes);
     audio_input_close(live->input);
     hotwords_unref(live->hotwords);
+    hotwords_unref(live->other_hotwords);
     windowed_partials_reset(&live->window);
     carryover_reset(&live->carryover);
     free(live->making.prefix);

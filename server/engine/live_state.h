@@ -50,12 +50,13 @@ struct live {
     /* {lock} Where is_dialled, the next turn takes them over. */
     struct live_dials dials;
     bool is_dialled;
-    bool scheduled;   /* {lock} queued or with a worker */
-    bool above_high;  /* {lock} on_ready() is due */
-    bool in_callback; /* {lock} */
-    bool closed;      /* {lock} no more callbacks */
-    bool woken;       /* {lock} since it waits: there is something to decode */
-    bool ended;       /* {lock} on_end() was called */
+    struct hotwords *other_hotwords; /* {lock} the same; NULL: they stay */
+    bool scheduled;                  /* {lock} queued or with a worker */
+    bool above_high;                 /* {lock} on_ready() is due */
+    bool in_callback;                /* {lock} */
+    bool closed;                     /* {lock} no more callbacks */
+    bool woken;                      /* {lock} since it waits: there is something to decode */
+    bool ended;                      /* {lock} on_end() was called */
 
     /* The worker's that runs it. */
     struct audio_input *input;
@@ -76,6 +77,7 @@ struct live {
     int64_t partial_due_samples;             /* clock of the next partial */
     int64_t partial_speech_samples;          /* speech clock of the last one */
     bool voice;                              /* on_voice() said that one began */
+    uint32_t gap_ms;           /* of silence that on_gap() is to be told next; 0: none */
     int64_t last_word_samples; /* end of the last word heard that on_gap() did not tell; 0: none */
 };
 

@@ -145,8 +145,10 @@ static bool finish_text(struct live *live, enum piece_end end, struct result_seg
 
 static void note_words(struct live *live, const struct result_segment *segment)
 {
-    if (segment->words_count)
-        live->last_word_samples = segment->words[segment->words_count - 1].end_samples;
+    if (!segment->words_count)
+        return;
+    live->last_word_samples = segment->words[segment->words_count - 1].end_samples;
+    live->gap_ms = live->options.gap_ms;
 }
 
 static void pop_mark(struct live *live, enum mark mark);
@@ -345,7 +347,7 @@ static void emit_voice(struct live *live)
 
 static void emit_gap(struct live *live)
 {
-    const int64_t a_ms = RESULT_RATE_HZ / 1000, gap_samples = live->options.gap_ms * a_ms;
+    const int64_t a_ms = RESULT_RATE_HZ / 1000, gap_samples = live->gap_ms * a_ms;
     const int64_t last_samples = live->last_word_samples;
     const int64_t now_samples =
         endpointer_clock(live->endpointer) + (int64_t)live->waited_ms * a_ms;
@@ -353,11 +355,14 @@ static void emit_gap(struct live *live)
     if (!gap_samples || !last_samples || endpointer_has_speech(live->endpointer) ||
         now_samples - last_samples < gap_samples)
         return;
-    live->last_word_samples = 0;
-    if (!live->options.on_gap || !callback_begin(live))
-        return;
-    live->options.on_gap(live->options.user, last_samples);
-    callback_end(live);
+    live->gap_ms = 0;
+    if (live->options.on_gap && callback_begin(live)) {
+        live->gap_ms = live->options.on_gap(live->options.user, last_samples,
+                                            (uint32_t)((now_samples - last_samples) / a_ms));
+        callback_end(live);
+    }
+    if (!live->gap_ms)
+        live->last_word_samples = 0;
 }
 
 /* ---- a worker's turn ------------------------------------------------------------------------ */
@@ -378,8 +383,14 @@ static void take_dials(struct live *live)
     pthread_mutex_lock(&live->lock);
     const bool dialled = live->is_dialled;
     const struct live_dials dials = live->dials;
+    struct hotwords *const hotwords = live->other_hotwords;
     live->is_dialled = false;
+    live->other_hotwords = NULL;
     pthread_mutex_unlock(&live->lock);
+    if (hotwords) {
+        hotwords_unref(live->hotwords);
+        live->hotwords = hotwords;
+    }
     if (!dialled)
         return;
     if (!live_state_set_dials(live, &dials))

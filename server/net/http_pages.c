@@ -183,6 +183,7 @@ static void refuse(struct http_request *r, const char *method, const char *path)
         {"/v1/audio/transcriptions", "POST a form with a recording"},
         {"/v1/audio/translations", "POST a form with a recording in English"},
         {"/v1/listen", "connect with a WebSocket, or POST a recording"},
+        {"/v2/listen", "connect with a WebSocket"},
         {"/v1/realtime", "connect with a WebSocket"},
     };
     struct openai_error err;

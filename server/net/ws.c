@@ -90,7 +90,7 @@ static void gone(void *context, void *user)
 
 static enum metrics_route route_of(const char *target)
 {
-    return strncmp(target, "/v1/listen", 10) == 0 ? METRICS_LISTEN : METRICS_OTHER;
+    return refusal_is_deepgram(target) ? METRICS_LISTEN : METRICS_OTHER;
 }
 
 static void refuse(struct ws *ws, int fd, const struct head *head, const char *id,

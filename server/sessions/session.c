@@ -177,6 +177,7 @@ struct session *session_open(const struct session_host *host, const struct head 
 {
     static const struct route routes[] = {
         {"/v1/listen", session_deepgram_open},
+        {"/v2/listen", session_flux_open},
         {"/v1/realtime", session_realtime_open},
         {"/", session_vosk_open},
         {"/vosk", session_vosk_open},
@@ -186,10 +187,11 @@ struct session *session_open(const struct session_host *host, const struct head 
         if (strlen(routes[i].path) == length && strncmp(head->target, routes[i].path, length) == 0)
             return open_admitted(&routes[i], host, head, head->target + length, id, ret_refusal);
     struct openai_error err;
-    openai_fail(&err, 404, "invalid_request_error", "unknown_url", NULL,
-                "there is no live endpoint at %.*s: use /v1/listen (Deepgram), /v1/realtime "
-                "(OpenAI) or / (vosk)",
-                (int)(length < 100 ? length : 100), head->target);
+    openai_fail(
+        &err, 404, "invalid_request_error", "unknown_url", NULL,
+        "there is no live endpoint at %.*s: use /v1/listen or /v2/listen (Deepgram), /v1/realtime "
+        "(OpenAI) or / (vosk)",
+        (int)(length < 100 ? length : 100), head->target);
     *ret_refusal = (struct session_refusal){.status = 404, .body = openai_error_body(&err)};
     return NULL;
 }

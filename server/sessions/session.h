@@ -1,9 +1,9 @@
 /* session.h - one conversation of a live client, whatever its dialect.
  *
- * ws.c owns sockets and knows no dialect; session_deepgram.c, session_vosk.c and session_realtime.c
- * know a dialect and no socket. Between them: what comes in is passed to the kind's functions, on
- * the service thread; what goes out is left in the outbox, by any thread, and the socket's thread
- * is woken.
+ * ws.c owns sockets and knows no dialect; session_deepgram.c, session_flux.c, session_vosk.c and
+ * session_realtime.c know a dialect and no socket. Between them: what comes in is passed to the
+ * kind's functions, on the service thread; what goes out is left in the outbox, by any thread, and
+ * the socket's thread is woken.
  *
  * Closing waits for a callback in progress, so a dialect may free everything in close().
  */
@@ -85,6 +85,9 @@ struct session {
 struct session *session_deepgram_open(const struct session_host *host, const struct head *head,
                                       const char *query, const char *id,
                                       struct session_refusal *ret_refusal);
+struct session *session_flux_open(const struct session_host *host, const struct head *head,
+                                  const char *query, const char *id,
+                                  struct session_refusal *ret_refusal);
 struct session *session_vosk_open(const struct session_host *host, const struct head *head,
                                   const char *query, const char *id,
                                   struct session_refusal *ret_refusal);

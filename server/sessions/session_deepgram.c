@@ -1,11 +1,11 @@
 /* session_deepgram.c - a live stream in Deepgram's dialect: see deepgram.h for what is said. */
+#include "session_deepgram.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
-#include "deepgram.h"
-#include "session.h"
 #include "version.h"
 
 #define PACKET_MAX 65535
@@ -64,11 +64,13 @@ static void on_voice(void *user, bool begins, int64_t at_samples)
         session_send(&c->owner->session, deepgram_speech_started(at_samples, &from));
 }
 
-static void on_gap(void *user, int64_t last_word_samples)
+static uint32_t on_gap(void *user, int64_t last_word_samples, uint32_t silent_ms)
 {
     const struct channel *c = user;
     const struct deepgram_source from = source(c->owner, c->index);
+    (void)silent_ms;
     session_send(&c->owner->session, deepgram_utterance_end(last_word_samples, &from));
+    return 0; /* once behind every last word */
 }
 
 static void on_ready(void *user)
@@ -234,8 +236,8 @@ static const struct session_kind kind = {.name = "deepgram",
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
-static void refuse(struct session_refusal *ret_refusal, const struct deepgram_error *err,
-                   const char *id, uint32_t retry_s)
+void session_deepgram_refuse(struct session_refusal *ret_refusal, const struct deepgram_error *err,
+                             const char *id, uint32_t retry_s)
 {
     char message[600];
     deepgram_error_header(err, message, sizeof message);
@@ -260,16 +262,27 @@ static int check_protocol(const char *protocol, struct deepgram_error *err)
     return -1;
 }
 
-static bool admit(struct deepgram_session *d, const struct head *head, const char *query,
-                  struct deepgram_error *err)
+int session_deepgram_admit(struct session *session, const struct head *head, const char *query,
+                           struct deepgram_error *err)
 {
     struct keys_refusal denied;
-    if (session_admit(&d->session, head, query, &denied))
-        return true;
+    if (check_protocol(head->protocol, err) != 0)
+        return -1;
+    if (session_admit(session, head, query, &denied))
+        return 0;
     err->status = denied.status;
     snprintf(err->message, sizeof err->message, "%s", denied.message);
-    d->session.retry_s = denied.retry_s;
-    return false;
+    session->retry_s = denied.retry_s;
+    return -1;
+}
+
+enum live_encoding session_deepgram_encoding(enum deepgram_encoding encoding)
+{
+    static const enum live_encoding encodings[] = {
+        [DEEPGRAM_LINEAR16] = LIVE_LINEAR16, [DEEPGRAM_LINEAR32] = LIVE_FLOAT32,
+        [DEEPGRAM_MULAW] = LIVE_MULAW,       [DEEPGRAM_ALAW] = LIVE_ALAW,
+        [DEEPGRAM_OPUS] = LIVE_OPUS,         [DEEPGRAM_CONTAINER] = LIVE_CONTAINER};
+    return encodings[encoding];
 }
 
 static int read_query(struct deepgram_session *d, const char *query, struct deepgram_error *err)
@@ -295,15 +308,11 @@ static bool count_channels(struct deepgram_session *d, struct deepgram_error *er
 
 static int open_channels(struct deepgram_session *d, struct deepgram_error *err)
 {
-    static const enum live_encoding encodings[] = {
-        [DEEPGRAM_LINEAR16] = LIVE_LINEAR16, [DEEPGRAM_LINEAR32] = LIVE_FLOAT32,
-        [DEEPGRAM_MULAW] = LIVE_MULAW,       [DEEPGRAM_ALAW] = LIVE_ALAW,
-        [DEEPGRAM_OPUS] = LIVE_OPUS,         [DEEPGRAM_CONTAINER] = LIVE_CONTAINER};
     const struct deepgram_config *c = &d->config;
     struct fold_hotword hotwords[HOTWORD_LIST_MOST];
     engine_hotwords(&c->hotwords, hotwords);
     struct live_options options = {
-        .encoding = encodings[c->encoding],
+        .encoding = session_deepgram_encoding(c->encoding),
         .rate_hz = c->rate_hz,
         .channels = c->channels,
         .policy = session_policy(&d->session, c->depth),
@@ -353,17 +362,17 @@ struct session *session_deepgram_open(const struct session_host *host, const str
     struct deepgram_session *d = calloc(1, sizeof *d);
     if (!d || session_init(&d->session, &kind, host, id) != 0) {
         free(d);
-        refuse(ret_refusal, &err, id, 0);
+        session_deepgram_refuse(ret_refusal, &err, id, 0);
         return NULL;
     }
     d->session.idle_ms = host->idle_ms;
     deepgram_config_init(&d->config, host->catalog);
     atomic_flag_clear(&d->has_said);
     clock_utc(d->created);
-    if (check_protocol(head->protocol, &err) == 0 && admit(d, head, query, &err) &&
+    if (session_deepgram_admit(&d->session, head, query, &err) == 0 &&
         read_query(d, query, &err) == 0 && count_channels(d, &err) && open_channels(d, &err) == 0)
         return &d->session;
-    refuse(ret_refusal, &err, id, d->session.retry_s);
+    session_deepgram_refuse(ret_refusal, &err, id, d->session.retry_s);
     close_session(&d->session);
     return NULL;
 }
