@@ -11,6 +11,7 @@
 
 #include "depthjson.h"
 #include "profanity.h"
+#include "sentences.h"
 #include "words.h"
 
 #define PARAGRAPH_PAUSE_SAMPLES (2 * RESULT_RATE_HZ)
@@ -103,9 +104,7 @@ static double seconds(int64_t samples)
 
 static bool ends_sentence(const struct flat *flat, size_t i)
 {
-    const char *text = flat->words[i].text;
-    const size_t length = strlen(text);
-    return flat->last[i] || (length && strchr(".?!", text[length - 1]));
+    return flat->last[i] || sentences_end(flat->words, flat->count, i);
 }
 
 static json_t *sentence_json(const struct flat *flat, size_t first, size_t end)

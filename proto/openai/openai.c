@@ -11,10 +11,13 @@
 
 #include "depthjson.h"
 #include "logprobs.h"
+#include "sentences.h"
 #include "subtitles.h"
 #include "utf8.h"
+#include "words.h"
 
-#define INVALID "invalid_request_error"
+#define INVALID      "invalid_request_error"
+#define SEGMENT_MOST (30 * RESULT_RATE_HZ) /* where no marks say what a sentence is */
 
 int openai_fail(struct openai_error *err, int status, const char *type, const char *code,
                 const char *param, const char *format, ...)
@@ -85,24 +88,49 @@ static double compression_ratio(const char *text)
     return done == Z_OK && deflated ? round(1000.0 * (double)length / (double)deflated) / 1000 : 1;
 }
 
+/* Is nothing of this said? Each word would have to be wrong. */
+static double no_speech(const struct result_word *words, size_t count)
+{
+    double none = 1;
+    for (size_t i = 0; i < count; i++)
+        none *= 1 - fmin(fmax((double)words[i].confidence, 0), 1);
+    return round(none * 1000) / 1000;
+}
+
+/* Of the segment that the index-th of all words is in. */
+static double mean_logp(const struct result_transcript *t, size_t index)
+{
+    size_t i = 0;
+    while (i + 1 < t->segments_count && index >= t->segments[i].words_count)
+        index -= t->segments[i++].words_count;
+    return (double)t->segments[i].mean_logp;
+}
+
+/* A segment for clients is a sentence, however the sound was cut. */
 static json_t *segments_json(const struct result_transcript *t)
 {
+    size_t count;
+    struct result_word *words = sentences_words(t->segments, t->segments_count, &count);
     json_t *segments = json_array();
-    int id = 0;
-    for (size_t i = 0; i < t->segments_count; i++) {
-        const struct result_segment *s = &t->segments[i];
-        char *text = s->words_count ? join(s, 1) : NULL;
-        if (!text)
+    for (size_t first = 0, i = 0; words && i < count; i++) {
+        const bool is_long =
+            i + 1 < count && words[i + 1].end_samples - words[first].start_samples > SEGMENT_MOST;
+        if (!is_long && !sentences_end(words, count, i))
             continue;
+        char *text = words_join(words + first, i + 1 - first);
         json_array_append_new(
-            segments, json_pack("{s:i, s:i, s:f, s:f, s:s, s:[], s:f, s:f, s:f, s:f}", "id", id++,
-                                "seek", 0, "start", seconds(s->words[0].start_samples), "end",
-                                seconds(s->words[s->words_count - 1].end_samples), "text", text,
-                                "tokens", "temperature", 0.0, "avg_logprob", (double)s->mean_logp,
-                                "compression_ratio", compression_ratio(text), "no_speech_prob",
-                                round((double)s->blank_share * 1000) / 1000));
+            segments, text ? json_pack("{s:i, s:i, s:f, s:f, s:s, s:[], s:f, s:f, s:f, s:f}", "id",
+                                       (int)json_array_size(segments), "seek", 0, "start",
+                                       seconds(words[first].start_samples), "end",
+                                       seconds(words[i].end_samples), "text", text, "tokens",
+                                       "temperature", 0.0, "avg_logprob", mean_logp(t, first),
+                                       "compression_ratio", compression_ratio(text),
+                                       "no_speech_prob", no_speech(words + first, i + 1 - first))
+                           : NULL);
         free(text);
+        first = i + 1;
     }
+    free(words);
     return segments;
 }
 

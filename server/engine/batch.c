@@ -75,9 +75,10 @@ struct batch {
     struct result_segment *segments; /* {lock} [segments_count], in order; room for segments_room */
     bool *recognised;                /* {lock} [segments_count] */
     size_t segments_count, segments_room;
-    double predicted_ms; /* {lock} latency of the whole, as the first segment saw it */
-    size_t emitted;      /* {lock} of them, to emit() */
-    bool telling;        /* {lock} by some worker */
+    /* {lock} As the first segment saw it: when it was begun, and the time for each ms of sound. */
+    double first_ms, predicted_share;
+    size_t emitted;                         /* {lock} of them, to emit() */
+    bool telling;                           /* {lock} by some worker */
     struct fold_punctuation_state sentence; /* behind the segments emitted; the emitting worker's */
 };
 
@@ -126,6 +127,20 @@ static enum engine_end end_of(int recording_error)
     return ENGINE_FAILED;
 }
 
+/* The latency of the whole, as it would have been told behind the first segment by one who knew how
+ * much sound there is: many formats say so only at their end. Workers share the segments. */
+static double predicted_ms(const struct batch *batch)
+{
+    double sound_ms = 0;
+
+    for (size_t i = 0; i < batch->segments_count; i++)
+        sound_ms += (double)(batch->segments[i].end_samples - batch->segments[i].start_samples) /
+                    (RESULT_RATE_HZ / 1e3);
+    return batch->first_ms +
+           batch->predicted_share * sound_ms /
+               fmax(fmin(batch->engine->options.workers, (double)batch->segments_count), 1);
+}
+
 /* Of the whole recording: as its shallowest segment. */
 static struct result_depth batch_depth(struct batch *batch, double actual_ms)
 {
@@ -137,7 +152,7 @@ static struct result_depth batch_depth(struct batch *batch, double actual_ms)
         if (i == 0 || batch->segments[i].depth.used < depth.used)
             depth = batch->segments[i].depth;
     depth.budget_ms = batch->budget_ms;
-    depth.predicted_ms = batch->predicted_ms;
+    depth.predicted_ms = predicted_ms(batch);
     depth.actual_ms = actual_ms;
     return depth;
 }
@@ -498,8 +513,8 @@ static void submit(struct batch *batch, struct worker *worker,
     core_submit(batch->engine, worker, sound, &question, &piece);
     if (index == 0) {
         pthread_mutex_lock(&batch->lock);
-        batch->predicted_ms =
-            elapsed_ms + piece.depth.predicted_ms * fmax(left_ms / fmax(audio_ms, 1), 1);
+        batch->first_ms = elapsed_ms;
+        batch->predicted_share = piece.depth.predicted_ms / fmax(audio_ms, 1);
         pthread_mutex_unlock(&batch->lock);
     }
 }

@@ -262,3 +262,49 @@ def test_four_at_once_give_what_each_gives_alone(client, clips):
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda c: transcribe(client, c.path).text, clips[:4]))
     assert together == alone
+
+
+def test_who_asks_for_words_alone_gets_no_segments(client, clip):
+    answer = transcribe(client, clip.path, response_format="verbose_json", timestamp_granularities=["word"])
+    assert answer.words and answer.segments is None
+    plain = transcribe(client, clip.path, response_format="verbose_json")
+    assert plain.segments and plain.words is None
+
+
+def test_segments_are_sentences_and_clear_words_are_speech(client, clips):
+    pcm = b"".join(clip.pcm() + bytes(9600) for clip in clips[:4])
+    answer = transcribe(client, wav(pcm), response_format="verbose_json")
+    assert len(answer.segments) >= 4
+    for segment in answer.segments:
+        assert segment.no_speech_prob < 0.1
+        assert not any(c in segment.text.rstrip(".?!\"'") for c in "?!")
+
+
+def test_tokens_of_log_probabilities_join_to_the_text(client, clip):
+    answer = transcribe(client, clip.path, include=["logprobs"])
+    assert "".join(t.token for t in answer.logprobs) == answer.text
+    assert all(bytes(t.bytes).decode() == t.token for t in answer.logprobs)
+
+
+def test_cues_last_a_second_and_hold_more_than_a_word(client, clips):
+    pcm = b"".join(clip.pcm() for clip in clips[:6])
+    srt = transcribe(client, wav(pcm), response_format="srt")
+    previous_end = 0
+    for cue in srt.strip().split("\n\n"):
+        _, times, *lines = cue.split("\n")
+        start, end = (sum(float(part) * scale for part, scale in zip(time.replace(",", ".").split(":"), (3600, 60, 1)))
+                      for time in times.split(" --> "))
+        assert end - start >= 0.999 and start >= previous_end
+        assert len(lines) <= 2 and all(len(line) <= 42 for line in lines)
+        assert len(" ".join(lines).split()) > 1 or lines[0][-1] in ".?!"
+        previous_end = end
+
+
+def test_the_time_that_is_predicted_is_that_of_the_whole(client, clips):
+    short, long = ("clip.mp3", harness.mp3(clips[0].pcm())), ("long.mp3", harness.mp3(clips[0].pcm() * 40))
+    predicted = [transcribe(client, file).depth["predicted_ms"] for file in (short, long)]
+    assert predicted[1] > 4 * predicted[0]
+
+
+def test_the_client_translates_english(client, clip):
+    assert client.audio.translations.create(model="whisper-1", file=clip.path).text == transcribe(client, clip.path).text

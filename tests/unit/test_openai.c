@@ -288,10 +288,70 @@ static void verbose_json_holds_segments_with_words_only_and_words_when_asked(voi
     json_t *last = json_incref(json_array_get(segments, 1));
     json_object_del(last, "compression_ratio");
     expect(last, "{\"id\":1,\"seek\":0,\"start\":2.0,\"end\":2.5,\"text\":\"again\",\"tokens\":[],"
-                 "\"temperature\":0.0,\"avg_logprob\":-0.25,\"no_speech_prob\":0.5}");
+                 "\"temperature\":0.0,\"avg_logprob\":-0.25,\"no_speech_prob\":0.0}");
     json_decref(json);
     json = answer(OPENAI_VERBOSE_JSON, false, &t);
     assert_null(json_object_get(json, "words"));
+    json_decref(json);
+}
+
+static json_t *verbose(const struct result_word *words, size_t count, const char *granularity)
+{
+    const struct result_segment segment = {.words = words,
+                                           .words_count = count,
+                                           .mean_logp = -0.5f,
+                                           .blank_share = 0.9f,
+                                           .end_samples = 64000};
+    const struct result_transcript t = {.segments = &segment, .segments_count = 1};
+    struct openai_request r;
+    struct openai_error err;
+    const char *type;
+
+    openai_request_init(&r, &catalog);
+    r.format = OPENAI_VERBOSE_JSON;
+    if (granularity)
+        assert_int_equal(openai_request_field(&r, "timestamp_granularities[]", granularity,
+                                              strlen(granularity), &err),
+                         0);
+    char *body = openai_response(&r, &t, &type);
+    json_t *json = json_loads(body, 0, NULL);
+    free(body);
+    return json;
+}
+
+static void segments_are_sentences_whatever_was_heard_in_one_piece(void **state)
+{
+    static const struct result_word words[] = {
+        {"Mr.", 0, 8000, 0.9f},        {"Bell", 8000, 16000, 0.9f},
+        {"came.", 16000, 24000, 0.9f}, {"\"Who?\"", 24000, 32000, 0.25f},
+        {"he", 32000, 36000, 0.9f},    {"asked", 60000, 64000, 0.9f}};
+    static const char *const texts[] = {"Mr. Bell came.", "\"Who?\"", "he", "asked"};
+    static const double silences[] = {0.001, 0.75, 0.1, 0.1};
+    json_t *json = verbose(words, 6, NULL);
+    const json_t *list = json_object_get(json, "segments");
+
+    assert_int_equal(json_array_size(list), 4);
+    for (size_t i = 0; i < 4; i++) {
+        const json_t *one = json_array_get(list, i);
+        assert_string_equal(json_string_value(json_object_get(one, "text")), texts[i]);
+        assert_float_equal(json_number_value(json_object_get(one, "no_speech_prob")), silences[i],
+                           1e-3);
+    }
+    json_decref(json);
+}
+
+static void who_asks_for_words_alone_gets_no_segments(void **state)
+{
+    static const struct result_word words[] = {{"Father.", 0, 8000, 0.95f}};
+    json_t *json = verbose(words, 1, "word");
+
+    assert_null(json_object_get(json, "segments"));
+    assert_int_equal(json_array_size(json_object_get(json, "words")), 1);
+    json_decref(json);
+    json = verbose(words, 1, "segment");
+    assert_null(json_object_get(json, "words"));
+    assert_true(json_number_value(json_object_get(
+                    json_array_get(json_object_get(json, "segments"), 0), "no_speech_prob")) < 0.1);
     json_decref(json);
 }
 
@@ -490,10 +550,16 @@ static void probabilities_come_when_included(void **state)
     openai_request_field(&r, "include[]", "logprobs", 8, &err);
     char *body = openai_response(&r, &t, &type);
     json_t *json = json_loads(body, 0, NULL);
+    char joined[64] = "";
+    size_t i;
+    const json_t *token;
+    json_array_foreach (json_object_get(json, "logprobs"), i, token)
+        strcat(joined, json_string_value(json_object_get(token, "token")));
+    assert_string_equal(joined, json_string_value(json_object_get(json, "text")));
     const json_t *word = json_array_get(json_object_get(json, "logprobs"), 1);
-    assert_string_equal(json_string_value(json_object_get(word, "token")), "\"two\"");
+    assert_string_equal(json_string_value(json_object_get(word, "token")), " \"two\"");
     assert_float_equal(json_number_value(json_object_get(word, "logprob")), -0.6931, 1e-4);
-    assert_int_equal(json_array_size(json_object_get(word, "bytes")), 5);
+    assert_int_equal(json_array_size(json_object_get(word, "bytes")), 6);
     json_decref(json);
     free(body);
     openai_request_finish(&r);
@@ -537,6 +603,8 @@ int main(void)
         cmocka_unit_test(a_zero_byte_inside_a_field_is_refused),
         cmocka_unit_test(json_holds_text_usage_and_depth),
         cmocka_unit_test(verbose_json_holds_segments_with_words_only_and_words_when_asked),
+        cmocka_unit_test(segments_are_sentences_whatever_was_heard_in_one_piece),
+        cmocka_unit_test(who_asks_for_words_alone_gets_no_segments),
         cmocka_unit_test(silence_has_the_same_shape_and_no_words),
         cmocka_unit_test(plain_text_is_one_line),
         cmocka_unit_test(the_depth_header_shows_what_was_not_asked_as_a_dash),
