@@ -146,6 +146,9 @@ static enum head_verdict read_request_line(struct head *head, const char *line, 
     }
     if (arguments >= HEAD_ARGUMENTS)
         return bad(head, 414, "the query has more than 2500 arguments");
+    const char *query = memchr(target, '?', (size_t)(end - target));
+    if (memmem(target, (size_t)((query ? query : end) - target), "%00", 3))
+        return bad(head, 404, "there is nothing at a path that holds a zero byte");
     memcpy(head->target, target, (size_t)(end - target));
     head->target[end - target] = '\0';
     head_tidy(head->target);

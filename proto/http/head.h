@@ -29,7 +29,7 @@ struct head {
     bool is_beta;                /* OpenAI-Beta: realtime=v1 */
     bool is_chunked;             /* the body comes in chunks; else it is of */
     uint64_t body_bytes;
-    int status;          /* HEAD_BAD: 400, 405, 414, 426, 431 or 501 */
+    int status;          /* HEAD_BAD: 400, 404, 405, 414, 426, 431 or 501 */
     const char *problem; /* HEAD_BAD: static text */
 };
 

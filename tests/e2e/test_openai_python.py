@@ -137,7 +137,7 @@ def refused(client, error, param, *words, file=None, model="foldscribe", clip=No
 
 
 def test_an_unknown_model_is_not_found_and_the_known_ones_are_named(client, clip):
-    body = refused(client, openai.NotFoundError, "model", "no-such-model", "foldscribe", "whisper-1",
+    body = refused(client, openai.NotFoundError, "model", "no-such-model", "foldscribe", "whisper-*", "nova*",
                    clip=clip, model="no-such-model")
     assert body["code"] == "model_not_found"
     with pytest.raises(openai.NotFoundError):
@@ -236,7 +236,7 @@ def test_what_is_wanted_besides_text(client, clip):
     answer = transcribe(client, clip.path, include=["logprobs"], language="en", temperature=0,
                         prompt="A talk. Names: " + clip.text, chunking_strategy={"type": "server_vad", "silence_duration_ms": 400})
     assert harness.word_error_rate([(clip.text, answer.text)]) < 0.5
-    assert " ".join(p.token for p in answer.logprobs) == answer.text
+    assert "".join(p.token for p in answer.logprobs) == answer.text
     assert all(p.logprob <= 0 for p in answer.logprobs)
 
 
@@ -247,12 +247,6 @@ def test_a_browsers_recording_is_heard(client, clip):
     answer = transcribe(client, ("blob", made[:-7]))
     assert harness.word_error_rate([(clip.text, answer.text)]) < 0.5
     assert "cut short" in answer.warnings[0]
-
-
-def test_translation_is_clearly_not_there(client, clip):
-    with pytest.raises(openai.NotFoundError) as caught:
-        client.audio.translations.create(model="foldscribe", file=clip.path)
-    assert "translate" in caught.value.body["message"]
 
 
 def test_four_at_once_give_what_each_gives_alone(client, clips):

@@ -227,7 +227,7 @@ def test_the_beta_speaks_flat(daemon, clip):
     updated = of(events, "transcription_session.updated")[0]["session"]
     assert updated["input_audio_format"] == "pcm16" and updated["turn_detection"]["silence_duration_ms"] == 400
     assert of(events, "conversation.item.created")
-    assert " ".join(p["token"] for p in events[-1]["logprobs"]) == events[-1]["transcript"]
+    assert "".join(p["token"] for p in events[-1]["logprobs"]) == events[-1]["transcript"]
 
 
 @pytest.mark.parametrize("message, code, param", [
