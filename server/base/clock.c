@@ -11,12 +11,21 @@ double clock_now_ms(void)
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-double clock_lap_s(double *now_ms)
+struct clock_lap clock_lap_begin(void)
 {
-    const double before = *now_ms;
+    struct timespec cpu;
 
-    *now_ms = clock_now_ms();
-    return (*now_ms - before) / 1e3;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+    return (struct clock_lap){clock_now_ms(), (double)cpu.tv_sec * 1e3 + (double)cpu.tv_nsec / 1e6};
+}
+
+struct clock_spent clock_lap_next(struct clock_lap *lap)
+{
+    const struct clock_lap before = *lap;
+
+    *lap = clock_lap_begin();
+    return (struct clock_spent){(lap->cpu_ms - before.cpu_ms) / 1e3,
+                                (lap->wall_ms - before.wall_ms) / 1e3};
 }
 
 int64_t clock_unix_s(void)

@@ -7,8 +7,17 @@
 /* Milliseconds of a clock that only goes forward: CLOCK_MONOTONIC, so that waits on a condition
  * variable may be measured with it. */
 double clock_now_ms(void);
-/* Moves a time of it on to now; returns the seconds between. */
-double clock_lap_s(double *now_ms);
+
+/* Work of the calling thread: how long it took, and how much of that the thread had a CPU. */
+struct clock_lap {
+    double wall_ms, cpu_ms;
+};
+struct clock_spent {
+    double cpu_s, wall_s;
+};
+struct clock_lap clock_lap_begin(void);
+/* Since it began, or since the last call. Of one thread alone. */
+struct clock_spent clock_lap_next(struct clock_lap *lap);
 
 /* Seconds since 1970. */
 int64_t clock_unix_s(void);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include "calibrate.h"
+#include "capacity.h"
 #include "clock.h"
 #include "engine.h"
 #include "http.h"
@@ -193,6 +195,23 @@ static const char *find_decoder(char *path, size_t room, const struct options *o
     return NULL;
 }
 
+/* A quota may leave too little for even one stream: better said now than heard late. */
+static void say_capacity(struct parts *p)
+{
+    struct admission_report report;
+    engine_report(p->engine, &report);
+    const double least = capacity_least_cpus(&report);
+    log_info("capacity", log_count("workers", report.workers), log_real("cpus", report.cpus, 2),
+             log_count("live_streams", capacity_streams(&report, report.unfolds, true)),
+             log_count("live_streams_shallow", capacity_streams(&report, 1, true)));
+    if (least > report.cpus)
+        log_warning("too little CPU for one live stream, even at depth 1",
+                    log_real("cpus", report.cpus, 3), log_real("needed", least, 3));
+    if (report.workers > ceil(report.cpus))
+        log_warning("more workers than CPUs, which takes memory and gains nothing",
+                    log_count("workers", report.workers), log_real("cpus", report.cpus, 2));
+}
+
 static int start(struct parts *p, const struct options *o)
 {
     const struct fold_info *info = fold_model_info(p->model);
@@ -303,6 +322,7 @@ static int start(struct parts *p, const struct options *o)
              log_real("x1_ms_per_s", cost_ms(&p->cost, 1, 10000) / 10, 1),
              log_real("deepest_ms_per_s", cost_ms(&p->cost, info->unfolds, 10000) / 10, 1),
              log_text("keys", keys_are_required(p->keys) ? "required" : "none"));
+    say_capacity(p);
     return 0;
 }
 

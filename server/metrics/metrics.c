@@ -173,11 +173,12 @@ static void print_load(FILE *out, const struct admission_report *r)
 {
     gauge(out, "foldscribe_load_level", "Rung of the ladder that load has climbed down; 0: calm.",
           r->level);
-    gauge(out, "foldscribe_demand", "Share of all workers that live streams take, as things are.",
+    gauge(out, "foldscribe_demand", "Share of all CPUs that live streams take, as things are.",
           r->demand);
     gauge(out, "foldscribe_demand_at_floor", "The same with everybody at the tier's floor.",
           r->floor_demand);
-    gauge(out, "foldscribe_trust", "Share of all workers that the demand may fill.", r->trust);
+    gauge(out, "foldscribe_cpus", "CPUs whose time the workers have.", r->cpus);
+    gauge(out, "foldscribe_trust", "Share of all CPUs that the demand may fill.", r->trust);
     header(out, "foldscribe_compute_ms_per_audio_second", "gauge",
            "What a second of audio costs one worker, by depth.");
     for (uint32_t d = 1; d <= r->unfolds; d++)
@@ -228,7 +229,7 @@ static void print_engine(FILE *out, struct engine *engine, uint32_t unfolds)
     gauge(out, "foldscribe_cancel_worst_seconds", "The longest that any did.",
           s.cancel_worst_seconds);
     counter(out, "foldscribe_audio_seconds_total", "Seconds of audio recognised.", s.audio_seconds);
-    counter(out, "foldscribe_compute_seconds_total", "Seconds that workers computed.",
+    counter(out, "foldscribe_compute_seconds_total", "Seconds of CPU that workers computed.",
             s.compute_seconds);
     gauge(out, "foldscribe_real_time_factor", "Seconds computed for a second of audio, so far.",
           s.audio_seconds > 0 ? s.compute_seconds / s.audio_seconds : 0);

@@ -9,16 +9,30 @@
 
 static void now_never_goes_back_and_a_lap_ends_where_the_next_begins(void **state)
 {
-    const double begun_ms = clock_now_ms();
-    double lap_ms = begun_ms, laps_s = 0;
+    const struct clock_lap begun = clock_lap_begin();
+    struct clock_lap lap = begun;
+    double wall_s = 0, cpu_s = 0;
 
     for (int i = 0; i < 1000; i++) {
-        const double lap_s = clock_lap_s(&lap_ms);
-        assert_true(lap_s >= 0);
-        laps_s += lap_s;
+        const struct clock_spent spent = clock_lap_next(&lap);
+        assert_true(spent.wall_s >= 0 && spent.cpu_s >= 0);
+        wall_s += spent.wall_s;
+        cpu_s += spent.cpu_s;
     }
-    assert_true(fabs(laps_s * 1e3 - (lap_ms - begun_ms)) < 1e-3);
-    assert_true(clock_now_ms() >= lap_ms);
+    assert_true(fabs(wall_s * 1e3 - (lap.wall_ms - begun.wall_ms)) < 1e-3);
+    assert_true(fabs(cpu_s * 1e3 - (lap.cpu_ms - begun.cpu_ms)) < 1e-3);
+    assert_true(clock_now_ms() >= lap.wall_ms);
+}
+
+static void who_sleeps_has_no_cpu_meanwhile(void **state)
+{
+    struct clock_lap lap = clock_lap_begin();
+    const struct timespec nap = {0, 50000000};
+
+    nanosleep(&nap, NULL);
+    const struct clock_spent spent = clock_lap_next(&lap);
+    assert_true(spent.wall_s >= 0.05);
+    assert_true(spent.cpu_s < spent.wall_s / 2);
 }
 
 static void a_stamp_is_read_back_as_the_time_it_was_made(void **state)
@@ -51,6 +65,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(now_never_goes_back_and_a_lap_ends_where_the_next_begins),
+        cmocka_unit_test(who_sleeps_has_no_cpu_meanwhile),
         cmocka_unit_test(a_stamp_is_read_back_as_the_time_it_was_made),
         cmocka_unit_test(bytes_are_two_digits_each),
     };
