@@ -71,7 +71,7 @@ static void read_field(struct head *head, struct fields *f, const char *name, si
     f->count++;
     if (is_name(name, name_length, "host")) {
         f->hosts++;
-        f->bad_authority |= !read_authority(value, length, head->host);
+        f->bad_authority |= !length || !read_authority(value, length, head->host);
     } else if (is_name(name, name_length, "origin")) {
         f->origins++;
         f->bad_origin |= !length || !read_authority(value, length, head->origin);
@@ -172,7 +172,7 @@ enum head_verdict head_parse(struct head *head, const char *bytes, size_t count)
             stop--;
         read_field(head, &f, line, (size_t)(colon - line), value, (size_t)(stop - value));
     }
-    if (f.hosts != 1)
+    if (f.hosts > 1 || (!f.hosts && (!is_old || f.upgrade)))
         return bad(head, 400, "exactly one Host header is required");
     if (f.bad_authority)
         return bad(head, 400, "the Host header is no name or address");

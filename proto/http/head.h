@@ -24,7 +24,7 @@ struct head {
     char protocol[128];          /* Sec-WebSocket-Protocol; empty: none */
     char key[25];                /* Sec-WebSocket-Key, of an upgrade */
     char authorization[256];     /* Authorization; empty: none, or longer */
-    char host[HEAD_AUTHORITY];   /* Host, in lower case */
+    char host[HEAD_AUTHORITY];   /* Host, in lower case; empty: HTTP/1.0 may do without */
     char origin[HEAD_AUTHORITY]; /* Origin, in lower case; empty: none */
     bool is_beta;                /* OpenAI-Beta: realtime=v1 */
     bool is_chunked;             /* the body comes in chunks; else it is of */

@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent.h"
 #include "calibrate.h"
 #include "capacity.h"
 #include "clock.h"
@@ -55,6 +56,7 @@ struct parts {
     struct ws *ws;
     struct relay *relay;
     struct router *router;
+    struct agent *agent; /* NULL: nobody asks */
     struct origins origins;
     atomic_bool ready;
 };
@@ -82,6 +84,18 @@ static const char *forbid(void *user, const struct head *head)
 static void take_upgrade(void *user, int fd, const struct head *head)
 {
     ws_adopt(((struct parts *)user)->ws, fd, head);
+}
+
+static double headroom(void *user)
+{
+    struct admission_report report;
+    engine_report(((struct parts *)user)->engine, &report);
+    return capacity_headroom(&report);
+}
+
+static bool is_ready(void *user)
+{
+    return atomic_load(&((struct parts *)user)->ready);
 }
 
 static int complain(const char *what, const char *why)
@@ -306,6 +320,10 @@ static int start(struct parts *p, const struct options *o)
                         "other machines can reach this and nobody would need a key: name a file "
                         "with --keys, or serve everybody with --open 1");
     }
+    const struct agent_options agent = {
+        .listen = o->agent, .headroom = headroom, .ready = is_ready, .user = p};
+    if (*o->agent && agent_open(&p->agent, &agent, problem, sizeof problem) != 0)
+        return complain(problem, "");
     if (router_start(p->router) != 0)
         return complain("no thread for the router", "");
     char sha256[13]; /* enough to tell two seeds apart */
@@ -396,6 +414,7 @@ static void drain(struct parts *p, const struct options *o, const sigset_t *sign
 /* Whatever of it was built. */
 static void take_down(struct parts *p)
 {
+    agent_close(p->agent);
     router_close(p->router);
     ws_close(p->ws);
     if (p->fetch)

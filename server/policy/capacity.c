@@ -25,6 +25,14 @@ double capacity_batch_rate(const struct admission_report *report, uint32_t depth
     return ms > 0 ? USUAL_MS / ms * report->cpus : 0;
 }
 
+double capacity_headroom(const struct admission_report *r)
+{
+    const double computing = r->trust > 0 ? 1 - r->floor_demand / r->trust : 0;
+    const double places = r->max_live > 0 ? 1 - (double)r->live / r->max_live : 0;
+
+    return fmax(fmin(computing, places), 0);
+}
+
 static double thousandths(double x)
 {
     return round(x * 1e3) / 1e3;
@@ -53,9 +61,9 @@ char *capacity_json(const struct admission_report *r, const char *model, const c
         "depths", depths, "load", "policy", r->adaptive ? "adaptive" : "fixed", "level",
         (int)r->level, "top_level", (int)r->top_level, "demand", thousandths(r->demand),
         "demand_at_floor", thousandths(r->floor_demand), "trust", thousandths(r->trust), "headroom",
-        thousandths(fmax(1 - r->floor_demand / r->trust, 0)), "speech_share",
-        thousandths(r->speech_share), "live_streams", (int)r->live, "max_live_streams",
-        (int)r->max_live, "uploads", (int)r->uploads, "max_uploads", (int)r->max_uploads);
+        thousandths(capacity_headroom(r)), "speech_share", thousandths(r->speech_share),
+        "live_streams", (int)r->live, "max_live_streams", (int)r->max_live, "uploads",
+        (int)r->uploads, "max_uploads", (int)r->max_uploads);
     char *text = body ? json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
     json_decref(body);
     return text;

@@ -16,4 +16,8 @@ double capacity_least_cpus(const struct admission_report *report);
 /* Seconds of recordings a second, when there is nothing else to do. */
 double capacity_batch_rate(const struct admission_report *report, uint32_t depth);
 
+/* Share that is free of what is scarcer: computing, with everybody at the floor, or live places;
+ * 0 to 1. */
+double capacity_headroom(const struct admission_report *report);
+
 #endif

@@ -67,6 +67,18 @@ static void the_page_is_json_with_every_depth(void **state)
     free(text);
 }
 
+static void headroom_is_what_is_scarcer_computing_or_places(void **state)
+{
+    struct admission_report busy = report;
+    assert_float_equal(capacity_headroom(&busy), 0.75, 1e-9);
+    busy.live = 27;
+    assert_float_equal(capacity_headroom(&busy), 0.1, 1e-9);
+    busy.floor_demand = 0.9;
+    assert_float_equal(capacity_headroom(&busy), 0, 0);
+    busy.trust = 0;
+    assert_float_equal(capacity_headroom(&busy), 0, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -74,6 +86,7 @@ int main(void)
         cmocka_unit_test(workers_beyond_the_cpus_promise_nothing),
         cmocka_unit_test(one_stream_needs_less_than_a_cpu_and_a_hundredth_of_one_is_too_little),
         cmocka_unit_test(the_page_is_json_with_every_depth),
+        cmocka_unit_test(headroom_is_what_is_scarcer_computing_or_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

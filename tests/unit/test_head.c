@@ -60,9 +60,12 @@ static void what_libraries_would_take_wrongly_is_refused(void **state)
         {"POST / HTTP/1.1\r\n" HOST "Content-Length: 9999999999999999999\r\n\r\n", 400},
         {"POST / HTTP/1.1\r\n" HOST "Content-Length:\r\n\r\n", 400},
         {"POST / HTTP/1.0\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n", 400},
+        {"GET / HTTP/1.0\r\n" HOST HOST "\r\n", 400},
+        {"GET / HTTP/1.0\r\n" UPGRADE KEY V13 "\r\n", 400},
         {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip, chunked\r\n\r\n", 501},
         {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: identity\r\n\r\n", 501},
         {"GET / HTTP/1.1\r\nHost: a@b\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nHost: \r\n\r\n", 400},
         {"GET / HTTP/1.1\r\n" HOST "Origin: http://a\r\nOrigin: http://b\r\n\r\n", 400},
         {"GET / HTTP/1.1\r\n" HOST "a b: c\r\n\r\n", 400},
         {"GET / HTTP/1.1\r\n" HOST "no colon\r\n\r\n", 400},
@@ -88,6 +91,14 @@ static void what_libraries_would_take_wrongly_is_refused(void **state)
         assert_int_equal(head.status, rows[i].status);
         assert_non_null(head.problem);
     }
+}
+
+static void http_1_0_may_name_no_host(void **state)
+{
+    static const char text[] = "GET /readyz HTTP/1.0\r\n\r\n";
+    struct head head;
+    assert_int_equal(head_parse(&head, text, strlen(text)), HEAD_HTTP);
+    assert_string_equal(head.host, "");
 }
 
 static void zero_bytes_and_endless_heads_are_refused(void **state)
@@ -128,6 +139,7 @@ int main(void)
         cmocka_unit_test(sound_heads_are_told_apart),
         cmocka_unit_test(a_head_may_come_in_any_pieces),
         cmocka_unit_test(what_libraries_would_take_wrongly_is_refused),
+        cmocka_unit_test(http_1_0_may_name_no_host),
         cmocka_unit_test(zero_bytes_and_endless_heads_are_refused),
         cmocka_unit_test(a_query_is_decoded_pair_by_pair),
     };
