@@ -19,7 +19,8 @@ struct multipart {
     enum state state;
     char delimiter[MULTIPART_BOUNDARY_BYTES + 5]; /* CR LF - - boundary */
     size_t delimiter_bytes;
-    bool is_bare; /* lines end with LF alone: the delimiter has no CR */
+    bool is_bare;    /* lines end with LF alone: the delimiter has no CR */
+    bool is_in_line; /* of the preamble, which began before what waits */
     struct multipart_part part;
     char *waiting; /* [count], room for room */
     size_t count, room;
@@ -253,7 +254,7 @@ static int take_preamble(struct multipart *form, size_t *used)
 
     for (;;) {
         const size_t left = form->count - *used, look = left < length ? left : length;
-        if (memcmp(form->waiting + *used, delimiter, look) == 0) {
+        if (!form->is_in_line && memcmp(form->waiting + *used, delimiter, look) == 0) {
             size_t behind = *used + length;
             const int what = look < length ? 0 : end_of_delimiter(form, &behind);
             if (what == 0)
@@ -266,6 +267,7 @@ static int take_preamble(struct multipart *form, size_t *used)
         }
         const char *line = memchr(form->waiting + *used, '\n', left);
         *used = line ? (size_t)(line - form->waiting) + 1 : form->count;
+        form->is_in_line = !line;
         if (!line)
             return 0;
     }
