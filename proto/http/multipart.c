@@ -2,10 +2,11 @@
  * not whole yet. Whatever cannot be the beginning of a delimiter any more is given away. */
 #include "multipart.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "percent.h"
 
 #define HEAD_MAX 16384 /* of a part */
 #define PAD_MAX  256   /* white space behind a boundary */
@@ -64,11 +65,6 @@ static bool next_parameter(const char **at, char *name, size_t name_room, char *
     return n > 0 || *p == ';';
 }
 
-static int hex(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : isxdigit((unsigned char)c) ? (c | 32) - 'a' + 10 : -1;
-}
-
 /* charset'language'%41%42 in place. */
 static void decode_extended(char *value)
 {
@@ -77,12 +73,9 @@ static void decode_extended(char *value)
 
     from = from ? strchr(from + 1, '\'') : NULL;
     for (from = from ? from + 1 : value; *from; from++) {
-        if (*from == '%' && hex(from[1]) >= 0 && hex(from[2]) >= 0) {
-            *to++ = (char)(hex(from[1]) << 4 | hex(from[2]));
-            from += 2;
-        } else {
-            *to++ = *from;
-        }
+        const int byte = percent_byte(from);
+        *to++ = byte >= 0 ? (char)byte : *from;
+        from += byte >= 0 ? 2 : 0;
     }
     *to = '\0';
 }

@@ -1,5 +1,6 @@
 #include "clock.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -9,6 +10,31 @@ double clock_now_ms(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+int clock_cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t attributes;
+    int error = pthread_condattr_init(&attributes);
+
+    if (error)
+        return error;
+    error = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    if (!error)
+        error = pthread_cond_init(cond, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return error;
+}
+
+void clock_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, double until_ms)
+{
+    if (isinf(until_ms)) {
+        pthread_cond_wait(cond, lock);
+        return;
+    }
+    const time_t seconds = (time_t)(until_ms / 1e3);
+    const struct timespec until = {seconds, (long)((until_ms - (double)seconds * 1e3) * 1e6)};
+    pthread_cond_timedwait(cond, lock, &until);
 }
 
 struct clock_lap clock_lap_begin(void)

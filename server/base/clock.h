@@ -2,12 +2,16 @@
 #ifndef CLOCK_H
 #define CLOCK_H
 
+#include <pthread.h>
 #include <stdint.h>
 
-/* Milliseconds of a clock that only goes forward: CLOCK_MONOTONIC, so that waits on a condition
- * variable may be measured with it. */
+/* Milliseconds of a clock that only goes forward: CLOCK_MONOTONIC. */
 double clock_now_ms(void);
-
+/* A condition variable whose waits are measured with that clock. 0, or an error as
+ * pthread_cond_init has it. */
+int clock_cond_init(pthread_cond_t *cond);
+/* Waits for a signal, or until that time of clock_now_ms; INFINITY: for a signal alone. */
+void clock_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, double until_ms);
 /* Work of the calling thread: how long it took, and how much of that the thread had a CPU. */
 struct clock_lap {
     double wall_ms, cpu_ms;

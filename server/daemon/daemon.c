@@ -42,6 +42,7 @@
 #define UNREAD_MS      20000 /* an answer that nobody reads */
 
 struct parts {
+    struct log_format log;
     struct fold_model *model;
     struct fold_lm *lm;
     struct fold_punctuation *prose; /* NULL: plain text */
@@ -102,6 +103,26 @@ static int complain(const char *what, const char *why)
 {
     fprintf(stderr, "foldscribed: %s%s%s\n", what, *why ? ": " : "", why);
     return -1;
+}
+
+static int start_log(struct parts *p, const struct options *o)
+{
+    static const struct {
+        const char *name;
+        enum log_level level;
+    } levels[] = {
+        {"error", LOG_ERROR}, {"warning", LOG_WARNING}, {"info", LOG_INFO}, {"debug", LOG_DEBUG}};
+    size_t level = 0;
+    while (level < 4 && strcmp(levels[level].name, o->log_level) != 0)
+        level++;
+    if (level == 4)
+        return complain("--log-level must be error, warning, info or debug, not", o->log_level);
+    const bool json = strcmp(o->log_format, "json") == 0;
+    if (!json && strcmp(o->log_format, "text") != 0)
+        return complain("--log-format must be text or json, not", o->log_format);
+    p->log = log_format(levels[level].level, json);
+    log_use(&p->log);
+    return 0;
 }
 
 static int load(struct parts *p, const struct options *o)
@@ -456,7 +477,7 @@ int daemon_run(const struct options *options)
     if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY)
         mallopt(M_ARENA_MAX, 1);
     int code = 1;
-    if (load(&p, options) == 0 && start(&p, options) == 0) {
+    if (start_log(&p, options) == 0 && load(&p, options) == 0 && start(&p, options) == 0) {
         tell_ready(&p, options->ready_fd);
         int got = SIGTERM;
         while (sigwait(&signals, &got) == 0 && got == SIGHUP)
@@ -467,5 +488,6 @@ int daemon_run(const struct options *options)
     take_down(&p);
     if (code == 0)
         log_info("stopped", log_none());
+    log_use(NULL);
     return code;
 }

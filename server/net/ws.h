@@ -24,6 +24,9 @@ struct ws_options {
 
 /* 0 or -1. Starts libwebsockets' service thread. options is copied. */
 int ws_open(struct ws **ret_ws, const struct ws_options *options);
+/* The subprotocol that is agreed on: the first that the client offers, if it is known; NULL: none.
+ */
+const char *ws_protocol(const struct head *head);
 /* Takes a connected socket whose upgrade request is head; any thread. */
 void ws_adopt(struct ws *ws, int fd, const struct head *head);
 /* Streams open. */

@@ -12,6 +12,7 @@
 
 #include <stdatomic.h>
 
+#include "authorization.h"
 #include "engine.h"
 #include "head.h"
 #include "id.h"
@@ -41,7 +42,6 @@ struct session_refusal {
 };
 
 struct session;
-struct openai_error;
 
 struct session_kind {
     const char *name; /* static, for logs */
@@ -101,16 +101,19 @@ struct session *session_open(const struct session_host *host, const struct head 
 int session_init(struct session *session, const struct session_kind *kind,
                  const struct session_host *host, const char *id);
 void session_finish(struct session *session);
+/* The key that the client shows: Authorization (Bearer, Token), a subprotocol, or the query's
+ * token. */
+void session_key(const struct head *head, const char *query, char ret_key[AUTHORIZATION_KEY]);
 /* Is the caller's key good, and may it have what the query says of tier and latency_ms? After
- * session_init. The key: Authorization (Bearer, Token), a subprotocol's second word, or the query's
- * token. False with why not; an opener then refuses in its dialect's shape. session_finish gives
- * back what was granted. */
+ * session_init. False with why not; an opener then refuses in its dialect's shape. session_finish
+ * gives back what was granted. */
 bool session_admit(struct session *session, const struct head *head, const char *query,
                    struct keys_refusal *ret_refusal);
 /* Has the key that it was opened with been taken out of the keys file? */
 bool session_is_revoked(struct session *session);
-/* A refusal in OpenAI's words. */
-void session_denied(struct openai_error *err, const struct keys_refusal *denied);
+/* A refusal in the words of the target's dialect. id: of the request. */
+void session_refuse(struct session_refusal *ret_refusal, const struct head *head, const char *id,
+                    const struct keys_refusal *denied);
 /* For the engine: what the session may have. Points into the session. */
 struct request_policy session_policy(struct session *session, uint32_t depth);
 /* Adds Retry-After where it is known. */

@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "deepgram.h"
+#include "query.h"
 #include "session.h"
 #include "version.h"
 
@@ -246,10 +247,7 @@ static void refuse(struct session_refusal *ret_refusal, const struct deepgram_er
 static int check_protocol(const char *protocol, struct deepgram_error *err)
 {
     err->status = 400;
-    if (strlen(protocol) > 120)
-        snprintf(err->message, sizeof err->message,
-                 "Sec-WebSocket-Protocol is longer than 120 bytes");
-    else if (*protocol && strncmp(protocol, "token", 5) != 0 && strncmp(protocol, "bearer", 6) != 0)
+    if (*protocol && strncmp(protocol, "token", 5) != 0 && strncmp(protocol, "bearer", 6) != 0)
         snprintf(err->message, sizeof err->message,
                  "Sec-WebSocket-Protocol must be 'token, KEY' or 'bearer, KEY'");
     else
@@ -271,8 +269,8 @@ static bool admit(struct deepgram_session *d, const struct head *head, const cha
 
 static int read_query(struct deepgram_session *d, const char *query, struct deepgram_error *err)
 {
-    char key[64], value[512];
-    while (head_query_next(&query, key, sizeof key, value, sizeof value))
+    char key[64], value[HEAD_TARGET];
+    while (query_next(&query, key, sizeof key, value, sizeof value))
         if (deepgram_query(&d->config, key, value, err) != 0)
             return -1;
     return deepgram_check_live(&d->config, d->session.host->info->unfolds, err);

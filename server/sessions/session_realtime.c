@@ -20,6 +20,7 @@
 
 #include "log.h"
 #include "openai.h"
+#include "query.h"
 #include "realtime_say.h"
 #include "secrets.h"
 #include "session.h"
@@ -529,35 +530,21 @@ static const struct session_kind kind = {.name = "realtime",
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
-/* The key that the client shows: in a header, or, from a browser, in the subprotocols. */
-static void find_key(const struct head *head, char *to, size_t room)
-{
-    static const char header[] = "Bearer ", offered[] = "openai-insecure-api-key.";
-    const char *at = strstr(head->protocol, offered);
-    *to = '\0';
-    if (strncmp(head->authorization, header, strlen(header)) == 0)
-        at = head->authorization + strlen(header);
-    else if (at)
-        at += strlen(offered);
-    if (at)
-        snprintf(to, room, "%.*s", (int)strcspn(at, ", "), at);
-}
-
 static int judge(struct realtime_session *s, const struct head *head, const char *query,
                  struct openai_error *err)
 {
-    char key[64], value[512];
+    char key[64], value[HEAD_TARGET], shown[AUTHORIZATION_KEY];
     struct realtime_config given;
-    find_key(head, value, sizeof value);
-    if (secrets_is_one(value)) {
-        if (!secrets_find(s->session.host->secrets, value, &given))
+    session_key(head, query, shown);
+    if (secrets_is_one(shown)) {
+        if (!secrets_find(s->session.host->secrets, shown, &given))
             return openai_fail(err, 401, "invalid_request_error", "invalid_api_key", NULL,
                                "the ephemeral key is unknown or has expired");
         realtime_config_finish(&s->config);
         s->config = given;
     }
     s->config.beta |= head->is_beta;
-    while (head_query_next(&query, key, sizeof key, value, sizeof value)) {
+    while (query_next(&query, key, sizeof key, value, sizeof value)) {
         if (strcmp(key, "intent") == 0 && strcmp(value, "transcription") != 0)
             return openai_fail(err, 400, "invalid_request_error", "unsupported_value", "intent",
                                "intent '%.40s' is not supported: use transcription", value);
@@ -573,23 +560,13 @@ static int judge(struct realtime_session *s, const struct head *head, const char
     return 0;
 }
 
-static bool admit(struct realtime_session *s, const struct head *head, const char *query,
-                  struct openai_error *err)
-{
-    struct keys_refusal denied;
-    if (session_admit(&s->session, head, query, &denied))
-        return true;
-    session_denied(err, &denied);
-    s->session.retry_s = denied.retry_s;
-    return false;
-}
-
 struct session *session_realtime_open(const struct session_host *host, const struct head *head,
                                       const char *query, const char *id,
                                       struct session_refusal *ret_refusal)
 {
     struct realtime_session *s = calloc(1, sizeof *s);
     struct openai_error err;
+    struct keys_refusal denied;
     struct named named;
     const bool has_lock = s && pthread_mutex_init(&s->lock, NULL) == 0;
     if (!has_lock || session_init(&s->session, &kind, host, id) != 0) {
@@ -602,10 +579,14 @@ struct session *session_realtime_open(const struct session_host *host, const str
     realtime_config_init(&s->config);
     turns_init(&s->turns);
     turns_name(s->name, "sess_");
-    if (judge(s, head, query, &err) != 0 || !admit(s, head, query, &err)) {
+    if (judge(s, head, query, &err) != 0) {
         *ret_refusal =
             (struct session_refusal){.status = err.status, .body = openai_error_body(&err)};
-        session_refusal_retry(ret_refusal, s->session.retry_s);
+        close_session(&s->session);
+        return NULL;
+    }
+    if (!session_admit(&s->session, head, query, &denied)) {
+        session_refuse(ret_refusal, head, id, &denied);
         close_session(&s->session);
         return NULL;
     }

@@ -8,6 +8,7 @@
 #include "head.h"
 #include "origins.h"
 #include "pace.h"
+#include "query.h"
 
 const struct pace pace_limit = {0.05, 2e-6};
 
@@ -17,9 +18,9 @@ static void read_query(const char *at)
     const char *again = at;
     size_t pairs = 0;
 
-    while (head_query_next(&at, key, sizeof key, value, sizeof value)) {
+    while (query_next(&at, key, sizeof key, value, sizeof value)) {
         if (strlen(key) >= sizeof key || strlen(value) >= sizeof value ||
-            !head_query_next(&again, long_key, sizeof long_key, long_value, sizeof long_value) ||
+            !query_next(&again, long_key, sizeof long_key, long_value, sizeof long_value) ||
             strncmp(key, long_key, strlen(key)) != 0 || at != again)
             abort();
         if (++pairs > HEAD_ARGUMENTS)
@@ -67,8 +68,6 @@ void pace_input(const uint8_t *bytes, size_t count)
         abort();
     if (verdict != HEAD_HTTP && verdict != HEAD_UPGRADE)
         return;
-    const char *query = strchr(head.target, '?');
-    if (query)
-        read_query(query);
+    read_query(query_of(head.target));
     judge(&head);
 }

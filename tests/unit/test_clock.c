@@ -4,7 +4,6 @@
 #include <time.h>
 
 #include "clock.h"
-#include "hex.h"
 #include "test.h"
 
 static void now_never_goes_back_and_a_lap_ends_where_the_next_begins(void **state)
@@ -50,15 +49,19 @@ static void a_stamp_is_read_back_as_the_time_it_was_made(void **state)
     assert_in_range(timegm(&utc), before_s, clock_unix_s());
 }
 
-static void bytes_are_two_digits_each(void **state)
+static void a_wait_ends_at_its_time_by_the_same_clock(void **state)
 {
-    static const unsigned char bytes[] = {0x00, 0x7f, 0xa0, 0xff};
-    char text[2 * sizeof bytes + 1];
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_cond_t never;
 
-    hex_write(text, bytes, sizeof bytes);
-    assert_string_equal(text, "007fa0ff");
-    hex_write(text, bytes, 0);
-    assert_string_equal(text, "");
+    assert_int_equal(clock_cond_init(&never), 0);
+    pthread_mutex_lock(&lock);
+    const double until_ms = clock_now_ms() + 20;
+    while (clock_now_ms() < until_ms)
+        clock_cond_wait(&never, &lock, until_ms);
+    clock_cond_wait(&never, &lock, clock_now_ms() - 1000); /* long over: returns */
+    pthread_mutex_unlock(&lock);
+    pthread_cond_destroy(&never);
 }
 
 int main(void)
@@ -67,7 +70,7 @@ int main(void)
         cmocka_unit_test(now_never_goes_back_and_a_lap_ends_where_the_next_begins),
         cmocka_unit_test(who_sleeps_has_no_cpu_meanwhile),
         cmocka_unit_test(a_stamp_is_read_back_as_the_time_it_was_made),
-        cmocka_unit_test(bytes_are_two_digits_each),
+        cmocka_unit_test(a_wait_ends_at_its_time_by_the_same_clock),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
