@@ -4,8 +4,14 @@
  *   SIGTERM -> /readyz says 503, everything else goes on (the balancer notices) for drain-grace-ms,
  *              busy or not: the balancer does not know either
  *   SIGINT  -> no such grace: somebody at a terminal waits
- *   both    -> the listener closes, work in hand is finished, for drain-s at most
- *           -> what is left: 1001 for streams, 503 for uploads */
+ *   both    -> the listener closes, work in hand is finished, for drain-s at most by the clock
+ *           -> so long before that as hearing it takes: streams take no more sound, what came is
+ *              heard, told and made final, then 1001
+ *           -> so long before that as what is decoded takes, if more came than can be heard: that
+ *              becomes final, and the 1001 says that it was cut
+ *           -> at the deadline, or two seconds behind it where a busy machine is late with those
+ *              finals, what is left: 1001 for streams, 503 for uploads
+ *   another signal goes on to the next step */
 #include "daemon.h"
 
 #include <errno.h>
@@ -40,6 +46,10 @@
 #define CALIBRATE_MS   1500
 #define LAST_RESORT_MS 10000 /* behind the drain's deadline */
 #define UNREAD_MS      20000 /* an answer that nobody reads */
+#define FINISH_MS      500   /* before the deadline, beside what is to be heard */
+#define CUT_MS         200
+#define OVERTIME_MS    2000 /* behind the deadline, for finals that a busy machine has in hand */
+#define FAREWELL_MS    1000 /* for the last words to leave */
 
 struct parts {
     struct log_format log;
@@ -59,6 +69,7 @@ struct parts {
     struct router *router;
     struct agent *agent; /* NULL: nobody asks */
     struct origins origins;
+    double deadline_ms; /* of the drain */
     atomic_bool ready;
 };
 
@@ -383,12 +394,13 @@ static void sleep_ms(unsigned ms)
     nanosleep(&t, NULL);
 }
 
-/* A second signal ends the wait. */
-static void wait_up_to(unsigned ms, const sigset_t *signals, bool (*over)(struct parts *),
-                       struct parts *p)
+/* Until the clock says so, or it is over; a signal ends the wait as well. */
+static void wait_until(double until_ms, const sigset_t *signals,
+                       bool (*over)(struct parts *, double now_ms), struct parts *p)
 {
     const struct timespec step = {0, 20000000};
-    for (unsigned waited = 0; waited < ms && !(over && over(p)); waited += 20) {
+    for (double now_ms = clock_now_ms(); now_ms < until_ms && !(over && over(p, now_ms));
+         now_ms = clock_now_ms()) {
         const int got = sigtimedwait(signals, NULL, &step);
         if (got > 0 && got != SIGHUP)
             return;
@@ -396,10 +408,34 @@ static void wait_up_to(unsigned ms, const sigset_t *signals, bool (*over)(struct
 }
 
 /* In the order in which a connection moves on, so that none slips by between two questions. */
-static bool is_idle(struct parts *p)
+static bool is_idle(struct parts *p, double now_ms)
 {
     return router_is_done(p->router) && ws_streams(p->ws) == 0 && relay_busy(p->relay) == 0 &&
            http_busy(p->http) == 0 && engine_is_idle(p->engine);
+}
+
+/* Is it time to hear out what live streams were sent? */
+static bool must_finish(struct parts *p, double now_ms)
+{
+    return is_idle(p, now_ms) ||
+           now_ms + FINISH_MS + engine_ahead_ms(p->engine, false) >= p->deadline_ms;
+}
+
+/* Is it time to make do with what is decoded of it? */
+static bool must_cut(struct parts *p, double now_ms)
+{
+    return ws_streams(p->ws) == 0 ||
+           now_ms + CUT_MS + engine_ahead_ms(p->engine, true) >= p->deadline_ms;
+}
+
+static bool has_said_all(struct parts *p, double now_ms)
+{
+    return ws_streams(p->ws) == 0 && relay_busy(p->relay) == 0;
+}
+
+static bool has_told_all(struct parts *p, double now_ms)
+{
+    return ws_streams(p->ws) == 0;
 }
 
 /* Ends the process though something does not end: a worker, a library, a disk. */
@@ -414,22 +450,35 @@ static void drain(struct parts *p, const struct options *o, const sigset_t *sign
 {
     static unsigned most_ms;
     pthread_t last_resort;
-    most_ms = (grace ? o->drain_grace_ms : 0) + o->drain_s * 1000 + LAST_RESORT_MS;
+    const double grace_ms = grace ? o->drain_grace_ms : 0, begun_ms = clock_now_ms();
+    most_ms = (unsigned)grace_ms + o->drain_s * 1000 + LAST_RESORT_MS;
     if (pthread_create(&last_resort, NULL, end_in_any_case, &most_ms) == 0)
         pthread_detach(last_resort);
     atomic_store(&p->ready, false);
     log_info("draining", log_count("streams", ws_streams(p->ws)),
              log_count("uploads", http_busy(p->http)));
-    if (grace)
-        wait_up_to(o->drain_grace_ms, signals, NULL, p);
+    wait_until(begun_ms + grace_ms, signals, NULL, p);
     router_stop_listening(p->router);
-    wait_up_to(o->drain_s * 1000, signals, is_idle, p);
+    p->deadline_ms = clock_now_ms() + o->drain_s * 1000.0;
+    wait_until(p->deadline_ms, signals, must_finish, p);
+    const unsigned streams = ws_streams(p->ws);
+    if (streams)
+        log_info("hearing out", log_count("streams", streams),
+                 log_real("ahead_s", engine_ahead_ms(p->engine, false) / 1e3, 2),
+                 log_real("left_s", (p->deadline_ms - clock_now_ms()) / 1e3, 2));
+    engine_finish(p->engine);
+    ws_finish(p->ws);
+    wait_until(p->deadline_ms, signals, must_cut, p);
+    engine_cut(p->engine);
+    wait_until(p->deadline_ms + OVERTIME_MS, signals, has_told_all, p);
+    wait_until(p->deadline_ms, signals, is_idle, p); /* uploads, which have none to hear out */
+    if (ws_streams(p->ws))
+        log_warning("streams are cut off", log_count("streams", ws_streams(p->ws)));
     router_close(p->router);
     p->router = NULL;
     engine_drain(p->engine);
     ws_go_away(p->ws);
-    for (int i = 0; i < 50 && (ws_streams(p->ws) || relay_busy(p->relay)); i++)
-        sleep_ms(20);
+    wait_until(clock_now_ms() + FAREWELL_MS, signals, has_said_all, p);
 }
 
 /* Whatever of it was built. */

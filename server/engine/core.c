@@ -112,7 +112,9 @@ void core_tick(struct engine *engine)
 {
     const double now_ms = clock_now_ms();
 
-    if (admission_is_due(&engine->admission, now_ms))
-        queue_hold(&engine->queue,
-                   admission_tick(&engine->admission, now_ms, queue_take_wait_ms(&engine->queue)));
+    if (!admission_is_due(&engine->admission, now_ms))
+        return;
+    const enum scheduler_hold hold =
+        admission_tick(&engine->admission, now_ms, queue_take_wait_ms(&engine->queue));
+    queue_hold(&engine->queue, atomic_load(&engine->finishing) ? SCHEDULER_LAST : hold);
 }

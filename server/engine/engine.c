@@ -137,6 +137,22 @@ bool engine_is_idle(struct engine *engine)
     return idle;
 }
 
+void engine_finish(struct engine *engine)
+{
+    atomic_store(&engine->finishing, true);
+    queue_hold(&engine->queue, SCHEDULER_LAST);
+}
+
+double engine_ahead_ms(struct engine *engine, bool after_cut)
+{
+    return live_ahead_ms(engine, after_cut);
+}
+
+void engine_cut(struct engine *engine)
+{
+    live_cut_all(engine);
+}
+
 void engine_close(struct engine *engine)
 {
     if (!engine)

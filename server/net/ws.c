@@ -40,6 +40,7 @@ struct stream {
     char *text; /* [text_room] message being put together */
     size_t text_length, text_room;
     bool paused;
+    bool told_to_go;
     uint64_t watched;
     atomic_bool gone;
     /* Times of clock_now_ms; NEVER: not. */
@@ -63,7 +64,7 @@ struct ws {
     struct lws_vhost *vhost;
     struct watch *watch;
     pthread_t thread;
-    atomic_bool stopping, going_away, keys_changed;
+    atomic_bool stopping, finishing, going_away, keys_changed;
     atomic_uint count;
     pthread_mutex_t lock;
     struct arrival *arrivals; /* {lock} */
@@ -194,6 +195,18 @@ static void adopt_arrivals(struct ws *ws)
     }
 }
 
+/* ---- going --------------------------------------------------------------------------------- */
+
+static const char shutting_down[] = "the server is shutting down";
+
+/* It ends when all that came is told. */
+static void send_away(struct stream *s, const char *reason)
+{
+    if (!s->told_to_go)
+        session_go_away(s->session, reason);
+    s->told_to_go = true;
+}
+
 /* ---- time --------------------------------------------------------------------------------- */
 
 static void set_timer(struct stream *s)
@@ -234,7 +247,7 @@ static void tick(struct stream *s)
     if (now_ms >= s->silent_at_ms)
         tell_silence(s, now_ms);
     if (now_ms >= s->end_at_ms) {
-        session_end(s->session, 1001, "the stream has reached the longest that is allowed");
+        send_away(s, "the stream has reached the longest that is allowed");
         s->end_at_ms = NEVER;
     } else if (now_ms >= s->idle_at_ms) {
         if (!s->paused && !s->session->finished)
@@ -345,6 +358,7 @@ static int send_next(struct stream *s)
 static void look_round(struct ws *ws)
 {
     adopt_arrivals(ws);
+    const bool finish = atomic_load(&ws->finishing);
     const bool leave = atomic_load(&ws->going_away);
     const bool keys_changed = atomic_exchange(&ws->keys_changed, false);
     for (struct stream *s = ws->streams, *next; s; s = next) {
@@ -354,7 +368,9 @@ static void look_round(struct ws *ws)
             continue;
         }
         if (leave)
-            outbox_end(&s->session->outbox, 1001, "the server is shutting down");
+            outbox_end(&s->session->outbox, 1001, shutting_down);
+        else if (finish)
+            send_away(s, shutting_down);
         if (keys_changed && session_is_revoked(s->session))
             outbox_end(&s->session->outbox, 1008, "the API key is not known here any more");
         if (s->paused && !atomic_load(&s->session->full))
@@ -394,8 +410,8 @@ static void established(struct stream *s)
     s->end_at_ms = clock_now_ms() + ws->longest_ms;
     s->silent_at_ms = NEVER; /* until there was audio */
     restart_idle_timer(s);
-    if (atomic_load(&ws->going_away)) /* the round that told the others was before it */
-        session_end(s->session, 1001, "the server is shutting down");
+    if (atomic_load(&ws->finishing)) /* the round that told the others was before it */
+        send_away(s, shutting_down);
     if (!outbox_is_empty(&s->session->outbox))
         lws_callback_on_writable(s->wsi);
 }
@@ -524,8 +540,15 @@ unsigned ws_streams(struct ws *ws)
     return atomic_load(&ws->count);
 }
 
+void ws_finish(struct ws *ws)
+{
+    atomic_store(&ws->finishing, true);
+    wake(ws);
+}
+
 void ws_go_away(struct ws *ws)
 {
+    atomic_store(&ws->finishing, true);
     atomic_store(&ws->going_away, true);
     wake(ws);
 }

@@ -31,7 +31,9 @@ const char *ws_protocol(const struct head *head);
 void ws_adopt(struct ws *ws, int fd, const struct head *head);
 /* Streams open. */
 unsigned ws_streams(struct ws *ws);
-/* Closes all streams with 1001. */
+/* Takes no more sound: each stream closes with 1001 when what it was sent is heard and told. */
+void ws_finish(struct ws *ws);
+/* Closes all streams with 1001, whatever is still to be heard. */
 void ws_go_away(struct ws *ws);
 void ws_close(struct ws *ws);
 

@@ -20,6 +20,7 @@ int session_init(struct session *session, const struct session_kind *kind,
     snprintf(session->id, sizeof session->id, "%s", id);
     session->idle_ms = host->quiet_ms;
     atomic_init(&session->full, false);
+    atomic_init(&session->farewell, NULL);
     return outbox_init(&session->outbox, OUTBOX_BYTES);
 }
 
@@ -106,6 +107,22 @@ void session_end(struct session *session, int code, const char *reason)
 {
     outbox_end(&session->outbox, code, reason);
     session->host->wake(session->host->user);
+}
+
+void session_go_away(struct session *session, const char *reason)
+{
+    const char *none = NULL;
+    atomic_compare_exchange_strong(&session->farewell, &none, reason);
+    session->kind->go_away(session);
+}
+
+void session_over(struct session *session, enum engine_end end)
+{
+    const char *farewell = atomic_load(&session->farewell);
+    if (end != ENGINE_OK)
+        session_end(session, engine_end_close(end), engine_end_text(end));
+    else
+        session_end(session, farewell ? 1001 : 1000, farewell ? farewell : "");
 }
 
 void session_push(struct session *session, struct live *live, const void *bytes, size_t count)

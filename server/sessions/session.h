@@ -53,6 +53,9 @@ struct session_kind {
     void (*binary)(struct session *session, const uint8_t *bytes, size_t count, bool last);
     /* NULL or: no audio for so long, by the clock; told every second for some seconds. */
     void (*silent)(struct session *session, uint32_t silent_ms);
+    /* The server wants to go: no more sound is taken; what came is heard and told, then
+     * session_over(). May be called again, and where the sound has ended by itself. */
+    void (*go_away)(struct session *session);
     /* No message for the idle time: says goodbye. */
     void (*idle)(struct session *session);
     /* The engine's streams are closed and everything is freed. */
@@ -69,7 +72,8 @@ struct session {
     /* For the log's last line about it. */
     atomic_uint partials, finals, words, depth;
     atomic_int_least64_t audio_samples;
-    bool finished;    /* no more audio is taken; idleness is then ours */
+    _Atomic(const char *) farewell; /* why it goes away; NULL: it does not */
+    bool finished;                  /* no more audio is taken; idleness is then ours */
     bool pushed;      /* session_push was called; whoever keeps the clock takes it back */
     atomic_bool full; /* more audio waits than the engine wants: do not read on */
     bool is_admitted; /* by session_admit, and then: */
@@ -122,6 +126,12 @@ void session_refusal_retry(struct session_refusal *refusal, uint32_t retry_s);
 void session_send(struct session *session, char *json);
 /* Closes behind what is waiting; reason is copied, 123 bytes at most. Any thread. */
 void session_end(struct session *session, int code, const char *reason);
+/* The server wants the session to end, for a reason that is static text: as session_kind.go_away.
+ * Service thread. */
+void session_go_away(struct session *session, const char *reason);
+/* Closes behind all that was heard, which was told; what the client sent was cut where end is
+ * ENGINE_CUT. Any thread. */
+void session_over(struct session *session, enum engine_end end);
 /* Hands bytes to a stream of the engine and minds whether it wants more. Service thread. */
 void session_push(struct session *session, struct live *live, const void *bytes, size_t count);
 /* For the engine's on_result(): counts it. Any thread. */

@@ -25,7 +25,8 @@ struct deepgram_session {
     struct deepgram_config config;
     uint32_t heard; /* channels in use */
     struct channel channels[DEEPGRAM_CHANNELS];
-    atomic_uint open; /* channels that have not ended */
+    atomic_uint open;    /* channels that have not ended */
+    atomic_bool was_cut; /* one of those that have was heard only in part */
     char created[32];
     bool in_message;                      /* of more than one piece */
     uint8_t *packet;                      /* opus: behind its length; [2 + PACKET_MAX] */
@@ -87,10 +88,12 @@ static void on_end(void *user, enum engine_end end, int64_t duration_samples)
 {
     struct channel *c = user;
     struct deepgram_session *d = c->owner;
-    if (end != ENGINE_OK) {
+    if (end != ENGINE_OK && end != ENGINE_CUT) {
         fail(c, end);
         return;
     }
+    if (end == ENGINE_CUT)
+        atomic_store(&d->was_cut, true);
     int_least64_t longest = atomic_load(&d->longest_samples);
     while (duration_samples > longest &&
            !atomic_compare_exchange_weak(&d->longest_samples, &longest, duration_samples))
@@ -100,7 +103,7 @@ static void on_end(void *user, enum engine_end end, int64_t duration_samples)
     const struct deepgram_source from = source(d, 0);
     session_send(&d->session, deepgram_metadata(atomic_load(&d->longest_samples),
                                                 d->config.channels, d->created, &from));
-    session_end(&d->session, 1000, "");
+    session_over(&d->session, atomic_load(&d->was_cut) ? ENGINE_CUT : ENGINE_OK);
 }
 
 /* ---- from the client ------------------------------------------------------------------------ */
@@ -199,6 +202,11 @@ static void silent(struct session *session, uint32_t silent_ms)
         live_silent(d->channels[i].live, silent_ms);
 }
 
+static void go_away(struct session *session)
+{
+    finish_audio((struct deepgram_session *)session);
+}
+
 /* Whoever has sent much at once may wait for it to be heard. */
 static void idle(struct session *session)
 {
@@ -227,6 +235,7 @@ static const struct session_kind kind = {.name = "deepgram",
                                          .text = text,
                                          .binary = binary,
                                          .silent = silent,
+                                         .go_away = go_away,
                                          .idle = idle,
                                          .close = close_session};
 

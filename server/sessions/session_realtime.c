@@ -50,6 +50,7 @@ struct realtime_session {
     size_t marks_count;          /* {lock} */
     int64_t base_samples;        /* {lock} of the engine's stream, in the session */
     bool has_ended;              /* {lock} the stream that was told to finish */
+    struct result_depth depth;   /* {lock} of the last final */
     char last_item[REALTIME_ID]; /* {lock} */
 };
 
@@ -174,6 +175,7 @@ static void hear_final(struct realtime_session *s, const struct result *result)
         t->start_samples = s->base_samples + segment->start_samples;
     t->end_samples = s->base_samples + segment->end_samples;
     add_text(s, t, segment);
+    s->depth = segment->depth;
     if (answers_mark)
         pop_mark(s);
     if (!answers_mark && !(s->live_vad && result->endpoint))
@@ -181,6 +183,17 @@ static void hear_final(struct realtime_session *s, const struct result *result)
     if (!t->is_committed)
         commit_turn(s, t);
     complete_first(s, &segment->depth);
+}
+
+/* No more will be heard: what was, is told for good, whether or not the client said where it ends.
+ */
+static void complete_heard(struct realtime_session *s)
+{
+    while (s->turns.first && s->turns.first->text) {
+        if (!s->turns.first->is_committed)
+            commit_turn(s, s->turns.first);
+        complete_first(s, &s->depth);
+    }
 }
 
 static void hear_partial(struct realtime_session *s, const struct result_segment *segment)
@@ -243,16 +256,22 @@ static void on_ready(void *user)
 static void on_end(void *user, enum engine_end end, int64_t duration_samples)
 {
     struct realtime_session *s = user;
-    if (end != ENGINE_OK) {
+    if (end != ENGINE_OK && end != ENGINE_CUT) {
         const char *detail = live_detail(s->live);
         session_end(&s->session, engine_end_close(end), *detail ? detail : engine_end_text(end));
         return;
     }
+    const bool is_over = end == ENGINE_CUT || atomic_load(&s->session.farewell);
     pthread_mutex_lock(&s->lock);
     s->base_samples += duration_samples;
     s->has_ended = true;
+    if (is_over)
+        complete_heard(s);
     pthread_mutex_unlock(&s->lock);
-    session_ready(&s->session);
+    if (is_over)
+        session_over(&s->session, end);
+    else
+        session_ready(&s->session);
 }
 
 /* ---- the engine's stream: service thread ------------------------------------------------------
@@ -333,7 +352,7 @@ static bool has_live(struct realtime_session *s)
 
 static void append(struct realtime_session *s, const struct realtime_event *event)
 {
-    if (!event->audio_bytes || !has_live(s))
+    if (!event->audio_bytes || s->session.finished || !has_live(s))
         return;
     s->pending_s += (double)event->audio_bytes / (s->config.audio == REALTIME_PCM ? 2 : 1) /
                     (double)s->config.rate_hz;
@@ -356,6 +375,8 @@ static bool mark(struct realtime_session *s, enum mark kind)
 static void commit(struct realtime_session *s, const struct realtime_event *event)
 {
     const double seconds = s->pending_s;
+    if (s->session.finished) /* it has been committed: go_away */
+        return;
     if (seconds * 1000 < LEAST_COMMIT_MS || !has_live(s)) {
         complain(s, event->event_id, "input_audio_buffer_commit_empty",
                  "the input audio buffer holds less than 100 ms of sound: append more before a "
@@ -500,6 +521,26 @@ static void silent(struct session *session, uint32_t silent_ms)
         live_silent(s->live, silent_ms);
 }
 
+/* What was sent since the last commit is committed, as the client would have. */
+static void go_away(struct session *session)
+{
+    struct realtime_session *s = (struct realtime_session *)session;
+    if (session->finished)
+        return;
+    pthread_mutex_lock(&s->lock);
+    const bool hears = s->live && !s->has_ended;
+    pthread_mutex_unlock(&s->lock);
+    if (!hears) {
+        session->finished = true;
+        session_over(session, ENGINE_OK);
+        return;
+    }
+    if (!s->live_vad && !s->restarting && s->pending_s * 1000 >= LEAST_COMMIT_MS)
+        commit(s, &(struct realtime_event){0});
+    session->finished = true;
+    live_finish(s->live);
+}
+
 static void idle(struct session *session)
 {
     const struct realtime_session *s = (struct realtime_session *)session;
@@ -525,6 +566,7 @@ static const struct session_kind kind = {.name = "realtime",
                                          .text = text,
                                          .binary = binary,
                                          .silent = silent,
+                                         .go_away = go_away,
                                          .idle = idle,
                                          .close = close_session};
 
