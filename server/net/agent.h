@@ -1,4 +1,5 @@
-/* agent.h - HAProxy's agent-check: a port that tells each caller how much room there is, in a line. */
+/* agent.h - HAProxy's agent-check: a port that tells each caller how much room there is, in a line.
+ */
 #ifndef AGENT_H
 #define AGENT_H
 
