@@ -44,7 +44,7 @@ cblas.h:           model/* tests/bench/*
 pthread.h:         server/* tests/* clients/*
 sys/socket.h:      server/* tests/* clients/*
 netinet/*:         server/* tests/* clients/*
-openai.h:          proto/* server/sessions/* server/net/http_* server/net/upload.* tests/*
+openai.h:          proto/* server/sessions/* server/net/http_* tests/*
 deepgram*.h:       proto/* server/sessions/* server/net/http_* tests/*
 realtime*.h:       proto/* server/sessions/* server/net/http_* server/access/* tests/*
 vosk.h:            proto/* server/sessions/* tests/*

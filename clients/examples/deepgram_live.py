@@ -5,7 +5,6 @@
     arecord -q -t raw -f S16_LE -c 1 -r 16000 | python deepgram_live.py
 """
 
-import json
 import os
 import sys
 import threading
@@ -14,6 +13,7 @@ import time
 from deepgram import DeepgramClient
 from deepgram.core.events import EventType
 from deepgram.environment import DeepgramClientEnvironment
+from deepgram.listen.v1.types import ListenV1Configure
 
 server = os.environ.get("FOLDSCRIBE_SERVER", "http://127.0.0.1:8080")
 live = server.replace("http", "ws", 1)
@@ -41,7 +41,7 @@ with client.listen.v1.connect(model="foldscribe", encoding="linear16", sample_ra
         time.sleep(0.1)
         spoken_s += 0.1
         if 2 <= spoken_s < 2.1:
-            # This server's own message, for which the client has no name: the open sentence is told anew, deeper.
-            connection._send(json.dumps({"type": "Configure", "partial_depth": 2}))
+            # This server's own setting in the client's message: the open sentence is told anew, deeper.
+            connection.send_configure(ListenV1Configure(partial_depth=2))
     connection.send_close_stream()
     listening.join()

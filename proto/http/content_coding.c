@@ -61,7 +61,7 @@ const char *content_coding_feed(struct content_coding *coding, const char *bytes
     coding->in += count;
     z->next_in = (unsigned char *)(size_t)bytes;
     z->avail_in = (unsigned)count;
-    while (z->avail_in || !z->avail_out) {
+    while (z->avail_in || (!z->avail_out && !coding->is_over)) {
         if (coding->is_over && inflateReset(z) != Z_OK) /* gzip may have several members */
             return damaged;
         z->next_out = out;
@@ -77,8 +77,6 @@ const char *content_coding_feed(struct content_coding *coding, const char *bytes
         if (made && !take(user, (const char *)out, made))
             return NULL;
         if (status == Z_BUF_ERROR && !made)
-            break;
-        if (coding->is_over && !z->avail_in)
             break;
     }
     return NULL;

@@ -3,12 +3,13 @@
 #include "head.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 struct fields {
     int count, hosts, lengths, encodings, origins;
-    bool bad_length, bad_coding, bad_authority, bad_origin;
+    bool bad_length, bad_coding, bad_authority, bad_origin, bad_protocol;
     bool upgrade, connection_upgrade, version13, has_version, key;
 };
 
@@ -81,13 +82,22 @@ static bool read_authority(const char *value, size_t length, char to[HEAD_AUTHOR
     return true;
 }
 
+/* Adds the names of one header line to those that are offered. False: they are too many. */
+static bool add_protocols(char protocols[HEAD_PROTOCOL], const char *value, size_t length)
+{
+    const size_t used = strlen(protocols);
+    const int all = snprintf(protocols + used, HEAD_PROTOCOL - used, "%s%.*s", used ? ", " : "",
+                             (int)length, value);
+    return (size_t)all < HEAD_PROTOCOL - used;
+}
+
 static void read_field(struct head *head, struct fields *f, const char *name, size_t name_length,
                        const char *value, size_t length)
 {
     f->count++;
     if (is_name(name, name_length, "host")) {
         f->hosts++;
-        f->bad_authority |= !read_authority(value, length, head->host);
+        f->bad_authority |= !length || !read_authority(value, length, head->host);
     } else if (is_name(name, name_length, "origin")) {
         f->origins++;
         f->bad_origin |= !length || !read_authority(value, length, head->origin);
@@ -111,13 +121,12 @@ static void read_field(struct head *head, struct fields *f, const char *name, si
         f->version13 = length == 2 && memcmp(value, "13", 2) == 0;
     } else if (is_name(name, name_length, "openai-beta"))
         head->is_beta |= has_token(value, length, "realtime=v1");
-    else if (is_name(name, name_length, "authorization") && length < sizeof head->authorization) {
-        memcpy(head->authorization, value, length);
-        head->authorization[length] = '\0';
-    } else if (is_name(name, name_length, "sec-websocket-protocol") &&
-               length < sizeof head->protocol) {
-        memcpy(head->protocol, value, length);
-        head->protocol[length] = '\0';
+    else if (is_name(name, name_length, "authorization")) {
+        const size_t kept = length < sizeof head->authorization ? length : HEAD_AUTHORIZATION - 1;
+        memcpy(head->authorization, value, kept);
+        head->authorization[kept] = '\0';
+    } else if (is_name(name, name_length, "sec-websocket-protocol")) {
+        f->bad_protocol |= !add_protocols(head->protocol, value, length);
     }
 }
 
@@ -192,7 +201,7 @@ enum head_verdict head_parse(struct head *head, const char *bytes, size_t count)
             stop--;
         read_field(head, &f, line, (size_t)(colon - line), value, (size_t)(stop - value));
     }
-    if (f.hosts != 1)
+    if (f.hosts > 1 || (!f.hosts && (!is_old || f.upgrade)))
         return bad(head, 400, "exactly one Host header is required");
     if (f.bad_authority)
         return bad(head, 400, "the Host header is no name or address");
@@ -222,45 +231,7 @@ enum head_verdict head_parse(struct head *head, const char *bytes, size_t count)
         return bad(head, 426, "Sec-WebSocket-Version must be 13");
     if (f.lengths || f.encodings)
         return bad(head, 400, "a WebSocket upgrade has no body");
+    if (f.bad_protocol)
+        return bad(head, 400, "Sec-WebSocket-Protocol is longer than 639 bytes");
     return HEAD_UPGRADE;
-}
-
-static int hex(char c)
-{
-    return isdigit((unsigned char)c)    ? c - '0'
-           : isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10
-                                        : -1;
-}
-
-/* Decodes until one of stop or the end; returns where it stopped. */
-static const char *decode(const char *at, const char *stop, char *to, size_t room)
-{
-    size_t n = 0;
-    while (*at && !strchr(stop, *at)) {
-        char c = *at++;
-        if (c == '+')
-            c = ' ';
-        else if (c == '%' && hex(at[0]) >= 0 && hex(at[1]) >= 0) {
-            c = (char)(hex(at[0]) * 16 + hex(at[1]));
-            at += 2;
-        }
-        if (n + 1 < room && c)
-            to[n++] = c;
-    }
-    to[n] = '\0';
-    return at;
-}
-
-bool head_query_next(const char **at, char *ret_key, size_t key_room, char *ret_value,
-                     size_t value_room)
-{
-    while (**at == '&' || **at == '?')
-        ++*at;
-    if (!**at)
-        return false;
-    *at = decode(*at, "=&", ret_key, key_room);
-    ret_value[0] = '\0';
-    if (**at == '=')
-        *at = decode(*at + 1, "&", ret_value, value_room);
-    return true;
 }

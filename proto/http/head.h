@@ -6,11 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HEAD_MAX       16384
-#define HEAD_TARGET    8192
-#define HEAD_FIELDS    200  /* header lines */
-#define HEAD_ARGUMENTS 2500 /* pairs of a query */
-#define HEAD_AUTHORITY 264  /* a name of 253 bytes, a port, and a terminating zero */
+#define HEAD_MAX           16384
+#define HEAD_TARGET        8192
+#define HEAD_FIELDS        200  /* header lines */
+#define HEAD_ARGUMENTS     2500 /* pairs of a query */
+#define HEAD_PROTOCOL      640  /* a key of 511 bytes, and names beside it */
+#define HEAD_AUTHORIZATION 544  /* the same, behind its scheme */
+#define HEAD_AUTHORITY     264  /* a name of 253 bytes, a port, and a terminating zero */
 
 enum head_verdict {
     HEAD_INCOMPLETE, /* more bytes are needed */
@@ -20,11 +22,11 @@ enum head_verdict {
 };
 
 struct head {
-    char target[HEAD_TARGET];    /* path, tidied, and query, as sent */
-    char protocol[128];          /* Sec-WebSocket-Protocol; empty: none */
-    char key[25];                /* Sec-WebSocket-Key, of an upgrade */
-    char authorization[256];     /* Authorization; empty: none, or longer */
-    char host[HEAD_AUTHORITY];   /* Host, in lower case */
+    char target[HEAD_TARGET];     /* path, tidied, and query, as sent */
+    char protocol[HEAD_PROTOCOL]; /* Sec-WebSocket-Protocol, all that are offered; empty: none */
+    char key[25];                 /* Sec-WebSocket-Key, of an upgrade */
+    char authorization[HEAD_AUTHORIZATION]; /* Authorization; empty: none; cut when longer */
+    char host[HEAD_AUTHORITY];   /* Host, in lower case; empty: HTTP/1.0 may do without */
     char origin[HEAD_AUTHORITY]; /* Origin, in lower case; empty: none */
     bool is_beta;                /* OpenAI-Beta: realtime=v1 */
     bool is_chunked;             /* the body comes in chunks; else it is of */
@@ -39,10 +41,5 @@ enum head_verdict head_parse(struct head *head, const char *bytes, size_t count)
 /* Makes "//v1//listen/?a=b//" the "/v1/listen?a=b//" that was meant: an address that is put
  * together by a program has slashes doubled where its parts meet, and one at the end. In place. */
 void head_tidy(char *target);
-
-/* The next pair of a query string, decoded (+ and %XX), each cut at its room: with room for
- * HEAD_TARGET bytes nothing is ever cut. *at moves on. False at the end. */
-bool head_query_next(const char **at, char *ret_key, size_t key_room, char *ret_value,
-                     size_t value_room);
 
 #endif

@@ -2,10 +2,11 @@
  * not whole yet. Whatever cannot be the beginning of a delimiter any more is given away. */
 #include "multipart.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "percent.h"
 
 #define HEAD_MAX 16384 /* of a part */
 #define PAD_MAX  256   /* white space behind a boundary */
@@ -19,7 +20,8 @@ struct multipart {
     enum state state;
     char delimiter[MULTIPART_BOUNDARY_BYTES + 5]; /* CR LF - - boundary */
     size_t delimiter_bytes;
-    bool is_bare; /* lines end with LF alone: the delimiter has no CR */
+    bool is_bare;    /* lines end with LF alone: the delimiter has no CR */
+    bool is_in_line; /* of the preamble, which began before what waits */
     struct multipart_part part;
     char *waiting; /* [count], room for room */
     size_t count, room;
@@ -63,11 +65,6 @@ static bool next_parameter(const char **at, char *name, size_t name_room, char *
     return n > 0 || *p == ';';
 }
 
-static int hex(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : isxdigit((unsigned char)c) ? (c | 32) - 'a' + 10 : -1;
-}
-
 /* charset'language'%41%42 in place. */
 static void decode_extended(char *value)
 {
@@ -76,12 +73,9 @@ static void decode_extended(char *value)
 
     from = from ? strchr(from + 1, '\'') : NULL;
     for (from = from ? from + 1 : value; *from; from++) {
-        if (*from == '%' && hex(from[1]) >= 0 && hex(from[2]) >= 0) {
-            *to++ = (char)(hex(from[1]) << 4 | hex(from[2]));
-            from += 2;
-        } else {
-            *to++ = *from;
-        }
+        const int byte = percent_byte(from);
+        *to++ = byte >= 0 ? (char)byte : *from;
+        from += byte >= 0 ? 2 : 0;
     }
     *to = '\0';
 }
@@ -253,7 +247,7 @@ static int take_preamble(struct multipart *form, size_t *used)
 
     for (;;) {
         const size_t left = form->count - *used, look = left < length ? left : length;
-        if (memcmp(form->waiting + *used, delimiter, look) == 0) {
+        if (!form->is_in_line && memcmp(form->waiting + *used, delimiter, look) == 0) {
             size_t behind = *used + length;
             const int what = look < length ? 0 : end_of_delimiter(form, &behind);
             if (what == 0)
@@ -266,6 +260,7 @@ static int take_preamble(struct multipart *form, size_t *used)
         }
         const char *line = memchr(form->waiting + *used, '\n', left);
         *used = line ? (size_t)(line - form->waiting) + 1 : form->count;
+        form->is_in_line = !line;
         if (!line)
             return 0;
     }

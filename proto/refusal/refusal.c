@@ -23,6 +23,15 @@ static const char *openai_type(int status)
                            : "invalid_request_error";
 }
 
+static const char *openai_code(const struct refusal *refusal)
+{
+    return refusal->code                              ? refusal->code
+           : refusal->status == 401                   ? "invalid_api_key"
+           : refusal->status == 429                   ? "rate_limit_exceeded"
+           : refusal->status == 400 && refusal->param ? "invalid_value"
+                                                      : NULL;
+}
+
 char *refusal_body(const char *target, const char *id, const struct refusal *refusal)
 {
     if (refusal_is_deepgram(target)) {
@@ -31,7 +40,7 @@ char *refusal_body(const char *target, const char *id, const struct refusal *ref
         return deepgram_error_body(&err, id);
     }
     struct openai_error err;
-    openai_fail(&err, refusal->status, openai_type(refusal->status), refusal->code, refusal->param,
-                "%s", refusal->message);
+    openai_fail(&err, refusal->status, openai_type(refusal->status), openai_code(refusal),
+                refusal->param, "%s", refusal->message);
     return openai_error_body(&err);
 }

@@ -8,7 +8,7 @@
 struct refusal {
     int status;          /* of HTTP */
     const char *message; /* UTF-8, or cut anywhere */
-    const char *code;    /* OpenAI's; NULL: none */
+    const char *code;    /* OpenAI's; NULL: what goes with the status, if anything */
     const char *param;   /* the field that was wrong; NULL: none */
 };
 

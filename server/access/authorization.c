@@ -1,38 +1,50 @@
 #include "authorization.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-static const char *behind(const char *text, const char *begin)
+/* The word at text, up to a comma or a blank. False: there is none. */
+static bool copy(char ret_key[AUTHORIZATION_KEY], const char *text)
 {
-    const size_t length = strlen(begin);
-    return strncasecmp(text, begin, length) == 0 ? text + length : NULL;
+    text += strspn(text, " \t");
+    snprintf(ret_key, AUTHORIZATION_KEY, "%.*s", (int)strcspn(text, ", \t"), text);
+    return *ret_key;
 }
 
-static const char *of_header(const char *header)
+static bool from_header(const char *header, char ret_key[AUTHORIZATION_KEY])
 {
-    const char *key = behind(header, "Bearer ");
-    if (!key)
-        key = behind(header, "Token ");
-    return key ? key : header;
+    static const char *const schemes[] = {"Bearer", "Token"};
+    const size_t word = strcspn(header, " \t");
+
+    if (!header[word + strspn(header + word, " \t")])
+        return copy(ret_key, header); /* no scheme */
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+        if (strlen(schemes[i]) == word && strncasecmp(header, schemes[i], word) == 0)
+            return copy(ret_key, header + word);
+    return false;
 }
 
-static const char *of_protocols(const char *protocols)
+static bool from_protocols(const char *protocols, char ret_key[AUTHORIZATION_KEY])
 {
-    static const char openai[] = "openai-insecure-api-key.";
-    const char *at = strstr(protocols, openai);
+    static const char realtime[] = "openai-insecure-api-key.";
+    const char *at = strstr(protocols, realtime);
+
     if (at)
-        return at + strlen(openai);
-    at = behind(protocols, "token,");
-    return at ? at : behind(protocols, "bearer,");
+        return copy(ret_key, at + strlen(realtime));
+    if (strncmp(protocols, "token,", 6) == 0 || strncmp(protocols, "bearer,", 7) == 0)
+        return copy(ret_key, strchr(protocols, ',') + 1);
+    return false;
 }
 
-void authorization_key(char *ret_key, size_t room, const char *header, const char *protocols)
+void authorization_key(const char *header, const char *protocols, const char *token,
+                       char ret_key[AUTHORIZATION_KEY])
 {
-    const char *key = header && *header ? of_header(header) : NULL;
-    if (!key && protocols)
-        key = of_protocols(protocols);
-    key = key ? key + strspn(key, " \t") : "";
-    snprintf(ret_key, room, "%.*s", (int)strcspn(key, ", \t"), key);
+    ret_key[0] = '\0';
+    if ((header && from_header(header, ret_key)) ||
+        (protocols && from_protocols(protocols, ret_key)))
+        return;
+    if (token)
+        copy(ret_key, token);
 }

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hex.h"
+
 __attribute__((format(printf, 2, 3))) static int fail(struct keyfile_note *note, const char *format,
                                                       ...)
 {
@@ -94,37 +96,18 @@ static int read_tier(struct keyfile *file, const json_t *json, uint32_t unfolds,
 
 /* ---- keys ----------------------------------------------------------------------------------- */
 
-static int hex(char c)
-{
-    return isdigit((unsigned char)c)    ? c - '0'
-           : isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10
-                                        : -1;
-}
-
-static bool read_hash(uint8_t ret_hash[32], const char *text)
-{
-    if (!text || strlen(text) != 64)
-        return false;
-    for (int i = 0; i < 32; i++) {
-        const int high = hex(text[2 * i]), low = hex(text[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return false;
-        ret_hash[i] = (uint8_t)(high * 16 + low);
-    }
-    return true;
-}
-
 static int read_key(struct keyfile *file, size_t index, const json_t *json,
                     struct keyfile_note *note)
 {
     const json_t *label = json_object_get(json, "name");
+    const char *hash = json_string_value(json_object_get(json, "sha256"));
     const char *tier = json_string_value(json_object_get(json, "tier"));
     struct keyfile_key *key = &file->keys[index];
     const char *field;
     json_t *value;
 
     *key = (struct keyfile_key){.tier = KEYFILE_TIERS};
-    if (!read_hash(key->sha256, json_string_value(json_object_get(json, "sha256"))))
+    if (!hash || !hex_read(key->sha256, sizeof key->sha256, hash))
         return fail(note, "key %zu has no \"sha256\" of 64 hex digits", index + 1);
     for (uint32_t i = 0; tier && i < file->tiers_count; i++)
         if (strcmp(file->tiers[i].name, tier) == 0)

@@ -8,14 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "hex.h"
 #include "keyfile.h"
 #include "log.h"
 
-#define LOOK_S 1 /* between two looks at the file */
+#define LOOK_MS 1000 /* between two looks at the file */
 
 /* What a key has used. */
 struct meter {
@@ -161,10 +161,7 @@ static void *look(void *user)
 
     pthread_mutex_lock(&keys->lock);
     while (!keys->stopping) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += LOOK_S;
-        pthread_cond_timedwait(&keys->stop, &keys->lock, &until);
+        clock_cond_wait(&keys->stop, &keys->lock, clock_now_ms() + LOOK_MS);
         pthread_mutex_unlock(&keys->lock);
         pthread_mutex_lock(&keys->reading);
         if (has_changed(keys))
@@ -182,7 +179,7 @@ static int init_locks(struct keys *keys)
     if (pthread_mutex_init(&keys->lock, NULL) != 0)
         return -1;
     if (pthread_mutex_init(&keys->reading, NULL) == 0) {
-        if (pthread_cond_init(&keys->stop, NULL) == 0)
+        if (clock_cond_init(&keys->stop) == 0)
             return 0;
         pthread_mutex_destroy(&keys->reading);
     }

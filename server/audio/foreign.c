@@ -128,9 +128,10 @@ static enum decoder_got take_sound(struct foreign *f, const struct wire_head *he
 static enum decoder_got fail_as(const struct foreign *f, enum wire_failure what,
                                 struct recording_note *note)
 {
+    if (!note->text[0])
+        audio_decoder_note(DECODER_FAILED, note, "its decoder failed, and did not say why");
     if (what == WIRE_BROKEN)
         return DECODER_FAILED;
-    (void)note;
     return f->frames ? DECODER_DAMAGED : DECODER_REFUSES;
 }
 

@@ -11,6 +11,7 @@
 
 #define SEARCH_BYTES  (1u << 20) /* without a frame: pictures lie in tags between parts */
 #define FRAMES        2304       /* decoded at a time */
+#define FIRST_FRAMES  384        /* the first time: of one frame, of whatever layer */
 #define HEAD_BYTES    256        /* of the first frame that are looked at */
 #define DECODER_DELAY 529        /* samples that every decoder adds in front */
 #define DELAY_MOST    4000
@@ -74,17 +75,18 @@ static uint32_t be32(const uint8_t *p)
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-/* What the first frame says, if it is one that says something (layer III only). */
-static void look_at_head(struct mp3 *mp3)
+/* What the first frame says, if it is one that says something (layer III only); sound begins with
+ * the frame at a byte behind it. */
+static void look_at_head(struct mp3 *mp3, uint64_t sound_at)
 {
-    const uint8_t *h = mp3->head;
+    const uint8_t *h = mp3->head, *end = h + (sound_at < HEAD_BYTES ? sound_at : HEAD_BYTES);
     const bool is_first_version = (h[1] >> 3 & 3) == 3, is_mono = h[3] >> 6 == 3;
     const size_t side = is_first_version ? (is_mono ? 17 : 32) : (is_mono ? 9 : 17);
     const uint8_t *at = h + 4 + side;
     uint64_t frames = 0, delay = 0, padding = 0;
 
     mp3->looked = true;
-    if (mp3->fed_bytes < HEAD_BYTES || h[0] != 0xff || (h[1] & 0xe6) != 0xe2 ||
+    if (at + 12 > end || h[0] != 0xff || (h[1] & 0xe6) != 0xe2 ||
         (memcmp(at, "Xing", 4) != 0 && memcmp(at, "Info", 4) != 0))
         return;
     const uint32_t flags = be32(at + 4);
@@ -92,7 +94,7 @@ static void look_at_head(struct mp3 *mp3)
         frames = be32(at + 8);
     at +=
         8 + (flags & 1 ? 4 : 0) + (flags & 2 ? 4 : 0) + (flags & 4 ? 100 : 0) + (flags & 8 ? 4 : 0);
-    if (at + 24 <= h + HEAD_BYTES && at[0]) { /* an encoder says its name and more */
+    if (at + 24 <= end && at[0]) { /* an encoder says its name and more */
         delay = (uint64_t)at[21] << 4 | at[22] >> 4;
         padding = (uint64_t)(at[22] & 15) << 8 | at[23];
     }
@@ -101,6 +103,17 @@ static void look_at_head(struct mp3 *mp3)
         return;
     mp3->delay = delay + DECODER_DELAY;
     mp3->kept = mp3->total - delay - padding;
+}
+
+/* To be decoded at a time: what is behind the end that the head knows comes apart from what is
+ * before it. */
+static size_t most_frames(const struct mp3 *mp3)
+{
+    if (!mp3->looked)
+        return FIRST_FRAMES;
+    return mp3->decoded < mp3->total && mp3->total - mp3->decoded < FRAMES
+               ? (size_t)(mp3->total - mp3->decoded)
+               : FRAMES;
 }
 
 /* Of frames [*count] just decoded: from where on, and how many, are sound. */
@@ -140,14 +153,14 @@ static enum decoder_got mp3_pull(void *decoder, struct decoder_sound *ret_sound,
                                  struct recording_note *note)
 {
     struct mp3 *mp3 = decoder;
-    if (mp3->is_new && !look_at_format(mp3))
-        return refuse(mp3, note);
-    mp3->is_new = false;
     for (;;) {
+        if (mp3->is_new && !look_at_format(mp3))
+            return refuse(mp3, note);
+        mp3->is_new = false;
         const size_t frame_bytes = sizeof(float) * (mp3->channels ? (size_t)mp3->channels : 1);
         size_t got = 0;
-        const int status =
-            mpg123_read(mp3->handle, (unsigned char *)mp3->frames, FRAMES * frame_bytes, &got);
+        const int status = mpg123_read(mp3->handle, (unsigned char *)mp3->frames,
+                                       most_frames(mp3) * frame_bytes, &got);
         const uint64_t at = got || status == MPG123_NEW_FORMAT
                                 ? (uint64_t)mpg123_framepos(mp3->handle)
                                 : mp3->fed_bytes;
@@ -156,7 +169,7 @@ static enum decoder_got mp3_pull(void *decoder, struct decoder_sound *ret_sound,
             return refuse(mp3, note);
         if (got) {
             if (!mp3->looked)
-                look_at_head(mp3);
+                look_at_head(mp3, at);
             mp3->is_new = status == MPG123_NEW_FORMAT; /* behind what was got */
             mp3->frame_at = at;
             size_t count = got / frame_bytes;

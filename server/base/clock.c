@@ -1,5 +1,6 @@
 #include "clock.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -11,12 +12,46 @@ double clock_now_ms(void)
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-double clock_lap_s(double *now_ms)
+int clock_cond_init(pthread_cond_t *cond)
 {
-    const double before = *now_ms;
+    pthread_condattr_t attributes;
+    int error = pthread_condattr_init(&attributes);
 
-    *now_ms = clock_now_ms();
-    return (*now_ms - before) / 1e3;
+    if (error)
+        return error;
+    error = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    if (!error)
+        error = pthread_cond_init(cond, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return error;
+}
+
+void clock_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, double until_ms)
+{
+    if (isinf(until_ms)) {
+        pthread_cond_wait(cond, lock);
+        return;
+    }
+    const time_t seconds = (time_t)(until_ms / 1e3);
+    const struct timespec until = {seconds, (long)((until_ms - (double)seconds * 1e3) * 1e6)};
+    pthread_cond_timedwait(cond, lock, &until);
+}
+
+struct clock_lap clock_lap_begin(void)
+{
+    struct timespec cpu;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+    return (struct clock_lap){clock_now_ms(), (double)cpu.tv_sec * 1e3 + (double)cpu.tv_nsec / 1e6};
+}
+
+struct clock_spent clock_lap_next(struct clock_lap *lap)
+{
+    const struct clock_lap before = *lap;
+
+    *lap = clock_lap_begin();
+    return (struct clock_spent){(lap->cpu_ms - before.cpu_ms) / 1e3,
+                                (lap->wall_ms - before.wall_ms) / 1e3};
 }
 
 int64_t clock_unix_s(void)

@@ -10,8 +10,8 @@
 
 #include "clock.h"
 
-static enum log_level threshold = LOG_INFO;
-static bool as_json, for_journal;
+static const struct log_format plain = {.least = LOG_INFO};
+static const struct log_format *format = &plain; /* of whoever set it: the daemon */
 
 static const char *const names[] = {
     [LOG_ERROR] = "error", [LOG_WARNING] = "warning", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"};
@@ -26,11 +26,14 @@ static bool journal_reads(void)
            fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
 }
 
-void log_setup(enum log_level least, bool json)
+struct log_format log_format(enum log_level least, bool json)
 {
-    threshold = least;
-    as_json = json;
-    for_journal = journal_reads();
+    return (struct log_format){least, json, journal_reads()};
+}
+
+void log_use(const struct log_format *chosen)
+{
+    format = chosen ? chosen : &plain;
 }
 
 /* text in quotes, as JSON has it; for_json: what is below a blank by its code, else as a blank. */
@@ -67,10 +70,10 @@ static void write_value(FILE *out, const struct log_field *field)
 {
     switch (field->kind) {
     case LOG_TEXT:
-        if (!as_json && is_bare(field->text))
+        if (!format->json && is_bare(field->text))
             fputs(field->text, out);
         else
-            quote(out, field->text, as_json);
+            quote(out, field->text, format->json);
         break;
     case LOG_COUNT:
         fprintf(out, "%lld", field->count);
@@ -89,10 +92,10 @@ static void write_head(FILE *out, enum log_level level, const char *event)
 {
     char when[CLOCK_UTC_BYTES];
     clock_utc(when);
-    if (as_json)
+    if (format->json)
         fprintf(out, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", when, names[level],
                 event);
-    else if (for_journal)
+    else if (format->for_journal)
         fprintf(out, "<%d>%s", (int)level, event);
     else
         fprintf(out, "%s %s%s%s", when, level == LOG_INFO ? "" : names[level],
@@ -103,7 +106,7 @@ void log_line(enum log_level level, const char *event, const struct log_field *f
 {
     char *line = NULL;
     size_t length = 0;
-    if (level > threshold)
+    if (level > format->least)
         return;
     FILE *out = open_memstream(&line, &length);
     if (!out)
@@ -112,10 +115,10 @@ void log_line(enum log_level level, const char *event, const struct log_field *f
     for (size_t i = 0; i < count; i++) {
         if (!fields[i].name)
             continue;
-        fprintf(out, as_json ? ",\"%s\":" : " %s=", fields[i].name);
+        fprintf(out, format->json ? ",\"%s\":" : " %s=", fields[i].name);
         write_value(out, &fields[i]);
     }
-    fputs(as_json ? "}\n" : "\n", out);
+    fputs(format->json ? "}\n" : "\n", out);
     if (fclose(out) == 0)
         fputs(line, stderr);
     free(line);

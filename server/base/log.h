@@ -10,8 +10,17 @@
 
 enum log_level { LOG_ERROR = 3, LOG_WARNING = 4, LOG_INFO = 6, LOG_DEBUG = 7 };
 
-/* Before any thread starts. Whether journald reads text is asked of JOURNAL_STREAM. */
-void log_setup(enum log_level least, bool json);
+/* What lines look like, and which are written. */
+struct log_format {
+    enum log_level least; /* severe lines have the lower numbers */
+    bool json;
+    bool for_journal; /* text is read by journald */
+};
+/* for_journal: as JOURNAL_STREAM says. */
+struct log_format log_format(enum log_level least, bool json);
+/* Lines have that format from now on; it is the caller's, and outlives their last. NULL: text, from
+ * LOG_INFO on, as before the first call. While no other thread runs. */
+void log_use(const struct log_format *format);
 
 /* What is said beside the event. Names are static, of lower-case letters, digits and _. */
 struct log_field {

@@ -4,12 +4,19 @@
  *   SIGTERM -> /readyz says 503, everything else goes on (the balancer notices) for drain-grace-ms,
  *              busy or not: the balancer does not know either
  *   SIGINT  -> no such grace: somebody at a terminal waits
- *   both    -> the listener closes, work in hand is finished, for drain-s at most
- *           -> what is left: 1001 for streams, 503 for uploads */
+ *   both    -> the listener closes, work in hand is finished, for drain-s at most by the clock
+ *           -> so long before that as hearing it takes: streams take no more sound, what came is
+ *              heard, told and made final, then 1001
+ *           -> so long before that as what is decoded takes, if more came than can be heard: that
+ *              becomes final, and the 1001 says that it was cut
+ *           -> at the deadline, or two seconds behind it where a busy machine is late with those
+ *              finals, what is left: 1001 for streams, 503 for uploads
+ *   another signal goes on to the next step */
 #include "daemon.h"
 
 #include <errno.h>
 #include <malloc.h>
+#include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -19,7 +26,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent.h"
 #include "calibrate.h"
+#include "capacity.h"
 #include "catalog.h"
 #include "clock.h"
 #include "engine.h"
@@ -38,8 +47,13 @@
 #define CALIBRATE_MS   1500
 #define LAST_RESORT_MS 10000 /* behind the drain's deadline */
 #define UNREAD_MS      20000 /* an answer that nobody reads */
+#define FINISH_MS      500   /* before the deadline, beside what is to be heard */
+#define CUT_MS         200
+#define OVERTIME_MS    2000 /* behind the deadline, for finals that a busy machine has in hand */
+#define FAREWELL_MS    1000 /* for the last words to leave */
 
 struct parts {
+    struct log_format log;
     struct fold_model *model;
     struct fold_lm *lm;
     struct fold_punctuation *prose; /* NULL: plain text */
@@ -55,7 +69,9 @@ struct parts {
     struct ws *ws;
     struct relay *relay;
     struct router *router;
+    struct agent *agent; /* NULL: nobody asks */
     struct origins origins;
+    double deadline_ms; /* of the drain */
     atomic_bool ready;
 };
 
@@ -84,10 +100,42 @@ static void take_upgrade(void *user, int fd, const struct head *head)
     ws_adopt(((struct parts *)user)->ws, fd, head);
 }
 
+static double headroom(void *user)
+{
+    struct admission_report report;
+    engine_report(((struct parts *)user)->engine, &report);
+    return capacity_headroom(&report);
+}
+
+static bool is_ready(void *user)
+{
+    return atomic_load(&((struct parts *)user)->ready);
+}
+
 static int complain(const char *what, const char *why)
 {
     fprintf(stderr, "foldscribed: %s%s%s\n", what, *why ? ": " : "", why);
     return -1;
+}
+
+static int start_log(struct parts *p, const struct options *o)
+{
+    static const struct {
+        const char *name;
+        enum log_level level;
+    } levels[] = {
+        {"error", LOG_ERROR}, {"warning", LOG_WARNING}, {"info", LOG_INFO}, {"debug", LOG_DEBUG}};
+    size_t level = 0;
+    while (level < 4 && strcmp(levels[level].name, o->log_level) != 0)
+        level++;
+    if (level == 4)
+        return complain("--log-level must be error, warning, info or debug, not", o->log_level);
+    const bool json = strcmp(o->log_format, "json") == 0;
+    if (!json && strcmp(o->log_format, "text") != 0)
+        return complain("--log-format must be text or json, not", o->log_format);
+    p->log = log_format(levels[level].level, json);
+    log_use(&p->log);
+    return 0;
 }
 
 static int load(struct parts *p, const struct options *o)
@@ -205,6 +253,23 @@ static const char *find_decoder(char *path, size_t room, const struct options *o
     return NULL;
 }
 
+/* A quota may leave too little for even one stream: better said now than heard late. */
+static void say_capacity(struct parts *p)
+{
+    struct admission_report report;
+    engine_report(p->engine, &report);
+    const double least = capacity_least_cpus(&report);
+    log_info("capacity", log_count("workers", report.workers), log_real("cpus", report.cpus, 2),
+             log_count("live_streams", capacity_streams(&report, report.unfolds, true)),
+             log_count("live_streams_shallow", capacity_streams(&report, 1, true)));
+    if (least > report.cpus)
+        log_warning("too little CPU for one live stream, even at depth 1",
+                    log_real("cpus", report.cpus, 3), log_real("needed", least, 3));
+    if (report.workers > ceil(report.cpus))
+        log_warning("more workers than CPUs, which takes memory and gains nothing",
+                    log_count("workers", report.workers), log_real("cpus", report.cpus, 2));
+}
+
 static int start(struct parts *p, const struct options *o)
 {
     const struct fold_info *info = fold_model_info(p->model);
@@ -301,6 +366,10 @@ static int start(struct parts *p, const struct options *o)
                         "other machines can reach this and nobody would need a key: name a file "
                         "with --keys, or serve everybody with --open 1");
     }
+    const struct agent_options agent = {
+        .listen = o->agent, .headroom = headroom, .ready = is_ready, .user = p};
+    if (*o->agent && agent_open(&p->agent, &agent, problem, sizeof problem) != 0)
+        return complain(problem, "");
     if (router_start(p->router) != 0)
         return complain("no thread for the router", "");
     char sha256[13]; /* enough to tell two seeds apart */
@@ -317,6 +386,7 @@ static int start(struct parts *p, const struct options *o)
              log_real("x1_ms_per_s", cost_ms(&p->cost, 1, 10000) / 10, 1),
              log_real("deepest_ms_per_s", cost_ms(&p->cost, info->unfolds, 10000) / 10, 1),
              log_text("keys", keys_are_required(p->keys) ? "required" : "none"));
+    say_capacity(p);
     return 0;
 }
 
@@ -338,12 +408,13 @@ static void sleep_ms(unsigned ms)
     nanosleep(&t, NULL);
 }
 
-/* A second signal ends the wait. */
-static void wait_up_to(unsigned ms, const sigset_t *signals, bool (*over)(struct parts *),
-                       struct parts *p)
+/* Until the clock says so, or it is over; a signal ends the wait as well. */
+static void wait_until(double until_ms, const sigset_t *signals,
+                       bool (*over)(struct parts *, double now_ms), struct parts *p)
 {
     const struct timespec step = {0, 20000000};
-    for (unsigned waited = 0; waited < ms && !(over && over(p)); waited += 20) {
+    for (double now_ms = clock_now_ms(); now_ms < until_ms && !(over && over(p, now_ms));
+         now_ms = clock_now_ms()) {
         const int got = sigtimedwait(signals, NULL, &step);
         if (got > 0 && got != SIGHUP)
             return;
@@ -351,10 +422,34 @@ static void wait_up_to(unsigned ms, const sigset_t *signals, bool (*over)(struct
 }
 
 /* In the order in which a connection moves on, so that none slips by between two questions. */
-static bool is_idle(struct parts *p)
+static bool is_idle(struct parts *p, double now_ms)
 {
     return router_is_done(p->router) && ws_streams(p->ws) == 0 && relay_busy(p->relay) == 0 &&
            http_busy(p->http) == 0 && engine_is_idle(p->engine);
+}
+
+/* Is it time to hear out what live streams were sent? */
+static bool must_finish(struct parts *p, double now_ms)
+{
+    return is_idle(p, now_ms) ||
+           now_ms + FINISH_MS + engine_ahead_ms(p->engine, false) >= p->deadline_ms;
+}
+
+/* Is it time to make do with what is decoded of it? */
+static bool must_cut(struct parts *p, double now_ms)
+{
+    return ws_streams(p->ws) == 0 ||
+           now_ms + CUT_MS + engine_ahead_ms(p->engine, true) >= p->deadline_ms;
+}
+
+static bool has_said_all(struct parts *p, double now_ms)
+{
+    return ws_streams(p->ws) == 0 && relay_busy(p->relay) == 0;
+}
+
+static bool has_told_all(struct parts *p, double now_ms)
+{
+    return ws_streams(p->ws) == 0;
 }
 
 /* Ends the process though something does not end: a worker, a library, a disk. */
@@ -369,27 +464,41 @@ static void drain(struct parts *p, const struct options *o, const sigset_t *sign
 {
     static unsigned most_ms;
     pthread_t last_resort;
-    most_ms = (grace ? o->drain_grace_ms : 0) + o->drain_s * 1000 + LAST_RESORT_MS;
+    const double grace_ms = grace ? o->drain_grace_ms : 0, begun_ms = clock_now_ms();
+    most_ms = (unsigned)grace_ms + o->drain_s * 1000 + LAST_RESORT_MS;
     if (pthread_create(&last_resort, NULL, end_in_any_case, &most_ms) == 0)
         pthread_detach(last_resort);
     atomic_store(&p->ready, false);
     log_info("draining", log_count("streams", ws_streams(p->ws)),
              log_count("uploads", http_busy(p->http)));
-    if (grace)
-        wait_up_to(o->drain_grace_ms, signals, NULL, p);
+    wait_until(begun_ms + grace_ms, signals, NULL, p);
     router_stop_listening(p->router);
-    wait_up_to(o->drain_s * 1000, signals, is_idle, p);
+    p->deadline_ms = clock_now_ms() + o->drain_s * 1000.0;
+    wait_until(p->deadline_ms, signals, must_finish, p);
+    const unsigned streams = ws_streams(p->ws);
+    if (streams)
+        log_info("hearing out", log_count("streams", streams),
+                 log_real("ahead_s", engine_ahead_ms(p->engine, false) / 1e3, 2),
+                 log_real("left_s", (p->deadline_ms - clock_now_ms()) / 1e3, 2));
+    engine_finish(p->engine);
+    ws_finish(p->ws);
+    wait_until(p->deadline_ms, signals, must_cut, p);
+    engine_cut(p->engine);
+    wait_until(p->deadline_ms + OVERTIME_MS, signals, has_told_all, p);
+    wait_until(p->deadline_ms, signals, is_idle, p); /* uploads, which have none to hear out */
+    if (ws_streams(p->ws))
+        log_warning("streams are cut off", log_count("streams", ws_streams(p->ws)));
     router_close(p->router);
     p->router = NULL;
     engine_drain(p->engine);
     ws_go_away(p->ws);
-    for (int i = 0; i < 50 && (ws_streams(p->ws) || relay_busy(p->relay)); i++)
-        sleep_ms(20);
+    wait_until(clock_now_ms() + FAREWELL_MS, signals, has_said_all, p);
 }
 
 /* Whatever of it was built. */
 static void take_down(struct parts *p)
 {
+    agent_close(p->agent);
     router_close(p->router);
     ws_close(p->ws);
     if (p->fetch)
@@ -431,7 +540,7 @@ int daemon_run(const struct options *options)
     if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY)
         mallopt(M_ARENA_MAX, 1);
     int code = 1;
-    if (load(&p, options) == 0 && start(&p, options) == 0) {
+    if (start_log(&p, options) == 0 && load(&p, options) == 0 && start(&p, options) == 0) {
         tell_ready(&p, options->ready_fd);
         int got = SIGTERM;
         while (sigwait(&signals, &got) == 0 && got == SIGHUP)
@@ -442,5 +551,6 @@ int daemon_run(const struct options *options)
     take_down(&p);
     if (code == 0)
         log_info("stopped", log_none());
+    log_use(NULL);
     return code;
 }

@@ -25,6 +25,16 @@ void backlog_finish(struct backlog *b)
     b->fd = -1;
 }
 
+void backlog_clear(struct backlog *b)
+{
+    const size_t near_most = b->near_most;
+    const uint64_t far_room = b->far_room;
+    const char *folder = b->folder;
+
+    backlog_finish(b);
+    backlog_init(b, near_most, folder, far_room);
+}
+
 /* Writes (or reads) all of bytes [count] at a place of the file, with no regard to its end. */
 static int move(int fd, uint8_t *to, const uint8_t *from, size_t count, uint64_t at)
 {

@@ -44,6 +44,9 @@ void backlog_unmark(struct backlog *backlog);
 long backlog_pull(struct backlog *backlog, void *bytes, size_t count, double now_ms,
                   double *ret_came_ms);
 
+/* Forgets all bytes and marks that wait. */
+void backlog_clear(struct backlog *backlog);
+
 /* Bytes, marks not counted. */
 uint64_t backlog_count(const struct backlog *backlog);
 /* When the first byte of those in memory came; otherwise_ms when there is none. */

@@ -41,6 +41,7 @@ struct transcript_style core_style(const struct engine *engine, bool plain)
 void core_learn(struct engine *engine, const struct piece_cost *cost,
                 const struct result_depth *depth, bool final)
 {
+    const double cpu_ms = piece_cost_ms(cost);
     const double tail_seconds = cost->exit_seconds + cost->decode_seconds + cost->write_seconds;
     const struct cost_spent spent = {
         .depth = depth->used,
@@ -51,7 +52,8 @@ void core_learn(struct engine *engine, const struct piece_cost *cost,
         /* The first of a segment is too brief to say what others take. */
         .drafted = cost->drafted || !final,
         .new_ms = cost->new_seconds * 1e3,
-        .hear_ms = cost->hear_seconds * 1e3};
+        .hear_ms = cost->hear_seconds * 1e3,
+        .slowdown = cpu_ms > 0 ? cost->wall_seconds * 1e3 / cpu_ms : 0};
     struct engine_stats *stats = &engine->stats;
 
     pthread_mutex_lock(&engine->lock);
@@ -65,7 +67,7 @@ void core_learn(struct engine *engine, const struct piece_cost *cost,
     stats->write_seconds += cost->write_seconds;
     stats->written_segments += cost->written;
     stats->doubted_segments[cost->doubt] += cost->doubt != FOLD_DOUBT_NONE;
-    stats->compute_seconds += piece_cost_ms(cost) / 1e3;
+    stats->compute_seconds += cpu_ms / 1e3;
     if (final)
         stats->audio_seconds += cost->audio_seconds;
     pthread_mutex_unlock(&engine->lock);
@@ -110,7 +112,9 @@ void core_tick(struct engine *engine)
 {
     const double now_ms = clock_now_ms();
 
-    if (admission_is_due(&engine->admission, now_ms))
-        queue_hold(&engine->queue,
-                   admission_tick(&engine->admission, now_ms, queue_take_wait_ms(&engine->queue)));
+    if (!admission_is_due(&engine->admission, now_ms))
+        return;
+    const enum scheduler_hold hold =
+        admission_tick(&engine->admission, now_ms, queue_take_wait_ms(&engine->queue));
+    queue_hold(&engine->queue, atomic_load(&engine->finishing) ? SCHEDULER_LAST : hold);
 }

@@ -37,6 +37,7 @@ struct engine {
     struct worker *workers; /* [options.workers] */
     pthread_mutex_t lock;
     pthread_cond_t changed;    /* a count below fell */
+    atomic_bool finishing;     /* recordings keep out of the way of live streams */
     bool draining;             /* {lock} */
     struct batch *batches;     /* {lock} a list, see batch.c */
     struct live *lives;        /* {lock} a list, see live.c */

@@ -205,16 +205,16 @@ static enum piece_end prepare(struct decode_stage *stage, struct piece *piece,
 {
     struct slot *slot = piece->slot;
     struct piece_cost *cost = &piece->cost;
-    double clock_ms = clock_now_ms();
+    struct clock_lap lap = clock_lap_begin();
 
     const int error = fold_run_exit(slot->run, slot->logp);
-    cost->exit_seconds += clock_lap_s(&clock_ms);
+    piece_cost_add(cost, &cost->exit_seconds, clock_lap_next(&lap), 1);
     if (error)
         return PIECE_FAILED;
     if (!slot->aed)
         return PIECE_DONE;
     const enum piece_end end = set_draft(stage, piece);
-    cost->decode_seconds += clock_lap_s(&clock_ms);
+    piece_cost_add(cost, &cost->decode_seconds, clock_lap_next(&lap), 1);
     if (end != PIECE_DONE)
         return end;
     *ret_writing = (struct fold_writing){.aed = slot->aed,
@@ -232,12 +232,12 @@ static enum piece_end settle(struct piece *piece, struct fold_written *written,
                              struct fold_result *ret_result)
 {
     struct piece_cost *cost = &piece->cost;
-    double clock_ms = clock_now_ms();
+    struct clock_lap lap = clock_lap_begin();
 
     if (piece->search && !written->doubt &&
         fold_aed_rescore(piece->slot->aed, FOLD_AED_TRIES, written) < 0)
         return failed(piece);
-    cost->write_seconds += clock_lap_s(&clock_ms);
+    piece_cost_add(cost, &cost->write_seconds, clock_lap_next(&lap), 1);
     if (atomic_load(piece->cancelled))
         return PIECE_CANCELLED;
     cost->written = true;
@@ -262,12 +262,12 @@ static enum piece_end conclude(struct decode_stage *stage, struct piece *piece,
 
     if (written)
         end = settle(piece, written, &result);
-    double clock_ms = clock_now_ms();
+    struct clock_lap lap = clock_lap_begin();
     if (end == PIECE_DONE && (!written || written->doubt)) {
         decoder = decoder_for(stage, piece->hotwords);
         first_frame = fresh_frame(stage, slot);
         end = decoder ? decode(stage, decoder, piece, first_frame, &result) : PIECE_FAILED;
-        piece->cost.decode_seconds += clock_lap_s(&clock_ms);
+        piece_cost_add(&piece->cost, &piece->cost.decode_seconds, clock_lap_next(&lap), 1);
     }
     if (end != PIECE_DONE)
         return end;
@@ -284,9 +284,9 @@ static enum piece_end conclude(struct decode_stage *stage, struct piece *piece,
     if (transcript_segment(ret_segment, &result, how, &clock, piece->depth) < 0)
         return PIECE_FAILED;
     if (piece->alternatives && result.words_count) {
-        clock_ms = clock_now_ms();
+        lap = clock_lap_begin();
         end = add_others(decoder, piece, how, &clock, &result, ret_segment);
-        piece->cost.others_seconds += clock_lap_s(&clock_ms);
+        piece_cost_add(&piece->cost, &piece->cost.others_seconds, clock_lap_next(&lap), 1);
     }
     if (end != PIECE_DONE)
         transcript_release(ret_segment);
@@ -307,16 +307,17 @@ void decode_stage_begin(struct decode_stage *stage, struct piece *const *pieces,
         written_s += slot_seconds(piece->slot);
         stage->writings_count++;
     }
-    double clock_ms = clock_now_ms();
+    struct clock_lap lap = clock_lap_begin();
     const int error =
         stage->writings_count ? fold_batch_write(stage->writings, stage->writings_count) : FOLD_OK;
-    const double took_s = clock_lap_s(&clock_ms);
+    const struct clock_spent spent = clock_lap_next(&lap);
     for (size_t i = 0; i < count; i++) {
         struct piece *piece = pieces[i];
         if (piece->end != PIECE_DONE || !piece->slot->aed)
             continue;
         if (written_s > 0)
-            piece->cost.write_seconds += took_s * slot_seconds(piece->slot) / written_s;
+            piece_cost_add(&piece->cost, &piece->cost.write_seconds, spent,
+                           slot_seconds(piece->slot) / written_s);
         if (error)
             piece->end = failed(piece);
     }

@@ -3,12 +3,12 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "admission.h"
 #include "batch.h"
 #include "clock.h"
 #include "core.h"
+#include "cpus.h"
 #include "decode_pool.h"
 #include "live.h"
 #include "rehearsal.h"
@@ -76,10 +76,9 @@ int engine_open(struct engine **ret_engine, const struct engine_options *options
         return FOLD_ERR_MEMORY;
     engine->options = *options;
     engine->info = fold_model_info(options->model);
-    if (engine->options.workers == 0) {
-        const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-        engine->options.workers = cpus > 0 ? (uint32_t)cpus : 1;
-    }
+    const struct cpus cpus = cpus_read("");
+    if (engine->options.workers == 0)
+        engine->options.workers = cpus_threads(&cpus);
     atomic_init(&engine->refs, 1);
     if (pthread_mutex_init(&engine->lock, NULL))
         goto no_lock;
@@ -89,6 +88,7 @@ int engine_open(struct engine **ret_engine, const struct engine_options *options
         goto no_queue;
     const struct admission_options admission = {.unfolds = engine->info->unfolds,
                                                 .workers = engine->options.workers,
+                                                .cpus = cpus_worth(&cpus),
                                                 .max_live = options->max_live,
                                                 .max_uploads = options->max_batch,
                                                 .chunk_ms = chunk_ms(engine),
@@ -135,6 +135,22 @@ bool engine_is_idle(struct engine *engine)
     const bool idle = engine->live_count == 0 && engine->batch_callbacks == 0;
     pthread_mutex_unlock(&engine->lock);
     return idle;
+}
+
+void engine_finish(struct engine *engine)
+{
+    atomic_store(&engine->finishing, true);
+    queue_hold(&engine->queue, SCHEDULER_LAST);
+}
+
+double engine_ahead_ms(struct engine *engine, bool after_cut)
+{
+    return live_ahead_ms(engine, after_cut);
+}
+
+void engine_cut(struct engine *engine)
+{
+    live_cut_all(engine);
 }
 
 void engine_close(struct engine *engine)

@@ -28,6 +28,11 @@ int engine_open(struct engine **ret_engine, const struct engine_options *options
 /* Refuses new work from now on; work in hand goes on. */
 void engine_drain(struct engine *engine);
 bool engine_is_idle(struct engine *engine);
+/* Live streams are told to end by their owners: recordings keep out of their way from now on. */
+void engine_finish(struct engine *engine);
+/* As live_ahead_ms and live_cut_all. */
+double engine_ahead_ms(struct engine *engine, bool after_cut);
+void engine_cut(struct engine *engine);
 /* Cancels what is left (callbacks are made), joins the threads. */
 void engine_close(struct engine *engine);
 

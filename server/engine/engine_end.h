@@ -6,7 +6,9 @@
 #define ENGINE_ENDS(X)                                                                             \
     X(ENGINE_OK, 200, 1000, "", "")                                                                \
     X(ENGINE_BUSY, 429, 1013, "rate_limit_error", "too many jobs are waiting")                     \
-    X(ENGINE_DRAINING, 503, 1012, "server_error", "the server is shutting down")                   \
+    X(ENGINE_DRAINING, 503, 1001, "server_error", "the server is shutting down")                   \
+    X(ENGINE_CUT, 503, 1001, "server_error",                                                       \
+      "the server is shutting down: it was heard up to here")                                      \
     X(ENGINE_NOT_AUDIO, 400, 1008, "invalid_request_error", "the file is not audio we know")       \
     X(ENGINE_EMPTY, 400, 1008, "invalid_request_error", "the file is empty")                       \
     X(ENGINE_TRUNCATED, 400, 1008, "invalid_request_error", "the audio file is cut short")         \

@@ -35,6 +35,8 @@
 #define SILENT_MS      900  /* less is a network that stutters */
 #define SILENT_MOST_MS 2900 /* text comes then, also where pauses are to be no endpoints */
 #define NEAR_MS        30000
+#define AHEAD_CARE     1.5         /* guesses of what is ahead count so much */
+#define CUT_LEAST_MS   1000        /* that are worth it to leave unheard */
 #define SLICE_MS       250         /* fed to the decoder in one go */
 #define LOW_BYTES      1000000     /* below what may wait: there reading goes on */
 #define MESSAGE_BYTES  (32u << 20) /* one more may come before anybody stops reading */
@@ -265,6 +267,69 @@ void live_close(struct live *live)
         pthread_mutex_lock(&live->lock);
     }
     live_state_unref_unlock(live);
+}
+
+/* CPU time of the finals of so much sound, as deep as they go. */
+static double hearing_ms(const struct admission_report *report, double audio_ms)
+{
+    const double segments = ceil(audio_ms / report->segment_ms);
+
+    return segments > 0 ? segments * cost_ms(&report->cost, report->unfolds, audio_ms / segments)
+                        : 0;
+}
+
+/* {live->lock} Sound that waits; of compressed sound a guess. */
+static double waits_ms(struct live *live)
+{
+    return (double)backlog_count(&live->bytes) / (double)live->slice_bytes * SLICE_MS;
+}
+
+double live_ahead_ms(struct engine *engine, bool after_cut)
+{
+    struct admission_report report;
+    double all_ms = 0, longest_ms = 0;
+
+    admission_report(&engine->admission, &report);
+    pthread_mutex_lock(&engine->lock);
+    for (struct live *live = engine->lives; live; live = live->next) {
+        pthread_mutex_lock(&live->lock);
+        const double waiting_ms = waits_ms(live);
+        const bool is_long = waiting_ms > CUT_LEAST_MS;
+        /* A worker may be at a whole segment of it. */
+        const double open_ms = is_long ? engine->options.max_segment_ms : live->open_ms;
+        pthread_mutex_unlock(&live->lock);
+        const double cpu_ms =
+            hearing_ms(&report, after_cut && is_long ? open_ms : open_ms + waiting_ms);
+        all_ms += cpu_ms;
+        longest_ms = fmax(longest_ms, cpu_ms);
+    }
+    pthread_mutex_unlock(&engine->lock);
+    /* One stream is heard by one worker at a time. */
+    return AHEAD_CARE * fmax(all_ms / report.cpus, longest_ms * cost_slowdown(&report.cost));
+}
+
+/* {live->lock} */
+static void cut(struct live *live)
+{
+    live->is_cut = true;
+    live->finishing = true;
+    live->marked_ms = clock_now_ms();
+    if (live->truncated == ENGINE_OK)
+        live->truncated = ENGINE_CUT;
+    backlog_clear(&live->bytes);
+    live_state_schedule(live);
+}
+
+void live_cut_all(struct engine *engine)
+{
+    pthread_mutex_lock(&engine->lock);
+    for (struct live *live = engine->lives; live; live = live->next) {
+        pthread_mutex_lock(&live->lock);
+        if (waits_ms(live) > CUT_LEAST_MS)
+            cut(live);
+        pthread_mutex_unlock(&live->lock);
+    }
+    pthread_mutex_unlock(&engine->lock);
 }
 
 void live_abort_all(struct engine *engine)

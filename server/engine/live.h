@@ -34,6 +34,12 @@ void live_finish(struct live *live);
  * is gone. Call it exactly once, also after on_end(); not from inside a callback. */
 void live_close(struct live *live);
 
+/* Time by the clock that it takes to hear all that streams were sent, or all that live_cut_all
+ * leaves of it. A guess, rather too much. */
+double live_ahead_ms(struct engine *engine, bool after_cut);
+/* Of a stream that was sent a second more than was decoded yet no more is heard than that: it
+ * becomes final, and on_end() says ENGINE_CUT. The others go on. */
+void live_cut_all(struct engine *engine);
 /* Ends all streams: each gets on_end() with ENGINE_DRAINING. */
 void live_abort_all(struct engine *engine);
 

@@ -46,6 +46,8 @@ struct live {
     double closed_ms;     /* {lock} */
     enum engine_end truncated; /* {lock} not OK: how it ends once all that was kept is heard */
     bool finishing;            /* {lock} */
+    bool is_cut;               /* {lock} no more is decoded */
+    double open_ms;            /* {lock} decoded and not final, as of the last turn */
     enum engine_end end;       /* {lock} not OK: stop with this */
     /* {lock} Where is_dialled, the next turn takes them over. */
     struct live_dials dials;

@@ -368,11 +368,12 @@ static void emit_gap(struct live *live)
 /* ---- a worker's turn ------------------------------------------------------------------------ */
 
 /* Closed by its owner, failed, or the engine closes. */
-static bool is_stopped(struct live *live, enum engine_end *ret_end)
+static bool is_stopped(struct live *live, enum engine_end *ret_end, bool *ret_cut)
 {
     pthread_mutex_lock(&live->lock);
     const bool stopped = live->closed || live->end != ENGINE_OK;
     *ret_end = live->end;
+    *ret_cut = live->is_cut;
     pthread_mutex_unlock(&live->lock);
     return stopped;
 }
@@ -430,9 +431,9 @@ static enum next take(struct live *live, size_t *ret_count)
 static void pop_mark(struct live *live, enum mark mark)
 {
     pthread_mutex_lock(&live->lock);
-    if (mark == MARK_FLUSH)
+    if (mark == MARK_FLUSH && live->bytes.marks_count) /* a cut forgets them */
         backlog_unmark(&live->bytes);
-    else
+    else if (mark != MARK_FLUSH)
         live->silent_ms = 0;
     pthread_mutex_unlock(&live->lock);
     live->drained = false;
@@ -474,6 +475,19 @@ static enum queue_step reach_mark(struct live *live, struct worker *worker, enum
     return QUEUE_AGAIN;
 }
 
+/* No more is decoded: what is, becomes final. */
+static enum queue_step end_here(struct live *live, struct worker *worker)
+{
+    struct endpointer_segment sound;
+
+    if (endpointer_segment(live->endpointer, &sound)) {
+        begin_final(live, worker, live->heard_ms, MARK_NONE);
+        return QUEUE_WAIT;
+    }
+    live->drained = true;
+    return reach_mark(live, worker, MARK_FINISH);
+}
+
 /* Until there is something to compute or nothing is left. */
 static enum queue_step step(struct live *live, struct worker *worker)
 {
@@ -482,13 +496,16 @@ static enum queue_step step(struct live *live, struct worker *worker)
     struct incremental_partials *incremental;
     enum engine_end end;
     size_t count;
+    bool is_cut;
 
     live->waits = false;
-    if (is_stopped(live, &end)) {
+    if (is_stopped(live, &end, &is_cut)) {
         send_end(live, end);
         return QUEUE_DONE;
     }
     take_dials(live);
+    if (is_cut)
+        return end_here(live, worker);
     const enum audio_input_heard heard = audio_input_listen(live->input, &live->note);
     if (heard == AUDIO_INPUT_FAILED)
         fail_as(live, live->note.text[0] ? ENGINE_NOT_AUDIO : ENGINE_FAILED);
@@ -552,11 +569,15 @@ static void await_sound(struct live *live)
 
 static void turn_is_over(struct live *live)
 {
+    struct endpointer_segment open;
+
     core_tick(live->engine);
     if (live->waits)
         await_sound(live);
     pthread_mutex_lock(&live->lock);
     live->scheduled = false;
+    live->open_ms =
+        endpointer_peek(live->endpointer, &open) ? (double)open.count / (RESULT_RATE_HZ / 1e3) : 0;
     const bool has_more = live->waits ? live->woken
                                       : backlog_count(&live->bytes) || live->bytes.marks_count ||
                                             live->finishing || live->silent_ms ||

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "clock.h"
 #include "cost.h"
 #include "hotwords.h"
 #include "incremental_partials.h"
@@ -13,19 +14,23 @@
 #include "scheduler.h"
 #include "slot.h"
 
-/* What computing took; added up. Seconds of wall-clock on this worker. */
+/* What computing took; added up. Seconds that the worker had a CPU, but for wall_seconds. */
 struct piece_cost {
     double audio_seconds; /* of which there is text */
     double stem_seconds, unfold_seconds, exit_seconds, decode_seconds, write_seconds;
     double new_seconds;    /* of audio, that a stream heard; 0: a run heard audio_seconds, */
     double hear_seconds;   /* and what that took, the exit included */
     double others_seconds; /* for alternatives; no part of what a depth is learned to cost */
+    double wall_seconds;   /* of all that, by the clock */
     bool drafted;          /* from what was written before */
     bool written;          /* the attention decoder was asked */
     enum fold_doubt doubt; /* and what it made of it */
 };
 
 double piece_cost_ms(const struct piece_cost *cost);
+/* Adds a share of what was spent to one of the times of cost, and to its time by the clock. */
+void piece_cost_add(struct piece_cost *cost, double *seconds, struct clock_spent spent,
+                    double share);
 
 /* Unfolding ends before the next pass when that would end too late. */
 struct piece_limit {

@@ -6,20 +6,12 @@
 
 int queue_init(struct queue *queue, uint32_t workers)
 {
-    pthread_condattr_t attributes;
-
     *queue = (struct queue){.waits = 0};
     scheduler_init(&queue->scheduler, workers);
     if (pthread_mutex_init(&queue->lock, NULL))
         return -1;
-    /* Waits are measured with the clock that only goes forward. */
-    if (pthread_condattr_init(&attributes) == 0) {
-        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-        const int error = pthread_cond_init(&queue->changed, &attributes);
-        pthread_condattr_destroy(&attributes);
-        if (!error)
-            return 0;
-    }
+    if (clock_cond_init(&queue->changed) == 0)
+        return 0;
     pthread_mutex_destroy(&queue->lock);
     return -1;
 }
@@ -59,18 +51,6 @@ bool queue_remove(struct queue *queue, struct queue_work *work)
     return was_queued;
 }
 
-/* {lock} again_ms: INFINITY, or when there may be work though nobody signals. */
-static void wait(struct queue *queue, double again_ms)
-{
-    if (isinf(again_ms)) {
-        pthread_cond_wait(&queue->changed, &queue->lock);
-        return;
-    }
-    const time_t seconds = (time_t)(again_ms / 1e3);
-    const struct timespec until = {seconds, (long)((again_ms - (double)seconds * 1e3) * 1e6)};
-    pthread_cond_timedwait(&queue->changed, &queue->lock, &until);
-}
-
 /* {lock} */
 static void note_wait(struct queue *queue, const struct scheduler_item *item, double now_ms)
 {
@@ -92,7 +72,7 @@ struct queue_work *queue_pop(struct queue *queue, struct scheduler_ticket *ret_t
                 note_wait(queue, item, now_ms);
             break;
         }
-        wait(queue, again_ms);
+        clock_cond_wait(&queue->changed, &queue->lock, again_ms);
     }
     pthread_mutex_unlock(&queue->lock);
     return (struct queue_work *)item; /* the first member */

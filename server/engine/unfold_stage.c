@@ -1,5 +1,7 @@
 #include "unfold_stage.h"
 
+#include <stddef.h>
+
 #include "clock.h"
 
 /* A piece that is alone is stopped in the middle of a pass. Several are short, and one must not
@@ -40,14 +42,23 @@ static bool is_through(struct piece *piece, double pass_ms)
     return true;
 }
 
-/* What a pass took, shared out by length. */
-static double share_s(const struct crowd *crowd, size_t i, double seconds)
+/* What of a pass is a piece's: by length. */
+static double share_of(const struct crowd *crowd, size_t i)
 {
     double all_s = 0;
 
     for (size_t k = 0; k < crowd->count; k++)
         all_s += slot_seconds(crowd->pieces[k]->slot);
-    return all_s > 0 ? seconds * slot_seconds(crowd->pieces[i]->slot) / all_s : 0;
+    return all_s > 0 ? slot_seconds(crowd->pieces[i]->slot) / all_s : 0;
+}
+
+/* Adds to each piece its share of what all of them took together. */
+static void share_out(struct crowd *crowd, struct clock_spent spent, size_t seconds_offset)
+{
+    for (size_t i = 0; i < crowd->count; i++) {
+        struct piece_cost *cost = &crowd->pieces[i]->cost;
+        piece_cost_add(cost, (double *)((char *)cost + seconds_offset), spent, share_of(crowd, i));
+    }
 }
 
 /* Those that are as deep as they go leave, or all, when something failed; the rest stays. */
@@ -79,7 +90,7 @@ static size_t begin_runs(struct unfold_stage *stage, struct piece **ret_through)
     struct crowd *crowd = &stage->running;
     const float *pcm[BATCHER_PIECES];
     size_t samples[BATCHER_PIECES];
-    double clock_ms = clock_now_ms();
+    struct clock_lap lap = clock_lap_begin();
 
     stage->begun = true;
     for (size_t i = 0; i < crowd->count; i++) {
@@ -89,22 +100,18 @@ static size_t begin_runs(struct unfold_stage *stage, struct piece **ret_through)
     }
     watch_cancelled(crowd);
     const int error = fold_batch_begin(crowd->runs, pcm, samples, crowd->count);
-    const double stem_s = clock_lap_s(&clock_ms);
-    for (size_t i = 0; i < crowd->count; i++)
-        crowd->pieces[i]->cost.stem_seconds += share_s(crowd, i, stem_s);
+    share_out(crowd, clock_lap_next(&lap), offsetof(struct piece_cost, stem_seconds));
     return let_go(crowd, error, ret_through);
 }
 
 static size_t unfold_runs(struct unfold_stage *stage, struct piece **ret_through)
 {
     struct crowd *crowd = &stage->running;
-    double clock_ms = clock_now_ms();
+    struct clock_lap lap = clock_lap_begin();
 
     watch_cancelled(crowd);
     const int error = fold_batch_unfold(crowd->runs, crowd->count);
-    const double unfold_s = clock_lap_s(&clock_ms);
-    for (size_t i = 0; i < crowd->count; i++)
-        crowd->pieces[i]->cost.unfold_seconds += share_s(crowd, i, unfold_s);
+    share_out(crowd, clock_lap_next(&lap), offsetof(struct piece_cost, unfold_seconds));
     return let_go(crowd, error, ret_through);
 }
 
@@ -127,7 +134,8 @@ static size_t hear(struct unfold_stage *stage, struct piece **ret_through)
     const float *pcm[BATCHER_PIECES];
     size_t samples[BATCHER_PIECES];
     uint32_t depths[BATCHER_PIECES];
-    double clock_ms = clock_now_ms(), all_samples = 0;
+    struct clock_lap lap = clock_lap_begin();
+    double all_samples = 0;
     const size_t count = crowd->count;
 
     for (size_t i = 0; i < count; i++) {
@@ -140,11 +148,12 @@ static size_t hear(struct unfold_stage *stage, struct piece **ret_through)
     }
     watch_cancelled(crowd);
     const int error = fold_batch_hear(streams, crowd->runs, pcm, samples, depths, count);
-    const double hear_s = clock_lap_s(&clock_ms);
+    const struct clock_spent spent = clock_lap_next(&lap);
     for (size_t i = 0; i < count; i++) {
         struct piece *piece = crowd->pieces[i];
         piece->cost.new_seconds += (double)piece->incremental->unheard_samples / RESULT_RATE_HZ;
-        piece->cost.hear_seconds += hear_s * (double)samples[i] / all_samples;
+        piece_cost_add(&piece->cost, &piece->cost.hear_seconds, spent,
+                       (double)samples[i] / all_samples);
         piece->end = piece_end_of(read_heard(piece, error));
         ret_through[i] = piece;
     }

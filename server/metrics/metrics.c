@@ -173,11 +173,12 @@ static void print_load(FILE *out, const struct admission_report *r)
 {
     gauge(out, "foldscribe_load_level", "Rung of the ladder that load has climbed down; 0: calm.",
           r->level);
-    gauge(out, "foldscribe_demand", "Share of all workers that live streams take, as things are.",
+    gauge(out, "foldscribe_demand", "Share of all CPUs that live streams take, as things are.",
           r->demand);
     gauge(out, "foldscribe_demand_at_floor", "The same with everybody at the tier's floor.",
           r->floor_demand);
-    gauge(out, "foldscribe_trust", "Share of all workers that the demand may fill.", r->trust);
+    gauge(out, "foldscribe_cpus", "CPUs whose time the workers have.", r->cpus);
+    gauge(out, "foldscribe_trust", "Share of all CPUs that the demand may fill.", r->trust);
     header(out, "foldscribe_compute_ms_per_audio_second", "gauge",
            "What a second of audio costs one worker, by depth.");
     for (uint32_t d = 1; d <= r->unfolds; d++)
@@ -188,6 +189,10 @@ static void print_load(FILE *out, const struct admission_report *r)
     for (uint32_t d = 1; d <= r->unfolds; d++)
         fprintf(out, "foldscribe_capacity_streams{depth=\"%u\"} %u\n", d,
                 capacity_streams(r, d, true));
+    gauge(out, "foldscribe_headroom",
+          "Share of this server that is free, with everybody at the floor.", capacity_headroom(r));
+    gauge(out, "foldscribe_occupancy", "The rest, for autoscalers whose signals rise with load.",
+          1 - capacity_headroom(r));
     counter(out, "foldscribe_load_level_changes_total", "Changes of the level.",
             (double)r->level_changes);
     counter(out, "foldscribe_streams_refused_total", "Live streams refused for want of room.",
@@ -228,7 +233,7 @@ static void print_engine(FILE *out, struct engine *engine, uint32_t unfolds)
     gauge(out, "foldscribe_cancel_worst_seconds", "The longest that any did.",
           s.cancel_worst_seconds);
     counter(out, "foldscribe_audio_seconds_total", "Seconds of audio recognised.", s.audio_seconds);
-    counter(out, "foldscribe_compute_seconds_total", "Seconds that workers computed.",
+    counter(out, "foldscribe_compute_seconds_total", "Seconds of CPU that workers computed.",
             s.compute_seconds);
     gauge(out, "foldscribe_real_time_factor", "Seconds computed for a second of audio, so far.",
           s.audio_seconds > 0 ? s.compute_seconds / s.audio_seconds : 0);
@@ -250,6 +255,18 @@ static void print_engine(FILE *out, struct engine *engine, uint32_t unfolds)
                 (unsigned long long)s.doubted_segments[i]);
 }
 
+/* By the names that dashboards and autoscalers for Deepgram's own servers ask for. */
+static void print_aliases(FILE *out, const struct admission_report *r)
+{
+    header(out, "engine_active_requests", "gauge", "Live streams and uploads in hand.");
+    fprintf(out,
+            "engine_active_requests{kind=\"stream\"} %u\n"
+            "engine_active_requests{kind=\"batch\"} %u\n",
+            r->live, r->uploads);
+    gauge(out, "engine_estimated_stream_capacity", "Live streams with partials that fit, at x1.",
+          capacity_streams(r, 1, true));
+}
+
 char *metrics_text(struct metrics *metrics, struct engine *engine, const struct fold_info *info,
                    const char *blas)
 {
@@ -269,6 +286,7 @@ char *metrics_text(struct metrics *metrics, struct engine *engine, const struct 
     struct admission_report report;
     engine_report(engine, &report);
     print_load(out, &report);
+    print_aliases(out, &report);
     print_histogram(out, "foldscribe_batch_seconds", "From an upload's last byte to its answer.",
                     &metrics->latency);
     print_histogram(out, "foldscribe_batch_queue_seconds", "Time that uploads waited for a worker.",

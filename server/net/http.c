@@ -106,6 +106,12 @@ static enum MHD_Result feed(struct http_request *r, const char *bytes, size_t co
     return MHD_YES;
 }
 
+/* The first that is heard of a request. */
+static void *open_request(void *user, const char *target, struct MHD_Connection *connection)
+{
+    return http_request_open(user, target, connection);
+}
+
 static enum MHD_Result handle(void *user, struct MHD_Connection *connection, const char *path,
                               const char *method, const char *version, const char *bytes,
                               size_t *count, void **state)
@@ -113,12 +119,14 @@ static enum MHD_Result handle(void *user, struct MHD_Connection *connection, con
     struct http_request *r = *state;
     const size_t got = *count;
     char tidy[HEAD_TARGET];
-    (void)version;
+    (void)user, (void)connection, (void)version;
+    if (!r)
+        return MHD_NO;                       /* there was no memory for it */
     snprintf(tidy, sizeof tidy, "%s", path); /* the relay has seen that it fits */
     head_tidy(tidy);
-    if (!r) {
-        *state = r = http_request_open(user, connection);
-        return r ? begin(r, tidy, method) : MHD_NO;
+    if (!r->is_begun) {
+        r->is_begun = true;
+        return begin(r, tidy, method);
     }
     *count = 0;
     if (!r->service)
@@ -165,9 +173,9 @@ int http_open(struct http **ret_http, const struct http_options *options)
         http->mhd = MHD_start_daemon(
             MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
                 MHD_USE_ITC,
-            0, NULL, NULL, handle, http, MHD_OPTION_NOTIFY_COMPLETED, completed, http,
-            MHD_OPTION_NOTIFY_CONNECTION, notify, http, MHD_OPTION_CONNECTION_TIMEOUT,
-            (unsigned)IDLE_S, MHD_OPTION_CONNECTION_LIMIT,
+            0, NULL, NULL, handle, http, MHD_OPTION_URI_LOG_CALLBACK, open_request, http,
+            MHD_OPTION_NOTIFY_COMPLETED, completed, http, MHD_OPTION_NOTIFY_CONNECTION, notify,
+            http, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_CONNECTION_LIMIT,
             (unsigned)options->max_connections + SPARE_CONNECTIONS,
             MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES, MHD_OPTION_END);
     if (!http->mhd) {

@@ -22,6 +22,7 @@
 #include "hex.h"
 #include "http_request.h"
 #include "log.h"
+#include "query.h"
 #include "spool.h"
 #include "version.h"
 
@@ -251,15 +252,11 @@ static void on_done(void *user, const struct batch_result *result)
 
 /* ---- the body ------------------------------------------------------------------------------- */
 
-static enum MHD_Result read_argument(void *user, enum MHD_ValueKind kind, const char *key,
-                                     const char *value)
+static void read_query(struct work *w, const char *query)
 {
-    struct work *w = user;
-    (void)kind;
-    return !w->err.status &&
-                   deepgram_config_query(&w->config, key, value ? value : "", &w->err) == 0
-               ? MHD_YES
-               : MHD_NO;
+    char key[64], value[HEAD_TARGET];
+    while (!w->err.status && query_next(&query, key, sizeof key, value, sizeof value))
+        deepgram_config_query(&w->config, key, value, &w->err);
 }
 
 static void check_head(struct http_request *r)
@@ -267,7 +264,7 @@ static void check_head(struct http_request *r)
     struct work *w = r->work;
     const char *type = http_request_header(r, "Content-Type");
     char message[160];
-    MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, read_argument, w);
+    read_query(w, r->query);
     if (!w->err.status)
         deepgram_config_check_recording(&w->config, &w->err);
     if (w->config.callback && !r->http->options.fetch)

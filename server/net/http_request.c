@@ -8,18 +8,21 @@
 #include "authorization.h"
 #include "clock.h"
 #include "origins.h"
+#include "query.h"
 #include "refusal.h"
 
 #define PATIENCE_MS      20000 /* a body this old must have come at the rate below */
 #define LEAST_BYTES_A_S  500
 #define READ_AND_DROPPED (64u << 20) /* beyond what is allowed */
 
-struct http_request *http_request_open(struct http *http, struct MHD_Connection *connection)
+struct http_request *http_request_open(struct http *http, const char *target,
+                                       struct MHD_Connection *connection)
 {
     struct http_request *r = calloc(1, sizeof *r);
     if (!r)
         return NULL;
     r->http = http;
+    snprintf(r->query, sizeof r->query, "%s", query_of(target));
     r->connection = connection;
     r->route = METRICS_OTHER;
     id_make(r->id);
@@ -90,9 +93,6 @@ static void set_denied(struct http_request *r, const struct keys_refusal *denied
 {
     const struct refusal refusal = {.status = denied->status,
                                     .message = denied->message,
-                                    .code = denied->status == 401   ? "invalid_api_key"
-                                            : denied->status == 429 ? "rate_limit_exceeded"
-                                                                    : "invalid_value",
                                     .param = denied->status == 400 ? param : NULL};
     if (refusal_is_deepgram(r->path))
         snprintf(r->dg_error, sizeof r->dg_error, "%s", denied->message);
@@ -110,8 +110,8 @@ void http_request_refuse(struct http_request *r, int status, const char *message
 bool http_request_is_known(struct http_request *r)
 {
     struct keys_refusal denied;
-    char key[256];
-    authorization_key(key, sizeof key, http_request_header(r, "Authorization"), NULL);
+    char key[AUTHORIZATION_KEY];
+    authorization_key(http_request_header(r, "Authorization"), NULL, NULL, key);
     if (keys_know(r->http->options.keys, key, &denied))
         return true;
     set_denied(r, &denied, NULL);
@@ -121,8 +121,8 @@ bool http_request_is_known(struct http_request *r)
 bool http_request_admit(struct http_request *r)
 {
     struct keys_refusal denied;
-    char key[256];
-    authorization_key(key, sizeof key, http_request_header(r, "Authorization"), NULL);
+    char key[AUTHORIZATION_KEY];
+    authorization_key(http_request_header(r, "Authorization"), NULL, NULL, key);
     if (keys_admit(r->http->options.keys, key, NULL, false, clock_now_ms(), &r->grant, &denied))
         return true;
     set_denied(r, &denied, "tier");

@@ -8,6 +8,7 @@
 #include <microhttpd.h>
 
 #include "content_coding.h"
+#include "head.h"
 #include "http_options.h"
 #include "id.h"
 #include "metrics.h"
@@ -50,6 +51,7 @@ struct http_request {
     const char *path;                   /* of that; static */
     bool is_beta;                       /* which is one of the beta's, */
     bool is_translation;                /* or for texts in English */
+    char query[HEAD_TARGET];            /* as sent, from its "?" on */
     void *work;                         /* the service's */
     char id[ID_BYTES];
     enum metrics_route route;
@@ -57,6 +59,7 @@ struct http_request {
     struct content_coding *coding; /* of the body; NULL: it comes as it is */
     bool is_spoiled;               /* its body cannot be read: the answer is set, */
     bool is_answered;              /* what follows of the body is dropped */
+    bool is_begun;                 /* the head has come */
     bool is_ended;                 /* the body is whole */
     double began_ms, received_ms;  /* clock.h; the last byte of the request */
     uint64_t body_bytes;
@@ -72,7 +75,9 @@ struct http_request {
     char dg_error[600];      /* header of Deepgram's refusals; empty: none */
 };
 
-struct http_request *http_request_open(struct http *http, struct MHD_Connection *connection);
+/* target: path and query, as sent. NULL without memory. */
+struct http_request *http_request_open(struct http *http, const char *target,
+                                       struct MHD_Connection *connection);
 void http_request_close(struct http_request *r);
 
 const char *http_request_header(const struct http_request *r, const char *name);

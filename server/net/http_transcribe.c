@@ -15,12 +15,12 @@
 #include "http_request.h"
 #include "http_stream.h"
 #include "log.h"
-#include "multipart.h"
 #include "upload.h"
 
 struct work {
     struct upload upload;
-    struct multipart *form;     /* NULL: it is over, or none */
+    struct openai_request asked;
+    struct openai_error err;    /* the first; status 0: none */
     struct http_stream *stream; /* stream=true */
 };
 
@@ -74,7 +74,7 @@ static void on_done(void *user, const struct batch_result *result)
     const struct work *w = r->work;
     if (result->end == ENGINE_OK) {
         const char *type;
-        char *body = openai_response(&w->upload.request, result->transcript, &type);
+        char *body = openai_response(&w->asked, result->transcript, &type);
         depthjson_header(&result->transcript->depth, r->depth, sizeof r->depth);
         http_request_set(r, 200, type, body);
         note(r->http->options.metrics, r->id, r->received_ms, result);
@@ -129,7 +129,7 @@ static struct http_stream *make_stream(struct http_request *r)
     struct streamed *s = calloc(1, sizeof *s);
     if (!s)
         return NULL;
-    s->asked = w->upload.request;
+    s->asked = w->asked;
     s->asked.hotwords.count = 0;
     s->metrics = r->http->options.metrics;
     s->received_ms = r->received_ms;
@@ -156,14 +156,14 @@ static enum MHD_Result start(struct http_request *r)
     struct http *http = r->http;
     struct work *w = r->work;
     struct upload *u = &w->upload;
-    const struct openai_request *asked = &u->request;
+    const struct openai_request *asked = &w->asked;
     r->received_ms = clock_now_ms();
-    if (upload_end(u) == 0)
-        openai_request_check(&u->request, &u->error);
-    if (!u->error.status && asked->stream && !(w->stream = make_stream(r)))
-        openai_fail(&u->error, 500, "server_error", NULL, NULL, "out of memory");
-    if (u->error.status) {
-        http_openai_error(r, &u->error);
+    w->asked.has_file = u->fd >= 0;
+    if (openai_request_check(&w->asked, &w->err) == 0 && asked->stream &&
+        !(w->stream = make_stream(r)))
+        openai_fail(&w->err, 500, "server_error", NULL, NULL, "out of memory");
+    if (w->err.status) {
+        http_openai_error(r, &w->err);
         return http_request_answer(r);
     }
     struct request_policy policy;
@@ -212,10 +212,58 @@ static enum MHD_Result resumed(struct http_request *r)
 
 /* ---- the body ------------------------------------------------------------------------------- */
 
-static int on_part(void *user, const struct multipart_part *part, const char *bytes, size_t count)
+static bool on_field(void *user, const char *name, const char *value, size_t length)
 {
     struct work *w = user;
-    return upload_part(&w->upload, part, bytes, count);
+    return openai_request_field(&w->asked, name, value, length, &w->err) == 0;
+}
+
+/* What is wrong with the body as such, in the dialect's words. */
+static void explain_upload(struct openai_error *err, const struct upload *u)
+{
+    static const char invalid[] = "invalid_request_error", broken[] = "server_error";
+    switch (u->problem) {
+    case UPLOAD_OK:
+    case UPLOAD_REFUSED: /* by on_field, which has said why */
+        break;
+    case UPLOAD_NOT_A_FORM:
+        openai_fail(err, 400, invalid, NULL, NULL, "%s, with parts 'file' and 'model'", u->reason);
+        break;
+    case UPLOAD_MALFORMED:
+        openai_fail(err, 400, invalid, NULL, NULL, "the multipart body is malformed: %s",
+                    u->reason);
+        break;
+    case UPLOAD_CUT_SHORT:
+        openai_fail(err, 400, invalid, NULL, NULL,
+                    "the multipart body is cut short: its closing boundary is missing");
+        break;
+    case UPLOAD_TWO_FILES:
+        openai_fail(err, 400, invalid, NULL, "file", "there is more than one part named 'file'");
+        break;
+    case UPLOAD_FIELD_TOO_LONG:
+        openai_fail(err, 400, invalid, "string_above_max_length", u->name,
+                    "the field is longer than %d bytes", UPLOAD_FIELD_BYTES);
+        break;
+    case UPLOAD_TOO_LARGE:
+        openai_fail(err, 413, invalid, "file_too_large", "file",
+                    "the upload is larger than %llu MB",
+                    (unsigned long long)(u->max_bytes / 1000000));
+        break;
+    case UPLOAD_NOT_STORED:
+        openai_fail(err, 500, broken, NULL, NULL, "the server cannot store uploads now");
+        break;
+    case UPLOAD_NO_MEMORY:
+        openai_fail(err, 500, broken, NULL, NULL, "out of memory");
+        break;
+    }
+}
+
+static enum MHD_Result refuse_upload(struct http_request *r)
+{
+    struct work *w = r->work;
+    explain_upload(&w->err, &w->upload);
+    http_openai_error(r, &w->err);
+    return http_request_answer(r);
 }
 
 static enum MHD_Result begin(struct http_request *r)
@@ -224,18 +272,14 @@ static enum MHD_Result begin(struct http_request *r)
     struct work *w = r->work = calloc(1, sizeof *w);
     if (!w)
         return MHD_NO;
-    upload_init(&w->upload, o->catalog, o->spool, o->max_upload_bytes);
-    w->upload.request.is_translation = r->is_translation;
-    if (http_request_is_hopeless(r)) {
-        upload_count(&w->upload, o->max_upload_bytes + 1);
-        http_openai_error(r, &w->upload.error);
-        return http_request_answer(r);
-    }
-    const char *reason;
-    if (multipart_open(&w->form, http_request_header(r, "Content-Type"), on_part, w, &reason) < 0)
-        openai_fail(&w->upload.error, 400, "invalid_request_error", NULL, NULL,
-                    "%s, with parts 'file' and 'model'", reason);
-    return MHD_YES;
+    openai_request_init(&w->asked, o->catalog);
+    w->asked.is_translation = r->is_translation;
+    upload_init(&w->upload, o->spool, o->max_upload_bytes, http_request_header(r, "Content-Type"),
+                on_field, w);
+    if (!http_request_is_hopeless(r))
+        return MHD_YES;
+    w->upload.problem = UPLOAD_TOO_LARGE;
+    return refuse_upload(r);
 }
 
 /* What follows an error is read and dropped, so that the client gets the answer and not a reset;
@@ -243,29 +287,18 @@ static enum MHD_Result begin(struct http_request *r)
 static enum MHD_Result feed(struct http_request *r, const char *bytes, size_t count)
 {
     struct work *w = r->work;
-    struct upload *u = &w->upload;
     const enum http_body allowed = http_request_count(r, count);
     if (allowed == HTTP_BODY_TOO_SLOW || allowed == HTTP_BODY_HOPELESS)
         return MHD_NO;
-    const char *reason;
-    if (upload_count(u, count) == 0 && w->form &&
-        multipart_feed(w->form, bytes, count, &reason) < 0 && !u->error.status)
-        openai_fail(&u->error, 400, "invalid_request_error", NULL, NULL,
-                    "the multipart body is malformed: %s", reason ? reason : "");
+    upload_feed(&w->upload, bytes, count);
     return MHD_YES;
 }
 
 static enum MHD_Result end(struct http_request *r)
 {
     struct work *w = r->work;
-    struct upload *u = &w->upload;
-    if (w->form && !multipart_is_whole(w->form) && !u->error.status)
-        openai_fail(&u->error, 400, "invalid_request_error", NULL, NULL,
-                    "the multipart body is cut short: its closing boundary is missing");
-    if (!u->error.status)
-        return start(r);
-    http_openai_error(r, &u->error);
-    return http_request_answer(r);
+    upload_end(&w->upload);
+    return w->upload.problem == UPLOAD_OK ? start(r) : refuse_upload(r);
 }
 
 static void cancel(struct http_request *r)
@@ -279,13 +312,13 @@ static void finish(struct http_request *r)
     struct work *w = r->work;
     if (!w)
         return;
-    multipart_close(w->form);
     if (w->stream) {
         http_stream_abandon(w->stream);
         cancel(r);
         http_stream_release(w->stream);
     }
     upload_finish(&w->upload);
+    openai_request_finish(&w->asked);
     free(w);
 }
 

@@ -137,7 +137,8 @@ const char *origins_forbid(const struct origins *o, const struct head *head)
     char host[HEAD_AUTHORITY];
     if (o->are_all)
         return NULL;
-    if (!host_of(head->host, host) || !is_ours(o, host))
+    /* Health checks of HTTP/1.0 name nobody; a browser always does. */
+    if (*head->host && (!host_of(head->host, host) || !is_ours(o, host)))
         return "this server is not known by the name in the Host header: name it with --origins";
     if (*head->origin && !is_welcome(o, head))
         return "pages of that Origin may not use this server: allow them with --origins";

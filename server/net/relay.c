@@ -24,6 +24,7 @@
 #include "clock.h"
 #include "frames.h"
 #include "log.h"
+#include "ws.h"
 
 #define PIECE         65536
 #define TICK_MS       250
@@ -237,9 +238,10 @@ static bool connect_inner(struct relay *r, struct line *l)
 }
 
 /* Sets a WebSocket up: inside they see an upgrade that has nothing of the client's but its key and
- * its protocols, so no library stumbles over the rest. False: there is no room. */
+ * the protocol that is spoken, so no library stumbles over the rest. False: there is no room. */
 static bool open_tunnel(struct relay *r, struct line *l, const struct head *head)
 {
+    const char *protocol = ws_protocol(head);
     char request[512];
     close_inner(r, l);
     const int far = make_pair(r, l);
@@ -249,8 +251,8 @@ static bool open_tunnel(struct relay *r, struct line *l, const struct head *head
                                 "GET / HTTP/1.1\r\nHost: inside\r\nUpgrade: websocket\r\n"
                                 "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                                 "Sec-WebSocket-Key: %s\r\n%s%s%s\r\n",
-                                head->key, *head->protocol ? "Sec-WebSocket-Protocol: " : "",
-                                head->protocol, *head->protocol ? "\r\n" : "");
+                                head->key, protocol ? "Sec-WebSocket-Protocol: " : "",
+                                protocol ? protocol : "", protocol ? "\r\n" : "");
     l->state = TUNNEL;
     count(r, l, true);
     /* A pair that is new takes it whole. */

@@ -5,9 +5,7 @@
  * seconds. */
 #include "router.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -23,6 +21,7 @@
 #include "answer.h"
 #include "clock.h"
 #include "head.h"
+#include "listener.h"
 #include "log.h"
 
 #define HEAD_MS      10000
@@ -35,62 +34,14 @@ struct waiting {
 
 struct router {
     struct router_options options;
-    int listener, epoll, wake; /* wake: an eventfd, written when a flag below has changed */
-    unsigned port;
-    char address[80];
-    bool local;
-    struct waiting *waiting; /* [options.max_connections] */
+    struct listener listener; /* its fd is -1 when it is closed */
+    int epoll, wake;          /* wake: an eventfd, written when a flag below has changed */
+    struct waiting *waiting;  /* [options.max_connections] */
     uint32_t waiting_count;
     pthread_t thread;
     bool started;
     atomic_bool stopping, closing, done;
 };
-
-/* An address, or a name like localhost, whose IPv4 address is taken where it has one. */
-static int parse_address(const char *text, struct sockaddr_storage *ret_address,
-                         socklen_t *ret_length)
-{
-    char host[256];
-    const char *colon = strrchr(text, ':');
-    char *end;
-    const long port = colon ? strtol(colon + 1, &end, 10) : -1;
-    if (!colon || end == colon + 1 || *end || port < 0 || port > 65535 ||
-        (size_t)(colon - text) >= sizeof host)
-        return -1;
-    snprintf(host, sizeof host, "%.*s", (int)(colon - text), text);
-    memset(ret_address, 0, sizeof *ret_address);
-    struct sockaddr_in *v4 = (struct sockaddr_in *)ret_address;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret_address;
-    if (inet_pton(AF_INET, *host ? host : "0.0.0.0", &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons((uint16_t)port);
-        *ret_length = sizeof *v4;
-        return 0;
-    }
-    const size_t n = strlen(host);
-    if (n > 2 && host[0] == '[' && host[n - 1] == ']') {
-        host[n - 1] = '\0';
-        if (inet_pton(AF_INET6, host + 1, &v6->sin6_addr) == 1) {
-            v6->sin6_family = AF_INET6;
-            v6->sin6_port = htons((uint16_t)port);
-            *ret_length = sizeof *v6;
-            return 0;
-        }
-        host[n - 1] = ']';
-    }
-    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL, *best;
-    if (strpbrk(host, "[]:") || getaddrinfo(host, colon + 1, &hints, &found) != 0)
-        return -1;
-    for (best = found; best->ai_next && best->ai_family != AF_INET; best = best->ai_next)
-        ;
-    if (best->ai_family != AF_INET)
-        best = found;
-    memcpy(ret_address, best->ai_addr, best->ai_addrlen);
-    *ret_length = best->ai_addrlen;
-    freeaddrinfo(found);
-    return 0;
-}
 
 static int watch(struct router *r, int fd, uint32_t events)
 {
@@ -101,66 +52,47 @@ static int watch(struct router *r, int fd, uint32_t events)
 int router_open(struct router **ret_router, const struct router_options *options, char *ret_problem,
                 unsigned room)
 {
-    struct sockaddr_storage address;
-    socklen_t length;
-    if (parse_address(options->listen, &address, &length) != 0) {
-        snprintf(ret_problem, room,
-                 "--listen %.200s: expected ADDRESS:PORT, like 127.0.0.1:8080, localhost:8080 or "
-                 "[::1]:8080",
-                 options->listen);
+    struct listener listener;
+    if (listener_open(&listener, "--listen", options->listen, ret_problem, room) != 0)
         return -1;
-    }
     struct router *r = calloc(1, sizeof *r);
     struct waiting *waiting = calloc(options->max_connections, sizeof *waiting);
     if (!r || !waiting) {
         free(r);
         free(waiting);
+        close(listener.fd);
         snprintf(ret_problem, room, "out of memory");
         return -1;
     }
     r->options = *options;
     r->waiting = waiting;
-    r->listener = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    r->listener = listener;
     r->epoll = epoll_create1(EPOLL_CLOEXEC);
     r->wake = eventfd(0, EFD_CLOEXEC);
-    const int one = 1;
-    if (r->listener < 0 || r->epoll < 0 || r->wake < 0 ||
-        setsockopt(r->listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
-        bind(r->listener, (struct sockaddr *)&address, length) != 0 ||
-        listen(r->listener, 512) != 0 ||
-        getsockname(r->listener, (struct sockaddr *)&address, &length) != 0 ||
-        watch(r, r->listener, EPOLLIN) != 0 || watch(r, r->wake, EPOLLIN) != 0) {
+    if (r->epoll < 0 || r->wake < 0 || watch(r, r->listener.fd, EPOLLIN) != 0 ||
+        watch(r, r->wake, EPOLLIN) != 0) {
         snprintf(ret_problem, room, "cannot listen on %.200s: %s", options->listen,
                  strerror(errno));
         router_close(r);
         return -1;
     }
-    r->local = address.ss_family == AF_INET
-                   ? ntohl(((struct sockaddr_in *)&address)->sin_addr.s_addr) >> 24 == 127
-                   : IN6_IS_ADDR_LOOPBACK(&((struct sockaddr_in6 *)&address)->sin6_addr);
-    r->port = ntohs(address.ss_family == AF_INET ? ((struct sockaddr_in *)&address)->sin_port
-                                                 : ((struct sockaddr_in6 *)&address)->sin6_port);
-    char host[64] = "";
-    const bool is_v6 = address.ss_family == AF_INET6;
-    getnameinfo((struct sockaddr *)&address, length, host, sizeof host, NULL, 0, NI_NUMERICHOST);
-    snprintf(r->address, sizeof r->address, is_v6 ? "[%s]:%u" : "%s:%u", host, r->port);
     *ret_router = r;
     return 0;
 }
 
 unsigned router_port(const struct router *router)
 {
-    return router->port;
+    return router->listener.port;
 }
 
 const char *router_address(const struct router *router)
 {
-    return router->address;
+    return router->listener.address;
 }
 
 bool router_is_local(const struct router *router)
 {
-    return router->local;
+    return router->listener.is_local;
 }
 
 /* Takes the socket out of the waiting room. */
@@ -192,7 +124,7 @@ static void look(struct router *r, uint32_t index)
 static void accept_all(struct router *r)
 {
     for (;;) {
-        const int fd = accept4(r->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        const int fd = accept4(r->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE) {
                 log_warning("no file descriptor for a connection",
@@ -222,7 +154,7 @@ static void expire(struct router *r)
         if (r->waiting[i].deadline_ms <= now) {
             const int fd = r->waiting[i].fd;
             forget(r, i);
-            if (r->listener < 0)
+            if (r->listener.fd < 0)
                 answer_refuse(fd, 503, "this server is going away", "Retry-After: 1\r\n");
             else
                 answer_refuse(fd, 408, "the request head did not come within 10 s", "");
@@ -234,8 +166,8 @@ static void close_listener(struct router *r)
 {
     const int64_t last = (int64_t)clock_now_ms() + LAST_HEAD_MS;
     accept_all(r);
-    close(r->listener);
-    r->listener = -1;
+    close(r->listener.fd);
+    r->listener.fd = -1;
     for (uint32_t i = 0; i < r->waiting_count; i++)
         if (r->waiting[i].deadline_ms > last)
             r->waiting[i].deadline_ms = last;
@@ -245,7 +177,7 @@ static void *run(void *user)
 {
     struct router *r = user;
     struct epoll_event events[64];
-    while (r->listener >= 0 || r->waiting_count) {
+    while (r->listener.fd >= 0 || r->waiting_count) {
         const int count = epoll_wait(r->epoll, events, 64, r->waiting_count ? 500 : -1);
         if (atomic_load(&r->closing))
             break;
@@ -258,7 +190,7 @@ static void *run(void *user)
                 (void)!read(fd, &times, sizeof times);
                 continue;
             }
-            if (fd == r->listener) {
+            if (fd == r->listener.fd) {
                 accept_all(r);
                 continue;
             }
@@ -307,8 +239,8 @@ void router_close(struct router *r)
     }
     for (uint32_t i = 0; i < r->waiting_count; i++)
         close(r->waiting[i].fd);
-    if (r->listener >= 0)
-        close(r->listener);
+    if (r->listener.fd >= 0)
+        close(r->listener.fd);
     if (r->epoll >= 0)
         close(r->epoll);
     if (r->wake >= 0)

@@ -11,6 +11,7 @@
 #include "ws.h"
 
 #include <libwebsockets.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -19,15 +20,17 @@
 #include <sys/socket.h>
 
 #include "answer.h"
+#include "clock.h"
 #include "log.h"
 #include "metrics.h"
 #include "refusal.h"
 #include "session.h"
 #include "watch.h"
 
-#define UNREAD_MS   10000        /* for a close, and what is before it, to be read */
-#define SILENT_US   1000000      /* without audio: the session is told, again and again, */
-#define SILENT_MOST 5000000      /* until then */
+#define UNREAD_MS   10000 /* for a close, and what is before it, to be read */
+#define SILENT_MS   1000  /* without audio: the session is told, again and again, */
+#define SILENT_MOST 5000  /* until then */
+#define NEVER       INFINITY
 #define TEXTS_BYTES (256u << 20) /* of all text messages being put together */
 
 struct stream {
@@ -37,12 +40,14 @@ struct stream {
     char *text; /* [text_room] message being put together */
     size_t text_length, text_room;
     bool paused;
+    bool told_to_go;
     uint64_t watched;
     atomic_bool gone;
-    lws_usec_t begun_us, idle_at_us, end_at_us;
-    lws_usec_t pushed_us;    /* when the last audio came */
-    lws_usec_t silent_at_us; /* the session is to be told that no more has come; INT64_MAX: not */
-    lws_usec_t kill_at_us;   /* it is to be closed, and its client reads nothing; 0: it is not */
+    /* Times of clock_now_ms; NEVER: not. */
+    double begun_ms, idle_at_ms, end_at_ms;
+    double pushed_ms;    /* when the last audio came */
+    double silent_at_ms; /* the session is to be told that no more has come */
+    double kill_at_ms;   /* it is to be closed, and its client reads nothing */
     struct stream *next;
 };
 
@@ -59,7 +64,7 @@ struct ws {
     struct lws_vhost *vhost;
     struct watch *watch;
     pthread_t thread;
-    atomic_bool stopping, going_away, keys_changed;
+    atomic_bool stopping, finishing, going_away, keys_changed;
     atomic_uint count;
     pthread_mutex_t lock;
     struct arrival *arrivals; /* {lock} */
@@ -122,7 +127,8 @@ void ws_adopt(struct ws *ws, int fd, const struct head *head)
         return;
     }
     s->ws = ws;
-    s->begun_us = lws_now_usecs();
+    s->begun_ms = clock_now_ms();
+    s->kill_at_ms = NEVER;
     atomic_fetch_add(&ws->count, 1);
     pthread_mutex_lock(&ws->lock);
     *a = (struct arrival){fd, s, ws->arrivals};
@@ -153,7 +159,7 @@ static void drop(struct stream *s, int code)
     log_info("stream ended", log_text("id", said->id), log_text("dialect", said->kind->name),
              log_count("close", code),
              log_real("heard_s", (double)atomic_load(&said->audio_samples) / RESULT_RATE_HZ, 2),
-             log_real("open_s", (double)(lws_now_usecs() - s->begun_us) / 1e6, 1),
+             log_real("open_s", (clock_now_ms() - s->begun_ms) / 1e3, 1),
              log_count("partials", atomic_load(&said->partials)),
              log_count("finals", atomic_load(&said->finals)),
              log_count("words", atomic_load(&said->words)),
@@ -189,52 +195,61 @@ static void adopt_arrivals(struct ws *ws)
     }
 }
 
+/* ---- going --------------------------------------------------------------------------------- */
+
+static const char shutting_down[] = "the server is shutting down";
+
+/* It ends when all that came is told. */
+static void send_away(struct stream *s, const char *reason)
+{
+    if (!s->told_to_go)
+        session_go_away(s->session, reason);
+    s->told_to_go = true;
+}
+
 /* ---- time --------------------------------------------------------------------------------- */
 
 static void set_timer(struct stream *s)
 {
-    lws_usec_t first = s->idle_at_us < s->end_at_us ? s->idle_at_us : s->end_at_us;
-    if (s->kill_at_us && s->kill_at_us < first)
-        first = s->kill_at_us;
-    if (s->silent_at_us < first)
-        first = s->silent_at_us;
-    const lws_usec_t now = lws_now_usecs();
-    lws_set_timer_usecs(s->wsi, first > now ? first - now : 1);
+    const double first_ms =
+        fmin(fmin(s->idle_at_ms, s->end_at_ms), fmin(s->kill_at_ms, s->silent_at_ms));
+    const double left_ms = first_ms - clock_now_ms();
+    lws_set_timer_usecs(s->wsi, left_ms > 0 ? 1 + (lws_usec_t)(left_ms * 1e3) : 1);
 }
 
 static void restart_idle_timer(struct stream *s)
 {
-    s->idle_at_us = lws_now_usecs() + (lws_usec_t)s->session->idle_ms * 1000;
+    s->idle_at_ms = clock_now_ms() + s->session->idle_ms;
     set_timer(s);
 }
 
 static void restart_silence(struct stream *s)
 {
-    s->pushed_us = lws_now_usecs();
-    s->silent_at_us = s->session->kind->silent ? s->pushed_us + SILENT_US : INT64_MAX;
+    s->pushed_ms = clock_now_ms();
+    s->silent_at_ms = s->session->kind->silent ? s->pushed_ms + SILENT_MS : NEVER;
 }
 
-static void tell_silence(struct stream *s, lws_usec_t now)
+static void tell_silence(struct stream *s, double now_ms)
 {
-    const lws_usec_t silent_us = now - s->pushed_us;
-    s->silent_at_us = silent_us < SILENT_MOST ? now + SILENT_US : INT64_MAX;
+    const double silent_ms = now_ms - s->pushed_ms;
+    s->silent_at_ms = silent_ms < SILENT_MOST ? now_ms + SILENT_MS : NEVER;
     if (!s->paused && !s->session->finished)
-        s->session->kind->silent(s->session, (uint32_t)(silent_us / 1000));
+        s->session->kind->silent(s->session, (uint32_t)silent_ms);
 }
 
 static void tick(struct stream *s)
 {
-    const lws_usec_t now = lws_now_usecs();
-    if (s->kill_at_us && now >= s->kill_at_us) {
+    const double now_ms = clock_now_ms();
+    if (now_ms >= s->kill_at_ms) {
         lws_set_timeout(s->wsi, 1, LWS_TO_KILL_ASYNC); /* its callback drops the stream */
         return;
     }
-    if (now >= s->silent_at_us)
-        tell_silence(s, now);
-    if (now >= s->end_at_us) {
-        session_end(s->session, 1001, "the stream has reached the longest that is allowed");
-        s->end_at_us = INT64_MAX;
-    } else if (now >= s->idle_at_us) {
+    if (now_ms >= s->silent_at_ms)
+        tell_silence(s, now_ms);
+    if (now_ms >= s->end_at_ms) {
+        send_away(s, "the stream has reached the longest that is allowed");
+        s->end_at_ms = NEVER;
+    } else if (now_ms >= s->idle_at_ms) {
         if (!s->paused && !s->session->finished)
             s->session->kind->idle(s->session);
         restart_idle_timer(s);
@@ -323,8 +338,8 @@ static int send_next(struct stream *s)
         free(text);
         if (sent < (int)length)
             return -1;
-        if (s->kill_at_us)
-            s->kill_at_us = lws_now_usecs() + (lws_usec_t)UNREAD_MS * 1000;
+        if (s->kill_at_ms != NEVER)
+            s->kill_at_ms = clock_now_ms() + UNREAD_MS;
         if (!outbox_is_empty(&s->session->outbox))
             lws_callback_on_writable(s->wsi);
         return 0;
@@ -343,6 +358,7 @@ static int send_next(struct stream *s)
 static void look_round(struct ws *ws)
 {
     adopt_arrivals(ws);
+    const bool finish = atomic_load(&ws->finishing);
     const bool leave = atomic_load(&ws->going_away);
     const bool keys_changed = atomic_exchange(&ws->keys_changed, false);
     for (struct stream *s = ws->streams, *next; s; s = next) {
@@ -352,13 +368,15 @@ static void look_round(struct ws *ws)
             continue;
         }
         if (leave)
-            outbox_end(&s->session->outbox, 1001, "the server is shutting down");
+            outbox_end(&s->session->outbox, 1001, shutting_down);
+        else if (finish)
+            send_away(s, shutting_down);
         if (keys_changed && session_is_revoked(s->session))
             outbox_end(&s->session->outbox, 1008, "the API key is not known here any more");
         if (s->paused && !atomic_load(&s->session->full))
             read_on(s);
-        if (!s->kill_at_us && outbox_is_ended(&s->session->outbox)) {
-            s->kill_at_us = lws_now_usecs() + (lws_usec_t)UNREAD_MS * 1000;
+        if (s->kill_at_ms == NEVER && outbox_is_ended(&s->session->outbox)) {
+            s->kill_at_ms = clock_now_ms() + UNREAD_MS;
             set_timer(s);
         }
         if (!outbox_is_empty(&s->session->outbox))
@@ -389,11 +407,11 @@ static void established(struct stream *s)
     metrics_request(ws->host.metrics, s->session->kind->route, 101);
     log_info("stream opened", log_text("id", s->session->id),
              log_text("dialect", s->session->kind->name));
-    s->end_at_us = lws_now_usecs() + (lws_usec_t)ws->longest_ms * 1000;
-    s->silent_at_us = INT64_MAX; /* until there was audio */
+    s->end_at_ms = clock_now_ms() + ws->longest_ms;
+    s->silent_at_ms = NEVER; /* until there was audio */
     restart_idle_timer(s);
-    if (atomic_load(&ws->going_away)) /* the round that told the others was before it */
-        session_end(s->session, 1001, "the server is shutting down");
+    if (atomic_load(&ws->finishing)) /* the round that told the others was before it */
+        send_away(s, shutting_down);
     if (!outbox_is_empty(&s->session->outbox))
         lws_callback_on_writable(s->wsi);
 }
@@ -441,7 +459,6 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
 
 /* ---- life --------------------------------------------------------------------------------- */
 
-/* A client that offers one of these names first gets it back; see head.c for who may offer what. */
 static const struct lws_protocols protocols[] = {
     {.name = "listen", .callback = callback, .rx_buffer_size = 65536},
     {.name = "token", .callback = callback, .rx_buffer_size = 65536},
@@ -473,6 +490,16 @@ static int open_context(struct ws *ws)
     ws->context = lws_create_context(&info);
     ws->vhost = ws->context ? lws_create_vhost(ws->context, &info) : NULL;
     return ws->vhost ? 0 : -1;
+}
+
+const char *ws_protocol(const struct head *head)
+{
+    const size_t length = strcspn(head->protocol, ", \t");
+    for (size_t i = 0; protocols[i].name; i++)
+        if (strlen(protocols[i].name) == length &&
+            strncmp(protocols[i].name, head->protocol, length) == 0)
+            return protocols[i].name;
+    return NULL;
 }
 
 int ws_open(struct ws **ret_ws, const struct ws_options *options)
@@ -514,8 +541,15 @@ unsigned ws_streams(struct ws *ws)
     return atomic_load(&ws->count);
 }
 
+void ws_finish(struct ws *ws)
+{
+    atomic_store(&ws->finishing, true);
+    wake(ws);
+}
+
 void ws_go_away(struct ws *ws)
 {
+    atomic_store(&ws->finishing, true);
     atomic_store(&ws->going_away, true);
     wake(ws);
 }

@@ -26,11 +26,16 @@ struct ws_options {
 
 /* 0 or -1. Starts libwebsockets' service thread. options is copied. */
 int ws_open(struct ws **ret_ws, const struct ws_options *options);
+/* The subprotocol that is agreed on: the first that the client offers, if it is known; NULL: none.
+ */
+const char *ws_protocol(const struct head *head);
 /* Takes a connected socket whose upgrade request is head; any thread. */
 void ws_adopt(struct ws *ws, int fd, const struct head *head);
 /* Streams open. */
 unsigned ws_streams(struct ws *ws);
-/* Closes all streams with 1001. */
+/* Takes no more sound: each stream closes with 1001 when what it was sent is heard and told. */
+void ws_finish(struct ws *ws);
+/* Closes all streams with 1001, whatever is still to be heard. */
 void ws_go_away(struct ws *ws);
 void ws_close(struct ws *ws);
 

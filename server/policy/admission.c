@@ -10,12 +10,14 @@
  * partial_window.h lets them hear, or that many chunks that a stream of the seed hears, and
  * readings of the window. A stream that nobody has spoken into for ACTIVE_MS takes nothing, unless
  * what was said still waits: else a crowd that stops would have its backlog worked off at full
- * depth. Summed over all streams and divided by the workers that is the demand; done for every rung
+ * depth. Summed over all streams and divided by the CPUs that is the demand; done for every rung
  * it is what load_shedder.c wants.
  *
  * Newcomers are refused when all streams and the newcomer would not fit with everybody at the
  * tier's floor: so never while depth can still fall, and never while there are fewer streams than
- * workers, however slow a machine may be.
+ * CPUs, however slow a machine may be. CPUs are those that the workers may have: as many as they
+ * are, as this process may run on, and as its quota leaves it; less where the clock says that
+ * others have them as well.
  *
  * A place that is free is given to whoever asks, so nobody is refused by an idle server. Whoever is
  * refused is told when to come again: the first of them when the next place should become free, the
@@ -46,6 +48,7 @@ int admission_init(struct admission *admission, const struct admission_options *
 {
     *admission = (struct admission){.unfolds = options->unfolds,
                                     .workers = options->workers,
+                                    .cpus = options->workers,
                                     .chunk_ms = options->chunk_ms,
                                     .adaptive = options->adaptive,
                                     .live.most = options->max_live,
@@ -59,6 +62,10 @@ int admission_init(struct admission *admission, const struct admission_options *
     if (options->cost)
         admission->cost = *options->cost;
     admission->cost.unfolds = options->unfolds;
+    if (options->cpus > 0)
+        admission->cpus = fmin(options->cpus, options->workers);
+    if (!(admission->cost.slowdown > 0))
+        admission->cost.slowdown = options->workers / admission->cpus;
     load_shedder_init(&admission->shedder, options->unfolds, now_ms);
     return pthread_mutex_init(&admission->lock, NULL) ? -1 : 0;
 }
@@ -149,7 +156,13 @@ static struct partials partials_at(const struct admission *s, const struct admis
     return partials;
 }
 
-/* Share of all workers that a stream takes at a level while it is spoken into. */
+/* {lock} CPUs that the workers really have. */
+static double cpus_now(const struct admission *s)
+{
+    return fmin(s->cpus, s->workers / cost_slowdown(&s->cost));
+}
+
+/* Share of all CPUs that a stream takes at a level while it is spoken into. */
 static double stream_demand(const struct admission *s, const struct admission_stream *stream,
                             uint32_t level)
 {
@@ -158,7 +171,7 @@ static double stream_demand(const struct admission *s, const struct admission_st
 
     return speech_share(s) *
            speech_ms(&s->cost, s->segment_ms, depth, &partials, stream->chunk_ms) / 1e3 /
-           s->workers;
+           cpus_now(s);
 }
 
 static bool are_alike(const struct admission_stream *a, const struct admission_stream *b)
@@ -259,7 +272,7 @@ bool admission_join(struct admission *s, struct admission_stream *stream, double
     bool room = s->live.taken < s->live.most;
     if (room && s->adaptive) {
         const double with_it = s->demand[s->shedder.top] + stream_demand(s, stream, s->shedder.top);
-        room = s->live.taken < s->workers ||
+        room = s->live.taken < fmax(floor(s->cpus), 1) ||
                load_shedder_admits(&s->shedder, with_it, stream->tier.priority);
     }
     if (room) {
@@ -332,7 +345,9 @@ bool admission_begin_upload(struct admission *s, double now_ms, double *ret_retr
     if (room)
         place_taken(&s->uploads, now_ms);
     else
-        *ret_retry_ms = retry_after(&s->uploads, cost_ms(&s->cost, s->unfolds, UPLOAD_MS), now_ms);
+        *ret_retry_ms =
+            retry_after(&s->uploads,
+                        cost_slowdown(&s->cost) * cost_ms(&s->cost, s->unfolds, UPLOAD_MS), now_ms);
     pthread_mutex_unlock(&s->lock);
     return room;
 }
@@ -429,6 +444,7 @@ void admission_report(struct admission *s, struct admission_report *ret_report)
                                             .uploads_refused = s->uploads.refused,
                                             .adaptive = s->adaptive,
                                             .trust = s->shedder.trust,
+                                            .cpus = cpus_now(s),
                                             .demand = s->demand[s->shedder.level],
                                             .floor_demand = s->demand[s->shedder.top],
                                             .speech_share = speech_share(s),

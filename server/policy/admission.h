@@ -34,7 +34,7 @@ struct admission_stream {
 /* Places, and how long they are held. */
 struct admission_places {
     uint32_t taken, most;
-    uint32_t parallel; /* so many of those who hold one get on at once */
+    uint32_t parallel; /* so many of those who hold one get on at once, at the workers' pace */
     uint64_t refused;
     double looked_ms, spent_ms; /* the last look; time that they have had since a place was freed */
     double held_ms, ended;      /* time that those who ended had, and how many they were: fading */
@@ -45,6 +45,7 @@ struct admission_places {
 struct admission {
     pthread_mutex_t lock;
     uint32_t unfolds, workers, chunk_ms;
+    double cpus;   /* that the workers may have */
     bool adaptive; /* false: load takes nothing away and refuses nobody */
     _Atomic double ticked_ms;
     struct cost cost;                      /* {lock} */
@@ -58,6 +59,7 @@ struct admission {
 
 struct admission_options {
     uint32_t unfolds, workers, max_live, max_uploads;
+    double cpus;       /* whose time there is, parts of one included; 0: one a worker */
     uint32_t chunk_ms; /* of those that live streams may hear partials in; 0: they do not */
     bool adaptive;
     const struct cost *cost; /* NULL: learned from the first segments */
@@ -108,14 +110,14 @@ struct admission_report {
     uint64_t level_changes, live_refused, uploads_refused;
     bool adaptive;
     double trust;
-    double demand,
-        floor_demand; /* share of all workers: as things are; with everybody at the floor */
+    double cpus;                 /* that there really are for the workers */
+    double demand, floor_demand; /* share of those: as things are; with everybody at the floor */
     double speech_share, segment_ms;
     uint32_t live, max_live, uploads, max_uploads;
     struct cost cost;
 };
 void admission_report(struct admission *admission, struct admission_report *ret_report);
-/* Share of one worker that a stream of the default tier takes at a depth, its partials heard in the
+/* Share of one CPU that a stream of the default tier takes at a depth, its partials heard in the
  * way that costs less. */
 double admission_stream_share(const struct admission_report *report, uint32_t depth, bool partials);
 

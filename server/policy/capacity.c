@@ -8,16 +8,29 @@
 uint32_t capacity_streams(const struct admission_report *report, uint32_t depth, bool partials)
 {
     const double share = admission_stream_share(report, depth, partials);
-    const double fit = share > 0 ? report->trust * report->workers / share : report->max_live;
+    const double fit = share > 0 ? report->trust * report->cpus / share : report->max_live;
 
     return (uint32_t)fmin(fit, report->max_live);
+}
+
+double capacity_least_cpus(const struct admission_report *report)
+{
+    return admission_stream_share(report, 1, true) / report->trust;
 }
 
 double capacity_batch_rate(const struct admission_report *report, uint32_t depth)
 {
     const double ms = cost_ms(&report->cost, depth, USUAL_MS);
 
-    return ms > 0 ? USUAL_MS / ms * report->workers : 0;
+    return ms > 0 ? USUAL_MS / ms * report->cpus : 0;
+}
+
+double capacity_headroom(const struct admission_report *r)
+{
+    const double computing = r->trust > 0 ? 1 - r->floor_demand / r->trust : 0;
+    const double places = r->max_live > 0 ? 1 - (double)r->live / r->max_live : 0;
+
+    return fmax(fmin(computing, places), 0);
 }
 
 static double thousandths(double x)
@@ -43,14 +56,14 @@ char *capacity_json(const struct admission_report *r, const char *model, const c
     for (uint32_t depth = 1; depth <= r->unfolds; depth++)
         json_array_append_new(depths, depth_json(r, depth));
     json_t *body = json_pack(
-        "{s:s, s:s, s:i, s:o, s:{s:s, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:i, s:i, s:i, s:i}}",
-        "model", model, "kernel", kernel, "workers", (int)r->workers, "depths", depths, "load",
-        "policy", r->adaptive ? "adaptive" : "fixed", "level", (int)r->level, "top_level",
-        (int)r->top_level, "demand", thousandths(r->demand), "demand_at_floor",
-        thousandths(r->floor_demand), "trust", thousandths(r->trust), "headroom",
-        thousandths(fmax(1 - r->floor_demand / r->trust, 0)), "speech_share",
-        thousandths(r->speech_share), "live_streams", (int)r->live, "max_live_streams",
-        (int)r->max_live, "uploads", (int)r->uploads, "max_uploads", (int)r->max_uploads);
+        "{s:s, s:s, s:i, s:f, s:o, s:{s:s, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:i, s:i, s:i, s:i}}",
+        "model", model, "kernel", kernel, "workers", (int)r->workers, "cpus", thousandths(r->cpus),
+        "depths", depths, "load", "policy", r->adaptive ? "adaptive" : "fixed", "level",
+        (int)r->level, "top_level", (int)r->top_level, "demand", thousandths(r->demand),
+        "demand_at_floor", thousandths(r->floor_demand), "trust", thousandths(r->trust), "headroom",
+        thousandths(capacity_headroom(r)), "speech_share", thousandths(r->speech_share),
+        "live_streams", (int)r->live, "max_live_streams", (int)r->max_live, "uploads",
+        (int)r->uploads, "max_uploads", (int)r->max_uploads);
     char *text = body ? json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
     json_decref(body);
     return text;

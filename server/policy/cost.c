@@ -6,9 +6,13 @@
  * them at once, also for those that nobody uses at the moment. Tails differ by depth: sharper
  * posteriors are searched faster, and a shallow depth may be written by fewer layers.
  *
+ * Times are a worker's own CPU time, so that they mean the same on a busy machine and on an idle
+ * one, and add up to what the machine's CPUs have. How much longer the clock saw it take is one
+ * number, learned beside them.
+ *
  * A segment's measured time is compared with what the table said, and the lines involved are scaled
  * by an exponentially weighted share of the ratio. The weight is by seconds of audio, so the table
- * follows a busy machine within seconds and an idle one does not forget. A single absurd
+ * follows a slower machine within seconds and an idle one does not forget. A single absurd
  * measurement (the process was stopped, the laptop slept) counts as four times wrong at most. Only
  * tails may be further off at first: how hard words are to find is the speaker's affair, and
  * without calibrate.c nothing is known of it.
@@ -23,12 +27,13 @@
 #include <math.h>
 #include <stddef.h>
 
-#define MEMORY_S   60.0 /* of audio; the weight of what is older has fallen to 1/e */
-#define RATIO_MOST 4.0
-#define TAIL_MOST  32.0 /* until a minute of speech has been heard */
-#define FRESH_S    10.0
-#define LEAST_MS   1e-3
-#define HEAR_USUAL 1.5 /* bench_stream: 1.4 to 1.6 */
+#define MEMORY_S      60.0 /* of audio; the weight of what is older has fallen to 1/e */
+#define RATIO_MOST    4.0
+#define TAIL_MOST     32.0 /* until a minute of speech has been heard */
+#define FRESH_S       10.0
+#define LEAST_MS      1e-3
+#define SLOWDOWN_MOST 100.0
+#define HEAR_USUAL    1.5 /* bench_stream: 1.4 to 1.6 */
 
 static double line_ms(const struct cost_line *line, double audio_ms)
 {
@@ -104,14 +109,20 @@ double cost_incremental_ms(const struct cost *cost, uint32_t depth, double audio
     return hear_ms(cost, depth, new_ms) + read_ms(cost, depth, audio_ms);
 }
 
+double cost_slowdown(const struct cost *cost)
+{
+    return fmax(cost->slowdown, 1);
+}
+
 struct cost_ahead cost_ahead(const struct cost *cost, double audio_ms, bool drafted)
 {
+    const double slowdown = cost_slowdown(cost);
     struct cost_ahead ahead = {0};
 
     for (uint32_t r = 1; r <= cost->unfolds; r++) {
-        ahead.unfold_ms[r] = line_ms(&cost->unfold[r], audio_ms);
-        ahead.tail_ms[r] =
-            drafted ? cost_drafted_tail_ms(cost, r, audio_ms) : cost_tail_ms(cost, r, audio_ms);
+        ahead.unfold_ms[r] = slowdown * line_ms(&cost->unfold[r], audio_ms);
+        ahead.tail_ms[r] = slowdown * (drafted ? cost_drafted_tail_ms(cost, r, audio_ms)
+                                               : cost_tail_ms(cost, r, audio_ms));
     }
     return ahead;
 }
@@ -187,6 +198,10 @@ void cost_learn(struct cost *cost, const struct cost_spent *spent)
         return;
     const double seconds = spent->audio_ms / 1e3, weight = 1 - exp(-seconds / MEMORY_S);
 
+    if (spent->slowdown > 0)
+        cost->slowdown =
+            cost_slowdown(cost) +
+            weight * (fmin(fmax(spent->slowdown, 1), SLOWDOWN_MOST) - cost_slowdown(cost));
     if (spent->front_ms > 0)
         learn(&cost->front, spent->audio_ms, spent->front_ms, weight, RATIO_MOST);
     if (spent->unfold_ms > 0)

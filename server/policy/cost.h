@@ -1,4 +1,5 @@
-/* cost.h - what recognition costs on this machine: ms of one worker, by depth and length.
+/* cost.h - what recognition costs on this machine: ms of one CPU, by depth and length, and how much
+ * longer than that it takes by the clock.
  *
  * Plain data and arithmetic; no clock, no lock. calibrate.h fills a table at start; cost_learn
  * keeps it true while segments are recognised.
@@ -27,6 +28,9 @@ struct cost {
     double hear;      /* a stream's chunks: of front and unfolds of a long run over as much sound */
     double read;      /* the tail behind those, which have done the exit */
     double learned_s; /* audio that corrected it so far */
+    /* Time by the clock for each ms of CPU; 0: not known. More than 1 where a quota, more workers
+     * than CPUs or another program make a worker wait for a CPU. */
+    double slowdown;
 };
 
 /* What one segment took. */
@@ -34,6 +38,7 @@ struct cost_spent {
     uint32_t depth;
     double audio_ms, front_ms, unfold_ms, tail_ms; /* unfold_ms: all passes together */
     bool drafted;
+    double slowdown;        /* as in cost; 0: not known */
     double new_ms, hear_ms; /* sound that a stream heard, in such a time; front and unfold are 0 */
 };
 
@@ -44,13 +49,16 @@ double cost_tail_ms(const struct cost *cost, uint32_t depth, double audio_ms);
 /* The whole way to words at a depth. */
 double cost_ms(const struct cost *cost, uint32_t depth, double audio_ms);
 
+/* At least 1. What is above and below is CPU time; this makes it time by the clock. */
+double cost_slowdown(const struct cost *cost);
+
 /* The same where something was written before. */
 double cost_drafted_tail_ms(const struct cost *cost, uint32_t depth, double audio_ms);
 double cost_drafted_ms(const struct cost *cost, uint32_t depth, double audio_ms);
 /* And where a stream hears new_ms of the audio, and has heard the rest before. */
 double cost_incremental_ms(const struct cost *cost, uint32_t depth, double audio_ms, double new_ms);
 
-/* What is ahead of one segment: what each pass should take, and the tail behind it. */
+/* What is ahead of one segment by the clock: what each pass should take, and the tail behind it. */
 struct cost_ahead {
     double unfold_ms[COST_DEPTHS + 1], tail_ms[COST_DEPTHS + 1]; /* [1..R] */
 };

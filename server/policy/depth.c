@@ -103,12 +103,15 @@ static uint32_t upload_cap(double fill, uint32_t floor, uint32_t want)
     return want - (uint32_t)ceil(lost * (want - floor) - 1e-9);
 }
 
-/* What computing takes at a depth. */
+/* What computing takes at a depth, by the clock. */
 static double cost_of(const struct depth_question *q, uint32_t depth)
 {
-    return q->new_ms > 0 ? cost_incremental_ms(q->cost, depth, q->audio_ms, q->new_ms)
-           : q->drafted  ? cost_drafted_ms(q->cost, depth, q->audio_ms)
-                         : cost_ms(q->cost, depth, q->audio_ms);
+    const double cpu_ms = q->new_ms > 0
+                              ? cost_incremental_ms(q->cost, depth, q->audio_ms, q->new_ms)
+                          : q->drafted ? cost_drafted_ms(q->cost, depth, q->audio_ms)
+                                       : cost_ms(q->cost, depth, q->audio_ms);
+
+    return cost_slowdown(q->cost) * cpu_ms;
 }
 
 struct result_depth depth_choose(const struct depth_question *q)

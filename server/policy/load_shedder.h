@@ -14,7 +14,7 @@ struct load_shedder {
     uint32_t top;      /* depth_top_level(R) */
     uint32_t level;    /* 0..top */
     uint64_t changes;  /* of level, so far */
-    double trust;      /* share of the workers that the demand may fill: learned from waiting */
+    double trust;      /* share of the CPUs that the demand may fill: learned from waiting */
     double wait_ms;    /* of live work for a worker, over the last seconds */
     double dwell_ms;   /* calm that a step up the ladder needs */
     double changed_ms; /* last change of level */
@@ -23,13 +23,13 @@ struct load_shedder {
 
 void load_shedder_init(struct load_shedder *shedder, uint32_t unfolds, double now_ms);
 
-/* Every LOAD_SHEDDER_TICK_MS or so. demand [top + 1]: share of all workers that the live streams
+/* Every LOAD_SHEDDER_TICK_MS or so. demand [top + 1]: share of all CPUs that the live streams
  * would take at each level, not increasing. wait_ms: mean wait of live work for a worker since the
  * last tick. */
 void load_shedder_tick(struct load_shedder *shedder, double now_ms, const double *demand,
                        double wait_ms);
 
-/* Whether live streams that take this share of all workers, everybody at the floor, can be
+/* Whether live streams that take this share of all CPUs, everybody at the floor, can be
  * served; the last tenth is kept for the greatest priority. */
 bool load_shedder_admits(const struct load_shedder *shedder, double floor_demand,
                          uint32_t priority);

@@ -7,7 +7,8 @@
 
 #include "authorization.h"
 #include "clock.h"
-#include "openai.h"
+#include "query.h"
+#include "refusal.h"
 #include "secrets.h"
 
 #define OUTBOX_BYTES (4u << 20)
@@ -20,6 +21,7 @@ int session_init(struct session *session, const struct session_kind *kind,
     snprintf(session->id, sizeof session->id, "%s", id);
     session->idle_ms = host->quiet_ms;
     atomic_init(&session->full, false);
+    atomic_init(&session->farewell, NULL);
     return outbox_init(&session->outbox, OUTBOX_BYTES);
 }
 
@@ -34,20 +36,26 @@ static bool read_latency(uint32_t *ret_ms, const char *text, struct keys_refusal
     return false;
 }
 
+void session_key(const struct head *head, const char *query, char ret_key[AUTHORIZATION_KEY])
+{
+    char name[64], value[HEAD_TARGET], token[AUTHORIZATION_KEY] = "";
+    while (query_next(&query, name, sizeof name, value, sizeof value))
+        if (strcmp(name, "token") == 0)
+            snprintf(token, sizeof token, "%.*s", AUTHORIZATION_KEY - 1, value);
+    authorization_key(head->authorization, head->protocol, token, ret_key);
+}
+
 bool session_admit(struct session *session, const struct head *head, const char *query,
                    struct keys_refusal *ret_refusal)
 {
-    char name[64], value[256], key[256] = "", tier[TIER_NAME_BYTES + 1] = "";
-    authorization_key(key, sizeof key, head->authorization, head->protocol);
-    const bool is_sent = *key;
-    while (head_query_next(&query, name, sizeof name, value, sizeof value)) {
+    char name[64], value[256], key[AUTHORIZATION_KEY], tier[TIER_NAME_BYTES + 1] = "";
+    session_key(head, query, key);
+    while (query_next(&query, name, sizeof name, value, sizeof value)) {
         if (strcmp(name, "latency_ms") == 0 &&
             !read_latency(&session->latency_ms, value, ret_refusal))
             return false;
         if (strcmp(name, "tier") == 0)
             snprintf(tier, sizeof tier, "%.*s", TIER_NAME_BYTES, value);
-        if (strcmp(name, "token") == 0 && !is_sent)
-            snprintf(key, sizeof key, "%s", value);
     }
     struct keys *keys = session->host->keys;
     uint64_t owner;
@@ -99,6 +107,22 @@ void session_end(struct session *session, int code, const char *reason)
     session->host->wake(session->host->user);
 }
 
+void session_go_away(struct session *session, const char *reason)
+{
+    const char *none = NULL;
+    atomic_compare_exchange_strong(&session->farewell, &none, reason);
+    session->kind->go_away(session);
+}
+
+void session_over(struct session *session, enum engine_end end)
+{
+    const char *farewell = atomic_load(&session->farewell);
+    if (end != ENGINE_OK)
+        session_end(session, engine_end_close(end), engine_end_text(end));
+    else
+        session_end(session, farewell ? 1001 : 1000, farewell ? farewell : "");
+}
+
 void session_push(struct session *session, struct live *live, const void *bytes, size_t count)
 {
     session->pushed = true;
@@ -141,20 +165,12 @@ struct route {
                             const char *, struct session_refusal *);
 };
 
-void session_denied(struct openai_error *err, const struct keys_refusal *denied)
+void session_refuse(struct session_refusal *ret_refusal, const struct head *head, const char *id,
+                    const struct keys_refusal *denied)
 {
-    openai_fail(err, denied->status,
-                denied->status == 429 ? "rate_limit_error" : "invalid_request_error",
-                denied->status == 401 ? "invalid_api_key" : NULL, NULL, "%s", denied->message);
-}
-
-/* No dialect of its own opinion: OpenAI's shape. */
-static void refuse(struct session_refusal *ret_refusal, const struct keys_refusal *denied)
-{
-    struct openai_error err;
-    session_denied(&err, denied);
-    *ret_refusal =
-        (struct session_refusal){.status = denied->status, .body = openai_error_body(&err)};
+    const struct refusal refusal = {.status = denied->status, .message = denied->message};
+    *ret_refusal = (struct session_refusal){.status = denied->status,
+                                            .body = refusal_body(head->target, id, &refusal)};
     session_refusal_retry(ret_refusal, denied->retry_s);
 }
 
@@ -168,7 +184,7 @@ static struct session *open_admitted(const struct route *route, const struct ses
     if (!session || session->is_admitted || session_admit(session, head, query, &denied))
         return session;
     session->kind->close(session);
-    refuse(ret_refusal, &denied);
+    session_refuse(ret_refusal, head, id, &denied);
     return NULL;
 }
 
@@ -186,12 +202,13 @@ struct session *session_open(const struct session_host *host, const struct head 
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
         if (strlen(routes[i].path) == length && strncmp(head->target, routes[i].path, length) == 0)
             return open_admitted(&routes[i], host, head, head->target + length, id, ret_refusal);
-    struct openai_error err;
-    openai_fail(
-        &err, 404, "invalid_request_error", "unknown_url", NULL,
-        "there is no live endpoint at %.*s: use /v1/listen or /v2/listen (Deepgram), /v1/realtime "
-        "(OpenAI) or / (vosk)",
-        (int)(length < 100 ? length : 100), head->target);
-    *ret_refusal = (struct session_refusal){.status = 404, .body = openai_error_body(&err)};
+    char message[256];
+    const struct refusal refusal = {.status = 404, .message = message, .code = "unknown_url"};
+    snprintf(message, sizeof message,
+             "there is no live endpoint at %.*s: use /v1/listen or /v2/listen (Deepgram), "
+             "/v1/realtime (OpenAI) or / (vosk)",
+             (int)(length < 100 ? length : 100), head->target);
+    *ret_refusal =
+        (struct session_refusal){.status = 404, .body = refusal_body(head->target, id, &refusal)};
     return NULL;
 }

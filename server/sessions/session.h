@@ -12,6 +12,7 @@
 
 #include <stdatomic.h>
 
+#include "authorization.h"
 #include "catalog.h"
 #include "engine.h"
 #include "head.h"
@@ -43,7 +44,6 @@ struct session_refusal {
 };
 
 struct session;
-struct openai_error;
 
 struct session_kind {
     const char *name; /* static, for logs */
@@ -55,6 +55,9 @@ struct session_kind {
     void (*binary)(struct session *session, const uint8_t *bytes, size_t count, bool last);
     /* NULL or: no audio for so long, by the clock; told every second for some seconds. */
     void (*silent)(struct session *session, uint32_t silent_ms);
+    /* The server wants to go: no more sound is taken; what came is heard and told, then
+     * session_over(). May be called again, and where the sound has ended by itself. */
+    void (*go_away)(struct session *session);
     /* No message for the idle time: says goodbye. */
     void (*idle)(struct session *session);
     /* The engine's streams are closed and everything is freed. */
@@ -71,7 +74,8 @@ struct session {
     /* For the log's last line about it. */
     atomic_uint partials, finals, words, depth;
     atomic_int_least64_t audio_samples;
-    bool finished;    /* no more audio is taken; idleness is then ours */
+    _Atomic(const char *) farewell; /* why it goes away; NULL: it does not */
+    bool finished;                  /* no more audio is taken; idleness is then ours */
     bool pushed;      /* session_push was called; whoever keeps the clock takes it back */
     atomic_bool full; /* more audio waits than the engine wants: do not read on */
     bool is_admitted; /* by session_admit, and then: */
@@ -106,16 +110,19 @@ struct session *session_open(const struct session_host *host, const struct head 
 int session_init(struct session *session, const struct session_kind *kind,
                  const struct session_host *host, const char *id);
 void session_finish(struct session *session);
+/* The key that the client shows: Authorization (Bearer, Token), a subprotocol, or the query's
+ * token. */
+void session_key(const struct head *head, const char *query, char ret_key[AUTHORIZATION_KEY]);
 /* Is the caller's key good, and may it have what the query says of tier and latency_ms? After
- * session_init. The key: Authorization (Bearer, Token), a subprotocol's second word, or the query's
- * token. False with why not; an opener then refuses in its dialect's shape. session_finish gives
- * back what was granted. */
+ * session_init. False with why not; an opener then refuses in its dialect's shape. session_finish
+ * gives back what was granted. */
 bool session_admit(struct session *session, const struct head *head, const char *query,
                    struct keys_refusal *ret_refusal);
 /* Has the key that it was opened with been taken out of the keys file? */
 bool session_is_revoked(struct session *session);
-/* A refusal in OpenAI's words. */
-void session_denied(struct openai_error *err, const struct keys_refusal *denied);
+/* A refusal in the words of the target's dialect. id: of the request. */
+void session_refuse(struct session_refusal *ret_refusal, const struct head *head, const char *id,
+                    const struct keys_refusal *denied);
 /* For the engine: what the session may have. Points into the session. */
 struct request_policy session_policy(struct session *session, uint32_t depth);
 /* Adds Retry-After where it is known. */
@@ -124,6 +131,12 @@ void session_refusal_retry(struct session_refusal *refusal, uint32_t retry_s);
 void session_send(struct session *session, char *json);
 /* Closes behind what is waiting; reason is copied, 123 bytes at most. Any thread. */
 void session_end(struct session *session, int code, const char *reason);
+/* The server wants the session to end, for a reason that is static text: as session_kind.go_away.
+ * Service thread. */
+void session_go_away(struct session *session, const char *reason);
+/* Closes behind all that was heard, which was told; what the client sent was cut where end is
+ * ENGINE_CUT. Any thread. */
+void session_over(struct session *session, enum engine_end end);
 /* Hands bytes to a stream of the engine and minds whether it wants more. Service thread. */
 void session_push(struct session *session, struct live *live, const void *bytes, size_t count);
 /* For the engine's on_result(): counts it. Any thread. */

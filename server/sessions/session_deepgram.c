@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "query.h"
 #include "version.h"
 
 #define PACKET_MAX 65535
@@ -26,6 +27,7 @@ struct deepgram_session {
     struct channel channels[DEEPGRAM_CHANNELS];
     atomic_uint open;     /* channels that have not ended */
     atomic_flag has_said; /* the first result */
+    atomic_bool was_cut;  /* one of those that have was heard only in part */
     char created[32];
     bool in_message;                      /* of more than one piece */
     uint8_t *packet;                      /* opus: behind its length; [2 + PACKET_MAX] */
@@ -92,10 +94,12 @@ static void on_end(void *user, enum engine_end end, int64_t duration_samples)
 {
     struct channel *c = user;
     struct deepgram_session *d = c->owner;
-    if (end != ENGINE_OK) {
+    if (end != ENGINE_OK && end != ENGINE_CUT) {
         fail(c, end);
         return;
     }
+    if (end == ENGINE_CUT)
+        atomic_store(&d->was_cut, true);
     int_least64_t longest = atomic_load(&d->longest_samples);
     while (duration_samples > longest &&
            !atomic_compare_exchange_weak(&d->longest_samples, &longest, duration_samples))
@@ -105,7 +109,7 @@ static void on_end(void *user, enum engine_end end, int64_t duration_samples)
     const struct deepgram_source from = source(d, 0);
     session_send(&d->session, deepgram_metadata(atomic_load(&d->longest_samples),
                                                 d->config.channels, d->created, &from));
-    session_end(&d->session, 1000, "");
+    session_over(&d->session, atomic_load(&d->was_cut) ? ENGINE_CUT : ENGINE_OK);
 }
 
 /* ---- from the client ------------------------------------------------------------------------ */
@@ -203,6 +207,11 @@ static void silent(struct session *session, uint32_t silent_ms)
         live_silent(d->channels[i].live, silent_ms);
 }
 
+static void go_away(struct session *session)
+{
+    finish_audio((struct deepgram_session *)session);
+}
+
 /* Whoever has sent much at once may wait for it to be heard. */
 static void idle(struct session *session)
 {
@@ -231,6 +240,7 @@ static const struct session_kind kind = {.name = "deepgram",
                                          .text = text,
                                          .binary = binary,
                                          .silent = silent,
+                                         .go_away = go_away,
                                          .idle = idle,
                                          .close = close_session};
 
@@ -251,10 +261,7 @@ void session_deepgram_refuse(struct session_refusal *ret_refusal, const struct d
 static int check_protocol(const char *protocol, struct deepgram_error *err)
 {
     err->status = 400;
-    if (strlen(protocol) > 120)
-        snprintf(err->message, sizeof err->message,
-                 "Sec-WebSocket-Protocol is longer than 120 bytes");
-    else if (*protocol && strncmp(protocol, "token", 5) != 0 && strncmp(protocol, "bearer", 6) != 0)
+    if (*protocol && strncmp(protocol, "token", 5) != 0 && strncmp(protocol, "bearer", 6) != 0)
         snprintf(err->message, sizeof err->message,
                  "Sec-WebSocket-Protocol must be 'token, KEY' or 'bearer, KEY'");
     else
@@ -287,8 +294,8 @@ enum live_encoding session_deepgram_encoding(enum deepgram_encoding encoding)
 
 static int read_query(struct deepgram_session *d, const char *query, struct deepgram_error *err)
 {
-    char key[64], value[2048];
-    while (head_query_next(&query, key, sizeof key, value, sizeof value))
+    char key[64], value[HEAD_TARGET];
+    while (query_next(&query, key, sizeof key, value, sizeof value))
         if (deepgram_config_query(&d->config, key, value, err) != 0)
             return -1;
     return deepgram_config_check_live(&d->config, err);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "flux.h"
+#include "query.h"
 #include "session_deepgram.h"
 
 #define PACKET_MAX 65535
@@ -84,8 +85,8 @@ static void on_end(void *user, enum engine_end end, int64_t duration_samples)
     struct flux_session *f = user;
     char why[OUTBOX_REASON];
     (void)duration_samples;
-    if (end == ENGINE_OK) {
-        session_end(&f->session, 1000, "");
+    if (end == ENGINE_OK || end == ENGINE_CUT) {
+        session_over(&f->session, end);
         return;
     }
     const char *detail = live_detail(f->live);
@@ -189,6 +190,11 @@ static void silent(struct session *session, uint32_t silent_ms)
     live_silent(((struct flux_session *)session)->live, silent_ms);
 }
 
+static void go_away(struct session *session)
+{
+    finish_audio((struct flux_session *)session);
+}
+
 static void idle(struct session *session)
 {
     struct flux_session *f = (struct flux_session *)session;
@@ -215,6 +221,7 @@ static const struct session_kind kind = {.name = "flux",
                                          .text = text,
                                          .binary = binary,
                                          .silent = silent,
+                                         .go_away = go_away,
                                          .idle = idle,
                                          .close = close_session};
 
@@ -222,8 +229,8 @@ static const struct session_kind kind = {.name = "flux",
 
 static int read_query(struct flux_session *f, const char *query, struct deepgram_error *err)
 {
-    char key[64], value[2048];
-    while (head_query_next(&query, key, sizeof key, value, sizeof value))
+    char key[64], value[HEAD_TARGET];
+    while (query_next(&query, key, sizeof key, value, sizeof value))
         if (flux_config_query(&f->config, key, value, err) != 0)
             return -1;
     return flux_config_check(&f->config, err);

@@ -21,6 +21,7 @@
 #include "authorization.h"
 #include "log.h"
 #include "openai.h"
+#include "query.h"
 #include "realtime_say.h"
 #include "secrets.h"
 #include "session.h"
@@ -48,6 +49,7 @@ struct realtime_session {
     size_t marks_count;          /* {lock} */
     int64_t base_samples;        /* {lock} of the engine's stream, in the session */
     bool has_ended;              /* {lock} the stream that was told to finish */
+    struct result_depth depth;   /* {lock} of the last final */
     char last_item[REALTIME_ID]; /* {lock} */
 };
 
@@ -172,6 +174,7 @@ static void hear_final(struct realtime_session *s, const struct result *result)
         t->start_samples = s->base_samples + segment->start_samples;
     t->end_samples = s->base_samples + segment->end_samples;
     add_text(s, t, segment);
+    s->depth = segment->depth;
     if (answers_mark)
         pop_mark(s);
     if (!answers_mark && !(s->live_vad && result->endpoint))
@@ -179,6 +182,17 @@ static void hear_final(struct realtime_session *s, const struct result *result)
     if (!t->is_committed)
         commit_turn(s, t);
     complete_first(s, &segment->depth);
+}
+
+/* No more will be heard: what was, is told for good, whether or not the client said where it ends.
+ */
+static void complete_heard(struct realtime_session *s)
+{
+    while (s->turns.first && s->turns.first->text) {
+        if (!s->turns.first->is_committed)
+            commit_turn(s, s->turns.first);
+        complete_first(s, &s->depth);
+    }
 }
 
 static void hear_partial(struct realtime_session *s, const struct result_segment *segment)
@@ -241,16 +255,22 @@ static void on_ready(void *user)
 static void on_end(void *user, enum engine_end end, int64_t duration_samples)
 {
     struct realtime_session *s = user;
-    if (end != ENGINE_OK) {
+    if (end != ENGINE_OK && end != ENGINE_CUT) {
         const char *detail = live_detail(s->live);
         session_end(&s->session, engine_end_close(end), *detail ? detail : engine_end_text(end));
         return;
     }
+    const bool is_over = end == ENGINE_CUT || atomic_load(&s->session.farewell);
     pthread_mutex_lock(&s->lock);
     s->base_samples += duration_samples;
     s->has_ended = true;
+    if (is_over)
+        complete_heard(s);
     pthread_mutex_unlock(&s->lock);
-    session_ready(&s->session);
+    if (is_over)
+        session_over(&s->session, end);
+    else
+        session_ready(&s->session);
 }
 
 /* ---- the engine's stream: service thread ------------------------------------------------------
@@ -330,7 +350,7 @@ static bool has_live(struct realtime_session *s)
 
 static void append(struct realtime_session *s, const struct realtime_event *event)
 {
-    if (!event->audio_bytes || !has_live(s))
+    if (!event->audio_bytes || s->session.finished || !has_live(s))
         return;
     s->pending_s += (double)event->audio_bytes / (s->config.audio == REALTIME_PCM ? 2 : 1) /
                     (double)s->config.rate_hz;
@@ -353,6 +373,8 @@ static bool mark(struct realtime_session *s, enum mark kind)
 static void commit(struct realtime_session *s, const struct realtime_event *event)
 {
     const double seconds = s->pending_s;
+    if (s->session.finished) /* it has been committed: go_away */
+        return;
     if (seconds * 1000 < LEAST_COMMIT_MS || !has_live(s)) {
         complain(s, event->event_id, "input_audio_buffer_commit_empty",
                  "the input audio buffer holds less than 100 ms of sound: append more before a "
@@ -497,6 +519,26 @@ static void silent(struct session *session, uint32_t silent_ms)
         live_silent(s->live, silent_ms);
 }
 
+/* What was sent since the last commit is committed, as the client would have. */
+static void go_away(struct session *session)
+{
+    struct realtime_session *s = (struct realtime_session *)session;
+    if (session->finished)
+        return;
+    pthread_mutex_lock(&s->lock);
+    const bool hears = s->live && !s->has_ended;
+    pthread_mutex_unlock(&s->lock);
+    if (!hears) {
+        session->finished = true;
+        session_over(session, ENGINE_OK);
+        return;
+    }
+    if (!s->live_vad && !s->restarting && s->pending_s * 1000 >= LEAST_COMMIT_MS)
+        commit(s, &(struct realtime_event){0});
+    session->finished = true;
+    live_finish(s->live);
+}
+
 static void idle(struct session *session)
 {
     const struct realtime_session *s = (struct realtime_session *)session;
@@ -522,6 +564,7 @@ static const struct session_kind kind = {.name = "realtime",
                                          .text = text,
                                          .binary = binary,
                                          .silent = silent,
+                                         .go_away = go_away,
                                          .idle = idle,
                                          .close = close_session};
 
@@ -530,18 +573,18 @@ static const struct session_kind kind = {.name = "realtime",
 static int judge(struct realtime_session *s, const struct head *head, const char *query,
                  struct openai_error *err)
 {
-    char key[64], value[512];
+    char key[64], value[HEAD_TARGET], shown[AUTHORIZATION_KEY];
     struct realtime_config given;
-    authorization_key(value, sizeof value, head->authorization, head->protocol);
-    if (secrets_is_one(value)) {
-        if (!secrets_find(s->session.host->secrets, value, &given))
+    session_key(head, query, shown);
+    if (secrets_is_one(shown)) {
+        if (!secrets_find(s->session.host->secrets, shown, &given))
             return openai_fail(err, 401, "invalid_request_error", "invalid_api_key", NULL,
                                "the ephemeral key is unknown or has expired");
         realtime_config_finish(&s->config);
         s->config = given;
     }
     s->config.beta |= head->is_beta;
-    while (head_query_next(&query, key, sizeof key, value, sizeof value)) {
+    while (query_next(&query, key, sizeof key, value, sizeof value)) {
         struct realtime_error wrong;
         if (realtime_query(&s->config, key, value, &wrong) != 0)
             return openai_fail(
@@ -554,23 +597,13 @@ static int judge(struct realtime_session *s, const struct head *head, const char
     return 0;
 }
 
-static bool admit(struct realtime_session *s, const struct head *head, const char *query,
-                  struct openai_error *err)
-{
-    struct keys_refusal denied;
-    if (session_admit(&s->session, head, query, &denied))
-        return true;
-    session_denied(err, &denied);
-    s->session.retry_s = denied.retry_s;
-    return false;
-}
-
 struct session *session_realtime_open(const struct session_host *host, const struct head *head,
                                       const char *query, const char *id,
                                       struct session_refusal *ret_refusal)
 {
     struct realtime_session *s = calloc(1, sizeof *s);
     struct openai_error err;
+    struct keys_refusal denied;
     struct named named;
     const bool has_lock = s && pthread_mutex_init(&s->lock, NULL) == 0;
     if (!has_lock || session_init(&s->session, &kind, host, id) != 0) {
@@ -583,10 +616,14 @@ struct session *session_realtime_open(const struct session_host *host, const str
     realtime_config_init(&s->config, host->catalog);
     turns_init(&s->turns);
     turns_name(s->name, "sess_");
-    if (judge(s, head, query, &err) != 0 || !admit(s, head, query, &err)) {
+    if (judge(s, head, query, &err) != 0) {
         *ret_refusal =
             (struct session_refusal){.status = err.status, .body = openai_error_body(&err)};
-        session_refusal_retry(ret_refusal, s->session.retry_s);
+        close_session(&s->session);
+        return NULL;
+    }
+    if (!session_admit(&s->session, head, query, &denied)) {
+        session_refuse(ret_refusal, head, id, &denied);
         close_session(&s->session);
         return NULL;
     }

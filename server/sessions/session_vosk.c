@@ -30,6 +30,7 @@ struct vosk_session {
     size_t owed_count, resets; /* {lock} resets: of owed */
     unsigned flushed;          /* {lock} resets that the engine has dealt with */
     bool ended;                /* {lock} the engine has dealt with everything */
+    enum engine_end end;       /* {lock} as it said then */
 };
 
 /* {lock} Pays what can be paid. */
@@ -38,14 +39,14 @@ static void pay(struct vosk_session *v)
     while (v->owed_count) {
         const enum owed owed = v->owed[0];
         if ((owed == OWED_AUDIO && atomic_load(&v->session.full)) ||
-            (owed == OWED_RESET && !v->flushed) || (owed == OWED_EOF && !v->ended))
+            (owed == OWED_RESET && !v->flushed && !v->ended) || (owed == OWED_EOF && !v->ended))
             return;
         session_send(&v->session,
                      owed == OWED_AUDIO ? vosk_reply(&v->heard) : vosk_rest(&v->heard));
         if (owed == OWED_EOF)
-            session_end(&v->session, 1000, "");
+            session_over(&v->session, v->end);
         if (owed == OWED_RESET) {
-            v->flushed--;
+            v->flushed -= v->flushed > 0;
             v->resets--;
         }
         v->owed_count--;
@@ -93,12 +94,13 @@ static void on_end(void *user, enum engine_end end, int64_t duration_samples)
 {
     struct vosk_session *v = user;
     (void)duration_samples;
-    if (end != ENGINE_OK) {
+    if (end != ENGINE_OK && end != ENGINE_CUT) {
         session_end(&v->session, engine_end_close(end), engine_end_text(end));
         return;
     }
     pthread_mutex_lock(&v->lock);
     v->ended = true;
+    v->end = end;
     atomic_store(&v->session.full, false);
     pay(v);
     pthread_mutex_unlock(&v->lock);
@@ -194,6 +196,12 @@ static void text(struct session *session, const char *message, size_t length)
     }
 }
 
+static void go_away(struct session *session)
+{
+    if (!session->finished)
+        end_audio((struct vosk_session *)session);
+}
+
 static void idle(struct session *session)
 {
     session_end(session, 1008, "no message came in time");
@@ -216,6 +224,7 @@ static const struct session_kind kind = {.name = "vosk",
                                          .text_max = 262144,
                                          .text = text,
                                          .binary = binary,
+                                         .go_away = go_away,
                                          .idle = idle,
                                          .close = close_session};
 

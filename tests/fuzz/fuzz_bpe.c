@@ -6,8 +6,9 @@
 #include <string.h>
 
 #include "bpe.h"
+#include "pace.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
+const struct pace pace_limit = {0.2, 1e-4};
 
 #define PIECES 400
 #define PLAIN  259 /* controls and bytes */
@@ -35,13 +36,13 @@ static void check_text(const struct bpe *b, const uint8_t *text, size_t count, b
     free(pieces);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
+void pace_input(const uint8_t *bytes, size_t count)
 {
     static uint8_t texts[1 << 16];
     int32_t offsets[PIECES + 1], ranks[PIECES];
     uint32_t pieces = 0, at = 0;
     if (count > 4096)
-        return 0;
+        return;
     for (; pieces < PLAIN; pieces++) {
         ranks[pieces] = pieces < 3 ? BPE_RANK_CONTROL : BPE_RANK_BYTE;
         offsets[pieces] = (int32_t)at;
@@ -70,5 +71,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
         check_text(&bpe, bytes + head, count - head, false);
         bpe_close(&bpe);
     }
-    return 0;
 }

@@ -4,8 +4,9 @@
 #include <strings.h>
 
 #include "deepgram_recording.h"
+#include "pace.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
+const struct pace pace_limit = {0.1, 5e-6};
 
 static int query(struct deepgram_config *config, char *text, struct deepgram_error *err)
 {
@@ -21,7 +22,7 @@ static int query(struct deepgram_config *config, char *text, struct deepgram_err
     return deepgram_config_check_live(config, err);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
+void pace_input(const uint8_t *bytes, size_t count)
 {
     const uint8_t *end = memchr(bytes, '\n', count);
     const size_t length = end ? (size_t)(end - bytes) : count;
@@ -30,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     char *text = strndup((const char *)bytes, length);
 
     if (!text)
-        return 0;
+        return;
     const struct catalog catalog = {.seed = "seed-a", .unfolds = 3};
     deepgram_config_init(&config, &catalog);
     if (query(&config, text, &err) < 0) {
@@ -57,5 +58,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
             abort();
         free(url);
     }
-    return 0;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "fold.h"
+#include "pace.h"
 
 #define STREAMS 3
 #define SAMPLES 24000
@@ -28,7 +29,7 @@ static struct fold_model *model;
 static struct heard streams[STREAMS], fresh;
 static float *logp, *fresh_logp;
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
+const struct pace pace_limit = {2.0, 0.05};
 
 static void need(bool holds)
 {
@@ -123,7 +124,7 @@ static void hear(size_t first, size_t count, uint32_t depth)
     need(fold_batch_hear(heard, runs, pcm, samples, depths, count) == FOLD_OK);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
+void pace_input(const uint8_t *bytes, size_t count)
 {
     if (!model)
         open_all();
@@ -144,5 +145,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     }
     for (size_t i = 0; i < STREAMS; i++)
         check(&streams[i]);
-    return 0;
 }

@@ -3,10 +3,11 @@
 #include <string.h>
 
 #include "keyfile.h"
+#include "pace.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
+const struct pace pace_limit = {0.1, 1e-5};
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
+void pace_input(const uint8_t *bytes, size_t count)
 {
     struct keyfile file;
     struct keyfile_note note = {""};
@@ -14,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     if (keyfile_parse(&file, (const char *)bytes, count, 3, &note) < 0) {
         if (!note.text[0])
             abort();
-        return 0;
+        return;
     }
     for (size_t i = 0; i < file.tiers_count; i++) {
         const struct tier *t = &file.tiers[i];
@@ -27,5 +28,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
             keyfile_find(&file, file.keys[i].sha256) != &file.keys[i])
             abort();
     keyfile_finish(&file);
-    return 0;
 }

@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "lm.h"
+#include "pace.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
+const struct pace pace_limit = {0.2, 1e-5};
 
 static void walk(const struct fold_lm *lm, uint32_t seed)
 {
@@ -26,17 +27,16 @@ static void walk(const struct fold_lm *lm, uint32_t seed)
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
+void pace_input(const uint8_t *bytes, size_t count)
 {
     struct fold_lm lm;
     void *aligned = aligned_alloc(64, (count + 64) / 64 * 64);
     if (!aligned)
-        return 0;
+        return;
     memcpy(aligned, bytes, count);
     if (lm_parse(&lm, aligned, count, false, NULL) == FOLD_OK) {
         walk(&lm, count ? bytes[count - 1] : 0);
         lm_release(&lm);
     }
     free(aligned);
-    return 0;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "media.h"
+#include "pace.h"
 
 #define SEEK_SIZE    0x10000
 #define MOST_SAMPLES (600 * 16000)
@@ -23,7 +24,7 @@ struct input {
     uint64_t samples;
 };
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
+const struct pace pace_limit = {60, 0.01};
 
 static long read_input(void *user, uint8_t *to, size_t room)
 {
@@ -80,7 +81,7 @@ static void take_note(void *user, const char *text)
         abort();
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
+void pace_input(const uint8_t *bytes, size_t count)
 {
     static int prepared = -1;
     struct media_failure failure = {.text = ""};
@@ -88,7 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     if (prepared < 0 && (prepared = media_prepare()) < 0)
         abort();
     if (count < 1)
-        return 0;
+        return;
     struct input input = {bytes + 1, count - 1, 0, bytes[0] % 2 ? bytes[0] : 1u << 20, 0, 0};
     const struct media_io io = {.read = read_input,
                                 .seek = bytes[0] % 2 ? NULL : seek_input,
@@ -103,5 +104,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     if (clock() - from >
         (MOST_S + A_BYTE_S * (double)count + A_SAMPLE_S * (double)input.samples) * CLOCKS_PER_SEC)
         abort();
-    return 0;
 }

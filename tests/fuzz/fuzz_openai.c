@@ -3,8 +3,9 @@
 #include <string.h>
 
 #include "openai.h"
+#include "pace.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
+const struct pace pace_limit = {0.1, 5e-6};
 
 static void answer(const struct openai_request *request)
 {
@@ -22,7 +23,7 @@ static void answer(const struct openai_request *request)
     free(body);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
+void pace_input(const uint8_t *bytes, size_t count)
 {
     const struct catalog catalog = {.seed = "seed-a", .unfolds = 3};
     struct openai_request request;
@@ -57,5 +58,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
         free(body);
     }
     openai_request_finish(&request);
-    return 0;
 }

@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pace.h"
 #include "punctuation.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
+const struct pace pace_limit = {0.2, 1e-5};
 
 static void ask(const struct fold_punctuation *prose, const uint8_t *bytes, size_t count)
 {
@@ -33,15 +34,14 @@ static void ask(const struct fold_punctuation *prose, const uint8_t *bytes, size
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
+void pace_input(const uint8_t *bytes, size_t count)
 {
     struct fold_punctuation prose;
     void *aligned = aligned_alloc(64, (count + 64) / 64 * 64);
     if (!aligned)
-        return 0;
+        return;
     memcpy(aligned, bytes, count);
     if (punctuation_parse(&prose, aligned, count, false, NULL) == FOLD_OK)
         ask(&prose, bytes, count);
     free(aligned);
-    return 0;
 }

@@ -3,16 +3,17 @@
 #include <stdlib.h>
 
 #include "mix.h"
+#include "pace.h"
 #include "raw.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
+const struct pace pace_limit = {0.1, 1e-5};
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
+void pace_input(const uint8_t *bytes, size_t count)
 {
     struct raw raw;
 
     if (count < 3 || raw_init(&raw, bytes[0] % 8, bytes[1]) < 0)
-        return 0;
+        return;
     const size_t step = bytes[2] + 1u;
     struct mix mix;
     mix_init(&mix, raw.channels, bytes[2] % (raw.channels + 1));
@@ -37,5 +38,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
         bytes += now;
         count -= now;
     }
-    return 0;
 }

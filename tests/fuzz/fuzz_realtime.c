@@ -1,11 +1,12 @@
 /* One event of the client, and the same bytes as the body of a request for a key. */
 #include <stdlib.h>
 
+#include "pace.h"
 #include "realtime_say.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
+const struct pace pace_limit = {0.1, 1e-5};
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
+void pace_input(const uint8_t *bytes, size_t count)
 {
     static const struct realtime_name name = {"event", "item", NULL};
     struct realtime_config config;
@@ -36,5 +37,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
         abort();
     free(said);
     realtime_config_finish(&config);
-    return 0;
 }

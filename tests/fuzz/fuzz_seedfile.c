@@ -2,17 +2,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pace.h"
 #include "seedfile.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
+const struct pace pace_limit = {0.1, 1e-5};
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
+void pace_input(const uint8_t *bytes, size_t count)
 {
     struct fold_note note = {{0}};
     struct seedfile file;
     void *aligned = aligned_alloc(64, (count + 64) / 64 * 64);
     if (!aligned)
-        return 0;
+        return;
     memcpy(aligned, bytes, count);
     if (seedfile_parse(&file, aligned, count, &note) == FOLD_OK) {
         if (file.tensors_count && !seedfile_find(&file, file.tensors[0].name))
@@ -22,5 +23,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
         abort();
     }
     free(aligned);
-    return 0;
 }

@@ -335,6 +335,46 @@ static void limits_of_places_hold_and_fill_lowers_uploads_first(void **state)
     admission_finish(&admission);
 }
 
+/* Of 40 who speak at once; each needs a fifteenth of a CPU at the floor. */
+static uint32_t admitted(double cpus, uint32_t workers, double slowdown)
+{
+    struct cost cost = trace.cost;
+    const struct admission_options options = {.unfolds = 3,
+                                              .workers = workers,
+                                              .cpus = cpus,
+                                              .max_live = 40,
+                                              .adaptive = true,
+                                              .cost = &cost};
+    struct admission_stream streams[40];
+    struct admission admission;
+    uint32_t count = 0;
+    double retry_ms;
+
+    cost.slowdown = slowdown;
+    assert_int_equal(admission_init(&admission, &options, 0), 0);
+    for (size_t i = 0; i < 40; i++) {
+        streams[i] = (struct admission_stream){
+            .tier = tier_default(3), .partials = true, .partial_every_ms = 600};
+        count += admission_join(&admission, &streams[i], 0, &retry_ms);
+    }
+    for (size_t i = 0; i < 40; i++)
+        admission_leave(&admission, &streams[i], 0);
+    admission_finish(&admission);
+    return count;
+}
+
+static void a_quota_lets_in_what_it_carries_from_the_first_minute(void **state)
+{
+    const uint32_t two = admitted(2, 2, 0), half = admitted(0.5, 1, 0);
+
+    assert_in_range(two, 12, 30);
+    assert_true(half >= 1 && half <= two / 3);
+    assert_int_equal(admitted(2, 64, 0), two);  /* workers are no CPUs */
+    assert_int_equal(admitted(2, 64, 32), two); /* nor does their waiting for one take them away */
+    assert_true(admitted(2, 2, 2) <= two / 2 + 1); /* another program's half does */
+    assert_int_equal(admitted(0.001, 1, 0), 1);    /* who is alone may always try */
+}
+
 static void what_still_waits_keeps_the_rung_it_came_on(void **state)
 {
     const struct admission_options options = {
@@ -480,6 +520,7 @@ int main(void)
         cmocka_unit_test_setup(another_program_on_the_machine_is_noticed, fresh),
         cmocka_unit_test_setup(depth_does_not_flutter, fresh),
         cmocka_unit_test_setup(limits_of_places_hold_and_fill_lowers_uploads_first, fresh),
+        cmocka_unit_test_setup(a_quota_lets_in_what_it_carries_from_the_first_minute, fresh),
         cmocka_unit_test_setup(what_still_waits_keeps_the_rung_it_came_on, fresh),
         cmocka_unit_test_setup(a_clock_that_leaps_or_goes_back_leaves_the_rules_standing, fresh),
         cmocka_unit_test_setup(streams_of_the_seed_carry_what_windows_do_not, fresh),

@@ -131,6 +131,27 @@ static void marks_keep_their_places_among_the_bytes(void **state)
     backlog_finish(&b);
 }
 
+static void what_is_cleared_is_forgotten_with_its_marks_and_its_file(void **state)
+{
+    static uint8_t bytes[3000];
+    struct backlog b;
+    double came_ms = 0;
+
+    backlog_init(&b, 1000, "/tmp", 100000);
+    assert_int_equal(backlog_push(&b, bytes, 3000, 1), 0);
+    assert_int_equal(backlog_mark(&b), 0);
+    backlog_clear(&b);
+    assert_int_equal(backlog_count(&b), 0);
+    assert_int_equal(b.marks_count, 0);
+    assert_true(b.fd < 0);
+    bytes[0] = 7;
+    assert_int_equal(backlog_push(&b, bytes, 2000, 2), 0);
+    bytes[0] = 0;
+    assert_int_equal(backlog_pull(&b, bytes, 1, 3, &came_ms), 1);
+    assert_int_equal(bytes[0], 7);
+    backlog_finish(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -139,6 +160,7 @@ int main(void)
         cmocka_unit_test(without_a_folder_all_stays_in_memory),
         cmocka_unit_test(what_does_not_fit_is_refused_whole),
         cmocka_unit_test(an_empty_file_is_given_back),
+        cmocka_unit_test(what_is_cleared_is_forgotten_with_its_marks_and_its_file),
         cmocka_unit_test(marks_keep_their_places_among_the_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,21 +4,34 @@
 #include <time.h>
 
 #include "clock.h"
-#include "hex.h"
 #include "test.h"
 
 static void now_never_goes_back_and_a_lap_ends_where_the_next_begins(void **state)
 {
-    const double begun_ms = clock_now_ms();
-    double lap_ms = begun_ms, laps_s = 0;
+    const struct clock_lap begun = clock_lap_begin();
+    struct clock_lap lap = begun;
+    double wall_s = 0, cpu_s = 0;
 
     for (int i = 0; i < 1000; i++) {
-        const double lap_s = clock_lap_s(&lap_ms);
-        assert_true(lap_s >= 0);
-        laps_s += lap_s;
+        const struct clock_spent spent = clock_lap_next(&lap);
+        assert_true(spent.wall_s >= 0 && spent.cpu_s >= 0);
+        wall_s += spent.wall_s;
+        cpu_s += spent.cpu_s;
     }
-    assert_true(fabs(laps_s * 1e3 - (lap_ms - begun_ms)) < 1e-3);
-    assert_true(clock_now_ms() >= lap_ms);
+    assert_true(fabs(wall_s * 1e3 - (lap.wall_ms - begun.wall_ms)) < 1e-3);
+    assert_true(fabs(cpu_s * 1e3 - (lap.cpu_ms - begun.cpu_ms)) < 1e-3);
+    assert_true(clock_now_ms() >= lap.wall_ms);
+}
+
+static void who_sleeps_has_no_cpu_meanwhile(void **state)
+{
+    struct clock_lap lap = clock_lap_begin();
+    const struct timespec nap = {0, 50000000};
+
+    nanosleep(&nap, NULL);
+    const struct clock_spent spent = clock_lap_next(&lap);
+    assert_true(spent.wall_s >= 0.05);
+    assert_true(spent.cpu_s < spent.wall_s / 2);
 }
 
 static void a_stamp_is_read_back_as_the_time_it_was_made(void **state)
@@ -36,23 +49,28 @@ static void a_stamp_is_read_back_as_the_time_it_was_made(void **state)
     assert_in_range(timegm(&utc), before_s, clock_unix_s());
 }
 
-static void bytes_are_two_digits_each(void **state)
+static void a_wait_ends_at_its_time_by_the_same_clock(void **state)
 {
-    static const unsigned char bytes[] = {0x00, 0x7f, 0xa0, 0xff};
-    char text[2 * sizeof bytes + 1];
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_cond_t never;
 
-    hex_write(text, bytes, sizeof bytes);
-    assert_string_equal(text, "007fa0ff");
-    hex_write(text, bytes, 0);
-    assert_string_equal(text, "");
+    assert_int_equal(clock_cond_init(&never), 0);
+    pthread_mutex_lock(&lock);
+    const double until_ms = clock_now_ms() + 20;
+    while (clock_now_ms() < until_ms)
+        clock_cond_wait(&never, &lock, until_ms);
+    clock_cond_wait(&never, &lock, clock_now_ms() - 1000); /* long over: returns */
+    pthread_mutex_unlock(&lock);
+    pthread_cond_destroy(&never);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(now_never_goes_back_and_a_lap_ends_where_the_next_begins),
+        cmocka_unit_test(who_sleeps_has_no_cpu_meanwhile),
         cmocka_unit_test(a_stamp_is_read_back_as_the_time_it_was_made),
-        cmocka_unit_test(bytes_are_two_digits_each),
+        cmocka_unit_test(a_wait_ends_at_its_time_by_the_same_clock),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

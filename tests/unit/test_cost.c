@@ -176,6 +176,26 @@ static void what_was_done_before_is_a_share_of_what_it_costs_anew(void **state)
     assert_false(cost_is_sound(&cost));
 }
 
+static void waiting_for_a_cpu_makes_answers_late_and_work_no_dearer(void **state)
+{
+    struct cost cost = table;
+
+    assert_float_equal(cost_slowdown(&cost), 1, 0);
+    for (int i = 0; i < 200; i++)
+        cost_learn(&cost, &(struct cost_spent){.depth = 2,
+                                               .audio_ms = 2000,
+                                               .front_ms = cost_front_ms(&table, 2000),
+                                               .unfold_ms = cost_unfolds_ms(&table, 2, 2000),
+                                               .tail_ms = cost_tail_ms(&table, 2, 2000),
+                                               .slowdown = 2});
+    assert_float_equal(cost_slowdown(&cost), 2, 0.01);
+    assert_float_equal(cost_ms(&cost, 3, 2000), cost_ms(&table, 3, 2000), 1e-6);
+    assert_float_equal(cost_ahead(&cost, 2000, false).unfold_ms[1], 32, 0.2);
+    cost_learn(&cost, &(struct cost_spent){
+                          .depth = 2, .audio_ms = 1000, .unfold_ms = 25, .slowdown = 1e9});
+    assert_true(cost_slowdown(&cost) < 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +207,7 @@ int main(void)
         cmocka_unit_test(searching_speech_may_cost_far_more_than_searching_noise),
         cmocka_unit_test(measurements_of_nothing_teach_nothing),
         cmocka_unit_test(tables_with_impossible_numbers_are_unsound),
+        cmocka_unit_test(waiting_for_a_cpu_makes_answers_late_and_work_no_dearer),
         cmocka_unit_test(what_was_done_before_is_a_share_of_what_it_costs_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

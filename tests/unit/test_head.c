@@ -1,5 +1,6 @@
 #include "test.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "head.h"
@@ -60,9 +61,12 @@ static void what_libraries_would_take_wrongly_is_refused(void **state)
         {"POST / HTTP/1.1\r\n" HOST "Content-Length: 9999999999999999999\r\n\r\n", 400},
         {"POST / HTTP/1.1\r\n" HOST "Content-Length:\r\n\r\n", 400},
         {"POST / HTTP/1.0\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n", 400},
+        {"GET / HTTP/1.0\r\n" HOST HOST "\r\n", 400},
+        {"GET / HTTP/1.0\r\n" UPGRADE KEY V13 "\r\n", 400},
         {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip, chunked\r\n\r\n", 501},
         {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: identity\r\n\r\n", 501},
         {"GET / HTTP/1.1\r\nHost: a@b\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nHost: \r\n\r\n", 400},
         {"GET / HTTP/1.1\r\n" HOST "Origin: http://a\r\nOrigin: http://b\r\n\r\n", 400},
         {"GET / HTTP/1.1\r\n" HOST "a b: c\r\n\r\n", 400},
         {"GET / HTTP/1.1\r\n" HOST "no colon\r\n\r\n", 400},
@@ -88,6 +92,14 @@ static void what_libraries_would_take_wrongly_is_refused(void **state)
         assert_int_equal(head.status, rows[i].status);
         assert_non_null(head.problem);
     }
+}
+
+static void http_1_0_may_name_no_host(void **state)
+{
+    static const char text[] = "GET /readyz HTTP/1.0\r\n\r\n";
+    struct head head;
+    assert_int_equal(head_parse(&head, text, strlen(text)), HEAD_HTTP);
+    assert_string_equal(head.host, "");
 }
 
 static void zero_bytes_and_endless_heads_are_refused(void **state)
@@ -127,20 +139,27 @@ static void slashes_that_a_program_doubled_are_taken_as_one(void **state)
     }
 }
 
-static void a_query_is_decoded_pair_by_pair(void **state)
+static void subprotocols_may_come_in_several_lines_and_hold_a_long_key(void **state)
 {
-    static const char *const pairs[][2] = {{"a", "1"}, {"b", "two words"}, {"c", "100% +"},
-                                           {"d", ""},  {"e", ""},          {"key", "cut h"}};
-    const char *at = "?a=1&&b=two+words&c=100%+%2B&d=&e&key=cut+here";
-    char key[4], value[10];
+    char text[2000], key[512] = "";
+    struct head head;
 
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        const size_t room = i == 5 ? 6 : sizeof value;
-        assert_true(head_query_next(&at, key, sizeof key, value, room));
-        assert_string_equal(key, pairs[i][0]);
-        assert_string_equal(value, pairs[i][1]);
-    }
-    assert_false(head_query_next(&at, key, sizeof key, value, sizeof value));
+    memset(key, 'k', sizeof key - 1);
+    snprintf(text, sizeof text,
+             "GET /v1/realtime HTTP/1.1\r\n" HOST UPGRADE KEY V13
+             "Sec-WebSocket-Protocol: realtime\r\n"
+             "Sec-WebSocket-Protocol: openai-insecure-api-key.%s\r\n\r\n",
+             key);
+    assert_int_equal(head_parse(&head, text, strlen(text)), HEAD_UPGRADE);
+    assert_memory_equal(head.protocol, "realtime, openai-insecure-api-key.k", 35);
+    assert_int_equal(strlen(head.protocol), 34 + 511);
+    snprintf(text, sizeof text,
+             "GET / HTTP/1.1\r\n" HOST UPGRADE KEY V13 "Authorization: Bearer %s\r\n"
+             "Sec-WebSocket-Protocol: %s\r\nSec-WebSocket-Protocol: %.200s\r\n\r\n",
+             key, key, key);
+    assert_int_equal(head_parse(&head, text, strlen(text)), HEAD_BAD);
+    assert_non_null(strstr(head.problem, "Sec-WebSocket-Protocol"));
+    assert_int_equal(strlen(head.authorization), 7 + 511);
 }
 
 int main(void)
@@ -149,9 +168,10 @@ int main(void)
         cmocka_unit_test(sound_heads_are_told_apart),
         cmocka_unit_test(a_head_may_come_in_any_pieces),
         cmocka_unit_test(what_libraries_would_take_wrongly_is_refused),
+        cmocka_unit_test(http_1_0_may_name_no_host),
         cmocka_unit_test(zero_bytes_and_endless_heads_are_refused),
         cmocka_unit_test(slashes_that_a_program_doubled_are_taken_as_one),
-        cmocka_unit_test(a_query_is_decoded_pair_by_pair),
+        cmocka_unit_test(subprotocols_may_come_in_several_lines_and_hold_a_long_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,7 +34,8 @@ static int open_both(void **state)
 {
     char problem[256];
 
-    log_setup(LOG_ERROR, false);
+    static const struct log_format format = {.least = LOG_ERROR};
+    log_use(&format);
     if (!*path || access(path, F_OK) != 0) {
         strcpy(path, "/tmp/test_keys_XXXXXX");
         if (mkstemp(path) < 0)

@@ -9,8 +9,21 @@
 #include "log.h"
 #include "test.h"
 
-/* What one line says on standard error. */
-static void capture(char *text, size_t room, bool json, const char *id, const char *reason)
+static void say_fields(const char *id, const char *reason)
+{
+    log_info("heard", log_text("id", id), log_text("reason", reason), log_count("n", 12),
+             log_real("x", -0.5, 2));
+}
+
+static void say_event(const char *id, const char *reason)
+{
+    (void)id, (void)reason;
+    log_info("stopped", log_none());
+}
+
+/* What say() says on standard error, in that format. */
+static void capture_as(char *text, size_t room, const struct log_format *format,
+                       void (*say)(const char *, const char *), const char *id, const char *reason)
 {
     char path[] = "/tmp/test_log_XXXXXX";
     const int file = mkstemp(path), before = dup(2);
@@ -18,15 +31,22 @@ static void capture(char *text, size_t room, bool json, const char *id, const ch
     unlink(path);
     fflush(stderr);
     dup2(file, 2);
-    log_setup(LOG_INFO, json);
-    log_info("heard", log_text("id", id), log_text("reason", reason), log_count("n", 12),
-             log_real("x", -0.5, 2));
+    log_use(format);
+    say(id, reason);
+    log_use(NULL);
     fflush(stderr);
     dup2(before, 2);
     const ssize_t got = pread(file, text, room - 1, 0);
     text[got > 0 ? got : 0] = '\0';
     close(file);
     close(before);
+}
+
+static void capture(char *text, size_t room, bool json, const char *id, const char *reason)
+{
+    const struct log_format format = log_format(LOG_INFO, json);
+
+    capture_as(text, room, &format, say_fields, id, reason);
 }
 
 static void text_is_one_line_with_its_time(void **state)
@@ -52,8 +72,10 @@ static void text_for_journald_has_a_priority_and_no_time(void **state)
     setenv("JOURNAL_STREAM", stream, 1);
     fflush(stderr);
     dup2(ends[1], 2);
-    log_setup(LOG_INFO, false);
+    const struct log_format format = log_format(LOG_INFO, false);
+    log_use(&format);
     log_warning("heard", log_text("id", "a"));
+    log_use(NULL);
     fflush(stderr);
     dup2(before, 2);
     const ssize_t got = read(ends[0], line, sizeof line - 1);
@@ -126,8 +148,25 @@ static void a_value_forges_no_field(void **state)
 
 static void an_event_may_say_it_all(void **state)
 {
-    log_setup(LOG_ERROR, true);
-    log_info("stopped", log_none());
+    const struct log_format format = {.least = LOG_INFO, .json = true};
+    char line[300];
+
+    capture_as(line, sizeof line, &format, say_event, NULL, NULL);
+    json_t *json = read_json(line);
+    assert_int_equal(json_object_size(json), 3);
+    assert_string_equal(json_string_value(json_object_get(json, "event")), "stopped");
+    json_decref(json);
+    capture_as(line, sizeof line, NULL, say_event, NULL, NULL);
+    assert_string_equal(line + 24, " stopped\n");
+}
+
+static void what_is_less_severe_than_asked_for_is_not_written(void **state)
+{
+    const struct log_format format = {.least = LOG_WARNING};
+    char line[300];
+
+    capture_as(line, sizeof line, &format, say_event, NULL, NULL);
+    assert_string_equal(line, "");
 }
 
 int main(void)
@@ -138,6 +177,7 @@ int main(void)
         cmocka_unit_test(json_has_a_member_of_its_type_for_each_field),
         cmocka_unit_test(a_value_forges_no_field),
         cmocka_unit_test(an_event_may_say_it_all),
+        cmocka_unit_test(what_is_less_severe_than_asked_for_is_not_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,6 +61,11 @@ static void fields_and_files_come_in_order_however_they_are_cut(void **state)
             "model=whisper-1;file+=\r\n--Xb\r\r\n--XbXq\n--XbX");
 }
 
+static void a_boundary_within_a_line_of_the_preamble_is_none_however_it_is_cut(void **state)
+{
+    is_form(TYPE, "sent by--XbX" NL "--XbX" NL DISP "name=a" NL NL "1" NL "--XbX--", "a=1");
+}
+
 static void names_stand_in_quotes_or_not_or_are_extended(void **state)
 {
     is_form(TYPE,
@@ -156,6 +161,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fields_and_files_come_in_order_however_they_are_cut),
+        cmocka_unit_test(a_boundary_within_a_line_of_the_preamble_is_none_however_it_is_cut),
         cmocka_unit_test(names_stand_in_quotes_or_not_or_are_extended),
         cmocka_unit_test(a_boundary_is_whatever_is_legal_with_anything_around_it),
         cmocka_unit_test(what_others_tolerate_is_tolerated),

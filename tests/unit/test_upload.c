@@ -1,115 +1,167 @@
-#include "test.h"
-
+/* A form as it comes: the file to the spool, fields to whoever knows them. */
 #include <string.h>
 #include <unistd.h>
 
+#include "test.h"
 #include "upload.h"
 
-static const struct catalog catalog = {.seed = "seed-a", .unfolds = 3};
+#define TYPE       "multipart/form-data; boundary=XbX"
+#define PART(name) "--XbX\r\nContent-Disposition: form-data; name=\"" name "\"\r\n\r\n"
+#define FILE_PART                                                                                  \
+    "--XbX\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\n"
+#define END "--XbX--\r\n"
 
-static int part(struct upload *u, const char *name, const char *file, const char *bytes,
-                uint64_t offset)
+/* The fields that came: "name=value;" each. */
+static char seen[1000];
+
+static bool note(void *user, const char *name, const char *value, size_t length)
 {
-    struct multipart_part part = {.has_filename = file != NULL, .bytes = offset};
+    const char *unwanted = user;
 
-    strcpy(part.name, name);
-    return upload_part(u, &part, bytes, strlen(bytes));
+    assert_int_equal(strlen(value), length);
+    strcat(strcat(strcat(strcat(seen, name), "="), value), ";");
+    return !unwanted || strcmp(name, unwanted) != 0;
 }
 
-static void a_file_in_pieces_is_spooled_and_fields_after_it_are_read(void **state)
+static void open_form(struct upload *u, const char *unwanted)
+{
+    seen[0] = '\0';
+    upload_init(u, "/tmp", 1000, TYPE, note, (void *)(uintptr_t)unwanted);
+    assert_int_equal(u->problem, UPLOAD_OK);
+}
+
+/* The whole body, in pieces of step bytes. */
+static enum upload_problem feed(struct upload *u, const char *body, size_t step)
+{
+    const size_t count = strlen(body);
+
+    for (size_t at = 0; at < count; at += step)
+        upload_feed(u, body + at, step < count - at ? step : count - at);
+    upload_end(u);
+    return u->problem;
+}
+
+static void a_file_in_pieces_is_spooled_and_fields_around_it_come_whole(void **state)
+{
+    static const char body[] = PART("model") "foldscribe\r\n" FILE_PART
+                                             "RIFFWAVE\r\n" PART("response_format") "srt\r\n" END;
+    struct upload u;
+
+    for (size_t step = 1; step < 12; step++) {
+        char spooled[16] = {0};
+        open_form(&u, NULL);
+        assert_int_equal(feed(&u, body, step), UPLOAD_OK);
+        assert_string_equal(seen, "model=foldscribe;response_format=srt;");
+        assert_true(u.has_filename);
+        assert_int_equal(pread(u.fd, spooled, sizeof spooled, 0), 8);
+        assert_string_equal(spooled, "RIFFWAVE");
+        upload_finish(&u);
+    }
+}
+
+static void a_repeated_field_comes_as_often_as_it_is_there_and_an_empty_one_too(void **state)
 {
     struct upload u;
-    char spooled[16] = {0};
 
-    upload_init(&u, &catalog, "/tmp", 1000);
-    assert_int_equal(part(&u, "file", "a.wav", "RIFF", 0), 0);
-    assert_int_equal(part(&u, "file", "a.wav", "WAVE", 4), 0);
-    assert_int_equal(part(&u, "model", NULL, "fold", 0), 0);
-    assert_int_equal(part(&u, "model", NULL, "scribe", 4), 0);
-    assert_int_equal(part(&u, "response_format", NULL, "srt", 0), 0);
-    assert_int_equal(upload_end(&u), 0);
-    assert_string_equal(u.request.model, "foldscribe");
-    assert_int_equal(u.request.format, OPENAI_SRT);
-    assert_true(u.request.has_file);
-    assert_int_equal(pread(u.fd, spooled, sizeof spooled, 0), 8);
-    assert_string_equal(spooled, "RIFFWAVE");
+    open_form(&u, NULL);
+    assert_int_equal(
+        feed(&u,
+             PART("keywords[]") "one\r\n" PART("keywords[]") "two\r\n" PART("prompt") "\r\n" END,
+             5),
+        UPLOAD_OK);
+    assert_string_equal(seen, "keywords[]=one;keywords[]=two;prompt=;");
+    assert_int_equal(u.fd, -1);
     upload_finish(&u);
 }
 
-static void a_repeated_field_is_a_list(void **state)
+static void a_file_needs_no_filename_but_there_is_one_file(void **state)
 {
     struct upload u;
 
-    upload_init(&u, &catalog, "/tmp", 1000);
-    part(&u, "keywords[]", NULL, "one", 0);
-    part(&u, "keywords[]", NULL, "two", 0);
-    assert_int_equal(upload_end(&u), 0);
-    assert_int_equal(u.request.hotwords.count, 2);
-    upload_finish(&u);
-}
-
-static void two_files_are_one_too_many(void **state)
-{
-    struct upload u;
-
-    upload_init(&u, &catalog, "/tmp", 1000);
-    part(&u, "file", "a.wav", "RIFF", 0);
-    assert_int_equal(part(&u, "file", "b.wav", "RIFF", 0), -1);
-    assert_string_equal(u.error.param, "file");
-    assert_int_equal(upload_end(&u), -1);
-    upload_finish(&u);
-}
-
-static void a_file_needs_no_filename(void **state)
-{
-    struct upload u;
-
-    upload_init(&u, &catalog, "/tmp", 1000);
-    part(&u, "file", NULL, "RIFF", 0);
-    assert_int_equal(upload_end(&u), 0);
-    assert_true(u.request.has_file);
+    open_form(&u, NULL);
+    assert_int_equal(feed(&u, PART("file") "RIFF\r\n" END, 7), UPLOAD_OK);
+    assert_true(u.fd >= 0);
     assert_false(u.has_filename);
     upload_finish(&u);
+    open_form(&u, NULL);
+    assert_int_equal(feed(&u, FILE_PART "RIFF\r\n" FILE_PART "RIFF\r\n" END, 7), UPLOAD_TWO_FILES);
+    upload_finish(&u);
 }
 
-static void the_first_bad_field_is_the_one_that_is_told(void **state)
+static void after_a_field_that_is_not_wanted_no_other_is_given(void **state)
 {
     struct upload u;
 
-    upload_init(&u, &catalog, "/tmp", 1000);
-    part(&u, "response_format", NULL, "xml", 0);
-    part(&u, "temperature", NULL, "9", 0);
-    assert_int_equal(upload_end(&u), -1);
-    assert_string_equal(u.error.param, "response_format");
+    open_form(&u, "b");
+    assert_int_equal(feed(&u, PART("a") "1\r\n" PART("b") "2\r\n" PART("c") "3\r\n" END, 9),
+                     UPLOAD_REFUSED);
+    assert_string_equal(seen, "a=1;b=2;");
+    upload_finish(&u);
+}
+
+static void what_is_no_form_or_no_whole_one_is_told_apart(void **state)
+{
+    struct upload u;
+
+    upload_init(&u, "/tmp", 1000, "application/json", note, NULL);
+    assert_int_equal(u.problem, UPLOAD_NOT_A_FORM);
+    assert_non_null(u.reason);
+    assert_int_equal(feed(&u, "{}", 1), UPLOAD_NOT_A_FORM);
+    upload_finish(&u);
+    open_form(&u, NULL);
+    assert_int_equal(feed(&u, PART("a") "1\r\n", 3), UPLOAD_CUT_SHORT);
+    upload_finish(&u);
+    open_form(&u, NULL);
+    assert_int_equal(feed(&u,
+                          "--XbX\r\nContent-Disposition: form-data; name=\"a\"\r\n"
+                          "Content-Transfer-Encoding: base64\r\n\r\nMQ==\r\n" END,
+                          11),
+                     UPLOAD_MALFORMED);
+    assert_non_null(strstr(u.reason, "Content-Transfer-Encoding"));
     upload_finish(&u);
 }
 
 static void sizes_are_limited_while_reading(void **state)
 {
-    static char long_value[70000];
-    const struct multipart_part prompt = {.name = "prompt"};
+    static char value[UPLOAD_FIELD_BYTES + 1];
     struct upload u;
 
-    upload_init(&u, &catalog, "/tmp", 1000);
-    assert_int_equal(upload_count(&u, 1000), 0);
-    assert_int_equal(upload_count(&u, 1), -1);
-    assert_int_equal(u.error.status, 413);
+    memset(value, 'x', sizeof value);
+    open_form(&u, NULL);
+    upload_feed(&u, value, 1000);
+    assert_int_equal(u.problem, UPLOAD_OK);
+    upload_feed(&u, value, 1);
+    assert_int_equal(u.problem, UPLOAD_TOO_LARGE);
     upload_finish(&u);
-    upload_init(&u, &catalog, "/tmp", 1000000);
-    assert_int_equal(upload_part(&u, &prompt, long_value, sizeof long_value), -1);
-    assert_string_equal(u.error.param, "prompt");
+    upload_init(&u, "/tmp", 1000000, TYPE, note, NULL);
+    upload_feed(&u, PART("prompt"), strlen(PART("prompt")));
+    upload_feed(&u, value, sizeof value - 1);
+    assert_int_equal(u.problem, UPLOAD_OK);
+    upload_feed(&u, value, 8); /* it may have been the beginning of a delimiter */
+    assert_int_equal(u.problem, UPLOAD_FIELD_TOO_LONG);
+    assert_string_equal(u.name, "prompt");
+    upload_finish(&u);
+}
+
+static void a_spool_that_is_no_folder_stores_nothing(void **state)
+{
+    struct upload u;
+
+    upload_init(&u, "/tmp/no/such/folder", 1000, TYPE, note, NULL);
+    assert_int_equal(feed(&u, FILE_PART "RIFF\r\n" END, 4), UPLOAD_NOT_STORED);
     upload_finish(&u);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_file_in_pieces_is_spooled_and_fields_after_it_are_read),
-        cmocka_unit_test(a_repeated_field_is_a_list),
-        cmocka_unit_test(two_files_are_one_too_many),
-        cmocka_unit_test(a_file_needs_no_filename),
-        cmocka_unit_test(the_first_bad_field_is_the_one_that_is_told),
+        cmocka_unit_test(a_file_in_pieces_is_spooled_and_fields_around_it_come_whole),
+        cmocka_unit_test(a_repeated_field_comes_as_often_as_it_is_there_and_an_empty_one_too),
+        cmocka_unit_test(a_file_needs_no_filename_but_there_is_one_file),
+        cmocka_unit_test(after_a_field_that_is_not_wanted_no_other_is_given),
+        cmocka_unit_test(what_is_no_form_or_no_whole_one_is_told_apart),
         cmocka_unit_test(sizes_are_limited_while_reading),
+        cmocka_unit_test(a_spool_that_is_no_folder_stores_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,20 @@
+/* pace.h - the entry of every fuzz target: an input must be dealt with, and in time in proportion
+ * to its bytes. */
+#ifndef PACE_H
+#define PACE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Seconds of processor time that an input may take, under sanitizers too: so many, and so many for
+ * each of its bytes. */
+struct pace {
+    double most_s, a_byte_s;
+};
+
+/* What a target is: its limit, and the test of one input, which aborts when something does not
+ * hold. bytes may be NULL when count is 0. */
+extern const struct pace pace_limit;
+void pace_input(const uint8_t *bytes, size_t count);
+
+#endif
