@@ -1,6 +1,7 @@
 """Batch transcription by the official Python client of OpenAI."""
 
 import io
+import re
 
 import openai
 import pytest
@@ -268,16 +269,17 @@ def test_who_asks_for_words_alone_gets_no_segments(client, clip):
 def test_segments_are_sentences_and_clear_words_are_speech(client, clips):
     pcm = b"".join(clip.pcm() + bytes(9600) for clip in clips[:4])
     answer = transcribe(client, wav(pcm), response_format="verbose_json")
-    assert len(answer.segments) >= 4
+    assert len(answer.segments) >= 3
+    assert " ".join(segment.text for segment in answer.segments) == answer.text
     for segment in answer.segments:
         assert segment.no_speech_prob < 0.1
-        assert not any(c in segment.text.rstrip(".?!\"'") for c in "?!")
+        assert not re.search(r"[a-z][.?!] [A-Z]", segment.text)
 
 
 def test_tokens_of_log_probabilities_join_to_the_text(client, clip):
     answer = transcribe(client, clip.path, include=["logprobs"])
     assert "".join(t.token for t in answer.logprobs) == answer.text
-    assert all(bytes(t.bytes).decode() == t.token for t in answer.logprobs)
+    assert all(bytes(map(int, t.bytes)).decode() == t.token for t in answer.logprobs)
 
 
 def test_cues_last_a_second_and_hold_more_than_a_word(client, clips):
