@@ -88,6 +88,11 @@ static void note_answer(void *user, int fd)
     relay_answered(((struct parts *)user)->relay, fd);
 }
 
+static void give_up(void *user, int fd, int status, const char *problem)
+{
+    relay_give_up(((struct parts *)user)->relay, fd, status, problem);
+}
+
 static const char *forbid(void *user, const struct head *head)
 {
     return origins_forbid(&((struct parts *)user)->origins, head);
@@ -312,6 +317,7 @@ static int start(struct parts *p, const struct options *o)
                                       .origins = &p->origins,
                                       .ready = &p->ready,
                                       .answered = note_answer,
+                                      .gave_up = give_up,
                                       .user = p};
     char wrong[80], what[160];
     if (origins_open(&p->origins, o->origins, keys_are_required(p->keys), wrong, sizeof wrong) !=

@@ -31,6 +31,9 @@ struct http_options {
     const atomic_bool *ready; /* what /readyz says */
     /* The request that came through that socket is answered. libmicrohttpd's thread. */
     void (*answered)(void *user, int fd);
+    /* Its body is not read to its end, so it cannot be answered: what its client is to be told.
+     * libmicrohttpd's thread. */
+    void (*gave_up)(void *user, int fd, int status, const char *problem);
     void *user;
 };
 
