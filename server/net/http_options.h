@@ -21,9 +21,8 @@ struct http_options {
     struct metrics *metrics;
     int64_t started_unix_s; /* what models say as their birth */
     const char *spool;
-    struct fetch *fetch; /* NULL: recordings are not fetched */
-    struct fetch
-        *letters; /* for callbacks, which slow recordings must not hold up; NULL with fetch */
+    struct fetch *fetch;     /* NULL: recordings are not fetched */
+    struct fetch *callbacks; /* another, so that slow recordings hold none up; NULL with fetch */
     uint64_t max_upload_bytes;
     uint32_t max_connections;
     const char *public_pages; /* names of those that need no key: http_pages.c; commas between */
