@@ -285,8 +285,10 @@ static bool look_at_head(struct relay *r, struct line *l)
         snprintf(l->target, sizeof l->target, "%.*s", TARGET_BYTES - 1, head.target);
         l->state = l->body.is_over ? ANSWER : BODY;
         const size_t length = take_head(r, l, (size_t)got);
-        if (length && pass(l, INNER, r->piece, length))
+        if (length) {
+            pass(l, INNER, r->piece, length); /* if they have hung up, that is seen and told */
             return true;
+        }
         kill_line(r, l);
     }
     return false;

@@ -107,7 +107,8 @@ static void forget(struct router *r, uint32_t index)
     r->waiting[index] = r->waiting[--r->waiting_count];
 }
 
-static void look(struct router *r, uint32_t index)
+/* is_over: its client sends no more. */
+static void look(struct router *r, uint32_t index, bool is_over)
 {
     char bytes[HEAD_MAX];
     struct head head;
@@ -115,13 +116,14 @@ static void look(struct router *r, uint32_t index)
     const ssize_t count = recv(fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
     if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return;
-    if (count <= 0) {
+    const bool is_whole = count > 0 && head_parse(&head, bytes, (size_t)count) != HEAD_INCOMPLETE;
+    if (!is_whole && count > 0 && !is_over)
+        return;
+    if (!is_whole) {
         forget(r, index);
         close(fd);
         return;
     }
-    if (head_parse(&head, bytes, (size_t)count) == HEAD_INCOMPLETE)
-        return;
     forget(r, index);
     r->options.take(r->options.user, fd);
 }
@@ -222,7 +224,7 @@ static void *run(void *user)
             }
             for (uint32_t w = 0; w < r->waiting_count; w++)
                 if (r->waiting[w].fd == fd) {
-                    look(r, w);
+                    look(r, w, events[i].events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
                     break;
                 }
         }
