@@ -4,12 +4,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "test.h"
 
 #define STEP_SAMPLES 1600
 
 struct session_host talk_host;
 
+static const struct log_format quiet = {.least = LOG_ERROR};
 static struct event woken;
 static char keys_path[] = "/tmp/test_talk_XXXXXX";
 
@@ -24,6 +26,7 @@ int talk_setup(void **state)
 
     if (hearing_setup(state) != 0)
         return -1;
+    log_use(&quiet);
     event_init(&woken);
     talk_host = (struct session_host){.engine = hearing_engine(2, 4, 2),
                                       .info = fold_model_info(hearing_model),
