@@ -21,7 +21,8 @@ static enum options_outcome read_args(int count, char **args)
 
     assert_true(file >= 0 && count < MOST);
     unlink(path);
-    memcpy(argv + 1, args, (size_t)count * sizeof *args);
+    if (count)
+        memcpy(argv + 1, args, (size_t)count * sizeof *args);
     fflush(stdout);
     dup2(file, 2);
     dup2(file, 1);
