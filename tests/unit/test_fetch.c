@@ -10,8 +10,8 @@
 #include "event.h"
 #include "fetch.h"
 #include "listener.h"
+#include "peer.h"
 #include "test.h"
-#include "wire.h"
 
 /* What the sink saw. */
 struct seen {
@@ -49,7 +49,7 @@ static int setup(void **state)
 
     if (listener_open(&host, "test", "127.0.0.1:0", problem, sizeof problem) != 0)
         return -1;
-    wire_wait(host.fd);
+    peer_wait(host.fd);
     return 0;
 }
 
@@ -67,16 +67,16 @@ static void answer(const char *says, char *ret_head, size_t room, char *ret_body
     assert_true(fd >= 0);
     if (ret_body) {
         size_t bytes = 0;
-        wire_read_head(fd, ret_head, room);
+        peer_read_head(fd, ret_head, room);
         const char *length = strcasestr(ret_head, "\r\nContent-Length:");
         assert_non_null(length);
         assert_int_equal(sscanf(length + 17, "%zu", &bytes), 1);
         assert_true(bytes < body_room);
-        wire_read(fd, ret_body, bytes);
+        peer_read(fd, ret_body, bytes);
     } else {
-        wire_read_head(fd, ret_head, room);
+        peer_read_head(fd, ret_head, room);
     }
-    wire_say(fd, says);
+    peer_say(fd, says);
     close(fd);
 }
 
@@ -214,11 +214,11 @@ static void whoever_wants_no_more_ends_it(void **state)
     /* Cancelled while the other side is silent. */
     begin(fetch, "http://127.0.0.1:%u/", 0, &seen);
     const int fd = accept(host.fd, NULL, NULL);
-    wire_read_head(fd, head, sizeof head);
+    peer_read_head(fd, head, sizeof head);
     fetch_cancel(fetch, &seen);
     event_wait(&seen.done, 1);
     assert_int_equal(seen.status, 499);
-    assert_true(wire_is_over(fd));
+    assert_true(peer_is_over(fd));
     close(fd);
     end(fetch);
     event_finish(&seen.done);
@@ -236,7 +236,7 @@ one_owner_has_three_quarters_of_the_places_and_the_next_comes_when_one_is_free(v
         begin(fetch, "http://127.0.0.1:%u/greedy", 7, &greedy[i]);
     for (int i = 0; i < 3; i++) {
         fds[i] = accept(host.fd, NULL, NULL);
-        wire_read_head(fds[i], head, sizeof head);
+        peer_read_head(fds[i], head, sizeof head);
         assert_memory_equal(head, "GET /greedy", 11);
     }
     begin(fetch, "http://127.0.0.1:%u/modest", 8, &modest);
@@ -244,7 +244,7 @@ one_owner_has_three_quarters_of_the_places_and_the_next_comes_when_one_is_free(v
     assert_memory_equal(head, "GET /modest", 11);
     event_wait(&modest.done, 1);
     for (int i = 0; i < 3; i++) {
-        wire_say(fds[i], OK("1") "g");
+        peer_say(fds[i], OK("1") "g");
         close(fds[i]);
     }
     answer(OK("1") "g", head, sizeof head, NULL, 0); /* the fourth */
@@ -266,7 +266,7 @@ static void what_is_under_way_at_the_end_has_failed_and_nothing_begins_after_it(
 
     begin(fetch, "http://127.0.0.1:%u/", 1, &running);
     const int fd = accept(host.fd, NULL, NULL);
-    wire_read_head(fd, head, sizeof head);
+    peer_read_head(fd, head, sizeof head);
     begin(fetch, "http://127.0.0.1:%u/", 2, &waiting);
     fetch_stop(fetch);
     assert_int_equal(event_count(&running.done), 1);

@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include "event.h"
+#include "peer.h"
 #include "relay.h"
 #include "test.h"
-#include "wire.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 #define UPGRADE                                                                                    \
@@ -76,8 +76,8 @@ static int client(struct relay *relay, const char *says)
 {
     int ours, theirs;
 
-    wire_pair(&ours, &theirs);
-    wire_say(ours, says);
+    peer_pair(&ours, &theirs);
+    peer_say(ours, says);
     relay_adopt(relay, theirs);
     return ours;
 }
@@ -86,7 +86,7 @@ static int client(struct relay *relay, const char *says)
 static int inner(struct others *others, struct event *event)
 {
     event_wait(event, 1);
-    wire_wait(others->inner);
+    peer_wait(others->inner);
     return others->inner;
 }
 
@@ -104,9 +104,9 @@ static void is_refused(int fd, int status, const char *message)
 {
     char head[1000], body[1000];
 
-    assert_int_equal(wire_read_answer(fd, head, sizeof head, body, sizeof body), status);
+    assert_int_equal(peer_read_answer(fd, head, sizeof head, body, sizeof body), status);
     assert_non_null(strstr(body, message));
-    assert_true(wire_is_over(fd));
+    assert_true(peer_is_over(fd));
 }
 
 static void a_request_passes_whole_and_the_next_waits_for_its_answer(void **state)
@@ -118,20 +118,20 @@ static void a_request_passes_whole_and_the_next_waits_for_its_answer(void **stat
     char text[200];
 
     const int in = inner(&others, &others.opened);
-    wire_read_head(in, text, sizeof text);
+    peer_read_head(in, text, sizeof text);
     assert_memory_equal(text, "POST /a HTTP/1.1\r\n", 18);
-    wire_read(in, text, 3);
+    peer_read(in, text, 3);
     assert_string_equal(text, "abc");
-    wire_say(in, "first");
-    wire_read(fd, text, 5);
+    peer_say(in, "first");
+    peer_read(fd, text, 5);
     assert_string_equal(text, "first");
-    assert_true(wire_is_quiet(in)); /* more of that answer may come */
+    assert_true(peer_is_quiet(in)); /* more of that answer may come */
     assert_int_equal(relay_busy(relay), 1);
     relay_answered(relay, in);
-    wire_read_head(in, text, sizeof text);
+    peer_read_head(in, text, sizeof text);
     assert_string_equal(text, GET("/b"));
-    wire_say(in, "second");
-    wire_read(fd, text, 6);
+    peer_say(in, "second");
+    peer_read(fd, text, 6);
     assert_string_equal(text, "second");
     end(relay, &others, fd);
 }
@@ -181,15 +181,15 @@ static void who_hangs_up_inside_before_an_answer_is_answered_for(void **state)
     char text[100];
 
     const int in = inner(&others, &others.opened);
-    wire_read_head(in, text, sizeof text);
+    peer_read_head(in, text, sizeof text);
     close(in);
     is_refused(fd, 500, "could not be answered");
     close(fd);
     fd = client(relay, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc");
     event_wait(&others.opened, 2);
-    wire_wait(others.inner);
-    wire_read_head(others.inner, text, sizeof text);
-    wire_read(others.inner, text, 3);
+    peer_wait(others.inner);
+    peer_read_head(others.inner, text, sizeof text);
+    peer_read(others.inner, text, 3);
     close(others.inner);
     is_refused(fd, 503, "cannot be taken");
     others.inner = -1;
@@ -204,12 +204,12 @@ static void an_answer_that_ends_by_hanging_up_ends_so_for_the_client(void **stat
     char text[100];
 
     const int in = inner(&others, &others.opened);
-    wire_read_head(in, text, sizeof text);
-    wire_say(in, "answer");
+    peer_read_head(in, text, sizeof text);
+    peer_say(in, "answer");
     close(in);
-    wire_read(fd, text, 6);
+    peer_read(fd, text, 6);
     assert_string_equal(text, "answer");
-    assert_true(wire_is_over(fd));
+    assert_true(peer_is_over(fd));
     others.inner = -1;
     end(relay, &others, fd);
 }
@@ -225,23 +225,23 @@ static void an_upgrade_passes_as_one_of_its_own_with_the_protocol_that_is_spoken
     const int in = inner(&others, &others.upgraded);
     assert_string_equal(others.head.target, "/v1/realtime?a=b");
     assert_string_equal(others.head.protocol, "realtime, key.abc");
-    wire_read_head(in, text, sizeof text);
+    peer_read_head(in, text, sizeof text);
     assert_memory_equal(text, "GET / HTTP/1.1\r\n", 16);
     assert_non_null(strstr(text, "\r\nSec-WebSocket-Protocol: realtime\r\n"));
     assert_null(strstr(text, "secret"));
-    wire_send_frame(fd, WIRE_TEXT, true, "hello", 5);
-    wire_read(in, text, 11);
+    peer_send_frame(fd, PEER_TEXT, true, "hello", 5);
+    peer_read(in, text, 11);
     assert_int_equal((unsigned char)text[1], 0x80 | 5);
-    wire_write(in, "\x81\x02hi", 4);
-    assert_int_equal(wire_read_frame(fd, text, sizeof text, &count), WIRE_TEXT);
+    peer_write(in, "\x81\x02hi", 4);
+    assert_int_equal(peer_read_frame(fd, text, sizeof text, &count), PEER_TEXT);
     assert_string_equal(text, "hi");
     /* A frame without a mask becomes one that the library refuses; what follows is dropped. */
-    wire_write(fd, "\x81\x02hi\x81\x02ho", 8);
-    wire_read(in, text, 6);
+    peer_write(fd, "\x81\x02hi\x81\x02ho", 8);
+    peer_read(in, text, 6);
     assert_memory_equal(text, "\x8f\x80\0\0\0\0", 6);
-    assert_true(wire_is_quiet(in));
+    assert_true(peer_is_quiet(in));
     close(in);
-    assert_true(wire_is_over(fd));
+    assert_true(peer_is_over(fd));
     others.inner = -1;
     end(relay, &others, fd);
 }
@@ -257,7 +257,7 @@ static void a_protocol_that_nobody_speaks_is_not_asked_for_inside(void **state)
     char text[600];
 
     const int in = inner(&others, &others.upgraded);
-    wire_read_head(in, text, sizeof text);
+    peer_read_head(in, text, sizeof text);
     assert_null(strcasestr(text, "Sec-WebSocket-Protocol"));
     end(relay, &others, fd);
 }
@@ -270,9 +270,9 @@ static void a_client_that_leaves_takes_its_request_along(void **state)
     char text[100];
 
     const int in = inner(&others, &others.opened);
-    wire_read_head(in, text, sizeof text);
+    peer_read_head(in, text, sizeof text);
     close(fd);
-    assert_true(wire_is_over(in));
+    assert_true(peer_is_over(in));
     end(relay, &others, -1);
 }
 
@@ -286,7 +286,7 @@ static void a_client_that_reads_nothing_is_let_go(void **state)
     ssize_t n;
 
     const int in = inner(&others, &others.opened);
-    wire_read_head(in, text, sizeof text);
+    peer_read_head(in, text, sizeof text);
     do
         n = send(in, much, sizeof much, MSG_NOSIGNAL);
     while (n > 0);

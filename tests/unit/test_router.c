@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "event.h"
+#include "peer.h"
 #include "router.h"
 #include "test.h"
-#include "wire.h"
 
 struct taken {
     struct event event;
@@ -53,13 +53,13 @@ static void whoever_has_sent_a_whole_head_is_handed_on_first_with_every_byte(voi
 {
     struct taken taken;
     struct router *router = start(&taken, 8);
-    const int slow = wire_connect(router_port(router)), quick = wire_connect(router_port(router));
+    const int slow = peer_connect(router_port(router)), quick = peer_connect(router_port(router));
 
-    wire_say(slow, "POST /slow HTTP/1.1\r\nHost: a\r\n");
-    wire_say(quick, "GET /quick HTTP/1.1\r\nHost: a\r\n\r\nmore");
+    peer_say(slow, "POST /slow HTTP/1.1\r\nHost: a\r\n");
+    peer_say(quick, "GET /quick HTTP/1.1\r\nHost: a\r\n\r\nmore");
     event_wait(&taken.event, 1);
     reads(&taken, 0, "GET /quick HTTP/1.1\r\nHost: a\r\n\r\nmore");
-    wire_say(slow, "\r\n");
+    peer_say(slow, "\r\n");
     event_wait(&taken.event, 2);
     reads(&taken, 1, "POST /slow HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_false(router_is_done(router));
@@ -73,9 +73,9 @@ static void a_bad_head_is_handed_on_too_for_others_to_judge(void **state)
 {
     struct taken taken;
     struct router *router = start(&taken, 8);
-    const int client = wire_connect(router_port(router));
+    const int client = peer_connect(router_port(router));
 
-    wire_say(client, "nonsense\r\n\r\n");
+    peer_say(client, "nonsense\r\n\r\n");
     event_wait(&taken.event, 1);
     reads(&taken, 0, "nonsense\r\n\r\n");
     router_close(router);
@@ -88,13 +88,13 @@ static void who_comes_when_all_places_are_taken_is_told_so(void **state)
     char head[1000], body[1000];
     struct taken taken;
     struct router *router = start(&taken, 1);
-    const int first = wire_connect(router_port(router)), second = wire_connect(router_port(router));
+    const int first = peer_connect(router_port(router)), second = peer_connect(router_port(router));
 
-    assert_int_equal(wire_read_answer(second, head, sizeof head, body, sizeof body), 503);
+    assert_int_equal(peer_read_answer(second, head, sizeof head, body, sizeof body), 503);
     assert_non_null(strstr(head, "Retry-After:"));
     assert_non_null(strstr(body, "too many connections"));
-    assert_true(wire_is_over(second));
-    wire_say(first, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_true(peer_is_over(second));
+    peer_say(first, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     event_wait(&taken.event, 1);
     reads(&taken, 0, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     router_close(router);
@@ -109,15 +109,15 @@ who_has_connected_before_the_end_is_still_handed_on_and_who_says_nothing_is_told
     char head[1000], body[1000];
     struct taken taken;
     struct router *router = start(&taken, 8);
-    const int quick = wire_connect(router_port(router)), mute = wire_connect(router_port(router));
+    const int quick = peer_connect(router_port(router)), mute = peer_connect(router_port(router));
 
     router_stop_listening(router);
-    wire_say(quick, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    peer_say(quick, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     event_wait(&taken.event, 1);
-    assert_int_equal(wire_read_answer(mute, head, sizeof head, body, sizeof body), 503);
+    assert_int_equal(peer_read_answer(mute, head, sizeof head, body, sizeof body), 503);
     assert_non_null(strstr(body, "going away"));
     reads(&taken, 0, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    assert_true(wire_is_over(mute));
+    assert_true(peer_is_over(mute));
     router_close(router);
     close(quick);
     close(mute);
@@ -130,14 +130,14 @@ static void who_leaves_before_its_head_leaves_its_place(void **state)
     struct router *router = start(&taken, 1);
 
     for (int i = 0; i < 3; i++) { /* a leave is seen before a later arrival */
-        const int client = wire_connect(router_port(router));
-        wire_say(client, "GET /");
+        const int client = peer_connect(router_port(router));
+        peer_say(client, "GET /");
         shutdown(client, SHUT_WR);
-        assert_true(wire_is_over(client));
+        assert_true(peer_is_over(client));
         close(client);
     }
-    const int last = wire_connect(router_port(router));
-    wire_say(last, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    const int last = peer_connect(router_port(router));
+    peer_say(last, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     event_wait(&taken.event, 1);
     router_close(router);
     close(taken.fds[0]);

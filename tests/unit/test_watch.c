@@ -3,9 +3,9 @@
 #include <unistd.h>
 
 #include "event.h"
+#include "peer.h"
 #include "test.h"
 #include "watch.h"
-#include "wire.h"
 
 struct seen {
     struct event left;
@@ -34,14 +34,14 @@ static void a_peer_that_closes_is_told_of_once_though_it_has_left_bytes(void **s
     struct watch *watch = open_watch(&seen);
     int ours, theirs, others, times = 0, fence = 0;
 
-    wire_pair(&ours, &theirs);
-    wire_say(ours, "unread");
+    peer_pair(&ours, &theirs);
+    peer_say(ours, "unread");
     const uint64_t id = watch_add(watch, theirs, &times);
     assert_true(id != 0);
     shutdown(ours, SHUT_WR); /* sends no more, */
     event_wait(&seen.left, 1);
     close(ours); /* and is gone: the same leave, */
-    wire_pair(&ours, &others);
+    peer_pair(&ours, &others);
     assert_true(watch_add(watch, others, &fence) != 0);
     close(ours);
     event_wait(&seen.left, 2); /* which would be told before this one's */
@@ -62,7 +62,7 @@ static void who_was_removed_is_not_told_of(void **state)
     uint64_t ids[2];
 
     for (int i = 0; i < 2; i++) {
-        wire_pair(&ours[i], &theirs[i]);
+        peer_pair(&ours[i], &theirs[i]);
         ids[i] = watch_add(watch, theirs[i], &times[i]);
     }
     assert_true(ids[0] && ids[1] && ids[0] != ids[1]);
@@ -84,10 +84,10 @@ static void a_descriptor_that_is_closed_and_used_anew_is_not_mistaken(void **sta
     struct watch *watch = open_watch(&seen);
     int ours, theirs, others, reused, times = 0;
 
-    wire_pair(&ours, &theirs);
+    peer_pair(&ours, &theirs);
     assert_true(watch_add(watch, theirs, &times) != 0);
     close(theirs);
-    wire_pair(&others, &reused); /* one of them has its number */
+    peer_pair(&others, &reused); /* one of them has its number */
     close(others);
     close(reused);
     assert_int_equal(event_count(&seen.left), 0);

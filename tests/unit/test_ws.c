@@ -3,9 +3,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "peer.h"
 #include "talk.h"
 #include "test.h"
-#include "wire.h"
 #include "ws.h"
 
 #define LINEAR "/v1/listen?encoding=linear16&sample_rate=16000"
@@ -44,8 +44,8 @@ static int ask(struct ws *ws, const char *target, const char *protocols)
              "%s%s%s\r\n",
              protocol ? "Sec-WebSocket-Protocol: " : "", protocol ? protocol : "",
              protocol ? "\r\n" : "");
-    wire_pair(&ours, &theirs);
-    wire_say(ours, request);
+    peer_pair(&ours, &theirs);
+    peer_say(ours, request);
     ws_adopt(ws, theirs, &head);
     return ours;
 }
@@ -55,7 +55,7 @@ static int upgrade(struct ws *ws, const char *target, const char *protocols, cha
 {
     const int fd = ask(ws, target, protocols);
 
-    wire_read_head(fd, ret_head, 1000);
+    peer_read_head(fd, ret_head, 1000);
     assert_memory_equal(ret_head, "HTTP/1.1 101 ", 13);
     return fd;
 }
@@ -66,7 +66,7 @@ static void says(int fd, const char *type)
     char text[8000], want[100];
     size_t count;
 
-    assert_int_equal(wire_read_frame(fd, text, sizeof text, &count), WIRE_TEXT);
+    assert_int_equal(peer_read_frame(fd, text, sizeof text, &count), PEER_TEXT);
     snprintf(want, sizeof want, "\"type\":\"%s\"", type);
     if (!strstr(text, want))
         fail_msg("%s is not in %s", want, text);
@@ -77,15 +77,15 @@ static void closes(int fd, int code)
 {
     char text[8000];
     size_t count;
-    enum wire_opcode opcode;
+    enum peer_opcode opcode;
 
     do
-        opcode = wire_read_frame(fd, text, sizeof text, &count);
-    while (opcode == WIRE_TEXT);
-    assert_int_equal(opcode, WIRE_CLOSE);
+        opcode = peer_read_frame(fd, text, sizeof text, &count);
+    while (opcode == PEER_TEXT);
+    assert_int_equal(opcode, PEER_CLOSE);
     assert_int_equal((unsigned char)text[0] << 8 | (unsigned char)text[1], code);
-    wire_send_frame(fd, WIRE_CLOSE, true, text, 2);
-    assert_true(wire_is_over(fd));
+    peer_send_frame(fd, PEER_CLOSE, true, text, 2);
+    assert_true(peer_is_over(fd));
     close(fd);
 }
 
@@ -125,16 +125,16 @@ static void a_message_in_pieces_is_one_and_a_ping_between_them_is_answered(void 
 
     const int fd = upgrade(ws, "/v1/realtime", "", head);
     says(fd, "session.created");
-    wire_send_frame(fd, WIRE_TEXT, false, keep, strlen(keep));
-    wire_send_frame(fd, WIRE_PING, true, "p", 1);
-    assert_int_equal(wire_read_frame(fd, text, sizeof text, &count), WIRE_PONG);
+    peer_send_frame(fd, PEER_TEXT, false, keep, strlen(keep));
+    peer_send_frame(fd, PEER_PING, true, "p", 1);
+    assert_int_equal(peer_read_frame(fd, text, sizeof text, &count), PEER_PONG);
     assert_string_equal(text, "p");
-    wire_send_frame(fd, WIRE_MORE, true, rest, strlen(rest));
+    peer_send_frame(fd, PEER_MORE, true, rest, strlen(rest));
     says(fd, "input_audio_buffer.cleared");
     assert_int_equal(ws_streams(ws), 1);
-    wire_send_frame(fd, WIRE_CLOSE, true, "\x03\xe8", 2);
-    assert_int_equal(wire_read_frame(fd, text, sizeof text, &count), WIRE_CLOSE);
-    assert_true(wire_is_over(fd));
+    peer_send_frame(fd, PEER_CLOSE, true, "\x03\xe8", 2);
+    assert_int_equal(peer_read_frame(fd, text, sizeof text, &count), PEER_CLOSE);
+    assert_true(peer_is_over(fd));
     close(fd);
     ws_close(ws);
 }
@@ -147,14 +147,14 @@ static void sound_is_answered_while_it_comes(void **state)
     size_t count;
 
     const int fd = upgrade(ws, "/", "", head);
-    wire_send_frame(fd, WIRE_TEXT, true, "{\"config\":{\"sample_rate\":16000}}", 32);
+    peer_send_frame(fd, PEER_TEXT, true, "{\"config\":{\"sample_rate\":16000}}", 32);
     for (int i = 0; i < 3; i++) {
-        wire_send_frame(fd, WIRE_BINARY, false, quiet, 1000);
-        wire_send_frame(fd, WIRE_MORE, true, quiet, 2200);
-        assert_int_equal(wire_read_frame(fd, text, sizeof text, &count), WIRE_TEXT);
+        peer_send_frame(fd, PEER_BINARY, false, quiet, 1000);
+        peer_send_frame(fd, PEER_MORE, true, quiet, 2200);
+        assert_int_equal(peer_read_frame(fd, text, sizeof text, &count), PEER_TEXT);
         assert_non_null(strstr(text, "\"partial\""));
     }
-    wire_send_frame(fd, WIRE_TEXT, true, "{\"eof\":1}", 9);
+    peer_send_frame(fd, PEER_TEXT, true, "{\"eof\":1}", 9);
     closes(fd, 1000);
     ws_close(ws);
 }
@@ -168,11 +168,11 @@ static void a_text_that_is_too_long_ends_its_stream_alone(void **state)
     memset(long_text, 'x', sizeof long_text);
     const int other = upgrade(ws, "/v1/realtime", "", head);
     const int fd = upgrade(ws, LINEAR, "", head);
-    wire_send_frame(fd, WIRE_TEXT, false, long_text, sizeof long_text);
-    wire_send_frame(fd, WIRE_MORE, true, long_text, sizeof long_text);
+    peer_send_frame(fd, PEER_TEXT, false, long_text, sizeof long_text);
+    peer_send_frame(fd, PEER_MORE, true, long_text, sizeof long_text);
     closes(fd, 1009);
     says(other, "session.created");
-    wire_send_frame(other, WIRE_TEXT, true, "x", 1);
+    peer_send_frame(other, PEER_TEXT, true, "x", 1);
     says(other, "error");
     close(other);
     ws_close(ws);
@@ -191,10 +191,10 @@ static void what_a_session_refuses_is_a_plain_answer(void **state)
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const int fd = ask(ws, rows[i].target, "");
-        assert_int_equal(wire_read_answer(fd, head, sizeof head, body, sizeof body),
+        assert_int_equal(peer_read_answer(fd, head, sizeof head, body, sizeof body),
                          rows[i].status);
         assert_non_null(strstr(body, rows[i].text));
-        assert_true(wire_is_over(fd));
+        assert_true(peer_is_over(fd));
         close(fd);
     }
     assert_int_equal(ws_streams(ws), 0);
@@ -208,7 +208,7 @@ static void who_comes_when_all_places_are_taken_is_told_so(void **state)
 
     const int first = upgrade(ws, "/", "", head);
     const int second = ask(ws, LINEAR, "");
-    assert_int_equal(wire_read_answer(second, head, sizeof head, body, sizeof body), 503);
+    assert_int_equal(peer_read_answer(second, head, sizeof head, body, sizeof body), 503);
     assert_non_null(strstr(body, "too many connections"));
     close(first);
     close(second);

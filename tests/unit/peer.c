@@ -1,4 +1,4 @@
-#include "wire.h"
+#include "peer.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,7 +20,7 @@ static void be_patient(int fd)
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &minute, sizeof minute), 0);
 }
 
-void wire_pair(int *ret_ours, int *ret_theirs)
+void peer_pair(int *ret_ours, int *ret_theirs)
 {
     int pair[2];
 
@@ -31,7 +31,7 @@ void wire_pair(int *ret_ours, int *ret_theirs)
     *ret_theirs = pair[1];
 }
 
-int wire_connect(unsigned port)
+int peer_connect(unsigned port)
 {
     const struct sockaddr_in address = {.sin_family = AF_INET,
                                         .sin_port = htons((uint16_t)port),
@@ -43,13 +43,13 @@ int wire_connect(unsigned port)
     return fd;
 }
 
-void wire_wait(int fd)
+void peer_wait(int fd)
 {
     be_patient(fd);
     assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
 }
 
-void wire_write(int fd, const void *bytes, size_t count)
+void peer_write(int fd, const void *bytes, size_t count)
 {
     for (const char *at = bytes; count;) {
         const ssize_t n = send(fd, at, count, MSG_NOSIGNAL);
@@ -59,12 +59,12 @@ void wire_write(int fd, const void *bytes, size_t count)
     }
 }
 
-void wire_say(int fd, const char *text)
+void peer_say(int fd, const char *text)
 {
-    wire_write(fd, text, strlen(text));
+    peer_write(fd, text, strlen(text));
 }
 
-void wire_read(int fd, char *ret_text, size_t count)
+void peer_read(int fd, char *ret_text, size_t count)
 {
     for (size_t at = 0; at < count;) {
         const ssize_t n = recv(fd, ret_text + at, count - at, 0);
@@ -74,33 +74,33 @@ void wire_read(int fd, char *ret_text, size_t count)
     ret_text[count] = '\0';
 }
 
-size_t wire_read_head(int fd, char *ret_text, size_t room)
+size_t peer_read_head(int fd, char *ret_text, size_t room)
 {
     size_t length = 0;
 
     do {
         assert_true(length + 2 <= room);
-        wire_read(fd, ret_text + length++, 1);
+        peer_read(fd, ret_text + length++, 1);
     } while (length < 4 || memcmp(ret_text + length - 4, "\r\n\r\n", 4) != 0);
     return length;
 }
 
-int wire_read_answer(int fd, char *ret_head, size_t head_room, char *ret_body, size_t body_room)
+int peer_read_answer(int fd, char *ret_head, size_t head_room, char *ret_body, size_t body_room)
 {
     int status = 0;
     size_t bytes = 0;
 
-    wire_read_head(fd, ret_head, head_room);
+    peer_read_head(fd, ret_head, head_room);
     const char *length = strcasestr(ret_head, "\r\nContent-Length:");
     assert_int_equal(sscanf(ret_head, "HTTP/1.1 %d", &status), 1);
     assert_non_null(length);
     assert_int_equal(sscanf(length + 17, "%zu", &bytes), 1);
     assert_true(bytes < body_room);
-    wire_read(fd, ret_body, bytes);
+    peer_read(fd, ret_body, bytes);
     return status;
 }
 
-bool wire_is_over(int fd)
+bool peer_is_over(int fd)
 {
     char byte;
     const ssize_t n = recv(fd, &byte, 1, 0);
@@ -108,14 +108,14 @@ bool wire_is_over(int fd)
     return n == 0 || (n < 0 && errno == ECONNRESET);
 }
 
-bool wire_is_quiet(int fd)
+bool peer_is_quiet(int fd)
 {
     char byte;
 
     return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
-void wire_send_frame(int fd, enum wire_opcode opcode, bool is_last, const void *bytes, size_t count)
+void peer_send_frame(int fd, enum peer_opcode opcode, bool is_last, const void *bytes, size_t count)
 {
     static const unsigned char mask[] = {0x12, 0x34, 0x56, 0x78};
     unsigned char *frame = malloc(count + 8), *at = frame;
@@ -132,25 +132,25 @@ void wire_send_frame(int fd, enum wire_opcode opcode, bool is_last, const void *
     at += 4;
     for (size_t i = 0; i < count; i++)
         *at++ = ((const unsigned char *)bytes)[i] ^ mask[i % 4];
-    wire_write(fd, frame, (size_t)(at - frame));
+    peer_write(fd, frame, (size_t)(at - frame));
     free(frame);
 }
 
-enum wire_opcode wire_read_frame(int fd, char *ret_bytes, size_t room, size_t *ret_count)
+enum peer_opcode peer_read_frame(int fd, char *ret_bytes, size_t room, size_t *ret_count)
 {
     char head[9];
 
-    wire_read(fd, head, 2);
+    peer_read(fd, head, 2);
     size_t count = (unsigned char)head[1];
     const int opcode = (unsigned char)head[0] & 15;
     assert_int_equal(head[0] & 0x80, 0x80); /* the last of its message */
     assert_true(count <= 126);              /* not masked, and not longer than 64 KiB */
     if (count == 126) {
-        wire_read(fd, head, 2);
+        peer_read(fd, head, 2);
         count = (size_t)(unsigned char)head[0] << 8 | (unsigned char)head[1];
     }
     assert_true(count < room);
-    wire_read(fd, ret_bytes, count);
+    peer_read(fd, ret_bytes, count);
     *ret_count = count;
-    return (enum wire_opcode)opcode;
+    return (enum peer_opcode)opcode;
 }
