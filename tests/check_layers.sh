@@ -28,7 +28,8 @@ room() { # the room of a source file
 libraries='
 microhttpd.h:      server/net/http*.[ch]
 libwebsockets.h:   server/net/ws*.[ch]
-curl/*:            server/net/fetch.c
+curl/*:            server/net/fetch.c server/worker/job_request.c server/worker/main.c
+hiredis/*:         server/worker/job_queue.c
 sndfile.h:         tests/unit/*
 libavformat/*:     server/decode/*
 libavcodec/*:      server/decode/*

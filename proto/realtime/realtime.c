@@ -454,7 +454,20 @@ static int read_audio(struct realtime_event *event, const json_t *message,
     return 0;
 }
 
-static int read_event(struct realtime_config *config, const json_t *message,
+static int read_update(const struct realtime_config *config, const json_t *session,
+                       struct realtime_event *event, struct realtime_error *err)
+{
+    struct realtime_config *changed = malloc(sizeof *changed);
+    if (!changed || realtime_config_copy(changed, config) != 0) {
+        free(changed);
+        return fail(err, "server_error", NULL, "out of memory");
+    }
+    event->changed = changed;
+    changed->notices.count = 0; /* those of the last settings were told */
+    return read_session(changed, session, err);
+}
+
+static int read_event(const struct realtime_config *config, const json_t *message,
                       struct realtime_event *event, struct realtime_error *err)
 {
     static const struct {
@@ -486,7 +499,7 @@ static int read_event(struct realtime_config *config, const json_t *message,
     if (event->kind == REALTIME_APPEND)
         return read_audio(event, message, err);
     if (event->kind == REALTIME_UPDATE)
-        return update(config, json_object_get(message, "session"), err);
+        return read_update(config, json_object_get(message, "session"), event, err);
     if (event->kind != REALTIME_RETRIEVE && event->kind != REALTIME_DELETE)
         return 0;
     if (!json_string_length(json_object_get(message, "item_id")))
@@ -494,7 +507,7 @@ static int read_event(struct realtime_config *config, const json_t *message,
     return read_text(message, "item_id", event->item_id, sizeof event->item_id, "item_id", err);
 }
 
-int realtime_recv(struct realtime_config *config, const char *text, size_t length,
+int realtime_recv(const struct realtime_config *config, const char *text, size_t length,
                   struct realtime_event *ret_event, struct realtime_error *err)
 {
     json_t *message = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
@@ -508,8 +521,19 @@ int realtime_recv(struct realtime_config *config, const char *text, size_t lengt
     return result;
 }
 
+void realtime_event_settle(struct realtime_event *event, struct realtime_config *config)
+{
+    const struct realtime_config before = *config;
+    *config = *event->changed;
+    *event->changed = before;
+}
+
 void realtime_event_finish(struct realtime_event *event)
 {
+    if (event->changed)
+        realtime_config_finish(event->changed);
+    free(event->changed);
+    event->changed = NULL;
     free(event->audio);
     event->audio = NULL;
     event->audio_bytes = 0;

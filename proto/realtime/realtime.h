@@ -57,6 +57,7 @@ struct realtime_event {
     char event_id[REALTIME_ID], item_id[REALTIME_ID]; /* as sent; empty: none */
     uint8_t *audio;                                   /* owned: REALTIME_APPEND */
     size_t audio_bytes;
+    struct realtime_config *changed; /* owned: REALTIME_UPDATE: what the settings are to become */
 };
 
 /* catalog outlives the settings. */
@@ -71,10 +72,12 @@ int realtime_config_copy(struct realtime_config *to, const struct realtime_confi
 int realtime_query(struct realtime_config *config, const char *key, const char *value,
                    struct realtime_error *err);
 
-/* One event of the client. 0: *ret_event, to be finished; REALTIME_UPDATE has changed config. -1:
- * *err, and ret_event->event_id for the answer; config is unchanged. */
-int realtime_recv(struct realtime_config *config, const char *text, size_t length,
+/* One event of the client, to a session with that config. 0: *ret_event, to be finished. -1: *err,
+ * and ret_event->event_id for the answer. */
+int realtime_recv(const struct realtime_config *config, const char *text, size_t length,
                   struct realtime_event *ret_event, struct realtime_error *err);
+/* REALTIME_UPDATE: config becomes what was asked for; event->changed is what it was. */
+void realtime_event_settle(struct realtime_event *event, struct realtime_config *config);
 void realtime_event_finish(struct realtime_event *event);
 
 /* The body of a request for an ephemeral key: settings (GA: under "session", beta: flat) and how

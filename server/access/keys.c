@@ -263,10 +263,12 @@ bool keys_reload(struct keys *keys)
 
 void keys_on_change(struct keys *keys, void (*changed)(void *user), void *user)
 {
+    pthread_mutex_lock(&keys->reading); /* a call in progress ends first */
     pthread_mutex_lock(&keys->lock);
     keys->changed = changed;
     keys->user = user;
     pthread_mutex_unlock(&keys->lock);
+    pthread_mutex_unlock(&keys->reading);
 }
 
 /* ---- coming in ------------------------------------------------------------------------------- */

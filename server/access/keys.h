@@ -59,7 +59,8 @@ void keys_release(struct keys *keys, struct keys_grant *grant);
 /* What stands for a key in the file: its SHA-256, in hexadecimal digits. */
 void keys_hash(const char *key, char ret_text[KEYS_HASH]);
 
-/* changed: after the file was read again, on the thread that did; NULL: no more. */
+/* changed: after the file was read again, on the thread that did; it may not call keys_reload or
+ * this. NULL: no more, and when this returns no call is in progress. */
 void keys_on_change(struct keys *keys, void (*changed)(void *user), void *user);
 
 /* Reads the file again now. Whether it was taken. */

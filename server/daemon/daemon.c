@@ -64,7 +64,7 @@ struct parts {
     struct secrets *secrets;
     struct metrics *metrics;
     struct engine *engine;
-    struct fetch *fetch, *letters; /* NULL: off */
+    struct fetch *fetch, *callbacks; /* NULL: off */
     struct http *http;
     struct ws *ws;
     struct relay *relay;
@@ -88,6 +88,11 @@ static bool open_http(void *user, int fd, const struct sockaddr *address, sockle
 static void note_answer(void *user, int fd)
 {
     relay_answered(((struct parts *)user)->relay, fd);
+}
+
+static void give_up(void *user, int fd, int status, const char *problem)
+{
+    relay_give_up(((struct parts *)user)->relay, fd, status, problem);
 }
 
 static const char *forbid(void *user, const struct head *head)
@@ -229,7 +234,7 @@ static int start_fetch(struct parts *p, const struct options *o)
     }
     if (!fetch.allowed.is_public && !fetch.allowed.count)
         return 0;
-    return fetch_open(&p->fetch, &fetch) == 0 && fetch_open(&p->letters, &fetch) == 0
+    return fetch_open(&p->fetch, &fetch) == 0 && fetch_open(&p->callbacks, &fetch) == 0
                ? 0
                : complain("libcurl cannot start", "");
 }
@@ -318,13 +323,14 @@ static int start(struct parts *p, const struct options *o)
                                       .catalog = &p->catalog,
                                       .spool = o->spool,
                                       .fetch = p->fetch,
-                                      .letters = p->letters,
+                                      .callbacks = p->callbacks,
                                       .max_upload_bytes = (uint64_t)o->max_upload_mb * 1000000,
                                       .max_connections = o->max_connections,
                                       .public_pages = o->public_pages,
                                       .origins = &p->origins,
                                       .ready = &p->ready,
                                       .answered = note_answer,
+                                      .gave_up = give_up,
                                       .user = p};
     char wrong[80], what[160];
     if (origins_open(&p->origins, o->origins, keys_are_required(p->keys), wrong, sizeof wrong) !=
@@ -503,13 +509,13 @@ static void take_down(struct parts *p)
     ws_close(p->ws);
     if (p->fetch)
         fetch_stop(p->fetch); /* it starts work in the engine */
-    if (p->letters)
-        fetch_stop(p->letters);
+    if (p->callbacks)
+        fetch_stop(p->callbacks);
     if (p->engine)
         engine_close(p->engine);
     http_close(p->http); /* it tells the relay what it has answered */
     relay_close(p->relay);
-    fetch_close(p->letters);
+    fetch_close(p->callbacks);
     fetch_close(p->fetch);
     keys_close(p->keys);
     secrets_close(p->secrets);

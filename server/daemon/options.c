@@ -105,10 +105,15 @@ static int read_file(struct options *options, const char *path)
     int err = 0;
     for (int number = 1; !err && fgets(line, sizeof line, file); number++) {
         char *at = line + strspn(line, " \t");
+        snprintf(source, sizeof source, "%.500s line %d: ", path, number);
+        if (strlen(line) == sizeof line - 1 && line[sizeof line - 2] != '\n') {
+            fprintf(stderr, "foldscribed: %slonger than %zu characters\n", source, sizeof line - 2);
+            err = -1;
+            break;
+        }
         at[strcspn(at, "\r\n")] = '\0';
         if (*at == '#' || *at == '\0')
             continue;
-        snprintf(source, sizeof source, "%.500s line %d: ", path, number);
         char *equals = strchr(at, '=');
         if (!equals) {
             fprintf(stderr, "foldscribed: %sexpected 'name = value'\n", source);

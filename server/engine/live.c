@@ -85,13 +85,53 @@ static int set_sound(struct live *live)
     return live->slice ? 0 : -1;
 }
 
+/* What costs memory: for one that has a place. 0 or -1. */
+static int make_room(struct live *live, const struct live_options *options)
+{
+    live->hotwords = hotwords_copy(options->hotwords, options->hotwords_count);
+    return live->hotwords && set_sound(live) == 0 ? live_state_open_incremental(live) : -1;
+}
+
+/* Takes a place. */
+static enum engine_end join(struct live *live, const struct live_options *options)
+{
+    struct engine *engine = live->engine;
+    double retry_ms;
+
+    pthread_mutex_lock(&engine->lock);
+    const bool draining = engine->draining;
+    pthread_mutex_unlock(&engine->lock);
+    if (draining)
+        return ENGINE_DRAINING;
+    if (admission_join(&engine->admission, &live->admitted, clock_now_ms(), &retry_ms))
+        return ENGINE_OK;
+    if (options->policy.ret_retry_s)
+        *options->policy.ret_retry_s = (uint32_t)ceil(retry_ms / 1e3);
+    return ENGINE_BUSY;
+}
+
+/* It is ready: from here on others may see it. */
+static enum engine_end enlist(struct live *live)
+{
+    struct engine *engine = live->engine;
+    enum engine_end end = ENGINE_DRAINING;
+
+    pthread_mutex_lock(&engine->lock);
+    if (!engine->draining) {
+        engine->live_count++;
+        live->listed = true;
+        live->next = engine->lives;
+        engine->lives = live;
+        end = ENGINE_OK;
+    }
+    pthread_mutex_unlock(&engine->lock);
+    return end;
+}
+
 enum engine_end live_open(struct engine *engine, const struct live_options *options,
                           struct live **ret_live)
 {
     struct live *live = calloc(1, sizeof(*live));
-    enum engine_end end = ENGINE_OK;
-    double retry_ms;
-
     if (!live)
         return ENGINE_FAILED;
     if (pthread_mutex_init(&live->lock, NULL)) {
@@ -106,35 +146,22 @@ enum engine_end live_open(struct engine *engine, const struct live_options *opti
     live->engine = engine;
     atomic_fetch_add(&engine->refs, 1);
     live->refs = 1;
+    live->bytes.fd = -1; /* none to be closed before set_sound */
     live->work.run = live_turn_run;
     set_options(live, options);
     live_state_set_dials(live, &(struct live_dials){options->policy.depth, options->partial_depth,
                                                     options->policy.latency_ms,
                                                     options->partial_every_ms});
     live->style = core_style(engine, options->plain);
-    live->hotwords = hotwords_copy(options->hotwords, options->hotwords_count);
-    if (!live->hotwords || set_sound(live) < 0 || live_state_open_incremental(live) < 0) {
-        live_state_free(live);
-        return ENGINE_FAILED;
-    }
-
-    pthread_mutex_lock(&engine->lock);
-    if (engine->draining) {
-        end = ENGINE_DRAINING;
-    } else if (!admission_join(&engine->admission, &live->admitted, clock_now_ms(), &retry_ms)) {
-        end = ENGINE_BUSY;
-        if (options->policy.ret_retry_s)
-            *options->policy.ret_retry_s = (uint32_t)ceil(retry_ms / 1e3);
-    } else {
-        engine->live_count++;
-        live->listed = true;
-        live->next = engine->lives;
-        engine->lives = live;
+    enum engine_end end = join(live, options);
+    if (end == ENGINE_OK)
+        end = make_room(live, options) < 0 ? ENGINE_FAILED : enlist(live);
+    if (end == ENGINE_OK) {
         *ret_live = live;
+        return ENGINE_OK;
     }
-    pthread_mutex_unlock(&engine->lock);
-    if (end != ENGINE_OK)
-        live_state_free(live);
+    admission_leave(&engine->admission, &live->admitted, clock_now_ms());
+    live_state_free(live);
     return end;
 }
 

@@ -88,8 +88,7 @@ void answer_send(int fd, int status, const char *id, const char *body, const cha
     close(fd);
 }
 
-/* target NULL: not known. */
-static void refuse(int fd, const char *target, int status, const char *message, const char *extra)
+void answer_target(int fd, const char *target, int status, const char *message, const char *extra)
 {
     const struct refusal refusal = {.status = status, .message = message};
     char id[ID_BYTES];
@@ -104,10 +103,5 @@ static void refuse(int fd, const char *target, int status, const char *message, 
 
 void answer_refuse(int fd, int status, const char *message, const char *extra)
 {
-    refuse(fd, NULL, status, message, extra);
-}
-
-void answer_head(int fd, const struct head *head, int status, const char *message)
-{
-    refuse(fd, head->target, status, message, "");
+    answer_target(fd, NULL, status, message, extra);
 }

@@ -15,27 +15,27 @@
 #include "clock.h"
 #include "version.h"
 
-#define CONNECT_S     10L
-#define TOTAL_S       900L
-#define STALL_S       15L
-#define STALL_BYTES   4000L /* a second: half of what a telephone's sound takes */
-#define REDIRECTS     5L
-#define LETTER_S      30L  /* a try */
-#define WAIT_MS       1000 /* before the second try; then three times as long */
-#define LOOK_ROUND_MS 500
+#define CONNECT_S        10L
+#define TOTAL_S          900L /* of a recording */
+#define CALLBACK_S       30L  /* of one try */
+#define STALL_S          15L
+#define STALL_BYTES      4000L /* a second: half of what a telephone's sound takes */
+#define REDIRECTS        5L
+#define RETRY_MS         1000  /* before the second try; then three times as long */
+#define LONGEST_SLEEP_MS 60000 /* whoever has something new wakes the thread */
 
+/* Something to be fetched, or a callback to be delivered. */
 struct job {
     struct job *next; /* {fetch->lock} */
     struct fetch *fetch;
-    CURL *easy;
+    CURL *easy; /* NULL: it waits */
     char *url;
     struct fetch_sink sink;
     uint64_t owner; /* whose it is: of a key, or, where none was needed, of a host */
     atomic_bool cancelled;
-    bool is_known; /* to libcurl */
     bool address_refused, is_too_large;
     uint64_t bytes;
-    /* Of a letter: */
+    /* Of a callback: */
     char *body; /* NULL: something is fetched */
     bool put;
     struct curl_slist *headers;
@@ -48,8 +48,10 @@ struct fetch {
     CURLM *multi;
     pthread_t thread;
     pthread_mutex_t lock;
-    struct job *jobs; /* {lock} the newest first */
-    bool stopped;     /* {lock} */
+    /* {lock} The newest first. Others add to those that wait; else the thread alone changes them.
+     */
+    struct job *waiting, *running;
+    bool stopped; /* {lock} */
 };
 
 /* ---- from libcurl --------------------------------------------------------------------------- */
@@ -80,12 +82,12 @@ static size_t write_piece(char *bytes, size_t size, size_t count, void *user)
 
 /* ---- the thread ----------------------------------------------------------------------------- */
 
-static bool set_up_letter(struct job *job)
+static bool set_up_callback(struct job *job)
 {
     CURL *e = job->easy;
     return curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_FAILONERROR, 0L) == CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_TIMEOUT, LETTER_S) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_TIMEOUT, CALLBACK_S) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_POSTFIELDS, job->body) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(job->body)) ==
                CURLE_OK &&
@@ -117,7 +119,7 @@ static bool set_up(struct job *job)
            curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, write_piece) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_WRITEDATA, job) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_PRIVATE, job) == CURLE_OK &&
-           (!job->body || set_up_letter(job)) &&
+           (!job->body || set_up_callback(job)) &&
            curl_multi_add_handle(job->fetch->multi, e) == CURLM_OK;
 }
 
@@ -138,39 +140,58 @@ static void free_job(struct job *job)
     free(job);
 }
 
-/* Takes it out of the list, says how it went, and frees it. */
+/* {lock} */
+static void take_out(struct job **list, const struct job *job)
+{
+    for (; *list; list = &(*list)->next)
+        if (*list == job) {
+            *list = job->next;
+            return;
+        }
+}
+
+/* {lock} */
+static void put_in(struct job **list, struct job *job)
+{
+    job->next = *list;
+    *list = job;
+}
+
+/* Takes it out of its list, says how it went, and frees it. */
 static void finish(struct job *job, int status, const char *problem)
 {
     struct fetch *f = job->fetch;
     pthread_mutex_lock(&f->lock);
-    for (struct job **at = &f->jobs; *at; at = &(*at)->next)
-        if (*at == job) {
-            *at = job->next;
-            break;
-        }
+    take_out(&f->waiting, job);
+    take_out(&f->running, job);
     pthread_mutex_unlock(&f->lock);
     job->sink.done(job->sink.user, status, problem);
     hang_up(job);
     free_job(job);
 }
 
-/* Puts a letter off that may do better later. */
+/* Puts a callback off that may do better later. */
 static bool try_again(struct job *job, CURLcode code, long answered)
 {
+    struct fetch *f = job->fetch;
     const bool is_passing = code != CURLE_OK
                                 ? !job->address_refused
                                 : answered == 408 || answered == 429 || answered >= 500;
     if (!job->body || !is_passing || atomic_load(&job->cancelled) || ++job->tries >= FETCH_TRIES)
         return false;
-    double wait_ms = WAIT_MS;
+    double wait_ms = f->options.retry_ms ? f->options.retry_ms : RETRY_MS;
     for (uint32_t i = 1; i < job->tries; i++)
         wait_ms *= 3;
     hang_up(job);
-    job->is_known = false;
+    pthread_mutex_lock(&f->lock);
+    take_out(&f->running, job);
     job->due_ms = clock_now_ms() + wait_ms;
+    put_in(&f->waiting, job);
+    pthread_mutex_unlock(&f->lock);
     return true;
 }
 
+/* libcurl has done with it. */
 static void conclude(struct job *job, CURLcode code)
 {
     char problem[160];
@@ -202,74 +223,108 @@ static void conclude(struct job *job, CURLcode code)
     finish(job, status, problem);
 }
 
-/* {lock} Jobs of an owner that are under way; NULL: of all. */
+/* {lock} Running jobs of an owner; NULL: of all. There are options.most of them at most. */
 static uint32_t count_running(const struct fetch *f, const uint64_t *owner)
 {
     uint32_t count = 0;
-    for (const struct job *job = f->jobs; job; job = job->next)
-        count += job->is_known && (!owner || job->owner == *owner);
+    for (const struct job *job = f->running; job; job = job->next)
+        count += !owner || job->owner == *owner;
     return count;
 }
 
-/* {lock} The one to begin: of the owner who has fewest under way, the oldest. Nobody has more than
+/* {lock} The one to begin: of the owner who has fewest running, the oldest. Nobody has more than
  * three quarters of them, so whoever's servers are slow leaves some for the others. */
-static struct job *find_next(struct fetch *f)
+static struct job *choose(struct fetch *f, double now_ms)
 {
-    const double now_ms = clock_now_ms();
     const uint32_t most = f->options.most, three_quarters = (most * 3 + 3) / 4;
     uint32_t fewest = most == 1 ? 1 : three_quarters < most ? three_quarters : most - 1;
-    struct job *next = NULL;
+    struct job *chosen = NULL;
     if (count_running(f, NULL) >= most)
         return NULL;
-    for (struct job *job = f->jobs; job; job = job->next) {
+    for (struct job *job = f->waiting; job; job = job->next) {
+        if (job->due_ms > now_ms)
+            continue;
         const uint32_t running = count_running(f, &job->owner);
-        if (job->is_known || job->due_ms > now_ms || running > fewest ||
-            (!next && running == fewest))
+        if (running > fewest || (!chosen && running == fewest))
             continue;
         fewest = running;
-        next = job;
+        chosen = job;
     }
-    return next;
+    return chosen;
 }
 
-/* The first job that wants something of this thread, or NULL. */
-static struct job *find_job(struct fetch *f, bool *ret_stopped)
+/* {lock} One that is to end now: cancelled, or any when all are. */
+static struct job *find_ending(struct job *list, bool all)
 {
+    while (list && !all && !atomic_load(&list->cancelled))
+        list = list->next;
+    return list;
+}
+
+/* Ends and begins whatever is to. Returns whether fetch_stop was called: then none is left. */
+static bool look_at_jobs(struct fetch *f)
+{
+    for (;;) {
+        pthread_mutex_lock(&f->lock);
+        const bool stopped = f->stopped;
+        struct job *ending = find_ending(f->waiting, stopped);
+        if (!ending)
+            ending = find_ending(f->running, stopped);
+        struct job *beginning = ending ? NULL : choose(f, clock_now_ms());
+        if (beginning) {
+            take_out(&f->waiting, beginning);
+            put_in(&f->running, beginning);
+        }
+        pthread_mutex_unlock(&f->lock);
+        if (ending && stopped)
+            finish(ending, 503, "the server is shutting down");
+        else if (ending)
+            finish(ending, 499, "");
+        else if (!beginning)
+            return stopped;
+        else if (!set_up(beginning))
+            finish(beginning, 503, "out of memory");
+    }
+}
+
+/* Concludes what libcurl has done with. Returns whether there was any. */
+static bool look_at_ends(struct fetch *f)
+{
+    bool any = false;
+    int left;
+    for (CURLMsg *said; (said = curl_multi_info_read(f->multi, &left));) {
+        struct job *job;
+        const CURLcode code = said->data.result;
+        if (said->msg == CURLMSG_DONE &&
+            curl_easy_getinfo(said->easy_handle, CURLINFO_PRIVATE, &job) == CURLE_OK) {
+            conclude(job, code);
+            any = true;
+        }
+    }
+    return any;
+}
+
+/* How long nobody but libcurl, or who wakes the thread, has anything for it to do. */
+static int sleep_ms(struct fetch *f)
+{
+    const double now_ms = clock_now_ms();
+    double most_ms = LONGEST_SLEEP_MS;
     pthread_mutex_lock(&f->lock);
-    struct job *job = f->jobs;
-    *ret_stopped = f->stopped;
-    while (job && !f->stopped && !atomic_load(&job->cancelled))
-        job = job->next;
-    if (!job)
-        job = find_next(f);
+    for (const struct job *job = f->waiting; job; job = job->next)
+        if (job->due_ms > now_ms && job->due_ms - now_ms < most_ms)
+            most_ms = job->due_ms - now_ms;
     pthread_mutex_unlock(&f->lock);
-    return job;
+    return 1 + (int)most_ms;
 }
 
 static void *run(void *user)
 {
     struct fetch *f = user;
-    bool stopped = false;
-    while (!stopped) {
-        int running, left;
-        for (struct job *job; (job = find_job(f, &stopped));) {
-            if (stopped)
-                finish(job, 503, "the server is shutting down");
-            else if (atomic_load(&job->cancelled))
-                finish(job, 499, "");
-            else if (!(job->is_known = set_up(job)))
-                finish(job, 503, "out of memory");
-        }
+    int running;
+    while (!look_at_jobs(f)) {
         curl_multi_perform(f->multi, &running);
-        for (CURLMsg *said; (said = curl_multi_info_read(f->multi, &left));) {
-            struct job *job;
-            const CURLcode code = said->data.result;
-            if (said->msg == CURLMSG_DONE &&
-                curl_easy_getinfo(said->easy_handle, CURLINFO_PRIVATE, &job) == CURLE_OK)
-                conclude(job, code);
-        }
-        if (!stopped)
-            curl_multi_poll(f->multi, NULL, 0, LOOK_ROUND_MS, NULL);
+        if (!look_at_ends(f)) /* else another may begin */
+            curl_multi_poll(f->multi, NULL, 0, sleep_ms(f), NULL);
     }
     return NULL;
 }
@@ -323,10 +378,8 @@ static int enlist(struct fetch *f, struct job *job)
 {
     pthread_mutex_lock(&f->lock);
     const bool stopped = f->stopped;
-    if (!stopped) {
-        job->next = f->jobs;
-        f->jobs = job;
-    }
+    if (!stopped)
+        put_in(&f->waiting, job);
     pthread_mutex_unlock(&f->lock);
     if (stopped) {
         free_job(job);
@@ -370,22 +423,23 @@ static bool add_header(struct job *job, const char *name, const char *value)
     return longer;
 }
 
-int fetch_send(struct fetch *f, const struct fetch_letter *letter, const struct fetch_sink *sink)
+int fetch_call_back(struct fetch *f, const struct fetch_callback *callback,
+                    const struct fetch_sink *sink)
 {
     struct job *job = calloc(1, sizeof *job);
     if (!job) {
-        free(letter->body);
+        free(callback->body);
         return -1;
     }
     *job = (struct job){.fetch = f,
-                        .url = strdup(letter->url),
+                        .url = strdup(callback->url),
                         .sink = *sink,
-                        .owner = owner_of(letter->key, letter->url),
-                        .body = letter->body,
-                        .put = letter->put};
+                        .owner = owner_of(callback->key, callback->url),
+                        .body = callback->body,
+                        .put = callback->put};
     /* Without "Expect:" libcurl asks before it sends much, and some servers never answer that. */
     if (job->url && job->body && add_header(job, "Content-Type", "application/json") &&
-        add_header(job, "Expect", "") && add_header(job, "dg-request-id", letter->id))
+        add_header(job, "Expect", "") && add_header(job, "dg-request-id", callback->id))
         return enlist(f, job);
     free_job(job);
     return -1;
@@ -421,12 +475,14 @@ bool fetch_may_lead(const struct fetch *f, const char *url)
     return may;
 }
 
-void fetch_cancel(struct fetch *f, void *user)
+void fetch_cancel(struct fetch *f, const void *user)
 {
     pthread_mutex_lock(&f->lock);
-    for (struct job *job = f->jobs; job; job = job->next)
-        if (job->sink.user == user)
-            atomic_store(&job->cancelled, true);
+    struct job *const lists[] = {f->waiting, f->running};
+    for (size_t i = 0; i < 2; i++)
+        for (struct job *job = lists[i]; job; job = job->next)
+            if (job->sink.user == user)
+                atomic_store(&job->cancelled, true);
     pthread_mutex_unlock(&f->lock);
     curl_multi_wakeup(f->multi);
 }

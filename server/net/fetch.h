@@ -1,5 +1,6 @@
-/* fetch.h - what a client names by its address: http and https, handed on piece by piece; and
- * letters to where a client wants its answer.
+/* fetch.h - requests that this server makes of others (http and https): recordings that a client
+ * names by their url, handed on piece by piece; and callbacks, which deliver a client's result to a
+ * url of its own.
  *
  * Where an address leads is judged when a connection is opened: the very address that is connected
  * to must be allowed, after every redirect again, so neither names nor redirects lead elsewhere. */
@@ -14,6 +15,7 @@ struct fetch_options {
     struct address_list allowed;
     uint64_t max_bytes; /* of one body */
     uint32_t most;      /* at once; more wait. One key has three quarters of them at most */
+    uint32_t retry_ms;  /* before a callback's second try, then three times as long; 0: 1000 */
 };
 
 struct fetch_sink {
@@ -39,20 +41,21 @@ int fetch_start(struct fetch *fetch, const char *url, uint64_t key, const struct
  * such, that is not allowed; where a name leads is not known before it is asked. Any thread. */
 bool fetch_may_lead(const struct fetch *fetch, const char *url);
 
-struct fetch_letter {
-    const char *url;
-    bool put;       /* else POST */
-    uint64_t key;   /* as of fetch_start */
-    const char *id; /* header dg-request-id */
-    char *body;     /* JSON; from malloc, taken in all cases */
+struct fetch_callback {
+    const char *url; /* copied */
+    bool put;        /* else POST */
+    uint64_t key;    /* as of fetch_start */
+    const char *id;  /* header dg-request-id */
+    char *body;      /* JSON; from malloc, taken in all cases */
 };
-/* Sends it, up to FETCH_TRIES times with longer and longer waits: again after no connection, a 408,
- * a 429 or a 5xx. Redirects are not followed. done() says 200 once the other side answers 2xx; take
- * is not called. As fetch_start in all else. */
+/* Delivers it, in up to FETCH_TRIES tries with longer and longer waits: again after no connection,
+ * a 408, a 429 or a 5xx. Redirects are not followed. done() says 200 once the other side answers
+ * 2xx; take is not called. As fetch_start in all else. */
 #define FETCH_TRIES 5
-int fetch_send(struct fetch *fetch, const struct fetch_letter *letter,
-               const struct fetch_sink *sink);
-/* Nobody wants it any more: done() comes soon, unless it has already. Any thread. */
-void fetch_cancel(struct fetch *fetch, void *user);
+int fetch_call_back(struct fetch *fetch, const struct fetch_callback *callback,
+                    const struct fetch_sink *sink);
+/* Nobody wants what has a sink of that user any more: done() comes soon with 499, unless it has
+ * come already. Any thread. */
+void fetch_cancel(struct fetch *fetch, const void *user);
 
 #endif

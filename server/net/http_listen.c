@@ -108,7 +108,7 @@ static void delivered(void *user, int status, const char *problem)
     else
         log_info("not called back", log_text("id", w->id), log_text("reason", problem));
     free_work(w);
-    atomic_fetch_sub(&http->callbacks, 1);
+    atomic_fetch_sub(&http->open_callbacks, 1);
     atomic_fetch_sub(&http->busy, 1);
 }
 
@@ -116,12 +116,12 @@ static void delivered(void *user, int status, const char *problem)
 static void call_back(struct work *w, char *body)
 {
     const struct fetch_sink sink = {.done = delivered, .user = w};
-    const struct fetch_letter letter = {.key = w->grant.key,
-                                        .url = w->config.callback,
-                                        .put = w->config.callback_put,
-                                        .id = w->id,
-                                        .body = body};
-    if (fetch_send(w->http->options.letters, &letter, &sink) != 0)
+    const struct fetch_callback callback = {.key = w->grant.key,
+                                            .url = w->config.callback,
+                                            .put = w->config.callback_put,
+                                            .id = w->id,
+                                            .body = body};
+    if (fetch_call_back(w->http->options.callbacks, &callback, &sink) != 0)
         delivered(w, 503, "the server is shutting down");
 }
 
@@ -417,7 +417,7 @@ static bool set_off(struct work *w, const char *url)
 static enum MHD_Result part(struct http_request *r, const char *url)
 {
     struct work *w = r->work;
-    if (atomic_fetch_add(&r->http->callbacks, 1) >= CALLBACKS_MOST) {
+    if (atomic_fetch_add(&r->http->open_callbacks, 1) >= CALLBACKS_MOST) {
         fail(w, 429, "too many recordings wait for their callbacks");
     } else {
         atomic_fetch_add(&r->http->busy, 1);
@@ -431,7 +431,7 @@ static enum MHD_Result part(struct http_request *r, const char *url)
         w->request = r;
         r->work = w;
     }
-    atomic_fetch_sub(&r->http->callbacks, 1);
+    atomic_fetch_sub(&r->http->open_callbacks, 1);
     set_refusal(r);
     return http_request_answer(r);
 }

@@ -22,9 +22,8 @@ struct http_options {
     struct secrets *secrets;
     struct metrics *metrics;
     const char *spool;
-    struct fetch *fetch; /* NULL: recordings are not fetched */
-    struct fetch
-        *letters; /* for callbacks, which slow recordings must not hold up; NULL with fetch */
+    struct fetch *fetch;     /* NULL: recordings are not fetched */
+    struct fetch *callbacks; /* another, so that slow recordings hold none up; NULL with fetch */
     uint64_t max_upload_bytes;
     uint32_t max_connections;
     const char *public_pages; /* names of those that need no key: http_pages.c; commas between */
@@ -32,6 +31,9 @@ struct http_options {
     const atomic_bool *ready; /* what /readyz says */
     /* The request that came through that socket is answered. libmicrohttpd's thread. */
     void (*answered)(void *user, int fd);
+    /* Its body is not read to its end, so it cannot be answered: what its client is to be told.
+     * libmicrohttpd's thread. */
+    void (*gave_up)(void *user, int fd, int status, const char *problem);
     void *user;
 };
 

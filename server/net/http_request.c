@@ -168,17 +168,33 @@ enum MHD_Result http_request_answer(struct http_request *r)
     return result;
 }
 
+/* libmicrohttpd takes no answer while a body comes: the relay has it. */
+static void give_up(struct http_request *r, int status, const char *problem)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (info)
+        r->http->options.gave_up(r->http->options.user, info->connect_fd, status, problem);
+}
+
 enum http_body http_request_count(struct http_request *r, size_t count)
 {
     const uint64_t most = r->http->options.max_upload_bytes;
     const double age_ms = clock_now_ms() - r->began_ms;
     r->body_bytes += count;
-    if (r->body_bytes > most + READ_AND_DROPPED)
+    if (r->body_bytes > most + READ_AND_DROPPED) {
+        char problem[80];
+        snprintf(problem, sizeof problem, "the upload is larger than %llu MB",
+                 (unsigned long long)(most / 1000000));
+        give_up(r, 413, problem);
         return HTTP_BODY_HOPELESS;
+    }
     if (r->body_bytes > most)
         return HTTP_BODY_TOO_LARGE;
-    if (age_ms > PATIENCE_MS && (double)r->body_bytes < age_ms / 1000 * LEAST_BYTES_A_S)
+    if (age_ms > PATIENCE_MS && (double)r->body_bytes < age_ms / 1000 * LEAST_BYTES_A_S) {
+        give_up(r, 408, "the body did not come in time");
         return HTTP_BODY_TOO_SLOW;
+    }
     return HTTP_BODY_OK;
 }
 

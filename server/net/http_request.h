@@ -20,7 +20,7 @@ struct http {
     struct MHD_Daemon *mhd;
     struct watch *watch;
     atomic_uint busy, connections;
-    atomic_uint callbacks; /* recordings that wait for their words, or for the other side */
+    atomic_uint open_callbacks; /* recordings that wait for their words, or for the other side */
 };
 
 struct http_request;

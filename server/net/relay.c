@@ -10,6 +10,7 @@
 #include "relay.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@
 #include "body.h"
 #include "clock.h"
 #include "frames.h"
+#include "kept.h"
 #include "log.h"
 #include "ws.h"
 
@@ -32,14 +34,10 @@
 #define HALF_CLOSE_MS 1000  /* behind the body; later it is a leave */
 #define SLOW_MS       20000 /* a body that was given up by then was slow */
 #define LINGER_MS     2000  /* a client may still send while it is told */
+#define TARGET_BYTES  64    /* of a request's target that are kept: enough to know the dialect */
+#define PROBLEM_BYTES 120
 
 enum side { CLIENT, INNER };
-
-/* What waits to be written to one side. */
-struct kept {
-    char *bytes; /* [count - at] from bytes + at */
-    size_t at, count;
-};
 
 struct line {
     struct line *next, **before;
@@ -57,7 +55,9 @@ struct line {
     int64_t began_ms; /* its request */
     /* BODY: a piece came; ANSWER: the body ended; LINGER: it began; HEAD: a piece came; 0: none. */
     int64_t since_ms;
-    int64_t stuck_ms; /* the client takes nothing since; 0: it does */
+    char target[TARGET_BYTES];   /* of its request; may be cut behind '?' */
+    int gave_up;                 /* {lock} status that the body was given up with; 0: it was not */
+    char problem[PROBLEM_BYTES]; /* {lock} */
 };
 
 struct adopted {
@@ -99,12 +99,6 @@ static int listen_to(struct relay *r, struct line *l, enum side side)
     return epoll_ctl(r->epoll, EPOLL_CTL_ADD, l->fds[side], &event);
 }
 
-static void drop_kept(struct kept *kept)
-{
-    free(kept->bytes);
-    *kept = (struct kept){0};
-}
-
 static void close_inner(struct relay *r, struct line *l)
 {
     pthread_mutex_lock(&r->lock);
@@ -113,14 +107,14 @@ static void close_inner(struct relay *r, struct line *l)
     if (l->fds[INNER] >= 0)
         close(l->fds[INNER]);
     l->fds[INNER] = -1;
-    drop_kept(&l->out[INNER]);
+    kept_drop(&l->out[INNER]);
 }
 
 /* Its memory goes at the end of the round: events may still name it. */
 static void kill_line(struct relay *r, struct line *l)
 {
     close_inner(r, l);
-    drop_kept(&l->out[CLIENT]);
+    kept_drop(&l->out[CLIENT]);
     if (l->fds[CLIENT] >= 0)
         close(l->fds[CLIENT]);
     l->fds[CLIENT] = -1;
@@ -150,57 +144,35 @@ static void linger(struct relay *r, struct line *l)
     }
 }
 
-/* Ends a request that nothing was said to. */
-static void refuse(struct relay *r, struct line *l, const struct head *head, int status,
+/* Ends a request that nothing was said to. It lingers then, or is dead. */
+static void refuse(struct relay *r, struct line *l, const char *target, int status,
                    const char *message)
 {
     if (l->has_said || l->out[CLIENT].bytes) {
         kill_line(r, l);
         return;
     }
-    const int fd = take_client(r, l);
-    if (head)
-        answer_head(fd, head, status, message);
-    else
-        answer_refuse(fd, status, message, status == 503 ? "Retry-After: 1\r\n" : "");
+    const char *extra = status == 503 ? "Retry-After: 1\r\n" : "";
+    /* Who still sends would see a reset and no answer: it is read and dropped for a while. */
+    const int again = l->state == BODY ? fcntl(l->fds[CLIENT], F_DUPFD_CLOEXEC, 0) : -1;
+    if (again < 0) {
+        answer_target(take_client(r, l), target, status, message, extra);
+        return;
+    }
+    answer_target(again, target, status, message, extra);
+    linger(r, l);
 }
 
 /* ---- passing on ----------------------------------------------------------------------------- */
 
-/* Writes what is kept for a side; false: that side is gone. */
 static bool flush(struct line *l, enum side side)
 {
-    struct kept *kept = &l->out[side];
-    while (kept->bytes) {
-        const ssize_t n =
-            send(l->fds[side], kept->bytes + kept->at, kept->count - kept->at, MSG_NOSIGNAL);
-        if (n < 0)
-            return is_later(errno);
-        kept->at += (size_t)n;
-        l->stuck_ms = side == CLIENT ? 0 : l->stuck_ms;
-        if (kept->at == kept->count)
-            drop_kept(kept);
-    }
-    return true;
+    return kept_flush(&l->out[side], l->fds[side]);
 }
 
-/* Passes bytes on; what is not taken now is kept. Nothing may be kept before. */
 static bool pass(struct line *l, enum side side, const char *bytes, size_t count)
 {
-    const ssize_t n = send(l->fds[side], bytes, count, MSG_NOSIGNAL);
-    if (n < 0 && !is_later(errno))
-        return false;
-    const size_t sent = n > 0 ? (size_t)n : 0;
-    struct kept *kept = &l->out[side];
-    if (sent == count)
-        return true;
-    kept->bytes = malloc(count - sent);
-    if (!kept->bytes)
-        return false;
-    memcpy(kept->bytes, bytes + sent, count - sent);
-    kept->at = 0;
-    kept->count = count - sent;
-    return true;
+    return kept_pass(&l->out[side], l->fds[side], bytes, count);
 }
 
 /* A pair of sockets; the other end, or -1. */
@@ -296,24 +268,27 @@ static bool look_at_head(struct relay *r, struct line *l)
     }
     l->has_said = false;
     if (verdict == HEAD_BAD) {
-        refuse(r, l, &head, head.status, head.problem);
+        refuse(r, l, head.target, head.status, head.problem);
     } else if (forbidden) {
-        refuse(r, l, &head, 403, forbidden);
+        refuse(r, l, head.target, 403, forbidden);
     } else if (verdict == HEAD_UPGRADE) {
         if (take_head(r, l, (size_t)got) && open_tunnel(r, l, &head))
             return true;
-        refuse(r, l, NULL, 503, "too many connections");
+        refuse(r, l, head.target, 503, "too many connections");
     } else if (!connect_inner(r, l)) {
-        refuse(r, l, NULL, 503, "too many connections");
+        refuse(r, l, head.target, 503, "too many connections");
     } else {
         atomic_store(&l->answered, false);
         count(r, l, true);
         l->began_ms = l->since_ms = (int64_t)clock_now_ms();
         body_begin(&l->body, &head);
+        snprintf(l->target, sizeof l->target, "%.*s", TARGET_BYTES - 1, head.target);
         l->state = l->body.is_over ? ANSWER : BODY;
         const size_t length = take_head(r, l, (size_t)got);
-        if (length && pass(l, INNER, r->piece, length))
+        if (length) {
+            pass(l, INNER, r->piece, length); /* if they have hung up, that is seen and told */
             return true;
+        }
         kill_line(r, l);
     }
     return false;
@@ -328,13 +303,13 @@ static bool pass_body(struct relay *r, struct line *l)
     if (got < 0 && is_later(errno))
         return false;
     if (got <= 0) {
-        refuse(r, l, NULL, 400, "the body ends before it is whole");
-        return false;
+        refuse(r, l, l->target, 400, "the body ends before it is whole");
+        return l->state == LINGER;
     }
     const long taken = body_take(&l->body, r->piece, (size_t)got);
     if (taken < 0) {
-        refuse(r, l, NULL, 400, "the body is not in chunks as HTTP/1.1 has them");
-        return false;
+        refuse(r, l, l->target, 400, "the body is not in chunks as HTTP/1.1 has them");
+        return l->state == LINGER;
     }
     l->since_ms = (int64_t)clock_now_ms();
     if (l->body.is_over)
@@ -382,6 +357,24 @@ static bool pass_frames(struct relay *r, struct line *l)
     return passes || is_bad;
 }
 
+/* Inside they hung up without an answer. */
+static void say_why(struct relay *r, struct line *l)
+{
+    char problem[PROBLEM_BYTES];
+    pthread_mutex_lock(&r->lock);
+    const int gave_up = l->gave_up;
+    memcpy(problem, l->problem, sizeof problem);
+    pthread_mutex_unlock(&r->lock);
+    if (gave_up)
+        refuse(r, l, l->target, gave_up, problem);
+    else if (l->state == BODY && (int64_t)clock_now_ms() - l->began_ms >= SLOW_MS)
+        refuse(r, l, l->target, 408, "the body did not come in time");
+    else if (l->state == BODY)
+        refuse(r, l, l->target, 503, "the body cannot be taken: memory is short now");
+    else
+        refuse(r, l, l->target, 500, "the request could not be answered");
+}
+
 /* Passes a piece of the answer on. True: look on. */
 static bool pass_answer(struct relay *r, struct line *l)
 {
@@ -407,14 +400,9 @@ static bool pass_answer(struct relay *r, struct line *l)
     /* Inside they have hung up. */
     if (l->state == HEAD || l->state == TUNNEL || l->has_said)
         linger(r, l);
-    else if (l->state == BODY && (int64_t)clock_now_ms() - l->began_ms >= SLOW_MS)
-        refuse(r, l, NULL, 408, "the body did not come in time");
-    else if (l->state == BODY)
-        refuse(r, l, NULL, 503,
-               "the body cannot be taken: it is too large, or memory is short now");
     else
-        refuse(r, l, NULL, 500, "the request could not be answered");
-    return false;
+        say_why(r, l);
+    return l->state == LINGER;
 }
 
 /* Reads and drops, until the client has hung up. */
@@ -438,7 +426,7 @@ static void serve(struct relay *r, struct line *l)
             return;
         }
         if (l->fds[INNER] >= 0 && !flush(l, INNER)) {
-            drop_kept(&l->out[INNER]);
+            kept_drop(&l->out[INNER]);
             l->state = l->state == BODY ? ANSWER : l->state;
         }
         more = false;
@@ -457,8 +445,6 @@ static void serve(struct relay *r, struct line *l)
         if (l->state == HEAD && !l->out[CLIENT].bytes)
             more |= look_at_head(r, l);
     }
-    if (l->state != DEAD && l->out[CLIENT].bytes && !l->stuck_ms)
-        l->stuck_ms = (int64_t)clock_now_ms();
 }
 
 /* ---- the thread ----------------------------------------------------------------------------- */
@@ -515,7 +501,7 @@ static void adopt_all(struct relay *r)
 
 static void look_at_clock(struct relay *r, struct line *l, int64_t now)
 {
-    if (l->stuck_ms && now - l->stuck_ms > r->options.unread_ms) {
+    if (kept_is_slow(&l->out[CLIENT], now, r->options.unread_ms)) {
         log_info("answer not read", log_count("seconds", r->options.unread_ms / 1000));
         kill_line(r, l);
     } else if (l->state == LINGER && !l->out[CLIENT].bytes && now - l->since_ms > LINGER_MS) {
@@ -628,6 +614,17 @@ void relay_answered(struct relay *r, int fd)
             atomic_store(&l->answered, true);
     pthread_mutex_unlock(&r->lock);
     tell(r);
+}
+
+void relay_give_up(struct relay *r, int fd, int status, const char *problem)
+{
+    pthread_mutex_lock(&r->lock);
+    for (struct line *l = r->lines; l; l = l->next)
+        if (l->far == fd) {
+            l->gave_up = status;
+            snprintf(l->problem, sizeof l->problem, "%s", problem);
+        }
+    pthread_mutex_unlock(&r->lock);
 }
 
 unsigned relay_busy(struct relay *r)

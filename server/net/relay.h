@@ -19,7 +19,8 @@ struct relay;
 
 struct relay_options {
     uint32_t max_connections;
-    uint32_t unread_ms; /* a client that reads nothing of what it is told for so long is let go */
+    uint32_t unread_ms; /* a client that reads nothing, or next to nothing, of what it is told for
+                           so long is let go */
     /* NULL, or why that request is not answered at all: 403. Any thread. */
     const char *(*forbid)(void *user, const struct head *head);
     /* Takes our end of a connection, whose client has that address; false: there is no room, and
@@ -38,6 +39,9 @@ void relay_adopt(struct relay *relay, int fd);
 /* The answer to the request that came through the pair with that other end was passed on whole. Any
  * thread. */
 void relay_answered(struct relay *relay, int fd);
+/* The body that comes through that pair is not read to its end: its client is told this when the
+ * pair is closed. problem: copied. Any thread. */
+void relay_give_up(struct relay *relay, int fd, int status, const char *problem);
 /* Requests that are passed on or answered, and WebSockets; connections that wait for their next
  * request are not counted. */
 unsigned relay_busy(struct relay *relay);

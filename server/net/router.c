@@ -6,6 +6,7 @@
 #include "router.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -26,6 +27,7 @@
 
 #define HEAD_MS      10000
 #define LAST_HEAD_MS 1000 /* when the listener has closed */
+#define COMPLAIN_MS  10000
 
 struct waiting {
     int fd;
@@ -36,6 +38,8 @@ struct router {
     struct router_options options;
     struct listener listener; /* its fd is -1 when it is closed */
     int epoll, wake;          /* wake: an eventfd, written when a flag below has changed */
+    int spare;                /* to be given up for a connection that is to be refused; or -1 */
+    int64_t complained_ms;    /* that there are no descriptors; 0: never */
     struct waiting *waiting;  /* [options.max_connections] */
     uint32_t waiting_count;
     pthread_t thread;
@@ -69,6 +73,7 @@ int router_open(struct router **ret_router, const struct router_options *options
     r->listener = listener;
     r->epoll = epoll_create1(EPOLL_CLOEXEC);
     r->wake = eventfd(0, EFD_CLOEXEC);
+    r->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (r->epoll < 0 || r->wake < 0 || watch(r, r->listener.fd, EPOLLIN) != 0 ||
         watch(r, r->wake, EPOLLIN) != 0) {
         snprintf(ret_problem, room, "cannot listen on %.200s: %s", options->listen,
@@ -102,7 +107,8 @@ static void forget(struct router *r, uint32_t index)
     r->waiting[index] = r->waiting[--r->waiting_count];
 }
 
-static void look(struct router *r, uint32_t index)
+/* is_over: its client sends no more. */
+static void look(struct router *r, uint32_t index, bool is_over)
 {
     char bytes[HEAD_MAX];
     struct head head;
@@ -110,29 +116,51 @@ static void look(struct router *r, uint32_t index)
     const ssize_t count = recv(fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
     if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return;
-    if (count <= 0) {
+    const bool is_whole = count > 0 && head_parse(&head, bytes, (size_t)count) != HEAD_INCOMPLETE;
+    if (!is_whole && count > 0 && !is_over)
+        return;
+    if (!is_whole) {
         forget(r, index);
         close(fd);
         return;
     }
-    if (head_parse(&head, bytes, (size_t)count) == HEAD_INCOMPLETE)
-        return;
     forget(r, index);
     r->options.take(r->options.user, fd);
+}
+
+static int accept_one(const struct router *r)
+{
+    return accept4(r->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
+/* There is no descriptor for a newcomer: the spare one serves to tell him so. False: not even
+ * that. */
+static bool turn_away(struct router *r, int error)
+{
+    const int64_t now = (int64_t)clock_now_ms();
+    if (!r->complained_ms || now - r->complained_ms > COMPLAIN_MS) {
+        log_warning("no file descriptor for connections", log_text("error", strerror(error)));
+        r->complained_ms = now;
+    }
+    if (r->spare >= 0)
+        close(r->spare);
+    const int fd = accept_one(r);
+    if (fd >= 0)
+        answer_refuse(fd, 503, "too many connections", "Retry-After: 1\r\n");
+    r->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        usleep(10000); /* the backlog waits; do not spin */
+    return fd >= 0;
 }
 
 static void accept_all(struct router *r)
 {
     for (;;) {
-        const int fd = accept4(r->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0) {
-            if (errno == EMFILE || errno == ENFILE) {
-                log_warning("no file descriptor for a connection",
-                            log_text("error", strerror(errno)));
-                usleep(10000); /* the backlog waits; do not spin */
-            }
+        const int fd = accept_one(r);
+        if (fd < 0 && (errno == EMFILE || errno == ENFILE) && turn_away(r, errno))
+            continue;
+        if (fd < 0)
             return;
-        }
         const int one = 1;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
         if (r->waiting_count == r->options.max_connections) {
@@ -196,7 +224,7 @@ static void *run(void *user)
             }
             for (uint32_t w = 0; w < r->waiting_count; w++)
                 if (r->waiting[w].fd == fd) {
-                    look(r, w);
+                    look(r, w, events[i].events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
                     break;
                 }
         }
@@ -245,6 +273,8 @@ void router_close(struct router *r)
         close(r->epoll);
     if (r->wake >= 0)
         close(r->wake);
+    if (r->spare >= 0)
+        close(r->spare);
     free(r->waiting);
     free(r);
 }

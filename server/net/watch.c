@@ -103,7 +103,7 @@ uint64_t watch_add(struct watch *w, int fd, void *user)
     w->entries = e;
     const uint64_t id = e->id;
     pthread_mutex_unlock(&w->lock);
-    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLET, .data.u64 = id};
+    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLONESHOT, .data.u64 = id};
     if (epoll_ctl(w->epoll, EPOLL_CTL_ADD, copy, &event) != 0) {
         watch_remove(w, id);
         return 0;

@@ -27,7 +27,8 @@
 #include "session.h"
 #include "watch.h"
 
-#define UNREAD_MS   10000 /* for a close, and what is before it, to be read */
+#define UNREAD_MS   10000 /* for a close, and each message before it, to be read, */
+#define UNREAD_MOST 60000 /* and for all of it */
 #define SILENT_MS   1000  /* without audio: the session is told, again and again, */
 #define SILENT_MOST 5000  /* until then */
 #define NEVER       INFINITY
@@ -47,7 +48,8 @@ struct stream {
     double begun_ms, idle_at_ms, end_at_ms;
     double pushed_ms;    /* when the last audio came */
     double silent_at_ms; /* the session is to be told that no more has come */
-    double kill_at_ms;   /* it is to be closed, and its client reads nothing */
+    double ended_ms;     /* it is to be closed since */
+    double kill_at_ms;   /* it is to be closed, and its client has read too little by then */
     struct stream *next;
 };
 
@@ -223,6 +225,11 @@ static void restart_idle_timer(struct stream *s)
     set_timer(s);
 }
 
+static void restart_end_timer(struct stream *s)
+{
+    s->kill_at_ms = fmin(clock_now_ms() + UNREAD_MS, s->ended_ms + UNREAD_MOST);
+}
+
 static void restart_silence(struct stream *s)
 {
     s->pushed_ms = clock_now_ms();
@@ -339,7 +346,7 @@ static int send_next(struct stream *s)
         if (sent < (int)length)
             return -1;
         if (s->kill_at_ms != NEVER)
-            s->kill_at_ms = clock_now_ms() + UNREAD_MS;
+            restart_end_timer(s);
         if (!outbox_is_empty(&s->session->outbox))
             lws_callback_on_writable(s->wsi);
         return 0;
@@ -376,7 +383,8 @@ static void look_round(struct ws *ws)
         if (s->paused && !atomic_load(&s->session->full))
             read_on(s);
         if (s->kill_at_ms == NEVER && outbox_is_ended(&s->session->outbox)) {
-            s->kill_at_ms = clock_now_ms() + UNREAD_MS;
+            s->ended_ms = clock_now_ms();
+            restart_end_timer(s);
             set_timer(s);
         }
         if (!outbox_is_empty(&s->session->outbox))

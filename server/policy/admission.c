@@ -5,7 +5,8 @@
  *
  *     (speech / heard) * (final of a usual segment + its partials) / (length of a usual segment)
  *
- * where the share of speech and the usual segment are learned from what was heard, costs come from
+ * where the share of speech and the usual segment are learned from what was heard, finals cost so
+ * much more as they hear what earlier ones have heard (endpoints at every breath), costs come from
  * the cost table, and the partials of a segment are segment / interval runs over what
  * partial_window.h lets them hear, or that many chunks that a stream of the seed hears, and
  * readings of the window. A stream that nobody has spoken into for ACTIVE_MS takes nothing, unless
@@ -23,8 +24,9 @@
  * refused is told when to come again: the first of them when the next place should become free, the
  * next one when the one after that should, and so on, so that they do not all come back for one
  * place. How long a place is held is learned in time during which it could get on: an upload shares
- * the workers with the others, a stream has its own pace. Whoever does not come is forgotten when
- * his time has passed, and all are when nobody holds a place.
+ * the workers with the others, a stream has its own pace. Nobody is told to wait for more than two
+ * minutes; who comes too early or not at all is forgotten when his time has passed, and all are
+ * when nobody holds a place.
  */
 #include "admission.h"
 
@@ -37,7 +39,8 @@
 #define SEGMENT_MS     5000.0   /* until segments have been heard */
 #define PRIOR_MS       30000.0  /* of audio that is taken for speech until more has been heard */
 #define MEMORY_MS      600000.0 /* of heard audio */
-#define RETRY_FIRST_MS 10000.0  /* until places have become free */
+#define HEARINGS_MOST  5.0
+#define RETRY_FIRST_MS 10000.0 /* until places have become free */
 #define RETRY_MOST_MS  120000.0
 #define RETRY_LEAST_MS 1000.0
 #define UPLOAD_MS      10000.0 /* until uploads have ended */
@@ -57,6 +60,7 @@ int admission_init(struct admission *admission, const struct admission_options *
                                     .uploads.parallel = options->workers,
                                     .heard_ms = PRIOR_MS,
                                     .spoken_ms = PRIOR_MS,
+                                    .finals_ms = PRIOR_MS,
                                     .segment_ms = SEGMENT_MS};
     atomic_init(&admission->ticked_ms, now_ms);
     if (options->cost)
@@ -111,8 +115,14 @@ static bool incremental_is_cheaper(const struct cost *cost, double segment_ms,
     return partials_ms(cost, segment_ms, &partials, chunk_ms) < run_ms;
 }
 
+/* Sound that finals heard for each that they told: more than 1 where they hear some of it again. */
+static double hearings(const struct admission *s)
+{
+    return fmin(fmax(s->finals_ms / s->spoken_ms, 1), HEARINGS_MOST);
+}
+
 /* ms of a worker that one second of speech costs. */
-static double speech_ms(const struct cost *cost, double segment_ms, uint32_t depth,
+static double speech_ms(const struct cost *cost, double segment_ms, double hearings, uint32_t depth,
                         const struct partials *partials, uint32_t chunk_ms)
 {
     const double final_ms = partials->depth ? cost_drafted_ms(cost, depth, segment_ms)
@@ -120,7 +130,7 @@ static double speech_ms(const struct cost *cost, double segment_ms, uint32_t dep
     const double others_ms =
         partials->depth ? partials_ms(cost, segment_ms, partials, chunk_ms) : 0;
 
-    return 1e3 / segment_ms * final_ms + fmin(others_ms, PARTIAL_MOST);
+    return 1e3 / segment_ms * hearings * final_ms + fmin(others_ms, PARTIAL_MOST);
 }
 
 /* {lock} How deep a stream is heard at a level. */
@@ -170,8 +180,8 @@ static double stream_demand(const struct admission *s, const struct admission_st
     const uint32_t depth = depth_at(s, stream, DEPTH_FINAL, level);
 
     return speech_share(s) *
-           speech_ms(&s->cost, s->segment_ms, depth, &partials, stream->chunk_ms) / 1e3 /
-           cpus_now(s);
+           speech_ms(&s->cost, s->segment_ms, hearings(s), depth, &partials, stream->chunk_ms) /
+           1e3 / cpus_now(s);
 }
 
 static bool are_alike(const struct admission_stream *a, const struct admission_stream *b)
@@ -222,8 +232,6 @@ static void place_taken(struct admission_places *places, double now_ms)
 {
     pass_time(places, now_ms);
     places->taken++;
-    if (places->waiting) /* for all that anybody can tell, the one who was told to come first */
-        places->waiting--;
 }
 
 static void place_freed(struct admission_places *places, double now_ms)
@@ -234,7 +242,7 @@ static void place_freed(struct admission_places *places, double now_ms)
     places->ended = places->ended * PLACES_KEEP + 1;
     places->spent_ms = 0;
     if (!places->taken)
-        places->waiting = 0;
+        places->told_ms = now_ms;
 }
 
 /* When whoever is refused now shall come again, from now. guess_ms: how long a place is held, while
@@ -246,13 +254,10 @@ static double retry_after(struct admission_places *places, double guess_ms, doub
     const double held_ms = places->ended > 0 ? places->held_ms / places->ended : guess_ms;
     const double each_ms = held_ms > 0 ? held_ms / held : RETRY_FIRST_MS;
 
-    if (now_ms >= places->told_ms) /* the last of them had his time */
-        places->waiting = 0;
     places->refused++;
-    places->waiting++;
-    const double in_ms = each_ms * places->waiting;
+    const double in_ms = fmin(fmax(places->told_ms - now_ms, 0) + each_ms, RETRY_MOST_MS);
     places->told_ms = now_ms + in_ms;
-    return fmin(fmax(in_ms, RETRY_LEAST_MS), RETRY_MOST_MS);
+    return fmax(in_ms, RETRY_LEAST_MS);
 }
 
 /* {lock} */
@@ -407,6 +412,7 @@ void admission_learn_speech(struct admission *s, double audio_ms, double heard_m
 
     pthread_mutex_lock(&s->lock);
     s->spoken_ms = s->spoken_ms * keep + fmin(audio_ms, heard_ms);
+    s->finals_ms = s->finals_ms * keep + audio_ms;
     s->heard_ms = s->heard_ms * keep + heard_ms;
     s->segment_ms += 0.1 * (fmax(audio_ms, 500) - s->segment_ms);
     pthread_mutex_unlock(&s->lock);
@@ -449,6 +455,7 @@ void admission_report(struct admission *s, struct admission_report *ret_report)
                                             .floor_demand = s->demand[s->shedder.top],
                                             .speech_share = speech_share(s),
                                             .segment_ms = s->segment_ms,
+                                            .hearings = hearings(s),
                                             .live = s->live.taken,
                                             .max_live = s->live.most,
                                             .uploads = s->uploads.taken,
@@ -465,5 +472,7 @@ double admission_stream_share(const struct admission_report *report, uint32_t de
         partials && report->chunk_ms &&
         incremental_is_cheaper(&report->cost, report->segment_ms, usual, report->chunk_ms);
     return report->speech_share *
-           speech_ms(&report->cost, report->segment_ms, depth, &usual, report->chunk_ms) / 1e3;
+           speech_ms(&report->cost, report->segment_ms, report->hearings, depth, &usual,
+                     report->chunk_ms) /
+           1e3;
 }

@@ -38,8 +38,7 @@ struct admission_places {
     uint64_t refused;
     double looked_ms, spent_ms; /* the last look; time that they have had since a place was freed */
     double held_ms, ended;      /* time that those who ended had, and how many they were: fading */
-    uint32_t waiting;           /* who were told to come again, */
-    double told_ms;             /* the last of them at that time */
+    double told_ms;             /* the last who was refused was told to come at that time */
 };
 
 struct admission {
@@ -52,7 +51,8 @@ struct admission {
     struct load_shedder shedder;           /* {lock} */
     struct admission_stream *streams;      /* {lock} a list */
     struct admission_places live, uploads; /* {lock} */
-    double heard_ms, spoken_ms;  /* {lock} audio of streams, and of their finals: fading */
+    double heard_ms, spoken_ms;  /* {lock} audio of streams, and what finals told of it: fading */
+    double finals_ms;            /* {lock} what they heard for that, some of it again: fading */
     double segment_ms;           /* {lock} usual length of a live final */
     double demand[DEPTH_LEVELS]; /* {lock} as of the last tick */
 };
@@ -95,7 +95,8 @@ uint32_t admission_partial_every_ms(struct admission *admission,
 bool admission_partial_is_incremental(struct admission *admission,
                                       const struct admission_stream *stream);
 void admission_learn(struct admission *admission, const struct cost_spent *spent);
-/* A live final was made: so long, of a stream that was heard for so long since its last one. */
+/* A live final was made: of so much sound, some of which others may have heard before, of a stream
+ * that was heard for so long since its last one. */
 void admission_learn_speech(struct admission *admission, double audio_ms, double heard_ms);
 
 /* Is it time for admission_tick? Cheap. */
@@ -112,7 +113,7 @@ struct admission_report {
     double trust;
     double cpus;                 /* that there really are for the workers */
     double demand, floor_demand; /* share of those: as things are; with everybody at the floor */
-    double speech_share, segment_ms;
+    double speech_share, segment_ms, hearings;
     uint32_t live, max_live, uploads, max_uploads;
     struct cost cost;
 };

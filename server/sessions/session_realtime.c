@@ -444,15 +444,17 @@ static bool is_same_sound(const struct realtime_config *a, const struct realtime
     return same;
 }
 
-static void settle(struct realtime_session *s, const struct realtime_config *before,
-                   const struct realtime_event *event)
+static void settle(struct realtime_session *s, struct realtime_event *event)
 {
     struct named named;
+    pthread_mutex_lock(&s->lock); /* workers look at the settings */
+    realtime_event_settle(event, &s->config);
+    pthread_mutex_unlock(&s->lock);
     session_send(
         &s->session,
         realtime_say_session(event->beta_type ? "transcription_session.updated" : "session.updated",
                              &s->config, s->name, name_event(&named, NULL)));
-    if (!s->live || s->restarting || is_same_sound(before, &s->config))
+    if (!s->live || s->restarting || is_same_sound(event->changed, &s->config))
         return;
     pthread_mutex_lock(&s->lock);
     s->restarting = true;
@@ -464,25 +466,15 @@ static void settle(struct realtime_session *s, const struct realtime_config *bef
 static void text(struct session *session, const char *message, size_t length)
 {
     struct realtime_session *s = (struct realtime_session *)session;
-    struct realtime_config changed, before;
     struct realtime_event event;
     struct realtime_error err;
-    if (realtime_config_copy(&changed, &s->config) != 0) {
-        session_end(session, 1011, "out of memory");
-        return;
-    }
-    if (realtime_recv(&changed, message, length, &event, &err) != 0) {
+    if (realtime_recv(&s->config, message, length, &event, &err) != 0) {
         say_error(s, &err, event.event_id);
-        realtime_config_finish(&changed);
         return;
     }
-    pthread_mutex_lock(&s->lock); /* workers look at the settings */
-    before = s->config;
-    s->config = changed;
-    pthread_mutex_unlock(&s->lock);
     switch (event.kind) {
     case REALTIME_UPDATE:
-        settle(s, &before, &event);
+        settle(s, &event);
         break;
     case REALTIME_APPEND:
         append(s, &event);
@@ -499,7 +491,6 @@ static void text(struct session *session, const char *message, size_t length)
         break;
     }
     realtime_event_finish(&event);
-    realtime_config_finish(&before);
 }
 
 static void binary(struct session *session, const uint8_t *bytes, size_t count, bool last)
@@ -511,11 +502,11 @@ static void binary(struct session *session, const uint8_t *bytes, size_t count, 
                  "messages are JSON texts: sound goes into input_audio_buffer.append, in base64");
 }
 
-/* Where the client commits, it says when a turn ends. */
+/* Where the client commits, it says when a turn ends; the words till now are told all the same. */
 static void silent(struct session *session, uint32_t silent_ms)
 {
     const struct realtime_session *s = (struct realtime_session *)session;
-    if (s->live && s->live_vad)
+    if (s->live)
         live_silent(s->live, silent_ms);
 }
 

@@ -202,8 +202,22 @@ static void go_away(struct session *session)
         end_audio((struct vosk_session *)session);
 }
 
+/* Who is muted asks for nothing, so nothing is said; but what was said before is a result of its
+ * own, and the next reply has it. */
+static void silent(struct session *session, uint32_t silent_ms)
+{
+    struct vosk_session *v = (struct vosk_session *)session;
+    if (v->live)
+        live_silent(v->live, silent_ms);
+}
+
 static void idle(struct session *session)
 {
+    struct vosk_session *v = (struct vosk_session *)session;
+    pthread_mutex_lock(&v->lock);
+    if (v->live) /* else the last words would never be told */
+        session_send(session, vosk_rest(&v->heard));
+    pthread_mutex_unlock(&v->lock);
     session_end(session, 1008, "no message came in time");
 }
 
@@ -225,6 +239,7 @@ static const struct session_kind kind = {.name = "vosk",
                                          .text = text,
                                          .binary = binary,
                                          .go_away = go_away,
+                                         .silent = silent,
                                          .idle = idle,
                                          .close = close_session};
 

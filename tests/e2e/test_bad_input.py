@@ -1,6 +1,7 @@
 """Requests that no honest client sends, byte by byte. Each gets an error; the daemon lives on."""
 
 import json
+import select
 import socket
 import urllib.parse
 
@@ -177,6 +178,22 @@ def test_an_upload_too_large_is_refused_before_it_is_whole(clip):
                 got = None  # it hung up on us, which ends the upload as well
             if got:
                 assert error(got, 413)["param"] == "file"
+
+
+@pytest.mark.parametrize("path", ["/v1/audio/transcriptions", "/v1/listen"])
+def test_an_upload_too_large_by_far_is_told_so_while_it_is_sent(path):
+    """No length is claimed, and the sender would go on for ever: nothing but the answer ends it."""
+    with harness.Daemon("--max-upload-mb", 1) as small, \
+            socket.create_connection(("127.0.0.1", small.port), timeout=20) as s:
+        s.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\n{KIND}Transfer-Encoding: chunked\r\n\r\n".encode())
+        with pytest.raises(OSError):
+            for _ in range(4000):
+                s.sendall(b"10000\r\n" + bytes(0x10000) + b"\r\n")
+                if select.select([s], [], [], 0)[0]:
+                    raise OSError
+        status, headers, body = answer(s)
+        assert status == 413 and "larger than 1 MB" in body.decode()
+        assert ("err_msg" in json.loads(body)) == (path == "/v1/listen")
 
 
 def test_a_recording_too_long_is_refused(clip):

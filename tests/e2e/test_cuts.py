@@ -2,6 +2,7 @@
 clients that fall silent. Streams are paced faster than a microphone, so that the whole takes a minute."""
 
 import asyncio
+import base64
 import json
 import re
 import urllib.request
@@ -134,3 +135,79 @@ def test_who_is_muted_gets_a_final_by_the_clock(daemon, clip, keep_alive):
     assert errors <= words // 4, final
     assert heard.text() == final  # nothing was left for the end
     assert re.search(r"[a-z]", final)
+
+
+def _is_nearly(clip, text):
+    errors, words = harness.word_errors(harness.normalise(clip.text), harness.normalise(text))
+    assert errors <= words // 4, text
+
+
+def test_who_is_muted_has_a_result_of_its_own_with_vosks_next_reply(daemon, clip):
+    """A reply for each message, so none comes by itself; but the next one has the utterance before the mute, whole."""
+    pcm = _squeezed(clip.pcm())
+    pcm = pcm[:len(pcm) - 1600]
+
+    async def talk():
+        async with live.websockets.connect(daemon.ws + "/", max_size=None) as socket:
+            await socket.send(json.dumps({"config": {"sample_rate": harness.RATE}}))
+            replies = []
+            for at in [*range(0, len(pcm), 6400), None]:
+                if at is None:
+                    await asyncio.sleep(2.5)
+                await socket.send(bytes(640) if at is None else pcm[at:at + 6400])
+                replies.append(json.loads(await asyncio.wait_for(socket.recv(), 30)))
+        return replies
+
+    *before, last = asyncio.run(talk())
+    _is_nearly(clip, " ".join(r["text"] for r in [*before, last] if r.get("text")))
+    assert last["text"]
+
+
+def test_who_is_muted_and_idles_gets_vosks_last_words_before_the_close(clip):
+    pcm = _squeezed(clip.pcm())
+
+    async def talk(daemon):
+        texts = []
+        async with live.websockets.connect(daemon.ws + "/", max_size=None) as socket:
+            await socket.send(json.dumps({"config": {"sample_rate": harness.RATE}}))
+            for at in range(0, len(pcm), 6400):
+                await socket.send(pcm[at:at + 6400])
+            try:
+                async for message in socket:
+                    texts.append(json.loads(message).get("text", ""))
+            except live.websockets.ConnectionClosed:
+                pass
+        assert socket.close_code == 1008
+        return " ".join(filter(None, texts))
+
+    with harness.Daemon("--quiet-s", 3) as brief:
+        _is_nearly(clip, asyncio.run(talk(brief)))
+
+
+def test_who_is_muted_where_the_client_commits_is_told_the_words_by_the_clock(daemon, clip):
+    pcm = _squeezed(clip.pcm())
+    pcm = pcm[:len(pcm) - 1600]
+
+    async def talk():
+        deltas, events = [], []
+        async with live.websockets.connect(f"{daemon.ws}/v1/realtime?intent=transcription", max_size=None) as socket:
+            await socket.send(json.dumps({"type": "session.update", "session": {"type": "transcription", "audio": {
+                "input": {"format": {"type": "audio/pcm", "rate": 16000}, "turn_detection": None}}}}))
+            for at in range(0, len(pcm), 6400):
+                await socket.send(json.dumps({"type": "input_audio_buffer.append",
+                                              "audio": base64.b64encode(pcm[at:at + 6400]).decode()}))
+            end = asyncio.get_running_loop().time() + 4.5
+            while (left := end - asyncio.get_running_loop().time()) > 0:
+                try:
+                    event = json.loads(await asyncio.wait_for(socket.recv(), left))
+                except asyncio.TimeoutError:
+                    break
+                deltas += [event["delta"]] if event["type"].endswith("transcription.delta") else []
+            await socket.send('{"type":"input_audio_buffer.commit"}')
+            while not events or not events[-1]["type"].endswith("transcription.completed"):
+                events.append(json.loads(await asyncio.wait_for(socket.recv(), 30)))
+        return "".join(deltas), events[-1]["transcript"]
+
+    told, completed = asyncio.run(talk())
+    _is_nearly(clip, told)
+    assert told.strip() == completed.strip()

@@ -68,6 +68,15 @@ def test_a_value_out_of_range_is_named(value, problem):
     assert done.returncode != 0 and problem in done.stderr, done.stderr
 
 
+def test_every_file_is_what_its_name_says():
+    for file in [*FLEET.glob("*.y*ml"), *FLEET.glob("grafana/*.yaml"), FLEET / "chart/alerts.yaml"]:
+        assert yaml.safe_load(file.read_text()), file
+    listed = set(re.findall(r"\]\(([\w./]+)\)", (FLEET / "README.md").read_text()))
+    missing = {f.name for f in FLEET.iterdir()} - {name.rstrip("/").split("/")[-1] for name in listed} - {"README.md"}
+    assert not missing, "the page says what each file is"
+    assert all((FLEET / name).exists() for name in listed)
+
+
 def expressions():
     board = json.loads((FLEET / "grafana/foldscribe.json").read_text())
     yield from (target["expr"] for panel in board["panels"] for target in panel["targets"])

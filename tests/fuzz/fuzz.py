@@ -43,8 +43,8 @@ class Target:
         """-> (did it hold, CPU seconds, a line of the table, the end of what it said)."""
         for folder in (self.work, self.findings):
             folder.mkdir(parents=True, exist_ok=True)
-        command = [self.program, f"-max_total_time={max(1, round(seconds))}", "-timeout=30", "-rss_limit_mb=3000",
-                   "-print_final_stats=1", f"-artifact_prefix={self.findings}/", self.work, self.corpus]
+        command = [self.program, f"-max_total_time={max(1, round(seconds))}", "-timeout=60", "-report_slow_units=60",
+                   "-rss_limit_mb=3000", "-print_final_stats=1", f"-artifact_prefix={self.findings}/", self.work, self.corpus]
         if self.dictionary.exists():
             command.insert(1, f"-dict={self.dictionary}")
         before = set(self.findings.iterdir())
@@ -60,7 +60,7 @@ class Target:
         found = sorted(set(self.findings.iterdir()) - before)
         line = (f"{self.name:16} {cpu_s:8.0f} {ran[-1] if ran else '?':>12} {covers[-1] if covers else '?':>8} "
                 f"{len(list(self.work.iterdir())):8}  {', '.join(str(f) for f in found)}")
-        return process.returncode == 0 and not found, cpu_s, line, said[-6000:]
+        return process.returncode == 0, cpu_s, line, said[-6000:]
 
     def minimise(self):
         """Adds to the corpus what reaches code that nothing in it does: the smallest inputs, and few."""

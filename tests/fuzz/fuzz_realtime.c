@@ -18,6 +18,8 @@ void pace_input(const uint8_t *bytes, size_t count)
     realtime_config_init(&config, &catalog);
     char *said;
     if (realtime_recv(&config, (const char *)bytes, count, &event, &err) == 0) {
+        if (event.kind == REALTIME_UPDATE)
+            realtime_event_settle(&event, &config);
         said = realtime_say_session("session.updated", &config, "sess", &name);
         realtime_event_finish(&event);
     } else {

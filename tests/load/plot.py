@@ -2,6 +2,7 @@
 
     python tests/load/plot.py load curve.tsv curve.svg     word errors against p95 of lateness (curve.py)
     python tests/load/plot.py depth depth.tsv depth.svg    word errors against cost, one seed (rows below)
+    python tests/load/plot.py fleet fleet.tsv fleet.svg    streams refused against servers, by balancing (fleet.py)
 
 depth.tsv has columns depth, ms_per_audio_second and wer_percent, one row a depth.
 """
@@ -83,8 +84,15 @@ def depth_plot(table):
                 "One model file, moved along the curve by depth", False)
 
 
+def fleet_plot(table):
+    curves = {}
+    for row in table:
+        curves.setdefault(row["how"], []).append((float(row["servers"]), float(row["refused_percent"]), ""))
+    return plot(curves, "servers", "streams refused, %", "Live streams that a fleet turns away (simulated)", True)
+
+
 def main():
-    kinds = {"load": load_plot, "depth": depth_plot}
+    kinds = {"load": load_plot, "depth": depth_plot, "fleet": fleet_plot}
     if len(sys.argv) != 4 or sys.argv[1] not in kinds:
         sys.exit(__doc__)
     with open(sys.argv[3], "w") as out:

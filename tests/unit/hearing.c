@@ -3,9 +3,9 @@
 #include <sndfile.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "test.h"
 
 struct fold_model *hearing_model;
@@ -58,7 +58,7 @@ void hearing_init(struct heard *heard)
 {
     memset(heard, 0, sizeof(*heard));
     assert_int_equal(pthread_mutex_init(&heard->lock, NULL), 0);
-    assert_int_equal(pthread_cond_init(&heard->changed, NULL), 0);
+    assert_int_equal(clock_cond_init(&heard->changed), 0);
 }
 
 void hearing_finish(struct heard *heard)
@@ -178,37 +178,26 @@ static void on_end(void *user, enum engine_end end, int64_t duration_samples)
 
 bool hearing_wait(struct heard *heard, const int *count, int least)
 {
-    struct timespec until;
-    int error = 0;
+    const double until_ms = clock_now_ms() + 60000;
 
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += 60;
     pthread_mutex_lock(&heard->lock);
-    while (*count < least && !error)
-        error = pthread_cond_timedwait(&heard->changed, &heard->lock, &until);
+    while (*count < least && clock_now_ms() < until_ms)
+        clock_cond_wait(&heard->changed, &heard->lock, until_ms);
+    const bool came = *count >= least;
     pthread_mutex_unlock(&heard->lock);
-    return error == 0;
+    return came;
 }
 
 bool hearing_wait_over(struct heard *heard)
 {
-    struct timespec until;
-    int error = 0;
+    const double until_ms = clock_now_ms() + 60000;
 
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += 60;
     pthread_mutex_lock(&heard->lock);
-    while (!heard->over && !error)
-        error = pthread_cond_timedwait(&heard->changed, &heard->lock, &until);
+    while (!heard->over && clock_now_ms() < until_ms)
+        clock_cond_wait(&heard->changed, &heard->lock, until_ms);
+    const bool over = heard->over;
     pthread_mutex_unlock(&heard->lock);
-    return error == 0;
-}
-
-void hearing_nap(long ms)
-{
-    const struct timespec nap = {ms / 1000, ms % 1000 * 1000000};
-
-    nanosleep(&nap, NULL);
+    return over;
 }
 
 void hearing_barrier(struct engine *engine)

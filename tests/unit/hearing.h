@@ -48,7 +48,6 @@ void hearing_finish(struct heard *heard);
 bool hearing_wait(struct heard *heard, const int *count, int least);
 /* Waits for on_done() or on_end(). */
 bool hearing_wait_over(struct heard *heard);
-void hearing_nap(long ms);
 /* Whatever the one worker of an engine had to do for others before this call is done. */
 void hearing_barrier(struct engine *engine);
 

@@ -335,6 +335,65 @@ static void limits_of_places_hold_and_fill_lowers_uploads_first(void **state)
     admission_finish(&admission);
 }
 
+static void who_asks_again_and_again_makes_nobody_wait_for_longer_than_his_time(void **state)
+{
+    const struct admission_options options = {
+        .unfolds = 3, .workers = 1, .max_live = 1, .max_uploads = 2, .cost = &trace.cost};
+    struct admission admission;
+    double retry_ms = 0, now_ms = 0;
+
+    assert_int_equal(admission_init(&admission, &options, 0), 0);
+    for (int i = 0; i < 20; i++, now_ms += 4000) { /* a place is held for four seconds */
+        assert_true(admission_begin_upload(&admission, now_ms, &retry_ms));
+        admission_end_upload(&admission, now_ms + 4000);
+    }
+    assert_true(admission_begin_upload(&admission, now_ms, &retry_ms));
+    for (int i = 0; i < 6000; i++, now_ms += 100) { /* ten minutes, never without an upload */
+        if (i % 40 == 0) {
+            if (i)
+                admission_end_upload(&admission, now_ms);
+            assert_true(admission_begin_upload(&admission, now_ms, &retry_ms));
+        }
+        assert_false(admission_begin_upload(&admission, now_ms, &retry_ms));
+        assert_in_range(retry_ms, 1000, 120000);
+    }
+    now_ms += 120000; /* he has given up */
+    assert_false(admission_begin_upload(&admission, now_ms, &retry_ms));
+    assert_true(retry_ms <= 10000);
+    admission_finish(&admission);
+}
+
+/* Floor demand of one stream whose finals hear so many times what they tell. */
+static double demand_when_heard(double times)
+{
+    const struct admission_options options = {
+        .unfolds = 3, .workers = 1, .max_live = 9, .adaptive = true, .cost = &trace.cost};
+    struct admission_stream stream = {
+        .tier = tier_default(3), .partials = true, .partial_every_ms = 600};
+    struct admission admission;
+    struct admission_report report;
+    double retry_ms;
+
+    assert_int_equal(admission_init(&admission, &options, 0), 0);
+    for (int i = 0; i < 400; i++)
+        admission_learn_speech(&admission, 5000, 5000 / times);
+    assert_true(admission_join(&admission, &stream, 1000, &retry_ms));
+    admission_tick(&admission, 1100, 0);
+    admission_report(&admission, &report);
+    assert_true(report.speech_share <= 1);
+    admission_leave(&admission, &stream, 1200);
+    admission_finish(&admission);
+    return report.floor_demand;
+}
+
+static void sound_that_finals_hear_again_is_reckoned_with(void **state)
+{
+    const double once = demand_when_heard(1), again = demand_when_heard(1.5);
+
+    assert_true(again > 1.1 * once);
+    assert_true(again < 1.6 * once);
+}
+
 /* Of 40 who speak at once; each needs a fifteenth of a CPU at the floor. */
 static uint32_t admitted(double cpus, uint32_t workers, double slowdown)
 {
@@ -511,6 +570,9 @@ int main(void)
         cmocka_unit_test_setup(depth_is_given_back_when_a_burst_is_over, fresh),
         cmocka_unit_test_setup(nobody_is_refused_while_depth_can_still_fall, fresh),
         cmocka_unit_test_setup(retry_after_is_true, fresh),
+        cmocka_unit_test_setup(who_asks_again_and_again_makes_nobody_wait_for_longer_than_his_time,
+                               fresh),
+        cmocka_unit_test_setup(sound_that_finals_hear_again_is_reckoned_with, fresh),
         cmocka_unit_test(a_place_that_is_free_is_given),
         cmocka_unit_test(whoever_is_refused_is_told_when_his_place_is_free),
         cmocka_unit_test_setup(premium_is_held_while_free_degrades, fresh),

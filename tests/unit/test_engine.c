@@ -84,10 +84,30 @@ static void more_than_allowed_is_refused_as_busy(void **state)
     assert_true(hearing_wait_over(&other));
     assert_int_equal(other.end, ENGINE_OK);
     live_close(live);
-    while (!engine_is_idle(engine))
-        hearing_nap(1);
     hearing_finish(&heard);
     hearing_finish(&other);
+    free(sound.pcm);
+    engine_close(engine);
+}
+
+static void an_engine_is_idle_until_it_has_work_and_when_that_is_done(void **state)
+{
+    struct engine *engine = hearing_engine(1, 1, 1);
+    struct sound sound = hearing_join(0, 1, 300);
+    struct heard heard;
+    struct live *live;
+
+    assert_true(engine_is_idle(engine));
+    hearing_init(&heard);
+    const struct live_options options = hearing_live_options(&heard);
+    assert_int_equal(live_open(engine, &options, &live), ENGINE_OK);
+    assert_false(engine_is_idle(engine));
+    live_close(live);
+    assert_true(engine_is_idle(engine));
+    hearing_file(engine, hearing_spool_wav(&sound), 0, &heard);
+    hearing_barrier(engine); /* the callback that ended it has returned */
+    assert_true(engine_is_idle(engine));
+    hearing_finish(&heard);
     free(sound.pcm);
     engine_close(engine);
 }
@@ -160,6 +180,7 @@ int main(void)
         cmocka_unit_test(a_stream_gives_the_finals_of_the_file),
         cmocka_unit_test(a_file_without_pauses_gives_the_finals_of_its_stream),
         cmocka_unit_test(more_than_allowed_is_refused_as_busy),
+        cmocka_unit_test(an_engine_is_idle_until_it_has_work_and_when_that_is_done),
         cmocka_unit_test(closing_the_engine_ends_everything_and_tells),
         cmocka_unit_test(partials_by_streams_need_a_seed_that_was_taught_so),
         cmocka_unit_test(every_end_has_its_codes),

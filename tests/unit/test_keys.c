@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "event.h"
 #include "keys.h"
 #include "log.h"
 #include "test.h"
@@ -141,15 +142,26 @@ static void streams_are_counted_while_they_last(void **state)
     assert_true(admit("apple", NULL, true, 60000));
 }
 
+static void raise_event(void *user)
+{
+    event_raise(user);
+}
+
 static void a_changed_file_is_read_and_meters_stay(void **state)
 {
     static const char wider[] = "{\"tiers\":[{\"name\":\"free\",\"streams\":2}],\"keys\":[{"
                                 "\"sha256\":\"" APPLE "\",\"tier\":\"free\"}]}";
 
+    struct event changed;
+
+    event_init(&changed);
+    keys_on_change(keys, raise_event, &changed);
     assert_true(admit("apple", NULL, true, 0));
-    write_file(wider);
-    for (int i = 0; i < 1000 && admit("pear", NULL, false, 2000); i++) /* somebody else looks */
-        usleep(10000);
+    write_file(wider); /* somebody else looks at it */
+    for (int before = 0; admit("pear", NULL, false, 2000); before = event_count(&changed))
+        event_wait(&changed, before + 1); /* once more if it was read half written */
+    keys_on_change(keys, NULL, NULL);
+    event_finish(&changed);
     assert_true(admit("apple", NULL, true, 2000));
     assert_false(admit("apple", NULL, true, 2000)); /* the first one still counts */
     assert_false(admit("pear", NULL, false, 2000));

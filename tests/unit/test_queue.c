@@ -1,6 +1,7 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "clock.h"
 #include "queue.h"
 #include "test.h"
 
@@ -91,18 +92,24 @@ static void waiting_is_measured(void **state)
 {
     struct queue queue;
     struct queue_work a = {0}, b = {0};
-    const struct timespec nap = {0, 5000000};
 
     assert_int_equal(queue_init(&queue, 1), 0);
     assert_float_equal(queue_take_wait_ms(&queue), 0, 0);
-    push(&queue, &a, SCHEDULER_LIVE);
-    nanosleep(&nap, NULL);
-    pop(&queue);
-    assert_true(queue_take_wait_ms(&queue) >= 5);
-    assert_float_equal(queue_take_wait_ms(&queue), 0, 0);
-    push(&queue, &b, SCHEDULER_LIVE);
-    nanosleep(&nap, NULL);
-    assert_true(queue_take_wait_ms(&queue) >= 5); /* it waits still */
+    for (int goes_on = 0; goes_on < 2; goes_on++) { /* the second waits still */
+        const double before_ms = clock_now_ms();
+        push(&queue, goes_on ? &b : &a, SCHEDULER_LIVE);
+        const double pushed_ms = clock_now_ms();
+        while (clock_now_ms() == pushed_ms)
+            ;
+        const double popping_ms = clock_now_ms();
+        if (!goes_on)
+            pop(&queue);
+        const double wait_ms = queue_take_wait_ms(&queue);
+        assert_true(wait_ms >= popping_ms - pushed_ms);
+        assert_true(wait_ms <= clock_now_ms() - before_ms);
+        if (!goes_on)
+            assert_float_equal(queue_take_wait_ms(&queue), 0, 0);
+    }
     queue_finish(&queue);
 }
 

@@ -1,6 +1,7 @@
 #include "test.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "realtime_say.h"
@@ -11,7 +12,15 @@ static int say(struct realtime_config *config, const char *text, struct realtime
                struct realtime_error *err)
 {
     *err = (struct realtime_error){.code = NULL};
-    return realtime_recv(config, text, strlen(text), event, err);
+    const int result = realtime_recv(config, text, strlen(text), event, err);
+    assert_true(!event->changed || event->kind == REALTIME_UPDATE);
+    if (event->changed) {
+        realtime_event_settle(event, config);
+        realtime_config_finish(event->changed);
+        free(event->changed);
+        event->changed = NULL;
+    }
+    return result;
 }
 
 static void is(char *text, const char *wanted)
