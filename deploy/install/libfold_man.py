@@ -29,7 +29,7 @@ cc program.c $(pkg\\-config \\-\\-cflags \\-\\-libs libfold)
 .fi""")
     for part in re.split(r"(?m)^/\* ---- ", body):
         title, _, rest = part.partition(" ----")
-        heading, content = (title, re.sub(r"^-* \*/", "", rest)) if rest else ("first", part)
+        heading, content = (title, re.sub(r"^-* \*/", "", rest)) if rest else ("Errors and version", part)
         print(f".SH {heading.upper()}\n.nf\n{literal(content)}\n.fi")
     print(""".SH EXAMPLE
 embed.c, in the folder of examples that comes with the library, transcribes a file in forty lines.

@@ -9,15 +9,16 @@ import sys
 import textwrap
 
 STRING = r'"((?:[^"\\]|\\.)*)"'
-ROW = re.compile(r"^OPTION_(TEXT|INT)\(\w+,\s*" + STRING + r",\s*(?:" + STRING + r"|(\w+),\s*(\w+),\s*(\w+)),\s*((?:" +
-                 STRING + r"\s*)+)\)", re.M)
+ROW = re.compile(r"^OPTION_(TEXT|CHOICE|INT)\(\w+,\s*" + STRING + r",\s*(?:" + STRING + r"|(\w+),\s*(\w+),\s*(\w+)),\s*((?:" +
+                 STRING + r"\s*,?\s*)+)\)", re.M)
 
 
 def settings(path):
     """(name, default, allowed, what it is) of each."""
     for kind, name, text, value, least, most, doc, _ in ROW.findall(open(path).read()):
-        doc = "".join(re.findall(STRING, doc)).replace('\\"', '"')
-        yield (name, text, "text", doc) if kind == "TEXT" else (name, value, f"{least} to {most}", doc)
+        texts = [t.replace('\\"', '"') for t in re.findall(STRING, doc)]
+        allowed = {"TEXT": "text", "CHOICE": texts[0].replace(" ", ", "), "INT": f"{least} to {most}"}[kind]
+        yield name, value if kind == "INT" else text, allowed, "".join(texts[kind == "CHOICE":])
 
 
 def conf(rows, version, data):
