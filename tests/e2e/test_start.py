@@ -18,8 +18,8 @@ def refused(code, *options):
     return done.stderr
 
 
-def start(model=None, lm=None, listen=None, precision="fastest"):
-    return refused(1, "--listen", listen or f"127.0.0.1:{harness.free_port()}", "--precision", precision,
+def start(model=None, lm=None, listen=None):
+    return refused(1, "--listen", listen or f"127.0.0.1:{harness.free_port()}",
                    "--model", model or harness.seed(), "--lm", lm or harness.lm())
 
 
@@ -89,8 +89,8 @@ def test_an_address_that_cannot_be_is_one_line_and_exit_code_1(listen):
     assert "--listen" in start(listen=listen)
 
 
-def test_a_precision_that_is_none_is_one_line_and_exit_code_1():
-    assert "fastest, int8 or fp32" in start(precision="int4")
+def test_a_precision_that_is_none_is_one_line_and_exit_code_2():
+    assert "fastest, int8 or fp32" in refused(2, "--precision", "int4")
 
 
 def test_version_and_help_are_answered():
