@@ -68,7 +68,7 @@ def test_a_damaged_text_model_is_one_line_and_exit_code_1(tmp_path, damage):
     broken = tmp_path / "broken.prose"
     broken.write_bytes(DAMAGE[damage](harness.prose().read_bytes()))
     assert "broken.prose" in refused(1, "--model", harness.seed(), "--prose", broken)
-    assert "--text" in refused(1, "--model", harness.seed(), "--text", "pretty")
+    assert "readable or plain" in refused(2, "--model", harness.seed(), "--text", "pretty")
 
 
 def test_a_taken_port_is_one_line_and_exit_code_1(daemon):
