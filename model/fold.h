@@ -20,7 +20,8 @@
  *
  * Threads: models and language models are immutable once open and may be shared by any number
  * of threads. A run or a decoder belongs to one thread at a time. The library starts no
- * threads, does not log, and never calls exit(). Set OpenBLAS to one thread per caller.
+ * threads, does not log, and never calls exit() or exec(). OpenBLAS has threads of its own, which
+ * gain nothing here: a host that computes in several threads sets OPENBLAS_NUM_THREADS=1.
  *
  * Errors: functions that can fail return 0 or a negative enum fold_err and leave ret_* alone.
  * Where a struct fold_note is taken it may be NULL; it receives one line of plain text.
@@ -32,13 +33,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Of this header, as major, minor, patch; fold_version() says it of the library that is linked.
+ * Until 1.0 a new minor version may change functions, and then the soname does, too. */
+#define FOLD_VERSION_MAJOR 0
+#define FOLD_VERSION_MINOR 1
+#define FOLD_VERSION_PATCH 0
+#define FOLD_VERSION       (FOLD_VERSION_MAJOR * 10000 + FOLD_VERSION_MINOR * 100 + FOLD_VERSION_PATCH)
+
+/* The library's FOLD_VERSION. */
+uint32_t fold_version(void);
+
 #define FOLD_ERRORS(X)                                                                             \
     X(FOLD_ERR_MEMORY, -1, "out of memory")                                                        \
     X(FOLD_ERR_IO, -2, "file cannot be read")                                                      \
     X(FOLD_ERR_FORMAT, -3, "not a valid model file")                                               \
     X(FOLD_ERR_ARGUMENT, -4, "argument out of range")                                              \
     X(FOLD_ERR_TOO_LONG, -5, "longer than was made room for")                                      \
-    X(FOLD_ERR_STOPPED, -6, "stopped by the caller")
+    X(FOLD_ERR_STOPPED, -6, "stopped by the caller")                                               \
+    X(FOLD_ERR_RATE, -7, "not the sample rate of the model, which is 16000 Hz")
 
 enum fold_err {
     FOLD_OK = 0,
@@ -447,16 +463,55 @@ size_t fold_punctuation_write(const struct fold_punctuation *prose,
  * is cut. As model/train/fold/text.py, but for the numbers. */
 void fold_normal_form(char *to, size_t room, const char *text);
 
+/* ---- recordings ---------------------------------------------------------------------------- */
+
+/* All of the above in one call, for sound of any length: it is cut in pauses, pieces of twenty
+ * seconds at most are unfolded and written, and what is in doubt is read by the beam. Memory is a
+ * piece's, and the text. */
+struct fold_recognizer;
+
+struct fold_recognizer_options {
+    uint32_t depth;                       /* 1..R; 0: R */
+    const struct fold_lm *lm;             /* NULL: letters as heard, where the first pass counts */
+    const struct fold_punctuation *prose; /* NULL: what the first pass says has no marks */
+    const struct fold_hotword *hotwords;  /* [hotwords_count]; copied by open */
+    size_t hotwords_count;
+    /* NULL, or asked after every piece: false stops it. */
+    bool (*progress)(void *user, size_t heard_samples, size_t all_samples);
+    void *user;
+};
+
+struct fold_spoken {
+    const char *text; /* UTF-8, cased, with its marks */
+    uint64_t start_sample, end_sample;
+    float confidence; /* 0..1, as in fold_word */
+};
+
+struct fold_recognition {
+    const struct fold_spoken *words; /* [words_count] */
+    size_t words_count;
+    const char *text; /* all of them, spaces between */
+};
+
+/* options NULL: all zero. model, lm and prose must outlive the recognizer, which belongs to one
+ * thread at a time. FOLD_ERR_ARGUMENT: a depth that the seed has not. */
+int fold_recognizer_open(struct fold_recognizer **ret_recognizer, const struct fold_model *model,
+                         const struct fold_recognizer_options *options);
+void fold_recognizer_close(struct fold_recognizer *recognizer); /* NULL is fine */
+
+/* What is said in pcm [samples], mono. *ret_recognition is the recognizer's until its next call.
+ * The library resamples nothing: FOLD_ERR_RATE where rate_hz is not fold_info.rate_hz.
+ * FOLD_ERR_STOPPED as progress says; FOLD_ERR_MEMORY. */
+int fold_recognize(struct fold_recognizer *recognizer, const float *pcm, size_t samples,
+                   uint32_t rate_hz, struct fold_recognition *ret_recognition);
+
 /* ---- this machine ------------------------------------------------------------------------ */
 
 /* The OPENBLAS_CORETYPE that OpenBLAS should run with here, or NULL when its own choice is
- * right. OpenBLAS 0.3.21 does not know some AVX-512 CPUs. Programs re-execute themselves once
- * with it set (see fold_cpu_prepare). */
+ * right. OpenBLAS 0.3.21 does not know some AVX-512 CPUs, and reads this when it is loaded: a host
+ * that can sets it in its environment before it starts. With FOLD_INT8 only the first convolution
+ * and the exit are OpenBLAS', so that little is lost without. */
 const char *fold_cpu_coretype(void);
-
-/* Call first in main(): sets OPENBLAS_CORETYPE and OPENBLAS_NUM_THREADS=1 and re-executes the
- * program where that changes anything. Returns when nothing is to be done (or exec fails). */
-void fold_cpu_prepare(char **argv);
 
 /* Takes the memory that OpenBLAS needs for so many threads that multiply at once, which is address
  * space until they do: later it would wait for it without end. FOLD_ERR_MEMORY where there is none;
@@ -468,5 +523,9 @@ const char *fold_cpu_level(void);
 
 /* Name of the kernels OpenBLAS really uses ("SkylakeX", "Haswell", ...), for logs. */
 const char *fold_cpu_kernel(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -1,8 +1,13 @@
-/* err.c - texts of errors. */
+/* err.c - texts of errors; and the library's version, which has no file of its own. */
 #include "err.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+
+uint32_t fold_version(void)
+{
+    return FOLD_VERSION;
+}
 
 const char *fold_err_text(int err)
 {

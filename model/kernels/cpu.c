@@ -2,12 +2,10 @@
  *
  * OpenBLAS picks its kernels from the CPU's family and model when it is loaded. Version 0.3.21
  * does not know every AVX-512 CPU (AMD family 26 gets AVX2 kernels, at less than half the speed),
- * so where AVX-512 is there and the choice is not an AVX-512 core, the program restarts itself
- * with OPENBLAS_CORETYPE set. A user's own setting is respected. */
+ * so where AVX-512 is there and the choice is not an AVX-512 core, a program may restart itself
+ * with OPENBLAS_CORETYPE set (restart.h). The library never does: the process is its host's. */
 #include <cblas.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cpu.h"
 #include "fold.h"
@@ -15,6 +13,7 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 /* Leaf 7.1, EAX bit 4; compilers of 2022 have no name for it. AVX state is saved where avx2 is. */
 static bool has_avxvnni(void)
 {
@@ -78,26 +77,4 @@ const char *fold_cpu_coretype(void)
         return "SkylakeX";
 #endif
     return NULL;
-}
-
-void fold_cpu_prepare(char **argv)
-{
-    const char *wanted = getenv("OPENBLAS_CORETYPE") ? NULL : fold_cpu_coretype();
-    const char *threads = getenv("OPENBLAS_NUM_THREADS");
-    if (!wanted && threads && strcmp(threads, "1") == 0)
-        return;
-    if (getenv("FOLDSCRIBE_RESTARTED"))
-        return;
-    setenv("FOLDSCRIBE_RESTARTED", "1", 1);
-    setenv("OPENBLAS_NUM_THREADS", "1", 1);
-    if (wanted)
-        setenv("OPENBLAS_CORETYPE", wanted, 1);
-    /* By its own name, which the process then has; the link works where that is gone. */
-    char path[4096];
-    const ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (length > 0) {
-        path[length] = '\0';
-        execv(path, argv);
-    }
-    execv("/proc/self/exe", argv);
 }

@@ -21,6 +21,7 @@
 #include <time.h>
 
 #include "fold.h"
+#include "restart.h"
 
 #define WORDS      1024
 #define TEXT_BYTES 16384
@@ -200,7 +201,7 @@ int main(int argc, char **argv)
     struct fold_aed *aed = NULL;
     struct utterance *all = NULL;
     char path[1024];
-    fold_cpu_prepare(argv);
+    restart_for_blas(argv);
     if (argc < 5 || argc > 6 || (strcmp(argv[4], "int8") != 0 && strcmp(argv[4], "fp32") != 0))
         die("usage: score MODEL SET LM|- int8|fp32 [COUNT]");
     const enum fold_precision precision = argv[4][0] == 'i' ? FOLD_INT8 : FOLD_FP32;

@@ -36,6 +36,7 @@
 #include "keys.h"
 #include "log.h"
 #include "metrics.h"
+#include "notify.h"
 #include "origins.h"
 #include "relay.h"
 #include "router.h"
@@ -123,7 +124,7 @@ static int complain(const char *what, const char *why)
     return -1;
 }
 
-static int start_log(struct parts *p, const struct options *o)
+static void start_log(struct parts *p, const struct options *o)
 {
     static const struct {
         const char *name;
@@ -131,16 +132,10 @@ static int start_log(struct parts *p, const struct options *o)
     } levels[] = {
         {"error", LOG_ERROR}, {"warning", LOG_WARNING}, {"info", LOG_INFO}, {"debug", LOG_DEBUG}};
     size_t level = 0;
-    while (level < 4 && strcmp(levels[level].name, o->log_level) != 0)
+    while (level < 3 && strcmp(levels[level].name, o->log_level) != 0)
         level++;
-    if (level == 4)
-        return complain("--log-level must be error, warning, info or debug, not", o->log_level);
-    const bool json = strcmp(o->log_format, "json") == 0;
-    if (!json && strcmp(o->log_format, "text") != 0)
-        return complain("--log-format must be text or json, not", o->log_format);
-    p->log = log_format(levels[level].level, json);
+    p->log = log_format(levels[level].level, strcmp(o->log_format, "json") == 0);
     log_use(&p->log);
-    return 0;
 }
 
 static int load(struct parts *p, const struct options *o)
@@ -148,16 +143,13 @@ static int load(struct parts *p, const struct options *o)
     struct fold_note note = {{0}};
     char what[OPTIONS_TEXT + 32];
     if (!*o->model)
-        return complain("--model is required: a .safetensors seed file", "");
+        return complain("--model is required: a .safetensors seed file",
+                        "as a flag, as FOLDSCRIBE_MODEL or in the file of --config");
     static const char *const precisions[] = {
         [FOLD_FASTEST] = "fastest", [FOLD_INT8] = "int8", [FOLD_FP32] = "fp32"};
-    int precision = FOLD_FP32;
-    while (precision >= 0 && strcmp(precisions[precision], o->precision) != 0)
+    int precision = FOLD_FP32; /* choices are one of theirs: options.def */
+    while (precision > 0 && strcmp(precisions[precision], o->precision) != 0)
         precision--;
-    if (precision < 0) {
-        snprintf(what, sizeof what, "--precision %s", o->precision);
-        return complain(what, "must be fastest, int8 or fp32");
-    }
     snprintf(what, sizeof what, "--model %s", o->model);
     if (fold_model_open_as(&p->model, o->model, (enum fold_precision)precision, &note) != FOLD_OK)
         return complain(what, note.text);
@@ -165,8 +157,6 @@ static int load(struct parts *p, const struct options *o)
     if (*o->lm && fold_lm_open(&p->lm, o->lm, &note) != FOLD_OK)
         return complain(what, note.text);
     const bool plain = strcmp(o->text, "plain") == 0;
-    if (!plain && strcmp(o->text, "readable") != 0)
-        return complain("--text must be readable or plain, not", o->text);
     snprintf(what, sizeof what, "--prose %s", o->prose);
     if (*o->prose && !plain && fold_punctuation_open(&p->prose, o->prose, &note) != FOLD_OK)
         return complain(what, note.text);
@@ -218,7 +208,8 @@ static int calibrate(struct parts *p)
     if (!known && calibrate_measure(&p->cost, p->model, p->lm, CALIBRATE_MS) != 0)
         return complain("costs cannot be measured", "out of memory");
     if (!known && kept && !calibrate_save(&p->cost, path))
-        log_warning("costs cannot be kept", log_text("path", path));
+        log_warning("costs cannot be kept: they are measured at every start",
+                    log_text("path", path), log_text("error", strerror(errno)));
     p->cost_known = known;
     return 0;
 }
@@ -253,6 +244,10 @@ static const char *find_decoder(char *path, size_t room, const struct options *o
     }
     if (access(path, X_OK) == 0)
         return path;
+    if (!*o->decode_helper && access(FOLDSCRIBE_LIBEXEC "/foldscribe-decode", X_OK) == 0) {
+        snprintf(path, room, "%s", FOLDSCRIBE_LIBEXEC "/foldscribe-decode");
+        return path;
+    }
     log_warning("mp4, m4a, aac and many more cannot be read: there is no decoder",
                 log_text("path", path));
     return NULL;
@@ -282,10 +277,8 @@ static int start(struct parts *p, const struct options *o)
                                        [ENGINE_PARTIALS_WINDOWS] = "windows",
                                        [ENGINE_PARTIALS_STREAMS] = "streams"};
     int partials = ENGINE_PARTIALS_STREAMS;
-    while (partials >= 0 && strcmp(ways[partials], o->partials) != 0)
+    while (partials > 0 && strcmp(ways[partials], o->partials) != 0)
         partials--;
-    if (partials < 0)
-        return complain("--partials must be auto, windows or streams, not", o->partials);
     if (partials == ENGINE_PARTIALS_STREAMS && !info->chunk_frames)
         return complain("--partials streams",
                         "this seed was not taught to hear streams; auto or windows");
@@ -306,8 +299,6 @@ static int start(struct parts *p, const struct options *o)
                                           .cost = &p->cost,
                                           .decode_helper = find_decoder(decoder, sizeof decoder, o),
                                           .decode_stall_ms = o->decode_stall_ms};
-    if (engine.adaptive && strcmp(o->depth_policy, "adaptive") != 0)
-        return complain("--depth-policy must be adaptive or fixed, not", o->depth_policy);
     if (name_models(p, o) != 0 || read_keys(p, o) != 0 || try_spool(o->spool) != 0 ||
         calibrate(p) != 0)
         return -1;
@@ -399,6 +390,9 @@ static int start(struct parts *p, const struct options *o)
 /* Whoever started this and waits, ./serve for one, is told where it listens. */
 static void tell_ready(const struct parts *p, uint32_t fd)
 {
+    if (notify_send("READY=1") != 0)
+        log_warning("the service manager does not hear that it is ready",
+                    log_text("error", strerror(errno)));
     if (!fd)
         return;
     if (dprintf((int)fd, "%s\n", router_address(p->router)) < 0)
@@ -475,6 +469,7 @@ static void drain(struct parts *p, const struct options *o, const sigset_t *sign
     if (pthread_create(&last_resort, NULL, end_in_any_case, &most_ms) == 0)
         pthread_detach(last_resort);
     atomic_store(&p->ready, false);
+    notify_send("STOPPING=1");
     log_info("draining", log_count("streams", ws_streams(p->ws)),
              log_count("uploads", http_busy(p->http)));
     wait_until(begun_ms + grace_ms, signals, NULL, p);
@@ -546,7 +541,8 @@ int daemon_run(const struct options *options)
     if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY)
         mallopt(M_ARENA_MAX, 1);
     int code = 1;
-    if (start_log(&p, options) == 0 && load(&p, options) == 0 && start(&p, options) == 0) {
+    start_log(&p, options);
+    if (load(&p, options) == 0 && start(&p, options) == 0) {
         tell_ready(&p, options->ready_fd);
         int got = SIGTERM;
         while (sigwait(&signals, &got) == 0 && got == SIGHUP)

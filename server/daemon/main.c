@@ -1,11 +1,12 @@
 /* main.c - foldscribed. */
 #include "daemon.h"
 #include "fold.h"
+#include "restart.h"
 
 int main(int argc, char **argv)
 {
     struct options options;
-    fold_cpu_prepare(argv);
+    restart_for_blas(argv);
     switch (options_read(&options, argc, argv)) {
     case OPTIONS_EXIT:
         return 0;

@@ -14,7 +14,7 @@
 #include "version.h"
 
 struct row {
-    const char *flag, *text, *doc;
+    const char *flag, *text, *choices, *doc; /* choices: NULL, or values with spaces between */
     long value, least, most;
     size_t offset;
     enum { NUMBER, TEXT, LIST } kind;
@@ -22,13 +22,16 @@ struct row {
 
 static const struct row rows[] = {
 #define OPTION_TEXT(field, flag, value, doc)                                                       \
-    {flag, value, doc, 0, 0, 0, offsetof(struct options, field), TEXT},
+    {flag, value, NULL, doc, 0, 0, 0, offsetof(struct options, field), TEXT},
+#define OPTION_CHOICE(field, flag, value, values, doc)                                             \
+    {flag, value, values, doc, 0, 0, 0, offsetof(struct options, field), TEXT},
 #define OPTION_LIST(field, flag, doc)                                                              \
-    {flag, "", doc, 0, 0, 0, offsetof(struct options, field), LIST},
+    {flag, "", NULL, doc, 0, 0, 0, offsetof(struct options, field), LIST},
 #define OPTION_INT(field, flag, value, least, most, doc)                                           \
-    {flag, NULL, doc, value, least, most, offsetof(struct options, field), NUMBER},
+    {flag, NULL, NULL, doc, value, least, most, offsetof(struct options, field), NUMBER},
 #include "options.def"
 #undef OPTION_TEXT
+#undef OPTION_CHOICE
 #undef OPTION_LIST
 #undef OPTION_INT
 };
@@ -56,6 +59,28 @@ static void set_int(struct options *options, const struct row *row, long value)
     memcpy((char *)options + row->offset, &number, sizeof number);
 }
 
+/* "a, b or c". */
+static void list(char *ret_text, size_t room, const char *choices)
+{
+    size_t used = 0;
+    for (const char *at = choices; *at && used < room;) {
+        const size_t length = strcspn(at, " ");
+        const char *next = at + length + (at[length] == ' ');
+        const char *between = at == choices ? "" : *next ? ", " : " or ";
+        used += (size_t)snprintf(ret_text + used, room - used, "%s%.*s", between, (int)length, at);
+        at = next;
+    }
+}
+
+static bool is_choice(const char *choices, const char *value)
+{
+    const size_t length = strlen(value);
+    for (const char *at = choices; *at; at += strcspn(at, " "), at += *at == ' ')
+        if (strcspn(at, " ") == length && strncmp(at, value, length) == 0)
+            return true;
+    return false;
+}
+
 /* source: where the value stands, for the message. */
 static int set(struct options *options, const char *flag, const char *value, const char *source)
 {
@@ -76,6 +101,13 @@ static int set(struct options *options, const char *flag, const char *value, con
                         OPTIONS_TEXT - 1);
                 return -1;
             }
+            if (row->choices && !is_choice(row->choices, value)) {
+                char choices[200];
+                list(choices, sizeof choices, row->choices);
+                fprintf(stderr, "foldscribed: %s%s: '%.100s' must be %s\n", source, flag, value,
+                        choices);
+                return -1;
+            }
             set_text(options, row, value);
             return 0;
         }
@@ -90,7 +122,7 @@ static int set(struct options *options, const char *flag, const char *value, con
         set_int(options, row, number);
         return 0;
     }
-    fprintf(stderr, "foldscribed: %s%s: no such setting; see --help\n", source, flag);
+    fprintf(stderr, "foldscribed: %s%s: no such setting; --help lists them\n", source, flag);
     return -1;
 }
 
@@ -104,6 +136,12 @@ static int read_file(struct options *options, const char *path)
     }
     int err = 0;
     for (int number = 1; !err && fgets(line, sizeof line, file); number++) {
+        snprintf(source, sizeof source, "%.500s line %d: ", path, number);
+        if (!strchr(line, '\n') && !feof(file)) {
+            fprintf(stderr, "foldscribed: %slonger than %zu characters\n", source, sizeof line - 2);
+            err = -1;
+            break;
+        }
         char *at = line + strspn(line, " \t");
         snprintf(source, sizeof source, "%.500s line %d: ", path, number);
         if (strlen(line) == sizeof line - 1 && line[sizeof line - 2] != '\n') {
@@ -116,7 +154,9 @@ static int read_file(struct options *options, const char *path)
             continue;
         char *equals = strchr(at, '=');
         if (!equals) {
-            fprintf(stderr, "foldscribed: %sexpected 'name = value'\n", source);
+            fprintf(stderr,
+                    "foldscribed: %s'%.100s': expected 'name = value', or # and a comment\n",
+                    source, at);
             err = -1;
             break;
         }
@@ -127,6 +167,10 @@ static int read_file(struct options *options, const char *path)
         for (size_t n = strlen(value); n && isspace((unsigned char)value[n - 1]); n--)
             value[n - 1] = '\0';
         err = set(options, at, value, source);
+    }
+    if (!err && ferror(file)) {
+        fprintf(stderr, "foldscribed: --config: %s: %s\n", path, strerror(errno));
+        err = -1;
     }
     fclose(file);
     return err;
@@ -155,7 +199,9 @@ static void help(void)
          "  --hash-key\n        what stands in a keys file for the key on standard input");
     for (size_t i = 0; i < ROWS; i++) {
         printf("  --%s %s\n        %s", rows[i].flag, rows[i].kind ? "TEXT" : "N", rows[i].doc);
-        if (rows[i].kind)
+        if (rows[i].choices)
+            printf(" [%s; %s]\n", rows[i].text, rows[i].choices);
+        else if (rows[i].kind)
             printf("%s%s%s\n", *rows[i].text ? " [" : "", rows[i].text, *rows[i].text ? "]" : "");
         else
             printf(" [%ld; %ld to %ld]\n", rows[i].value, rows[i].least, rows[i].most);
@@ -177,8 +223,8 @@ static void page(void)
     for (size_t i = 0; i < ROWS; i++) {
         const struct row *row = &rows[i];
         if (row->kind)
-            printf("| `%s` | %s%s%s | text | %s |\n", row->flag, *row->text ? "`" : "", row->text,
-                   *row->text ? "`" : "", row->doc);
+            printf("| `%s` | %s%s%s | %s | %s |\n", row->flag, *row->text ? "`" : "", row->text,
+                   *row->text ? "`" : "", row->choices ? row->choices : "text", row->doc);
         else
             printf("| `%s` | %ld | %ld to %ld | %s |\n", row->flag, row->value, row->least,
                    row->most, row->doc);

@@ -10,10 +10,12 @@
 
 struct options {
 #define OPTION_TEXT(field, flag, value, doc)             char field[OPTIONS_TEXT];
+#define OPTION_CHOICE(field, flag, value, values, doc)   char field[OPTIONS_TEXT];
 #define OPTION_LIST(field, flag, doc)                    char field[OPTIONS_LIST];
 #define OPTION_INT(field, flag, value, least, most, doc) uint32_t field;
 #include "options.def"
 #undef OPTION_TEXT
+#undef OPTION_CHOICE
 #undef OPTION_LIST
 #undef OPTION_INT
 };

@@ -13,6 +13,7 @@
 #include "aed.h"
 #include "align.h"
 #include "fold.h"
+#include "restart.h"
 #include "weights.h"
 
 #define ROUNDS   25
@@ -174,7 +175,7 @@ static int bench(const char *path, enum fold_precision precision, size_t seconds
 
 int main(int argc, char **argv)
 {
-    fold_cpu_prepare(argv);
+    restart_for_blas(argv);
     const long seconds = argc > 2 ? strtol(argv[2], NULL, 10) : 10;
     const char *only = argc > 3 ? argv[3] : NULL;
     if (argc < 2 || argc > 4 || seconds < 1 || seconds > FOLD_AED_SECONDS) {

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "fold.h"
+#include "restart.h"
 
 #define STREAMS 64
 #define ROUNDS  4
@@ -36,7 +37,7 @@ int main(int argc, char **argv)
 {
     struct fold_note note;
     struct fold_model *model;
-    fold_cpu_prepare(argv);
+    restart_for_blas(argv);
     const long chunk_ms = argc > 2 ? strtol(argv[2], NULL, 10) : 640;
     if (argc < 2 || argc > 3 || chunk_ms < 100 || chunk_ms > 60000) {
         fprintf(stderr, "usage: bench_batch MODEL [CHUNK_MS]\n");

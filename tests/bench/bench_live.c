@@ -16,6 +16,7 @@
 
 #include "carryover.h"
 #include "clips.h"
+#include "restart.h"
 #include "transcript.h"
 #include "windowed_partials.h"
 #include "worker.h"
@@ -292,7 +293,7 @@ int main(int argc, char **argv)
     struct fold_model *model;
     struct fold_lm *lm = NULL;
 
-    fold_cpu_prepare(argv);
+    restart_for_blas(argv);
     const long every_ms = argc > 3 ? strtol(argv[3], NULL, 10) : 640;
     if (argc < 2 || argc > 4 || every_ms < STEP_MS || every_ms > 60000) {
         fprintf(stderr, "usage: bench_live MODEL [LM [EVERY_MS]]\n");

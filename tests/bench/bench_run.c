@@ -13,6 +13,7 @@
 
 #include "cpu.h"
 #include "fold.h"
+#include "restart.h"
 #include "stem.h"
 #include "weights.h"
 
@@ -169,7 +170,7 @@ static int bench(const char *path, enum fold_precision precision, size_t seconds
 
 int main(int argc, char **argv)
 {
-    fold_cpu_prepare(argv);
+    restart_for_blas(argv);
     const long seconds = argc > 2 ? strtol(argv[2], NULL, 10) : 10;
     const char *only = argc > 3 ? argv[3] : NULL;
     if (argc < 2 || argc > 4 || seconds < 1 || seconds > 3600) {

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "fold.h"
+#include "restart.h"
 
 #define MOST          16
 #define MEMORY_FRAMES 168
@@ -97,7 +98,7 @@ int main(int argc, char **argv)
     static const size_t counts[] = {1, 4, MOST};
     struct fold_note note;
     struct fold_model *m;
-    fold_cpu_prepare(argv);
+    restart_for_blas(argv);
     if (argc < 2 || seconds < 2)
         die("usage: bench_stream MODEL [SECONDS [int8|fp32]]");
     if (fold_model_open_as(&m, argv[1], precision, &note))

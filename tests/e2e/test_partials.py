@@ -48,4 +48,4 @@ def test_partials_come_and_grow_and_finals_are_those_of_an_upload(way, clip):
 
 def test_ways_that_there_are_not_are_refused():
     done = harness.run("--model", harness.seed(), "--partials", "often")
-    assert done.returncode == 1 and "--partials must be auto, windows or streams, not: often" in done.stderr
+    assert done.returncode == 2 and "partials: 'often' must be auto, windows or streams" in done.stderr
