@@ -120,6 +120,7 @@ static enum MHD_Result handle(void *user, struct MHD_Connection *connection, con
         return MHD_NO; /* there was no memory for it */
     if (!r->is_begun) {
         r->is_begun = true;
+        trace_read(&r->trace, http_request_header(r, "traceparent"));
         return begin(r, path, method);
     }
     *count = 0;
