@@ -119,6 +119,9 @@ static void read_field(struct head *head, struct fields *f, const char *name, si
     } else if (is_name(name, name_length, "sec-websocket-version")) {
         f->has_version = true;
         f->version13 = length == 2 && memcmp(value, "13", 2) == 0;
+    } else if (is_name(name, name_length, "traceparent") && length < sizeof head->traceparent) {
+        memcpy(head->traceparent, value, length);
+        head->traceparent[length] = '\0';
     } else if (is_name(name, name_length, "openai-beta"))
         head->is_beta |= has_token(value, length, "realtime=v1");
     else if (is_name(name, name_length, "authorization")) {

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "trace.h"
+
 #define HEAD_MAX           16384
 #define HEAD_TARGET        8192
 #define HEAD_FIELDS        200  /* header lines */
@@ -26,10 +28,11 @@ struct head {
     char protocol[HEAD_PROTOCOL]; /* Sec-WebSocket-Protocol, all that are offered; empty: none */
     char key[25];                 /* Sec-WebSocket-Key, of an upgrade */
     char authorization[HEAD_AUTHORIZATION]; /* Authorization; empty: none; cut when longer */
-    char host[HEAD_AUTHORITY];   /* Host, in lower case; empty: HTTP/1.0 may do without */
-    char origin[HEAD_AUTHORITY]; /* Origin, in lower case; empty: none */
-    bool is_beta;                /* OpenAI-Beta: realtime=v1 */
-    bool is_chunked;             /* the body comes in chunks; else it is of */
+    char host[HEAD_AUTHORITY];      /* Host, in lower case; empty: HTTP/1.0 may do without */
+    char origin[HEAD_AUTHORITY];    /* Origin, in lower case; empty: none */
+    char traceparent[TRACE_HEADER]; /* empty: none, or longer */
+    bool is_beta;                   /* OpenAI-Beta: realtime=v1 */
+    bool is_chunked;                /* the body comes in chunks; else it is of */
     uint64_t body_bytes;
     int status;          /* HEAD_BAD: 400, 404, 405, 414, 426, 431 or 501 */
     const char *problem; /* HEAD_BAD: static text */

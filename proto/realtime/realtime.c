@@ -13,7 +13,9 @@
 #include "parameters.h"
 #include "utf8.h"
 
-#define AUDIO_MAX (15u << 20)
+#define AUDIO_MAX   (15u << 20)
+#define PLAIN_BYTES 65536 /* a message of more holds sound, */
+#define COMMAS_MOST 1000  /* and so many other values */
 
 static int fail(struct realtime_error *err, const char *code, const char *param, const char *format,
                 ...) __attribute__((format(printf, 4, 5)));
@@ -507,11 +509,28 @@ static int read_event(const struct realtime_config *config, const json_t *messag
     return read_text(message, "item_id", event->item_id, sizeof event->item_id, "item_id", err);
 }
 
+/* Of a long message most is sound, one text without a comma; a million values would cost half a
+ * gigabyte and seconds of everybody's time. */
+static bool is_simple(const char *text, size_t length)
+{
+    size_t commas = 0;
+    if (length <= PLAIN_BYTES)
+        return true;
+    for (const char *at = text, *end = text + length;
+         commas <= COMMAS_MOST && (at = memchr(at, ',', (size_t)(end - at))); at++)
+        commas++;
+    return commas <= COMMAS_MOST;
+}
+
 int realtime_recv(const struct realtime_config *config, const char *text, size_t length,
                   struct realtime_event *ret_event, struct realtime_error *err)
 {
-    json_t *message = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
     *ret_event = (struct realtime_event){.kind = REALTIME_UPDATE};
+    if (!is_simple(text, length))
+        return fail(err, "invalid_json", NULL,
+                    "a message of more than %d bytes may hold audio and at most %d other values",
+                    PLAIN_BYTES, COMMAS_MOST);
+    json_t *message = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
     const int result = json_is_object(message)
                            ? read_event(config, message, ret_event, err)
                            : fail(err, "invalid_json", NULL, "the message is not one JSON object");

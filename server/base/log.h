@@ -37,6 +37,12 @@ static inline struct log_field log_text(const char *name, const char *text)
     return (struct log_field){.name = name, .kind = LOG_TEXT, .text = text};
 }
 
+/* text, if there is any. */
+static inline struct log_field log_word(const char *name, const char *text)
+{
+    return (struct log_field){.name = *text ? name : NULL, .kind = LOG_TEXT, .text = text};
+}
+
 static inline struct log_field log_count(const char *name, long long count)
 {
     return (struct log_field){.name = name, .kind = LOG_COUNT, .count = count};

@@ -91,7 +91,6 @@ static bool set_up_callback(struct job *job)
            curl_easy_setopt(e, CURLOPT_POSTFIELDS, job->body) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(job->body)) ==
                CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_HTTPHEADER, job->headers) == CURLE_OK &&
            (!job->put || curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, "PUT") == CURLE_OK);
 }
 
@@ -119,6 +118,7 @@ static bool set_up(struct job *job)
            curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, write_piece) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_WRITEDATA, job) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_PRIVATE, job) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_HTTPHEADER, job->headers) == CURLE_OK &&
            (!job->body || set_up_callback(job)) &&
            curl_multi_add_handle(job->fetch->multi, e) == CURLM_OK;
 }
@@ -402,18 +402,6 @@ static uint64_t owner_of(uint64_t key, const char *url)
     return hash;
 }
 
-int fetch_start(struct fetch *f, const char *url, uint64_t key, const struct fetch_sink *sink)
-{
-    struct job *job = calloc(1, sizeof *job);
-    if (!job)
-        return -1;
-    *job = (struct job){.fetch = f, .url = strdup(url), .sink = *sink, .owner = owner_of(key, url)};
-    if (job->url)
-        return enlist(f, job);
-    free_job(job);
-    return -1;
-}
-
 static bool add_header(struct job *job, const char *name, const char *value)
 {
     char line[160];
@@ -421,6 +409,19 @@ static bool add_header(struct job *job, const char *name, const char *value)
     struct curl_slist *longer = curl_slist_append(job->headers, line);
     job->headers = longer ? longer : job->headers;
     return longer;
+}
+
+int fetch_start(struct fetch *f, const char *url, uint64_t key, const char *trace,
+                const struct fetch_sink *sink)
+{
+    struct job *job = calloc(1, sizeof *job);
+    if (!job)
+        return -1;
+    *job = (struct job){.fetch = f, .url = strdup(url), .sink = *sink, .owner = owner_of(key, url)};
+    if (job->url && (!trace || add_header(job, "traceparent", trace)))
+        return enlist(f, job);
+    free_job(job);
+    return -1;
 }
 
 int fetch_call_back(struct fetch *f, const struct fetch_callback *callback,
@@ -439,7 +440,8 @@ int fetch_call_back(struct fetch *f, const struct fetch_callback *callback,
                         .put = callback->put};
     /* Without "Expect:" libcurl asks before it sends much, and some servers never answer that. */
     if (job->url && job->body && add_header(job, "Content-Type", "application/json") &&
-        add_header(job, "Expect", "") && add_header(job, "dg-request-id", callback->id))
+        add_header(job, "Expect", "") && add_header(job, "dg-request-id", callback->id) &&
+        (!callback->trace || add_header(job, "traceparent", callback->trace)))
         return enlist(f, job);
     free_job(job);
     return -1;

@@ -34,19 +34,22 @@ void fetch_stop(struct fetch *fetch);
 /* After fetch_stop, when nobody can call any more. NULL is fine. */
 void fetch_close(struct fetch *fetch);
 
-/* url is copied. key: whose it is; 0: nobody's, and then each host counts by itself. 0, or -1 when
+/* url is copied. key: whose it is; 0: nobody's, and then each host counts by itself. trace: header
+ * traceparent; NULL: none. 0, or -1 when
  * stopped or without memory; done() is not called then. Any thread. */
-int fetch_start(struct fetch *fetch, const char *url, uint64_t key, const struct fetch_sink *sink);
+int fetch_start(struct fetch *fetch, const char *url, uint64_t key, const char *trace,
+                const struct fetch_sink *sink);
 /* Could url be asked at all? False for what is no http or https, and for an address, written as
  * such, that is not allowed; where a name leads is not known before it is asked. Any thread. */
 bool fetch_may_lead(const struct fetch *fetch, const char *url);
 
 struct fetch_callback {
-    const char *url; /* copied */
-    bool put;        /* else POST */
-    uint64_t key;    /* as of fetch_start */
-    const char *id;  /* header dg-request-id */
-    char *body;      /* JSON; from malloc, taken in all cases */
+    const char *url;   /* copied */
+    bool put;          /* else POST */
+    uint64_t key;      /* as of fetch_start */
+    const char *id;    /* header dg-request-id */
+    const char *trace; /* as of fetch_start */
+    char *body;        /* JSON; from malloc, taken in all cases */
 };
 /* Delivers it, in up to FETCH_TRIES tries with longer and longer waits: again after no connection,
  * a 408, a 429 or a 5xx. Redirects are not followed. done() says 200 once the other side answers

@@ -126,6 +126,7 @@ static enum MHD_Result handle(void *user, struct MHD_Connection *connection, con
     head_tidy(tidy);
     if (!r->is_begun) {
         r->is_begun = true;
+        trace_read(&r->trace, http_request_header(r, "traceparent"));
         return begin(r, tidy, method);
     }
     *count = 0;

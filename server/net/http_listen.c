@@ -34,6 +34,7 @@ struct work {
     struct http *http;
     struct http_request *request; /* that waits for the answer; NULL: a callback does */
     char id[ID_BYTES];
+    struct trace trace;
     double received_ms;
     struct keys_grant grant; /* outlives the request */
     uint32_t retry_s;
@@ -104,9 +105,10 @@ static void delivered(void *user, int status, const char *problem)
     struct work *w = user;
     struct http *http = w->http;
     if (status == 200)
-        log_info("called back", log_text("id", w->id));
+        log_info("called back", log_text("id", w->id), log_word("trace", w->trace.id));
     else
-        log_info("not called back", log_text("id", w->id), log_text("reason", problem));
+        log_info("not called back", log_text("id", w->id), log_word("trace", w->trace.id),
+                 log_text("reason", problem));
     free_work(w);
     atomic_fetch_sub(&http->open_callbacks, 1);
     atomic_fetch_sub(&http->busy, 1);
@@ -116,10 +118,13 @@ static void delivered(void *user, int status, const char *problem)
 static void call_back(struct work *w, char *body)
 {
     const struct fetch_sink sink = {.done = delivered, .user = w};
+    char trace[TRACE_HEADER];
     const struct fetch_callback callback = {.key = w->grant.key,
                                             .url = w->config.callback,
                                             .put = w->config.callback_put,
                                             .id = w->id,
+                                            .trace =
+                                                trace_write(&w->trace, w->id, trace) ? trace : NULL,
                                             .body = body};
     if (fetch_call_back(w->http->options.callbacks, &callback, &sink) != 0)
         delivered(w, 503, "the server is shutting down");
@@ -179,14 +184,15 @@ static void conclude(struct work *w)
         snprintf(message, sizeof message, "%s%s%s", engine_end_text(w->end),
                  w->detail[0] ? ": " : "", w->detail);
         fail(w, engine_end_http(w->end), message);
-        log_info("not transcribed", log_text("id", w->id), log_text("reason", message));
+        log_info("not transcribed", log_text("id", w->id), log_word("trace", w->trace.id),
+                 log_text("reason", message));
         refuse(w);
         return;
     }
     char *body = deepgram_recording_json(w->recording, w->count, w->created, w->sha256, &from);
-    log_info("transcribed", log_text("id", w->id), log_count("channels", w->count),
-             log_real("queue_ms", w->queue_ms, 0), log_real("compute_ms", w->compute_ms, 0),
-             log_real("total_ms", total_ms, 0));
+    log_info("transcribed", log_text("id", w->id), log_word("trace", w->trace.id),
+             log_count("channels", w->count), log_real("queue_ms", w->queue_ms, 0),
+             log_real("compute_ms", w->compute_ms, 0), log_real("total_ms", total_ms, 0));
     metrics_batch(w->http->options.metrics, total_ms, w->queue_ms);
     if (!w->request) {
         call_back(w, body);
@@ -298,6 +304,7 @@ static enum MHD_Result begin(struct http_request *r)
     w->http = r->http;
     w->request = r;
     strcpy(w->id, r->id);
+    w->trace = r->trace;
     deepgram_config_init(&w->config, r->http->options.catalog);
     clock_utc(w->created);
     check_head(r);
@@ -393,7 +400,8 @@ static void fetched(void *user, int status, const char *problem)
     struct work *w = user;
     if (status != 200) {
         fail(w, status, problem);
-        log_info("not fetched", log_text("id", w->id), log_text("reason", problem));
+        log_info("not fetched", log_text("id", w->id), log_word("trace", w->trace.id),
+                 log_text("reason", problem));
     }
     if (!start(w))
         refuse(w);
@@ -403,9 +411,11 @@ static void fetched(void *user, int status, const char *problem)
 static bool set_off(struct work *w, const char *url)
 {
     const struct fetch_sink sink = {.take = take, .done = fetched, .user = w};
+    char trace[TRACE_HEADER];
     if (!url)
         return start(w);
-    if (fetch_start(w->http->options.fetch, url, w->grant.key, &sink) == 0)
+    if (fetch_start(w->http->options.fetch, url, w->grant.key,
+                    trace_write(&w->trace, w->id, trace) ? trace : NULL, &sink) == 0)
         return true;
     fail(w, 503, "the server cannot fetch now");
     return false;

@@ -54,6 +54,7 @@ struct http_request {
     char query[HEAD_TARGET];            /* as sent, from its "?" on */
     void *work;                         /* the service's */
     char id[ID_BYTES];
+    struct trace trace; /* that it is part of */
     enum metrics_route route;
     atomic_bool is_gone;           /* the client has left */
     struct content_coding *coding; /* of the body; NULL: it comes as it is */

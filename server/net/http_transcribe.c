@@ -29,6 +29,7 @@ struct streamed {
     struct openai_request asked; /* without its hotwords */
     struct metrics *metrics;
     char id[ID_BYTES];
+    struct trace trace;
     double received_ms;
     bool has_filename;
     bool begun;    /* a delta was sent, */
@@ -39,11 +40,11 @@ static const char sse[] = "text/event-stream; charset=utf-8";
 
 /* ---- the engine's workers ------------------------------------------------------------------- */
 
-static void note(struct metrics *metrics, const char *id, double received_ms,
-                 const struct batch_result *result)
+static void note(struct metrics *metrics, const char *id, const struct trace *trace,
+                 double received_ms, const struct batch_result *result)
 {
     const double total_ms = clock_now_ms() - received_ms;
-    log_info("transcribed", log_text("id", id),
+    log_info("transcribed", log_text("id", id), log_word("trace", trace->id),
              log_real("audio_s", (double)result->transcript->duration_samples / RESULT_RATE_HZ, 2),
              log_count("depth", result->transcript->depth.used),
              log_text("reason", result_reason_text(result->transcript->depth.reason)),
@@ -55,7 +56,7 @@ static void note(struct metrics *metrics, const char *id, double received_ms,
 
 /* filename: it had one. */
 static void explain(struct openai_error *err, const struct batch_result *result, const char *id,
-                    bool filename)
+                    const struct trace *trace, bool filename)
 {
     const int status = engine_end_http(result->end);
     openai_fail(err, status, engine_end_type(result->end), NULL,
@@ -65,7 +66,8 @@ static void explain(struct openai_error *err, const struct batch_result *result,
                     ? ", and its part has no filename (with curl, write -F file=@PATH)"
                     : "",
                 result->detail ? ": " : "", result->detail ? result->detail : "");
-    log_info("not transcribed", log_text("id", id), log_text("reason", err->message));
+    log_info("not transcribed", log_text("id", id), log_word("trace", trace->id),
+             log_text("reason", err->message));
 }
 
 static void on_done(void *user, const struct batch_result *result)
@@ -77,10 +79,10 @@ static void on_done(void *user, const struct batch_result *result)
         char *body = openai_response(&w->asked, result->transcript, &type);
         depthjson_header(&result->transcript->depth, r->depth, sizeof r->depth);
         http_request_set(r, 200, type, body);
-        note(r->http->options.metrics, r->id, r->received_ms, result);
+        note(r->http->options.metrics, r->id, &r->trace, r->received_ms, result);
     } else {
         struct openai_error err;
-        explain(&err, result, r->id, w->upload.has_filename);
+        explain(&err, result, r->id, &r->trace, w->upload.has_filename);
         http_openai_error(r, &err);
     }
     /* From here on the connection's thread may free r. */
@@ -108,10 +110,10 @@ static void on_streamed(void *user, const struct batch_result *result)
     struct streamed *s = http_stream_context(user);
     struct openai_error err;
     if (result->end == ENGINE_OK) {
-        note(s->metrics, s->id, s->received_ms, result);
+        note(s->metrics, s->id, &s->trace, s->received_ms, result);
         http_stream_write(user, openai_stream_done(&s->asked, result->transcript));
     } else {
-        explain(&err, result, s->id, s->has_filename);
+        explain(&err, result, s->id, &s->trace, s->has_filename);
         if (s->answered)
             http_stream_write(user, openai_stream_error(&err));
         else
@@ -135,6 +137,7 @@ static struct http_stream *make_stream(struct http_request *r)
     s->received_ms = r->received_ms;
     s->has_filename = w->upload.has_filename;
     memcpy(s->id, r->id, sizeof s->id);
+    s->trace = r->trace;
     return http_stream_open(r->connection, s);
 }
 

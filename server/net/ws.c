@@ -35,6 +35,7 @@
 #define TEXTS_BYTES (256u << 20) /* of all text messages being put together */
 
 struct stream {
+    struct trace trace;
     struct ws *ws;
     struct lws *wsi;
     struct session *session;
@@ -120,6 +121,8 @@ void ws_adopt(struct ws *ws, int fd, const struct head *head)
     struct stream *s = calloc(1, sizeof *s);
     struct arrival *a = malloc(sizeof *a);
     id_make(id);
+    if (s)
+        trace_read(&s->trace, head->traceparent);
     if (s && a && atomic_load(&ws->count) < ws->max_connections)
         s->session = session_open(&ws->host, head, id, &refusal);
     if (!s || !a || !s->session) {
@@ -158,8 +161,8 @@ static void drop(struct stream *s, int code)
             break;
         }
     const struct session *said = s->session;
-    log_info("stream ended", log_text("id", said->id), log_text("dialect", said->kind->name),
-             log_count("close", code),
+    log_info("stream ended", log_text("id", said->id), log_word("trace", s->trace.id),
+             log_text("dialect", said->kind->name), log_count("close", code),
              log_real("heard_s", (double)atomic_load(&said->audio_samples) / RESULT_RATE_HZ, 2),
              log_real("open_s", (clock_now_ms() - s->begun_ms) / 1e3, 1),
              log_count("partials", atomic_load(&said->partials)),
@@ -413,7 +416,7 @@ static void established(struct stream *s)
     s->next = ws->streams;
     ws->streams = s;
     metrics_request(ws->host.metrics, s->session->kind->route, 101);
-    log_info("stream opened", log_text("id", s->session->id),
+    log_info("stream opened", log_text("id", s->session->id), log_word("trace", s->trace.id),
              log_text("dialect", s->session->kind->name));
     s->end_at_ms = clock_now_ms() + ws->longest_ms;
     s->silent_at_ms = NEVER; /* until there was audio */

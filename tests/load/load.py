@@ -37,6 +37,7 @@ class Speaker:
     def __init__(self, pcm):
         self.pcm, self.sent, self.heard = pcm, [], []  # sent[i]: when the sound up to (i + 1) * STEP left
         self.admitted, self.refused, self.close = False, None, None
+        self.retry_s = 1.0  # when it was told to come again
 
     async def speak(self, daemon, query):
         try:
@@ -54,6 +55,8 @@ class Speaker:
         except (OSError, asyncio.TimeoutError, live.websockets.WebSocketException) as error:
             if not self.admitted:  # else it is lost, and what it heard till then counts
                 self.refused = f"{type(error).__name__}: {error}"[:100]
+                headers = getattr(getattr(error, "response", None), "headers", {})
+                self.retry_s = float(headers.get("Retry-After", 1))
 
     async def listen(self, socket):
         try:

@@ -100,7 +100,7 @@ static void begin(struct fetch *fetch, const char *format, uint64_t key, struct 
     seen->count = 0;
     seen->room = sizeof seen->bytes;
     snprintf(url, sizeof url, format, host.port);
-    assert_int_equal(fetch_start(fetch, url, key, &sink), 0);
+    assert_int_equal(fetch_start(fetch, url, key, NULL, &sink), 0);
 }
 
 static void end(struct fetch *fetch)
@@ -273,7 +273,7 @@ static void what_is_under_way_at_the_end_has_failed_and_nothing_begins_after_it(
     assert_int_equal(event_count(&waiting.done), 1);
     assert_int_equal(running.status, 503);
     assert_int_equal(waiting.status, 503);
-    assert_int_equal(fetch_start(fetch, "http://127.0.0.1/", 1, &sink), -1);
+    assert_int_equal(fetch_start(fetch, "http://127.0.0.1/", 1, NULL, &sink), -1);
     const struct fetch_callback late = {
         .url = "http://127.0.0.1/", .id = "i", .body = strdup("{}")};
     assert_int_equal(fetch_call_back(fetch, &late, &sink), -1);

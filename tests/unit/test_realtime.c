@@ -228,6 +228,31 @@ static void what_has_no_effect_is_told_with_the_settings(void **state)
     realtime_config_finish(&config);
 }
 
+static void a_long_message_holds_sound_and_not_a_million_values(void **state)
+{
+    static char text[200000];
+    struct realtime_config config;
+    struct realtime_event event;
+    struct realtime_error err;
+    const int head =
+        snprintf(text, sizeof text, "{\"type\":\"input_audio_buffer.append\",\"audio\":\"");
+
+    realtime_config_init(&config, &catalog);
+    memset(text + head, 'A', sizeof text - (size_t)head);
+    const size_t end = (size_t)head + 120000;
+    strcpy(text + end, "\"}");
+    assert_int_equal(say(&config, text, &event, &err), 0);
+    assert_int_equal(event.audio_bytes, 90000);
+    realtime_event_finish(&event);
+    strcpy(text + end, "\",\"a\":[0");
+    for (size_t at = strlen(text), i = 0; i < 1100; i++, at += 2)
+        strcpy(text + at, i < 1099 ? ",0" : "]}");
+    assert_int_equal(say(&config, text, &event, &err), -1);
+    assert_string_equal(err.code, "invalid_json");
+    assert_non_null(strstr(err.message, "1000 other values"));
+    realtime_config_finish(&config);
+}
+
 static void sound_is_unpacked(void **state)
 {
     struct realtime_config config;
@@ -315,6 +340,7 @@ int main(void)
         cmocka_unit_test(delay_and_name_choose_the_depth),
         cmocka_unit_test(what_is_wrong_is_named_and_changes_nothing),
         cmocka_unit_test(what_has_no_effect_is_told_with_the_settings),
+        cmocka_unit_test(a_long_message_holds_sound_and_not_a_million_values),
         cmocka_unit_test(sound_is_unpacked),
         cmocka_unit_test(an_item_is_told_from_voice_to_text),
         cmocka_unit_test(a_secret_holds_settings_and_a_time),
