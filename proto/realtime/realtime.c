@@ -15,7 +15,7 @@
 
 #define AUDIO_MAX   (15u << 20)
 #define PLAIN_BYTES 65536 /* a message of more holds sound, */
-#define COMMAS_MOST 1000  /* and so many other values */
+#define COMMAS_MOST 20000 /* and so many other values */
 
 static int fail(struct realtime_error *err, const char *code, const char *param, const char *format,
                 ...) __attribute__((format(printf, 4, 5)));

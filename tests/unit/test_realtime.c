@@ -245,11 +245,11 @@ static void a_long_message_holds_sound_and_not_a_million_values(void **state)
     assert_int_equal(event.audio_bytes, 90000);
     realtime_event_finish(&event);
     strcpy(text + end, "\",\"a\":[0");
-    for (size_t at = strlen(text), i = 0; i < 1100; i++, at += 2)
-        strcpy(text + at, i < 1099 ? ",0" : "]}");
+    for (size_t at = strlen(text), i = 0; i < 21000; i++, at += 2)
+        strcpy(text + at, i < 20999 ? ",0" : "]}");
     assert_int_equal(say(&config, text, &event, &err), -1);
     assert_string_equal(err.code, "invalid_json");
-    assert_non_null(strstr(err.message, "1000 other values"));
+    assert_non_null(strstr(err.message, "20000 other values"));
     realtime_config_finish(&config);
 }
 
