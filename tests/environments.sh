@@ -35,6 +35,33 @@ fill_node() { # folder, package.json
     cp "$2" "$1" && timeout 600 npm install --prefix "$1" --no-audit --no-fund --loglevel=error
 }
 
+# Clients at their defaults, tests/clients. A name of its requirements: prints the python that has them. Returns 3
+# where they need a later python than there is.
+clients_of_python() { # name
+    local list=tests/clients/requirements/$1.txt folder
+    client_interpreter "$list" >/dev/null || return 3
+    folder=$(environment "client-$1" "$list" fill_client) && echo "$folder/bin/python"
+}
+client_interpreter() { # requirements, whose first line may be "# python>=3.12"
+    local least python
+    least=$(sed -n '1s/^# python>=3\.//p' "$1")
+    for python in python3 python3.14 python3.13 python3.12; do
+        "$python" -c "import sys; sys.exit(sys.version_info < (3, ${least:-0}))" 2>/dev/null || continue
+        echo "$python"
+        return
+    done
+    return 1
+}
+fill_client() { # folder, requirements
+    "$(client_interpreter "$2")" -m venv "$1" &&
+        timeout 900 "$1/bin/python" -m pip install -qq --disable-pip-version-check -r "$2"
+}
+clients_of_node() {
+    local folder
+    command -v npm >/dev/null || return 1
+    folder=$(environment client-node tests/clients/node/package.json fill_node) && echo "$folder/node_modules"
+}
+
 # PyTorch and what the trainer uses: prints a python. Takes a PyTorch that python3 has already; else
 # installs a CPU build where the package index offers one, and never several GB of CUDA libraries.
 trainer_python() {

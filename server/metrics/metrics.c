@@ -37,6 +37,7 @@ static const int codes[] = {1000, 1001, 1003, 1006, 1008, 1009, 1011, 1012, 1013
 
 struct metrics {
     atomic_uint_fast64_t requests[METRICS_ROUTES][CLASSES];
+    atomic_uint conversations;
     struct histogram latency, queueing, partials, finals;
     atomic_uint_fast64_t served[METRICS_TEXTS][ENGINE_DEPTHS][RESULT_REASONS_COUNT];
     atomic_uint_fast64_t streams[CODES + 1];
@@ -50,6 +51,19 @@ struct metrics *metrics_open(void)
 void metrics_close(struct metrics *metrics)
 {
     free(metrics);
+}
+
+void metrics_conversation(struct metrics *metrics, bool begins)
+{
+    if (begins)
+        atomic_fetch_add(&metrics->conversations, 1);
+    else
+        atomic_fetch_sub(&metrics->conversations, 1);
+}
+
+unsigned metrics_conversations(const struct metrics *metrics)
+{
+    return atomic_load(&metrics->conversations);
 }
 
 void metrics_request(struct metrics *metrics, enum metrics_route route, int status)

@@ -26,6 +26,9 @@ void metrics_request(struct metrics *metrics, enum metrics_route route, int stat
 void metrics_batch(struct metrics *metrics, double latency_ms, double queue_ms);
 /* A live stream ended with this close code. */
 void metrics_stream(struct metrics *metrics, int close_code);
+/* A conversation at /v2/listen begins or ends; how many there are. */
+void metrics_conversation(struct metrics *metrics, bool begins);
+unsigned metrics_conversations(const struct metrics *metrics);
 /* A text was sent: live (partial or final), its depth says how long after its sound; or a
  * recording's. */
 enum metrics_text_kind { METRICS_PARTIAL, METRICS_FINAL, METRICS_RECORDING, METRICS_TEXTS };

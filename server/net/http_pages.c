@@ -82,11 +82,12 @@ static void status(struct http_request *r, const char *path)
     char *body;
     (void)path;
     engine_stats(r->http->options.engine, &stats);
+    const unsigned turns = metrics_conversations(r->http->options.metrics);
     if (asprintf(&body,
                  "{\"system_health\":\"%s\",\"active_batch_requests\":%u,"
-                 "\"active_stream_requests\":%u,\"active_listen_v2_stream_requests\":0}",
+                 "\"active_stream_requests\":%u,\"active_listen_v2_stream_requests\":%u}",
                  atomic_load(r->http->options.ready) ? "Healthy" : "Degraded", stats.batch_jobs,
-                 stats.live_streams) < 0)
+                 stats.live_streams > turns ? stats.live_streams - turns : 0, turns) < 0)
         body = NULL;
     http_request_set(r, 200, "application/json", body);
 }

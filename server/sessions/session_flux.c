@@ -208,6 +208,7 @@ static void close_session(struct session *session)
     if (f->live)
         live_close(f->live);
     free(f->packet);
+    metrics_conversation(session->host->metrics, false);
     flux_finish(&f->flux);
     flux_config_finish(&f->config);
     pthread_mutex_destroy(&f->lock);
@@ -297,6 +298,7 @@ struct session *session_flux_open(const struct session_host *host, const struct 
         return NULL;
     }
     f->session.idle_ms = host->idle_ms;
+    metrics_conversation(host->metrics, true);
     flux_config_init(&f->config, host->catalog);
     flux_init(&f->flux, &f->config, f->session.id);
     if (session_deepgram_admit(&f->session, head, query, &err) == 0 &&

@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 import urllib.parse
+import urllib.request
 
 import pytest
 import websockets
@@ -124,6 +125,14 @@ def test_a_muted_client_gets_the_end_of_its_turn_by_the_clock(daemon, clip):
 
     messages, _ = asyncio.run(converse(daemon, clip.pcm(), before_close=wait))
     assert ended(messages)
+
+
+def test_conversations_are_counted_where_deepgrams_servers_count_them(daemon):
+    async def look(socket, heard):
+        status = json.load(urllib.request.urlopen(daemon.url + "/v1/status"))
+        assert status["active_listen_v2_stream_requests"] == 1 and status["active_stream_requests"] == 0
+
+    asyncio.run(converse(daemon, b"", before_close=look))
 
 
 def test_what_was_said_before_the_end_is_told_before_it(daemon, clip):
