@@ -6,10 +6,9 @@
 #include <string.h>
 
 #include "clock.h"
+#include "packet.h"
 #include "query.h"
 #include "version.h"
-
-#define PACKET_MAX 65535
 
 struct deepgram_session;
 
@@ -30,8 +29,7 @@ struct deepgram_session {
     atomic_bool was_cut;  /* one of those that have was heard only in part */
     char created[32];
     bool in_message;                      /* of more than one piece */
-    uint8_t *packet;                      /* opus: behind its length; [2 + PACKET_MAX] */
-    size_t packet_bytes;                  /* without the length */
+    struct packet packet;                 /* opus */
     atomic_int_least64_t longest_samples; /* of the channels that have ended */
 };
 
@@ -129,22 +127,19 @@ static void push(struct deepgram_session *d, const uint8_t *bytes, size_t count)
         session_push(&d->session, d->channels[i].live, bytes, count);
 }
 
-/* A message is a packet: it goes to the engine whole, behind its length. */
+/* A message is a packet: it goes to the engine whole. */
 static void push_packet(struct deepgram_session *d, const uint8_t *bytes, size_t count, bool last)
 {
-    if (d->packet_bytes + count > PACKET_MAX) {
+    switch (packet_add(&d->packet, bytes, count, last, &count)) {
+    case PACKET_PART:
+        break;
+    case PACKET_WHOLE:
+        push(d, d->packet.bytes, count);
+        break;
+    case PACKET_TOO_LONG:
         session_end(&d->session, 1008, "DATA-0000: with encoding=opus each message is one packet");
-        return;
+        break;
     }
-    if (count)
-        memcpy(d->packet + 2 + d->packet_bytes, bytes, count);
-    d->packet_bytes += count;
-    if (!last)
-        return;
-    d->packet[0] = (uint8_t)(d->packet_bytes & 255);
-    d->packet[1] = (uint8_t)(d->packet_bytes >> 8);
-    push(d, d->packet, 2 + d->packet_bytes);
-    d->packet_bytes = 0;
 }
 
 static void binary(struct session *session, const uint8_t *bytes, size_t count, bool last)
@@ -154,7 +149,7 @@ static void binary(struct session *session, const uint8_t *bytes, size_t count, 
     d->in_message = !last;
     if (empty)
         finish_audio(d); /* the old way to say CloseStream */
-    else if (!session->finished && d->packet)
+    else if (!session->finished && d->packet.bytes)
         push_packet(d, bytes, count, last);
     else if (!session->finished)
         push(d, bytes, count);
@@ -228,7 +223,7 @@ static void close_session(struct session *session)
     for (uint32_t i = 0; i < d->heard; i++)
         if (d->channels[i].live)
             live_close(d->channels[i].live);
-    free(d->packet);
+    packet_close(&d->packet);
     deepgram_config_finish(&d->config);
     session_finish(session);
     free(d);
@@ -353,8 +348,7 @@ static int open_channels(struct deepgram_session *d, struct deepgram_error *err)
             return -1;
         }
     }
-    d->packet = c->encoding == DEEPGRAM_OPUS ? malloc(2 + PACKET_MAX) : NULL;
-    if (c->encoding == DEEPGRAM_OPUS && !d->packet) {
+    if (c->encoding == DEEPGRAM_OPUS && packet_open(&d->packet) != 0) {
         *err = (struct deepgram_error){503, "out of memory"};
         return -1;
     }

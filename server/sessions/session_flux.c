@@ -9,17 +9,15 @@
 #include <string.h>
 
 #include "flux.h"
+#include "packet.h"
 #include "query.h"
 #include "session_deepgram.h"
-
-#define PACKET_MAX 65535
 
 struct flux_session {
     struct session session; /* first */
     struct live *live;
-    uint8_t *packet; /* opus: behind its length; [2 + PACKET_MAX] */
-    size_t packet_bytes;
-    bool in_message; /* of more than one piece */
+    struct packet packet; /* opus */
+    bool in_message;      /* of more than one piece */
 
     pthread_mutex_t lock;
     struct flux_config config; /* {lock} to write, and for workers to read */
@@ -105,22 +103,19 @@ static void finish_audio(struct flux_session *f)
     live_finish(f->live);
 }
 
-/* A message is a packet: it goes to the engine whole, behind its length. */
+/* A message is a packet: it goes to the engine whole. */
 static void push_packet(struct flux_session *f, const uint8_t *bytes, size_t count, bool last)
 {
-    if (f->packet_bytes + count > PACKET_MAX) {
+    switch (packet_add(&f->packet, bytes, count, last, &count)) {
+    case PACKET_PART:
+        break;
+    case PACKET_WHOLE:
+        session_push(&f->session, f->live, f->packet.bytes, count);
+        break;
+    case PACKET_TOO_LONG:
         fail(f, 1008, "INVALID_AUDIO", "with encoding=opus each message is one packet");
-        return;
+        break;
     }
-    if (count)
-        memcpy(f->packet + 2 + f->packet_bytes, bytes, count);
-    f->packet_bytes += count;
-    if (!last)
-        return;
-    f->packet[0] = (uint8_t)(f->packet_bytes & 255);
-    f->packet[1] = (uint8_t)(f->packet_bytes >> 8);
-    session_push(&f->session, f->live, f->packet, 2 + f->packet_bytes);
-    f->packet_bytes = 0;
 }
 
 static void binary(struct session *session, const uint8_t *bytes, size_t count, bool last)
@@ -130,7 +125,7 @@ static void binary(struct session *session, const uint8_t *bytes, size_t count, 
     f->in_message = !last;
     if (empty)
         finish_audio(f); /* as in /v1/listen */
-    else if (!session->finished && f->packet)
+    else if (!session->finished && f->packet.bytes)
         push_packet(f, bytes, count, last);
     else if (!session->finished)
         session_push(session, f->live, bytes, count);
@@ -207,7 +202,7 @@ static void close_session(struct session *session)
     struct flux_session *f = (struct flux_session *)session;
     if (f->live)
         live_close(f->live);
-    free(f->packet);
+    packet_close(&f->packet);
     metrics_conversation(session->host->metrics, false);
     flux_finish(&f->flux);
     flux_config_finish(&f->config);
@@ -266,8 +261,7 @@ static int open_live(struct flux_session *f, struct deepgram_error *err)
         snprintf(err->message, sizeof err->message, "%s", engine_end_text(end));
         return -1;
     }
-    f->packet = c->encoding == DEEPGRAM_OPUS ? malloc(2 + PACKET_MAX) : NULL;
-    if (c->encoding == DEEPGRAM_OPUS && !f->packet) {
+    if (c->encoding == DEEPGRAM_OPUS && packet_open(&f->packet) != 0) {
         *err = (struct deepgram_error){503, "out of memory"};
         return -1;
     }
