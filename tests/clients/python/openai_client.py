@@ -7,7 +7,8 @@ import openai
 
 import told
 
-client = openai.OpenAI(api_key="any", base_url=told.URL + "/v1", max_retries=0)
+# client 1 speaks Realtime by TLS alone where it is not told otherwise
+client = openai.OpenAI(api_key="any", base_url=told.URL + "/v1", websocket_base_url=told.WS + "/v1", max_retries=0)
 
 
 def transcribe(**options):
