@@ -28,6 +28,7 @@
 #define HEAD_MS      10000
 #define LAST_HEAD_MS 1000 /* when the listener has closed */
 #define COMPLAIN_MS  10000
+#define ASK_S        10 /* a client that says nothing; three times without an answer end it */
 
 struct waiting {
     int fd;
@@ -153,6 +154,22 @@ static bool turn_away(struct router *r, int error)
     return fd >= 0;
 }
 
+/* Who has closed right behind a request cannot be told from who only closed its sending side and
+ * waits, nor who is cut off from who has nothing to say: their kernel is asked. */
+static void set_options(int fd)
+{
+    static const struct {
+        int level, name, value;
+    } options[] = {{IPPROTO_TCP, TCP_NODELAY, 1},
+                   {SOL_SOCKET, SO_KEEPALIVE, 1},
+                   {IPPROTO_TCP, TCP_KEEPIDLE, ASK_S},
+                   {IPPROTO_TCP, TCP_KEEPINTVL, ASK_S},
+                   {IPPROTO_TCP, TCP_KEEPCNT, 3}};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        setsockopt(fd, options[i].level, options[i].name, &options[i].value,
+                   sizeof options[i].value);
+}
+
 static void accept_all(struct router *r)
 {
     for (;;) {
@@ -161,8 +178,7 @@ static void accept_all(struct router *r)
             continue;
         if (fd < 0)
             return;
-        const int one = 1;
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        set_options(fd);
         if (r->waiting_count == r->options.max_connections) {
             answer_refuse(fd, 503, "too many connections", "Retry-After: 1\r\n");
             continue;

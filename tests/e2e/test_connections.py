@@ -312,3 +312,14 @@ def test_an_answer_that_is_never_read_is_ended_by_the_clock(daemon):
         except BlockingIOError:
             pass
         assert is_hung_up(s, 40)
+
+
+def test_who_says_nothing_is_asked_whether_it_is_there(daemon):
+    """Closed behind its request, or cut off: only its kernel can tell, so it is asked every ten seconds."""
+    with socket.create_connection(("127.0.0.1", daemon.port), timeout=10) as s:
+        s.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert s.recv(65536).startswith(b"HTTP/1.1 200")
+        here, there = (f"0100007F:{port:04X}" for port in (s.getsockname()[1], daemon.port))
+        rows = [row.split() for row in open("/proc/net/tcp")]
+        timer, when = next(row[5].split(":") for row in rows if row[1] == there and row[2] == here)
+        assert timer == "02" and int(when, 16) <= 1000  # keepalive, in hundredths of a second

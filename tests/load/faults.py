@@ -19,6 +19,7 @@ import pathlib
 import resource
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -132,8 +133,11 @@ async def full_disk(daemon):
 
 
 async def no_descriptors(daemon):
-    daemon.limit(resource.RLIMIT_NOFILE, 1)  # those that are open stay
+    daemon.limit(resource.RLIMIT_NOFILE, len(os.listdir(f"/proc/{daemon.process.pid}/fd")) + 8)
+    idle = [socket.create_connection(("127.0.0.1", daemon.port)) for _ in range(40)]  # take what is left
     await asyncio.sleep(5)
+    for one in idle:
+        one.close()
     daemon.limit(resource.RLIMIT_NOFILE, None)
 
 

@@ -182,6 +182,36 @@ static void a_stream_ends_in_an_error_of_its_own(void **state)
     fail_each(speak);
 }
 
+/* Allocations of a stream that is opened, and how that ended. */
+static long allocations_of(struct heard *heard, struct live **ret_live, enum engine_end *ret_end)
+{
+    hearing_init(heard);
+    struct live_options options = hearing_live_options(heard);
+    options.hotwords = hotwords;
+    options.hotwords_count = 2;
+    atomic_store(&counted, 0);
+    *ret_end = live_open(engine, &options, ret_live);
+    return atomic_load(&counted);
+}
+
+static void who_is_refused_has_cost_next_to_nothing(void **state)
+{
+    struct heard heard[3];
+    struct live *lives[3];
+    enum engine_end end;
+
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(allocations_of(&heard[i], &lives[i], &end) > 5);
+        assert_int_equal(end, ENGINE_OK);
+    }
+    assert_int_equal(allocations_of(&heard[2], &lives[2], &end), 1);
+    assert_int_equal(end, ENGINE_BUSY);
+    for (size_t i = 0; i < 2; i++)
+        live_close(lives[i]);
+    for (size_t i = 0; i < 3; i++)
+        hearing_finish(&heard[i]);
+}
+
 static void without_memory_an_engine_does_not_start(void **state)
 {
     const struct engine_options options = {.model = hearing_model,
@@ -210,6 +240,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_recording_ends_in_an_error_of_its_own, fresh, over),
         cmocka_unit_test_setup_teardown(a_stream_ends_in_an_error_of_its_own, fresh, over),
+        cmocka_unit_test_setup_teardown(who_is_refused_has_cost_next_to_nothing, fresh, over),
         cmocka_unit_test(without_memory_an_engine_does_not_start),
     };
     return cmocka_run_group_tests(tests, hearing_setup, hearing_teardown);
