@@ -8,6 +8,7 @@
 struct request_options {
     const char *server; /* http://127.0.0.1:8080 */
     const char *key;    /* empty: none */
+    long patience_s;    /* after which an answer is not waited for any more */
     /* Called once a second or more often while it runs; false: it is to be given up. */
     bool (*alive)(void *user);
     void *user;

@@ -112,8 +112,11 @@ static void finish(struct hand *h, const struct answer *answer, double seconds)
 static void work(struct hand *h)
 {
     const struct worker_options *o = h->options;
-    const struct request_options request = {
-        .server = o->server, .key = o->key, .alive = keep_lease, .user = h};
+    const struct request_options request = {.server = o->server,
+                                            .key = o->key,
+                                            .patience_s = (long)o->patience_s,
+                                            .alive = keep_lease,
+                                            .user = h};
     char path[PATH_MAX], query[JOB_TEXT + 64], problem[300];
     const bool is_file = *h->job->file != '\0';
     const double began = clock_now_ms();

@@ -13,6 +13,7 @@
 struct worker_options {
     struct queue_options queue;
     const char *server, *key; /* of the daemon */
+    uint32_t patience_s;      /* of which an answer must come: it may hang */
     const char *folder;       /* where files of jobs lie; empty: nowhere */
     atomic_bool *stopping;    /* true: the job in hand is finished, and no other begun */
 };

@@ -26,6 +26,8 @@ static const char usage[] =
     "  --lease-s N          after which a job whose worker is gone is another's, 1 to 86400   "
     "(60)\n"
     "  --tries N            after which a job is set aside, 1 to 100                          (3)\n"
+    "  --patience-s N       for one answer of a daemon, which may hang, 1 to 86400            "
+    "(3600)\n"
     "  --keep-s N           how long answers are kept, 1 to 31536000                          "
     "(604800)\n"
     "  --status             prints how many jobs wait, are in hand, done and set aside\n"
@@ -58,13 +60,27 @@ static bool number(const char *name, const char *text, uint32_t least, uint32_t 
 /* -1: go on; else the exit status. */
 static int read_settings(struct settings *s, int argc, char **argv)
 {
-    enum { REDIS, STREAM, GROUP, SERVER, FOLDER, JOBS, LEASE, TRIES, KEEP, STATUS, HELP, VERSION };
+    enum {
+        REDIS,
+        STREAM,
+        GROUP,
+        SERVER,
+        FOLDER,
+        JOBS,
+        LEASE,
+        TRIES,
+        PATIENCE,
+        KEEP,
+        STATUS,
+        HELP,
+        VERSION
+    };
     static const struct option known[] = {
-        {"redis", 1, NULL, REDIS},   {"stream", 1, NULL, STREAM}, {"group", 1, NULL, GROUP},
-        {"server", 1, NULL, SERVER}, {"folder", 1, NULL, FOLDER}, {"jobs", 1, NULL, JOBS},
-        {"lease-s", 1, NULL, LEASE}, {"tries", 1, NULL, TRIES},   {"keep-s", 1, NULL, KEEP},
-        {"status", 0, NULL, STATUS}, {"help", 0, NULL, HELP},     {"version", 0, NULL, VERSION},
-        {NULL, 0, NULL, 0}};
+        {"redis", 1, NULL, REDIS},         {"stream", 1, NULL, STREAM}, {"group", 1, NULL, GROUP},
+        {"server", 1, NULL, SERVER},       {"folder", 1, NULL, FOLDER}, {"jobs", 1, NULL, JOBS},
+        {"lease-s", 1, NULL, LEASE},       {"tries", 1, NULL, TRIES},   {"keep-s", 1, NULL, KEEP},
+        {"patience-s", 1, NULL, PATIENCE}, {"status", 0, NULL, STATUS}, {"help", 0, NULL, HELP},
+        {"version", 0, NULL, VERSION},     {NULL, 0, NULL, 0}};
     struct queue_options *q = &s->worker.queue;
     for (int got; (got = getopt_long(argc, argv, "h", known, NULL)) != -1;) {
         bool good = true;
@@ -92,6 +108,9 @@ static int read_settings(struct settings *s, int argc, char **argv)
             break;
         case TRIES:
             good = number("tries", optarg, 1, 100, &q->tries);
+            break;
+        case PATIENCE:
+            good = number("patience-s", optarg, 1, 86400, &s->worker.patience_s);
             break;
         case KEEP:
             good = number("keep-s", optarg, 1, 31536000, &q->keep_s);
@@ -174,6 +193,7 @@ int main(int argc, char **argv)
                                     .server = "http://127.0.0.1:8080",
                                     .key = key ? key : "",
                                     .folder = "",
+                                    .patience_s = 3600,
                                     .stopping = &stopping},
                          .jobs = 4,
                          .lease_s = 60};

@@ -190,6 +190,19 @@ def test_a_daemon_that_goes_away_is_waited_for(redis, folder, clips):
     assert "daemon full or away" in worker.said and worker.process.returncode == 0
 
 
+def test_a_daemon_that_hangs_is_given_up_for_another_try(redis, folder, clips):
+    with harness.Daemon() as daemon, Worker(redis, daemon.url, folder, "--patience-s", 2) as worker:
+        daemon.process.send_signal(signal.SIGSTOP)
+        redis.add(id="stuck", file=f"sub/{clips[0].path.name}")
+        until(lambda: redis.in_hand() == 1)
+        time.sleep(3)
+        assert redis.in_hand() == 1 and redis("XLEN", "jobs:dead") == 0
+        daemon.process.send_signal(signal.SIGCONT)
+        until(lambda: redis("XLEN", "jobs:done") == 1)
+    assert "daemon full or away" in worker.said
+    is_right(clips[0], redis.text("stuck"))
+
+
 def test_a_second_job_of_the_same_id_has_the_first_ones_answer(redis, daemon, folder, clips):
     for clip in clips[:2]:
         redis.add(id="same", file=f"sub/{clip.path.name}")
