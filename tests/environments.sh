@@ -6,12 +6,15 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/foldscribe
 environment() { # name, file that lists the packages, function that fills a folder: prints the folder
     local name=$1 list=$2 fill=$3 folder
     folder=$cache/$name-$({ python3 --version; cat "$list"; } | sha256sum | cut -c1-12)
-    if [[ ! -f $folder/complete ]]; then
+    mkdir -p "$cache"
+    (
+        flock 9 # tests that run side by side may want the same one
+        [[ -f $folder/complete ]] && exit
         echo "Installing the packages of $list into $folder" >&2
         rm -rf "$folder"
         mkdir -p "$folder"
-        "$fill" "$folder" "$list" >&2 && touch "$folder/complete" || return 1
-    fi
+        "$fill" "$folder" "$list" >&2 && touch "$folder/complete"
+    ) 9>"$cache/$name.lock" || return 1
     echo "$folder"
 }
 

@@ -144,6 +144,7 @@ static void an_answer_has_the_fields_of_the_contract(void **state)
     is_number(json, "results.channels.0.alternatives.0.words.4.start", 4.75);
     assert_null(at(json, "results.utterances"));
     assert_null(at(json, "results.channels.0.alternatives.0.paragraphs"));
+    deepgram_config_finish(&config);
     json_decref(json);
 }
 
