@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# What ARCHITECTURE.md says of the tree is so:  check_architecture.sh ROOT
+# The lines of each room, by a fifth; the files and functions of its walks. What CONTRIBUTING.md and the README
+# name is checked by check_tree.sh.
+set -euo pipefail
+cd "$1"
+mapfile -t sources < <(tests/list_files.sh . 'model/*.[ch]' 'model/*.def' 'proto/*.[ch]' 'server/*.[ch]' 'server/*.def')
+breaches=0
+breach() {
+    echo "ARCHITECTURE.md: $*"
+    breaches=$((breaches + 1))
+}
+declare -A path_of lines_of
+while read -r lines file; do
+    [[ $file != total ]] || continue
+    path_of[${file##*/}]=$file
+    room=${file%/*}
+    lines_of[$room]=$((${lines_of[$room]:-0} + lines))
+    [[ $room == "${room%%/*}" ]] || lines_of[${room%%/*}]=$((${lines_of[${room%%/*}]:-0} + lines))
+done < <(wc -l "${sources[@]}")
+
+rooms=0 top=
+while read -r name said; do
+    case $name in
+        model/ | proto/ | server/) top=${name%/} room=$top ;;
+        *) room=$top/${name%/} ;;
+    esac
+    said=${said//,/} is=${lines_of[$room]:-0} rooms=$((rooms + 1))
+    ((said * 5 <= is * 6 && is * 5 <= said * 6)) || breach "$room/ has $is lines, not $said"
+done < <(grep -E '^ *[a-z]+/ +[0-9,]+$' ARCHITECTURE.md)
+[[ $rooms -gt 20 ]] || breach "no lines of the rooms"
+
+# In a walk `file.c`: goes before the functions that are in it.
+functions=0 file=
+while read -r name; do
+    case $name in
+        *.c)
+            file=$name
+            [[ -v path_of[$file] ]] || breach "there is no $file"
+            ;;
+        *)
+            functions=$((functions + 1))
+            grep -qE "^[a-z].*\b${name%??}\(" "${path_of[$file]:-/dev/null}" || breach "$file has no $name"
+            ;;
+    esac
+done < <(sed -n '/^## Two walks/,/^## Sound/p' ARCHITECTURE.md | grep -E '^[0-9]+\. ' |
+    grep -oE '`[a-z0-9_]+(\.c`|\(\)`)' | tr -d '`')
+[[ $functions -gt 40 ]] || breach "no walks"
+[[ $breaches == 0 ]] || exit 1
+echo "$rooms rooms are as large as is said, and $functions functions where they are said to be"
