@@ -9,9 +9,9 @@
  * A panel of weights (32 x in bytes) stays in the first cache while BLOCK rows are driven over
  * it; those rows stay in the second while the panels go by.
  *
- * A few rows, as a writer has, wait for nothing but weights, which come from the third cache at
- * best: so they are sent for some way ahead. Of a seed with 14 MB of them, on a busy machine with
- * AMX, writing took a fifth less so.
+ * A few rows, as the attention decoder has, wait for nothing but weights, which come from the third
+ * cache at best: so they are sent for some way ahead. Of a seed with 14 MB of them, on a busy
+ * machine with AMX, writing took a fifth less so.
  *
  * Where the CPU has tiles (AMX), they make what has more than FEW rows (tiles.c).
  *
