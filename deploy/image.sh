@@ -33,7 +33,7 @@ tag_of() { # architecture
     if [[ $formats == slim ]]; then echo "foldscribe:slim"; elif [[ $1 == "$here" ]]; then echo foldscribe:latest; else echo "foldscribe:$1"; fi
 }
 build() { # architecture
-    buildah bud --format docker --pull-never --network host --arch "$1" --platform "linux/$1" --build-arg "ARCH=$1" \
+    buildah bud --format docker --pull-never --network host --arch "$1" --build-arg "ARCH=$1" \
         --build-arg "FORMATS=$formats" --build-arg "BASE=$BASE" -f deploy/image/Containerfile -t "$(tag_of "$1")" .
 }
 size_of() { # tag: bytes of its files
