@@ -521,7 +521,8 @@ const char *fold_cpu_coretype(void);
  * FOLD_ERR_MEMORY when there is no room. Call once, before other threads start. */
 int fold_reserve(uint32_t threads);
 
-/* Name of libfold's own kernels on this CPU ("amx", "avx512", "avxvnni", "avx2", "i8mm", "sdot", "baseline"). */
+/* Name of libfold's own kernels on this CPU ("amx", "avx512", "avxvnni", "avx2", "i8mm", "sdot",
+ * "baseline"). */
 const char *fold_cpu_level(void);
 
 /* Name of the kernels OpenBLAS really uses ("SkylakeX", "Haswell", ...), for logs. */
