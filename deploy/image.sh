@@ -32,33 +32,41 @@ fi
 tag_of() { # architecture
     if [[ $formats == slim ]]; then echo "foldscribe:slim"; elif [[ $1 == "$here" ]]; then echo foldscribe:latest; else echo "foldscribe:$1"; fi
 }
-build() { # architecture
-    buildah bud --format docker --pull-never --network host --arch "$1" --build-arg "ARCH=$1" \
-        --build-arg "FORMATS=$formats" --build-arg "BASE=$BASE" -f deploy/image/Containerfile -t "$(tag_of "$1")" .
+build() { # architecture: compilers are this machine's, and so is what the image is said to be for, until it is said again
+    local container
+    buildah bud --layers --format docker --pull-never --network host --build-arg "ARCH=$1" --build-arg "FORMATS=$formats" \
+        --build-arg "BASE=$BASE" -f deploy/image/Containerfile -t "$(tag_of "$1")" .
+    [[ $1 != "$here" ]] || return 0
+    container=$(buildah from "$(tag_of "$1")")
+    buildah config --arch "$1" "$container"
+    buildah commit -q --format docker "$container" "$(tag_of "$1")" >/dev/null
+    buildah rm "$container" >/dev/null
 }
 size_of() { # tag: bytes of its files
-    buildah inspect --type image --format '{{.FromImageID}}' "$1" >/dev/null
     podman image inspect --format '{{.Size}}' "$1"
 }
 
+engine() {
+    podman --runtime runc --cgroup-manager=cgroupfs "$@"
+}
 # What somebody would do with it: start it read-only and without rights, look at its health, send a file, stop it.
 try() { # architecture
     local tag port=${PORT:-23480} name=foldscribe-try-$$ text began
     tag=$(tag_of "$1")
-    podman --runtime runc --cgroup-manager=cgroupfs run --detach --name "$name" --network=host --read-only --cap-drop=all \
-        --security-opt=no-new-privileges --ulimit nofile=1000:1000 --ulimit nproc=20000:20000 --tmpfs /spool:mode=1777 \
+    engine run --detach --name "$name" --network=host --read-only --cap-drop=all \
+        --security-opt=no-new-privileges --ulimit nofile=1000:1000 --ulimit nproc=20000:20000 --tmpfs /spool \
         --env FOLDSCRIBE_LISTEN=127.0.0.1:"$port" --arch "$1" "$tag" >/dev/null
     # shellcheck disable=SC2064 # now
-    trap "podman --runtime runc --cgroup-manager=cgroupfs rm --force --time 1 $name >/dev/null 2>&1 || true" EXIT
+    trap "engine rm --force --time 1 $name >/dev/null 2>&1 || true" EXIT
     for _ in $(seq 240); do
-        ! podman --runtime runc --cgroup-manager=cgroupfs exec "$name" /usr/sbin/foldscribed --health 2>/dev/null || break
+        ! engine exec "$name" /usr/sbin/foldscribed --health 2>/dev/null || break
         sleep 0.5
     done
     text=$(curl -sf "http://127.0.0.1:$port/v1/audio/transcriptions" -F file=@tests/data/672-122797-0066.flac -F model=foldscribe)
     echo "$text"
     [[ $text == *"in the loft"* ]]
     began=$SECONDS
-    podman --runtime runc --cgroup-manager=cgroupfs stop --time 10 "$name" >/dev/null
+    engine stop --time 10 "$name" >/dev/null
     echo "stopped after $((SECONDS - began)) s with $(podman inspect --format '{{.State.ExitCode}}' "$name"): $(podman logs "$name" 2>&1 | tail -n 1)"
     [[ $(podman inspect --format '{{.State.ExitCode}}' "$name") == 0 ]]
 }
