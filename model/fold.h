@@ -10,9 +10,10 @@
  *     fold_run_unfold(run);                    the same activations, continued
  *     fold_run_exit(run, logp);                logp [T, V] of depth 2
  *
- * A seed may be self-conditioned: what exit r says is then fed into unfold r + 1; or unfolds begin
- * anew from the prelude, and are told what the one before made of it. That is a matter of the seed
- * alone; the calls are the same, and an exit may be asked for or left out at will.
+ * A seed may be self-conditioned: what exit r says is then fed into unfold r + 1; or unfolds 2..
+ * begin anew from the prelude's output, to which a projection of the unfold before is added. That
+ * is a matter of the seed alone; the calls are the same, and an exit may be asked for or left out
+ * at will.
  *
  * Letters used for shapes, in the whole tree: T frames, d width, H heads, V vocabulary,
  * R greatest unfold, K blocks, P prelude blocks. Row-major, last index fastest.
@@ -131,8 +132,8 @@ int fold_run_unfold(struct fold_run *run);
  * FOLD_ERR_STOPPED, and the run must begin anew. NULL: never. Of a batch, its first run is asked.
  */
 void fold_run_set_abort(struct fold_run *run, bool (*stop)(const void *user), const void *user);
-/* Asks. An attention decoder does between two passes, and then writes no further: its words are no
- * good. */
+/* Calls that function. An attention decoder does so between two passes; when the answer is true it
+ * stops, and its words must not be used. */
 bool fold_run_is_stopped(const struct fold_run *run);
 
 /* Final norm, head and log-softmax of the present depth: logp [T, V]. x is left as it was, so
@@ -172,8 +173,8 @@ int fold_batch_unfold(struct fold_run *const *runs, size_t count);
  *
  * The same sound in any portions gives the same bits; so does any other stream in between, and,
  * with FOLD_INT8, any company in a batch. Depth may change from call to call; a frame is as deep as
- * it was heard. A layer that was left out begins anew: it remembers nothing of what it did not
- * hear. */
+ * it was heard. A layer that shallower calls did not run has no memory of their sound when it is
+ * run again. */
 struct fold_stream;
 
 struct fold_stream_options {
@@ -202,8 +203,9 @@ uint64_t fold_stream_next(const struct fold_stream *stream);
 size_t fold_stream_run_samples(const struct fold_model *model,
                                const struct fold_stream_options *options);
 
-/* Hears pcm [samples], which begin at fold_stream_next: all whole chunks, and for good; then what
- * is left over, for the time being. Samples count as fold_run_begin says. FOLD_ERR_ARGUMENT: a
+/* Hears pcm [samples], which begin at fold_stream_next: whole chunks are heard for
+ * good; what is left over is heard provisionally, and must come again with the next call. Samples
+ * count as fold_run_begin says. FOLD_ERR_ARGUMENT: a
  * depth beyond the options', another model's run. FOLD_ERR_TOO_LONG: the run has too little room.
  * FOLD_ERR_STOPPED as fold_run_set_abort says; the stream must then be reset. */
 int fold_stream_hear(struct fold_stream *stream, struct fold_run *run, const float *pcm,
@@ -214,7 +216,7 @@ int fold_batch_hear(struct fold_stream *const *streams, struct fold_run *const *
                     const float *const *pcm, const size_t *samples, const uint32_t *depths,
                     size_t count);
 
-/* Frames heard since the beginning, those for the time being included; the first that is
+/* Frames heard since the beginning, provisional ones included; and the first that is still
  * remembered. */
 uint64_t fold_stream_frames(const struct fold_stream *stream);
 uint64_t fold_stream_oldest(const struct fold_stream *stream);
@@ -245,6 +247,7 @@ struct fold_hotword {
     float boost;      /* added to the log score when the word or phrase is completed; 1..10 */
 };
 
+/* How the first pass searches. */
 struct fold_decoder_options {
     uint32_t beam;       /* prefixes kept; 0: default */
     float lm_weight;     /* weight of natural log p(word | two before it); < 0: default */
@@ -377,10 +380,10 @@ struct fold_writing {
     const float *logp;
     const char *draft;
     /* NULL, or what the text begins with, whatever the decoder would have written: words that are
-     * already told of the first of the run's sound. They are read, not judged, and the text goes on
-     * behind them; where it goes on within the last of them, that word grows and counts as the
-     * prefix's still. UTF-8, cased and marked as the decoder would; the draft begins with the same
-     * words. FOLD_DOUBT_LENGTH where there is no room for it. */
+     * final already, of the beginning of the run's sound. The decoder reads them without scoring
+     * them and goes on behind them; where it goes on within the last of them, that word grows and
+     * still counts as one of the prefix. UTF-8, cased and marked as the decoder would; the draft
+     * begins with the same words. FOLD_DOUBT_LENGTH where there is no room for it. */
     const char *prefix;
     bool brief;                  /* fold_aed_rescore and _alternatives will not be asked for */
     struct fold_written written; /* the result */
@@ -415,8 +418,8 @@ int fold_aed_alternatives(struct fold_aed *aed, uint32_t most, uint32_t *ret_cou
  * until the next call. FOLD_ERR_ARGUMENT where there is none. */
 int fold_aed_alternative(struct fold_aed *aed, uint32_t rank, struct fold_written *ret_written);
 
-/* Does the work of writing as much as is usually said in the time, whatever run heard: for
- * measuring what that costs. As fold_aed_write. */
+/* Does the work of writing a text as long as is usual for that much sound, whatever the run heard:
+ * to measure what writing costs. Arguments and errors as of fold_aed_write. */
 int fold_aed_rehearse(struct fold_aed *aed, const struct fold_run *run, const float *logp);
 
 /* ---- readable text ------------------------------------------------------------------------- */
@@ -426,9 +429,9 @@ int fold_aed_rehearse(struct fold_aed *aed, const struct fold_run *run, const fl
 struct fold_punctuation;
 
 /* Maps and checks a file made by model/tools/build_prose. Immutable, shared by threads. */
-int fold_punctuation_open(struct fold_punctuation **ret_prose, const char *path,
+int fold_punctuation_open(struct fold_punctuation **ret_punctuation, const char *path,
                           struct fold_note *note);
-void fold_punctuation_close(struct fold_punctuation *prose); /* NULL is fine */
+void fold_punctuation_close(struct fold_punctuation *punctuation); /* NULL is fine */
 
 enum fold_case { FOLD_LOWER, FOLD_TITLE, FOLD_UPPER, FOLD_MIXED };
 
@@ -447,13 +450,13 @@ struct fold_punctuation_state {
 
 /* Fills cased and mark; state goes behind the last word. at_pause: the speaker stopped behind it,
  * so a sentence may end there; else the last word is left without a mark. */
-void fold_punctuation_mark(const struct fold_punctuation *prose,
+void fold_punctuation_mark(const struct fold_punctuation *punctuation,
                            struct fold_punctuation_state *state,
                            struct fold_punctuation_word *words, size_t count, bool at_pause);
 
 /* Writes the word in its case, with its mark. to has room for strlen(text) + 2 and may be
  * text itself. Returns its length. */
-size_t fold_punctuation_write(const struct fold_punctuation *prose,
+size_t fold_punctuation_write(const struct fold_punctuation *punctuation,
                               const struct fold_punctuation_word *word, char *to);
 
 /* ---- text ---------------------------------------------------------------------------------- */
@@ -513,12 +516,13 @@ int fold_recognize(struct fold_recognizer *recognizer, const float *pcm, size_t 
  * and the exit are OpenBLAS', so that little is lost without. */
 const char *fold_cpu_coretype(void);
 
-/* Takes the memory that OpenBLAS needs for so many threads that multiply at once, which is address
- * space until they do: later it would wait for it without end. FOLD_ERR_MEMORY where there is none;
- * once, before there are other threads. */
+/* Makes OpenBLAS map its buffers for that many threads that multiply at the same time; they are
+ * address space only until used. When it has to map them later and cannot, OpenBLAS tries for ever.
+ * FOLD_ERR_MEMORY when there is no room. Call once, before other threads start. */
 int fold_reserve(uint32_t threads);
 
-/* Name of libfold's own kernels on this CPU ("amx", "avx512", "avxvnni", "avx2", "baseline"). */
+/* Name of libfold's own kernels on this CPU ("amx", "avx512", "avxvnni", "avx2", "i8mm", "sdot",
+ * "baseline"). */
 const char *fold_cpu_level(void);
 
 /* Name of the kernels OpenBLAS really uses ("SkylakeX", "Haswell", ...), for logs. */

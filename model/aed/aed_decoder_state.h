@@ -18,8 +18,8 @@ struct heard {
     float blank;         /* probability of blank in every frame, all together */
 };
 
-/* Where greedy decoding goes on: pieces written behind BEGIN, all of which are in the wording and
- * all but the last read, their log-probabilities together, the state of hotwords. */
+/* Where greedy decoding goes on: pieces written behind BEGIN, all of which are in the hypothesis
+ * and all but the last read, their log-probabilities together, the state of hotwords. */
 struct walk {
     size_t count;
     float sum;
@@ -46,7 +46,7 @@ struct fold_aed {
     uint32_t *guess;          /* [AED_ROWS] */
     struct branch_points others;
     struct branch_point
-        *noted; /* [most pieces + 1] of what is in the wording, one a piece and the end */
+        *noted; /* [most pieces + 1] of what is in the hypothesis, one a piece and the end */
     /* Of the utterance that is written: */
     const struct fold_run *run;
     bool brief;        /* points are not noted */
@@ -68,7 +68,7 @@ void aed_decoder_go_on(struct fold_aed *aed, struct walk from, struct fold_writt
 float aed_decoder_mean(const struct fold_aed *aed, float sum, size_t count);
 /* The state of hotwords behind a piece. */
 uint32_t aed_decoder_follow_hot(const struct context_graph *hot, uint32_t state, uint32_t piece);
-/* What is in the wording becomes words with times, and perhaps in doubt. */
+/* What is in the hypothesis becomes words with times, and perhaps in doubt. */
 void aed_decoder_finish(struct fold_aed *aed, struct fold_written *result);
 
 #endif

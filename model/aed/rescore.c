@@ -67,7 +67,7 @@ static float credit_of(const struct fold_aed *w, const uint32_t *pieces, size_t 
     return credit;
 }
 
-/* What is in the wording becomes the first text. */
+/* What is in the hypothesis becomes the first text. */
 static void become_first(struct fold_aed *w, const struct branch_point *taken,
                          const struct fold_written *written)
 {

@@ -171,7 +171,8 @@ static void cost(const struct ctc_beam *b, struct ctc_beam_prefix *p, uint16_t c
     t->ahead = ahead(b, t->node, one_more(p->word_letters), hot);
 }
 
-/* The trial as a text of its own. Its letter must have a place in the trail, which there is. */
+/* The trial as a text of its own. Its letter must have a place in the backpointers, which there is.
+ */
 static void grow(struct ctc_beam *b, const struct ctc_beam_trial *t, struct ctc_beam_prefix *n)
 {
     const struct ctc_beam_prefix *p = &b->now[t->parent];
@@ -320,7 +321,7 @@ static uint32_t select_best(struct ctc_beam *b, float top)
     return kept;
 }
 
-/* Makes room in the trail for a letter of every survivor. */
+/* Makes room in the backpointers for a letter of every survivor. */
 static int make_room(struct ctc_beam *b)
 {
     if (!backpointers_is_full(&b->backpointers, b->options.width))

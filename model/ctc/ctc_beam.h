@@ -77,13 +77,13 @@ void ctc_beam_reset(struct ctc_beam *beam);
 int ctc_beam_push(struct ctc_beam *beam, const float *logp);
 
 struct ctc_beam_text {
-    uint32_t tip; /* trail node of the last letter, a space at the end left out */
+    uint32_t tip; /* backpointers node of the last letter, a space at the end left out */
     float total;
 };
 /* The most different texts, best first: texts [most]. Returns how many there are. */
 uint32_t ctc_beam_texts(struct ctc_beam *beam, struct ctc_beam_text *ret_texts, uint32_t most);
 
-/* The trail node that all prefixes go through: what lies before it can no longer change.
+/* The backpointers node that all prefixes go through: what lies before it can no longer change.
  * BACKPOINTERS_NONE: nothing is settled. */
 uint32_t ctc_beam_common(const struct ctc_beam *beam);
 

@@ -121,7 +121,7 @@ int fold_decoder_push(struct fold_decoder *d, const float *logp, size_t T)
     return FOLD_OK;
 }
 
-/* Letters of the best text in order: d->path [count], trail indices. */
+/* Letters of the best text in order: d->path [count], backpointers indices. */
 static int read_path(struct fold_decoder *d, const struct backpointers *backpointers, uint32_t tip,
                      size_t *ret_count)
 {

@@ -27,7 +27,7 @@ void cache_load(const struct cache *cache, const struct fold_model *model, float
 void cache_keep(struct cache *cache, const struct fold_model *model, const float *k, const float *v,
                 size_t T);
 
-/* Frames of gates that are kept where so many of keys are. */
+/* Frames of gates that are kept in a cache that keeps `kept` frames of keys. */
 size_t cache_gates(const struct fold_model *model, size_t kept);
 
 /* The last of gates [T, d], with those before them. */

@@ -117,7 +117,7 @@ uint64_t fold_stream_oldest(const struct fold_stream *s)
 }
 
 /* One chunk, or what there is of it, of each of count streams. */
-struct crowd {
+struct group {
     struct fold_stream *streams[FOLD_BATCH_MAX];
     struct fold_run *runs[FOLD_BATCH_MAX];
     const float *pcm[FOLD_BATCH_MAX];
@@ -126,7 +126,7 @@ struct crowd {
     size_t count;
 };
 
-static void hear(struct crowd *c, size_t i, bool whole)
+static void hear(struct group *c, size_t i, bool whole)
 {
     struct fold_stream *s = c->streams[i];
     struct fold_run *run = c->runs[i];
@@ -141,7 +141,7 @@ static void hear(struct crowd *c, size_t i, bool whole)
 }
 
 /* Unfolds those of the runs that are not yet at their depths; false when there are none. */
-static bool unfold(const struct crowd *c, int *ret_error)
+static bool unfold(const struct group *c, int *ret_error)
 {
     struct fold_run *runs[FOLD_BATCH_MAX];
     size_t count = 0;
@@ -178,7 +178,7 @@ static void remember(struct fold_stream *s, struct fold_run *run, bool whole)
             s->caches[layer].kept = 0;
 }
 
-static int step(struct crowd *c, bool whole)
+static int step(struct group *c, bool whole)
 {
     int error;
     for (size_t i = 0; i < c->count; i++)
@@ -196,7 +196,7 @@ static int step(struct crowd *c, bool whole)
 }
 
 /* The chunks, or tails, of those that have one, with what each has left. */
-static void gather(struct crowd *c, struct fold_stream *const *streams,
+static void gather(struct group *c, struct fold_stream *const *streams,
                    struct fold_run *const *runs, const float **pcm, size_t *samples,
                    const uint32_t *depths, size_t count, bool whole)
 {
@@ -222,7 +222,7 @@ int fold_batch_hear(struct fold_stream *const *streams, struct fold_run *const *
 {
     const float *left[FOLD_BATCH_MAX];
     size_t left_samples[FOLD_BATCH_MAX];
-    struct crowd crowd;
+    struct group group;
     if (count < 1 || count > FOLD_BATCH_MAX)
         return FOLD_ERR_ARGUMENT;
     for (size_t i = 0; i < count; i++) {
@@ -241,13 +241,13 @@ int fold_batch_hear(struct fold_stream *const *streams, struct fold_run *const *
     }
     int error = FOLD_OK;
     do {
-        gather(&crowd, streams, runs, left, left_samples, depths, count, true);
-        if (crowd.count)
-            error = step(&crowd, true);
-    } while (!error && crowd.count);
-    gather(&crowd, streams, runs, left, left_samples, depths, count, false);
-    if (!error && crowd.count)
-        error = step(&crowd, false);
+        gather(&group, streams, runs, left, left_samples, depths, count, true);
+        if (group.count)
+            error = step(&group, true);
+    } while (!error && group.count);
+    gather(&group, streams, runs, left, left_samples, depths, count, false);
+    if (!error && group.count)
+        error = step(&group, false);
     return error;
 }
 

@@ -1,11 +1,11 @@
 /* paths.c - lists of blocks.
  *
  * A seed says in one of three ways what an unfold runs. In a chain every unfold runs all blocks,
- * and begins where the one before ended. With a bridge unfolds 2.. begin anew from the prelude,
- * told by one matrix of what the unfold before made of it (recall), and run one more block before
- * the others. With paths they begin anew as well, and every unfold has a list of its own, so that a
- * shallow one leaves out what a deep one runs. Here all three become one list of logical layers;
- * what runs them need not know which it was. */
+ * and begins where the one before ended. With a bridge unfolds 2.. begin anew from the prelude's
+ * output plus a projection of the unfold before (the matrix `recall`), and run one more block
+ * before the others. With paths they begin anew as well, and every unfold has a list of its own, so
+ * that a shallow one leaves out what a deep one runs. Here all three become one list of logical
+ * layers; what runs them need not know which it was. */
 #include "paths.h"
 
 #include <stdlib.h>

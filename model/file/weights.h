@@ -104,7 +104,7 @@ struct fold_model {
     struct model_norm letters_norm; /* then it stands in for exit_norm */
     struct model_linear feedback;   /* [d, V] */
     struct model_block bridge;      /* before the blocks of unfolds 2..; q.out 0: none */
-    /* [d, d]: unfolds 2.. begin anew from the prelude, and are told by this of the unfold before.
+    /* [d, d]: unfolds 2.. begin anew from the prelude's output plus this times the unfold before.
      * out 0: they go on from where it ended. */
     struct model_linear recall;
     /* Logical layers in the order in which they run: prelude, unfolds 1 .., the letters' block.

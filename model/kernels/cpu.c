@@ -34,6 +34,13 @@ static bool has_amx(void)
 }
 #endif
 
+#if defined(__aarch64__)
+#include <sys/auxv.h>
+/* Bits of Linux' auxiliary vector. */
+#define HAS_DOT  (getauxval(AT_HWCAP) & 1ul << 20)
+#define HAS_I8MM (getauxval(AT_HWCAP2) & 1ul << 13)
+#endif
+
 const struct kernels *cpu_kernels(size_t index)
 {
     const struct kernels *usable[6] = {NULL};
@@ -51,6 +58,12 @@ const struct kernels *cpu_kernels(size_t index)
             usable[count++] = &kernels_avxvnni;
         usable[count++] = &kernels_avx2;
     }
+#endif
+#if defined(__aarch64__)
+    if (HAS_DOT && HAS_I8MM)
+        usable[count++] = &kernels_i8mm;
+    if (HAS_DOT)
+        usable[count++] = &kernels_sdot;
 #endif
     usable[count++] = &kernels_baseline;
     return index < count ? usable[index] : NULL;

@@ -4,6 +4,6 @@
 
 #include "quant.h"
 
-quant_product gemm_baseline, gemm_avx2, gemm_avxvnni, gemm_avx512, gemm_amx;
+quant_product gemm_baseline, gemm_avx2, gemm_avxvnni, gemm_avx512, gemm_amx, gemm_sdot, gemm_i8mm;
 
 #endif

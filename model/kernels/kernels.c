@@ -440,7 +440,7 @@ static void widen(float *restrict x, const unsigned char *restrict from, size_t 
 
 const struct kernels LEVEL_NAME(kernels) = {
     .name = LEVEL_TEXT(LEVEL),
-#ifdef __AVX2__
+#if defined(__AVX2__) || defined(__ARM_FEATURE_DOTPROD)
     .int8_pays = true,
 #endif
     .norm = norm,

@@ -85,6 +85,6 @@ static inline size_t kernels_row_bytes(size_t d)
 }
 
 extern const struct kernels kernels_baseline, kernels_avx2, kernels_avxvnni, kernels_avx512,
-    kernels_amx;
+    kernels_amx, kernels_sdot, kernels_i8mm;
 
 #endif

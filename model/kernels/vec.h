@@ -1,7 +1,8 @@
 /* vec.h - for files that are compiled once for every level of instructions that a CPU may have.
  *
- * LEVEL is baseline, avx2, avxvnni, avx512 or amx (model/meson.build), and LEVEL_NAME(gemm) is
- * gemm_avx512. What such a file defines is reached through the tables of kernels.h; cpu.c picks.
+ * LEVEL is baseline, avx2, avxvnni, avx512 or amx; on Arm baseline, sdot or i8mm
+ * (model/meson.build), and LEVEL_NAME(gemm) is gemm_avx512. What such a file defines is reached
+ * through the tables of kernels.h; cpu.c picks.
  *
  * VEC is how many floats a register of the level holds. Where plain loops do not compile to what
  * they could (reductions, narrowing to bytes), they are written over such registers, with the
@@ -15,6 +16,9 @@
 
 #ifdef __AVX2__
 #include <immintrin.h>
+#endif
+#ifdef __ARM_NEON
+#include <arm_neon.h>
 #endif
 
 #if defined(__AVX512F__)
@@ -144,6 +148,36 @@ static inline void vec_store_bytes(void *to, vec_ints v)
         (__m256i)v, _mm256_set1_epi64x((int64_t)0x0c0804000c080400)); /* 4 bytes a half */
     const int32_t halves[2] = {_mm256_extract_epi32(low, 0), _mm256_extract_epi32(low, 4)};
     memcpy(to, halves, sizeof halves);
+}
+
+#elif defined(__ARM_NEON) && defined(__aarch64__)
+
+static inline vec_floats vec_max(vec_floats a, vec_floats b)
+{
+    return (vec_floats)vmaxq_f32((float32x4_t)a, (float32x4_t)b);
+}
+
+static inline vec_floats vec_min(vec_floats a, vec_floats b)
+{
+    return (vec_floats)vminq_f32((float32x4_t)a, (float32x4_t)b);
+}
+
+static inline float vec_greatest(vec_floats v)
+{
+    return vmaxvq_f32((float32x4_t)v);
+}
+
+static inline int32_t vec_sum(vec_ints v)
+{
+    return vaddvq_s32((int32x4_t)v);
+}
+
+static inline void vec_store_bytes(void *to, vec_ints v)
+{
+    const int16x4_t halves = vmovn_s32((int32x4_t)v);
+    const int8x8_t bytes = vmovn_s16(vcombine_s16(halves, halves));
+    const uint32_t four = vget_lane_u32(vreinterpret_u32_s8(bytes), 0);
+    memcpy(to, &four, sizeof four);
 }
 
 #else

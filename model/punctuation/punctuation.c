@@ -3,10 +3,10 @@
  * For the gap behind each word a mark is chosen, and for each word a case, by adding up the weights
  * of the features that are present: the words around, alone and in twos and threes, the first words
  * of the sentence (questions begin with a few), and how long ago the last mark was. Only features
- * that told something in training have a slot; a 16-bit tag tells them from others, so what was
- * never seen says nothing instead of something wrong. The case is that of a word within a sentence;
- * the first word's letter becomes a capital on top of that. A pause speaks for a mark, which
- * written text cannot teach: it is a prior, set by hand. */
+ * that helped in training have a slot; a 16-bit tag in it keeps other features from being mistaken
+ * for them, so what was never seen has no weight instead of a wrong one. The case is that of a word
+ * within a sentence; the first word's letter becomes a capital on top of that. A pause speaks for a
+ * mark, which written text cannot teach: it is a prior, set by hand. */
 #include "punctuation.h"
 
 #include <ctype.h>
@@ -253,7 +253,7 @@ int punctuation_parse(struct fold_punctuation *p, const void *bytes, size_t coun
     return check_forms(p, note);
 }
 
-int fold_punctuation_open(struct fold_punctuation **ret_prose, const char *path,
+int fold_punctuation_open(struct fold_punctuation **ret_punctuation, const char *path,
                           struct fold_note *note)
 {
     const unsigned char *map;
@@ -269,7 +269,7 @@ int fold_punctuation_open(struct fold_punctuation **ret_prose, const char *path,
         return err;
     }
     p->mapped = true;
-    *ret_prose = p;
+    *ret_punctuation = p;
     return FOLD_OK;
 }
 

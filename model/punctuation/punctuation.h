@@ -67,9 +67,9 @@ long punctuation_slot(const uint16_t *tags, uint32_t slots, uint64_t feature, bo
 
 bool punctuation_digest(const struct punctuation_header *h, const void *body, size_t bytes,
                         uint8_t ret_sha256[32]);
-/* Checks and points into bytes [count], 8-byte aligned, which must outlive prose. check_hash false
- * is for fuzzing what the hash would hide. */
-int punctuation_parse(struct fold_punctuation *prose, const void *bytes, size_t count,
+/* Checks and points into bytes [count], 8-byte aligned, which must outlive punctuation. check_hash
+ * false is for fuzzing what the hash would hide. */
+int punctuation_parse(struct fold_punctuation *punctuation, const void *bytes, size_t count,
                       bool check_hash, struct fold_note *note);
 
 #endif

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "lm.h"
+#include "must.h"
 
 static const char alphabet[] = "'ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
@@ -35,19 +36,6 @@ struct node {
     uint32_t low, high;   /* words below: [low, high) of the sorted list */
     uint8_t letter;
 };
-
-static _Noreturn void die(const char *what)
-{
-    fprintf(stderr, "build_lm: %s\n", what);
-    exit(1);
-}
-
-static void *must(void *p)
-{
-    if (!p)
-        die("out of memory");
-    return p;
-}
 
 /* ---- reading ------------------------------------------------------------------------------ */
 

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "must.h"
 #include "punctuation.h"
 
 #define SLOTS    (1u << 19) /* at most; fewer for short texts */
@@ -41,19 +42,6 @@ struct counter {
 
 static struct token *tokens;
 static size_t tokens_count, tokens_room;
-
-static _Noreturn void die(const char *what)
-{
-    fprintf(stderr, "build_prose: %s\n", what);
-    exit(1);
-}
-
-static void *must(void *p)
-{
-    if (!p)
-        die("out of memory");
-    return p;
-}
 
 /* ---- reading ------------------------------------------------------------------------------------
  */

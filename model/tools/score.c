@@ -288,7 +288,7 @@ int main(int argc, char **argv)
             else if (!plain)
                 read_text(draft, drafts, logp, fold_run_frames(run));
             if (fold_aed_write(aed, run, logp, plain ? NULL : draft, &written))
-                die("the writer failed");
+                die("the attention decoder failed");
             if (searched && !written.doubt && fold_aed_rescore(aed, FOLD_AED_TRIES, &written))
                 die("the search failed");
             sums->writer_s += now_s() - began;

@@ -58,7 +58,7 @@ struct result_segment {
     float mean_logp;   /* mean log-probability of the best path a frame */
     float blank_share; /* mean probability of blank, 0..1 */
     struct result_depth depth;
-    bool cut; /* behind it the speech goes on, and no mark of its own says how */
+    bool cut; /* the speech goes on behind it, and its text does not end with a mark */
     enum result_written written;
     /* [others_count] what else it may have been, the likeliest first: segments of the same time,
      * with no others of their own. Finals have them, where they were asked for. */

@@ -25,13 +25,13 @@ bool keys_are_required(const struct keys *keys);
 struct keys_grant {
     struct tier tier;
     uint64_t key;     /* of its hash, never the key; 0: none was needed */
-    uint32_t streams; /* so many of the key's, until keys_release */
+    uint32_t streams; /* how many of the key's live streams it counts as, until keys_release */
 };
 
 /* Why not. */
 struct keys_refusal {
     int status;       /* 401, 400, 403, 429 */
-    uint32_t retry_s; /* with 429: when to come again; 0: nobody knows */
+    uint32_t retry_s; /* with 429: when to come again; 0: not known */
     char message[240];
 };
 
@@ -49,7 +49,7 @@ bool keys_exchange(struct keys *keys, struct keys_grant *grant, const char *tier
 bool keys_know(struct keys *keys, const char *key, struct keys_refusal *ret_refusal);
 /* Is the key that was granted this still one of the file's? */
 bool keys_hold(struct keys *keys, const struct keys_grant *grant);
-/* The stream is so many more: each channel of its own is one. */
+/* The stream counts as `count` more: one for each channel that is recognised separately. */
 bool keys_add_streams(struct keys *keys, struct keys_grant *grant, uint32_t count,
                       struct keys_refusal *ret_refusal);
 /* A stream has ended. Twice is once. */

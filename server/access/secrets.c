@@ -1,6 +1,6 @@
-/* secrets.c - see secrets.h. A restart forgets them, as it ends the sessions they are for. When
- * they expire is told in the time of day, but kept in a time that nobody can set: a clock put back
- * would else give them a longer life, and one put forward end them all. */
+/* secrets.c - see secrets.h. A restart forgets them, as it ends the sessions they are for. Clients
+ * are given the time of expiry by the calendar, but it is judged by the monotonic clock: setting
+ * the system's clock back would else prolong their life, and setting it forward end them all. */
 #include "secrets.h"
 
 #include <pthread.h>

@@ -51,7 +51,8 @@ int decode_pool_place_socket(const struct decode_place *place);
  * waker's, with the pool's lock held: it may take locks, but not call the pool. */
 void decode_pool_place_await(struct decode_place *place, bool write, void (*ready)(void *user),
                              void *user);
-/* Any thread: whoever waits with that user is called now. NULL pool is fine. */
+/* Any thread: calls ready() of the decoder that was awaited with that user now. NULL pool is fine.
+ */
 void decode_pool_wake(struct decode_pool *pool, const void *user);
 
 /* Decoders that run. */

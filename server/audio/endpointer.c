@@ -5,19 +5,18 @@
  * that a soft first consonant is kept; times stay those of the stream.
  *
  * A segment is complete when a pause has followed speech; it keeps 300 ms of that as its tail. A
- * short pause is an endpoint and no more: once for each pause, where there is speech that was not
- * told. Pauses of less than 200 ms are no endpoints, whatever a client asks for, since words have
- * such pauses within (the closure of a stop lasts up to 150 ms). A true pause lasts 800 ms.
- * Pauses of breath between phrases are shorter, and a sentence is heard better with what came
+ * short pause is an endpoint and no more: once for each pause, where there is speech whose words
+ * are not final yet. Pauses of less than 200 ms are no endpoints, whatever a client asks for, since
+ * words have such pauses within (the closure of a stop lasts up to 150 ms). A true pause lasts 800
+ * ms. Pauses of breath between phrases are shorter, and a sentence is heard better with what came
  * before it (200 utterances of dev_clean, endpoints at 10, 300 and 500 ms: 4.14, 4.27 and 4.17 %
  * errors; with true pauses of 500 ms 4.38, 4.48 and 4.27; without endpoints 3.88).
  *
  * A segment that grows to its greatest length is cut in the longest pause of its later part, if
  * that has 300 ms, as between phrases; what follows needs nothing of it then, which lets a long
  * recording be heard in several places at once. Otherwise it is complete wherever that is. Which of
- * its words are told is for the caller to say, who knows where they lie: what is behind them stays,
- * and what is before them as far as it shall be heard again. That is forgotten when a true pause
- * follows.
+ * its words are final is for the caller to say, who knows their times: the sound behind them is
+ * kept, and as much of the sound before them as shall be heard again, until a true pause follows.
  *
  * Steady sound is no speech. Levels of speech, over 30 ms, spread over tens of dB; those of a fan
  * or of hiss over two or three. A segment that is longer than a word and spreads less than 4 dB
@@ -55,7 +54,7 @@ struct endpointer {
     size_t samples;       /* in pcm */
     size_t frames;        /* whole frames judged; samples - frames * FRAME are of the next one */
     size_t loud_run;      /* loud frames in a row up to now */
-    size_t told;          /* frames in front that are heard again; their words are told */
+    size_t final_frames;  /* frames in front that are heard again; their words are final */
     size_t first, last;   /* first and last frame of speech behind those; NO_FRAME: none */
     size_t spoken;        /* last frame of speech; NO_FRAME: none */
     bool paused;          /* this pause was an endpoint already */
@@ -125,7 +124,7 @@ static void find_speech(struct endpointer *endpointer)
         if (!endpointer->speech[i])
             continue;
         endpointer->spoken = i;
-        if (i < endpointer->told)
+        if (i < endpointer->final_frames)
             continue;
         if (endpointer->first == NO_FRAME)
             endpointer->first = i;
@@ -133,8 +132,10 @@ static void find_speech(struct endpointer *endpointer)
     }
 }
 
-/* Forgets the first `samples` samples and `frames` frames; of what is left, so many are told. */
-static void forget(struct endpointer *endpointer, size_t samples, size_t frames, size_t told)
+/* Forgets the first `samples` samples and `frames` frames; of the frames left, the
+ * first final_frames have final words. */
+static void forget(struct endpointer *endpointer, size_t samples, size_t frames,
+                   size_t final_frames)
 {
     const size_t kept = endpointer->frames - frames;
 
@@ -147,12 +148,12 @@ static void forget(struct endpointer *endpointer, size_t samples, size_t frames,
     endpointer->frames = kept;
     if (endpointer->loud_run > kept)
         endpointer->loud_run = kept;
-    endpointer->told = told;
+    endpointer->final_frames = final_frames;
     find_speech(endpointer);
 }
 
-/* Forgets the first `samples` samples, and what was told; their frames too, which they must end
- * with, unless they are all there is. */
+/* Forgets the first `samples` samples, words final or not; samples must be those of
+ * whole frames, unless all are forgotten. */
 static void drop(struct endpointer *endpointer, size_t samples)
 {
     const size_t frames =
@@ -164,8 +165,9 @@ static void drop(struct endpointer *endpointer, size_t samples)
 
 static size_t start_frame(const struct endpointer *endpointer)
 {
-    return !endpointer->told && endpointer->first > LEAD_FRAMES ? endpointer->first - LEAD_FRAMES
-                                                                : 0;
+    return !endpointer->final_frames && endpointer->first > LEAD_FRAMES
+               ? endpointer->first - LEAD_FRAMES
+               : 0;
 }
 
 /* Do levels from the first to the last speech spread too little for a voice? */
@@ -241,24 +243,24 @@ static void note_speech(struct endpointer *endpointer, size_t now)
     for (size_t i = begun; i <= now; i++)
         endpointer->speech[i] = true;
     if (endpointer->first == NO_FRAME)
-        endpointer->first = larger(begun, endpointer->told);
+        endpointer->first = larger(begun, endpointer->final_frames);
     endpointer->last = endpointer->spoken = now;
     endpointer->paused = false;
     endpointer->speech_clock = endpointer->base_samples + (int64_t)(endpointer->frames * FRAME);
 }
 
-/* Silence goes on: behind a true pause what was told need not be heard again, and of the rest the
- * lead is enough. */
+/* Silence goes on. Behind a true pause the sound of final words need not be heard again, and of the
+ * rest the lead is enough. */
 static void rest(struct endpointer *endpointer)
 {
-    const size_t frames = endpointer->frames, told = endpointer->told;
+    const size_t frames = endpointer->frames, final_frames = endpointer->final_frames;
     const size_t lead = frames > LEAD_FRAMES ? frames - LEAD_FRAMES : 0;
 
-    if (!told && frames >= IDLE_FRAMES)
+    if (!final_frames && frames >= IDLE_FRAMES)
         drop(endpointer, lead * FRAME);
-    else if (told &&
+    else if (final_frames &&
              (endpointer->spoken == NO_FRAME || frames - 1 - endpointer->spoken >= TRUE_PAUSE))
-        drop(endpointer, larger(lead, told) * FRAME);
+        drop(endpointer, larger(lead, final_frames) * FRAME);
 }
 
 static void judge(struct endpointer *endpointer, struct vad_frame frame)
@@ -306,14 +308,14 @@ long endpointer_push(struct endpointer *endpointer, const float *pcm, size_t cou
     return (long)taken;
 }
 
-/* Keeps what is behind `kept` of the sound before cut_samples, of which what is before `told` is
- * told. A flush may come within a frame: frames are then counted back from there, so that those to
- * come follow each other still. */
-static void keep(struct endpointer *endpointer, size_t cut_samples, size_t kept, size_t told)
+/* Forgets what is before sample `kept`; words before sample `final` are final. A flush may come
+ * within a frame: frames are then counted back from cut_samples, so that those to come follow
+ * without a gap. */
+static void keep(struct endpointer *endpointer, size_t cut_samples, size_t kept, size_t final)
 {
     const size_t cut_frames = cut_samples / FRAME;
     size_t kept_frames = (cut_samples - kept) / FRAME;
-    const size_t left_frames = (cut_samples - told) / FRAME;
+    const size_t left_frames = (cut_samples - final) / FRAME;
 
     if (kept_frames > cut_frames)
         kept_frames = cut_frames;
@@ -329,7 +331,7 @@ void endpointer_flush(struct endpointer *endpointer)
     endpointer->loud_run = 0;
     if (endpointer->first != NO_FRAME)
         complete(endpointer, endpointer->samples, ENDPOINTER_FLUSHED);
-    else if (endpointer->told)
+    else if (endpointer->final_frames)
         keep(endpointer, endpointer->samples, 0, endpointer->samples);
     else
         drop(endpointer, endpointer->samples);
@@ -341,7 +343,7 @@ static struct endpointer_segment segment_before(const struct endpointer *endpoin
 {
     const size_t start = start_frame(endpointer) * FRAME;
     const size_t lead = endpointer->first > LEAD_FRAMES ? endpointer->first - LEAD_FRAMES : 0;
-    const size_t fresh = larger(endpointer->told, lead) * FRAME;
+    const size_t fresh = larger(endpointer->final_frames, lead) * FRAME;
 
     return (struct endpointer_segment){.pcm = endpointer->pcm + start,
                                        .count = cut_samples - start,
@@ -357,7 +359,7 @@ bool endpointer_segment(const struct endpointer *endpointer, struct endpointer_s
     return endpointer->complete;
 }
 
-void endpointer_pop(struct endpointer *endpointer, int64_t kept_samples, int64_t told_samples)
+void endpointer_pop(struct endpointer *endpointer, int64_t kept_samples, int64_t final_samples)
 {
     if (!endpointer->complete)
         return;
@@ -366,7 +368,7 @@ void endpointer_pop(struct endpointer *endpointer, int64_t kept_samples, int64_t
         drop(endpointer, endpointer->cut_samples);
     else
         keep(endpointer, endpointer->cut_samples, (size_t)(kept_samples - endpointer->base_samples),
-             (size_t)(told_samples - endpointer->base_samples));
+             (size_t)(final_samples - endpointer->base_samples));
 }
 
 bool endpointer_peek(const struct endpointer *endpointer, struct endpointer_segment *ret_segment)

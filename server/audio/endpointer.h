@@ -1,12 +1,12 @@
 /* endpointer.h - a stream of sound in, segments of speech out.
  *
- * Two things apart: an *endpoint*, the pause after which a client wants its text, and a *true
- * pause*, behind which nothing that was said before matters to what is heard. Only a true pause
- * ends the sound that is kept. Until then the caller says, segment by segment, up to where words
- * are final, and from where on the sound is to be heard again before what follows:
+ * It keeps two things apart: an *endpoint*, the pause after which a client wants its text, and a
+ * *true pause*, behind which nothing that was said before matters to what is heard. Only a true
+ * pause ends the sound that is kept. Until then the caller says, segment by segment, up to where
+ * words are final, and from where on the sound is to be heard again before what follows:
  *
  *     endpointer_push ... endpointer_segment(&segment)        recognise segment.pcm
- *     endpointer_pop(endpointer, kept_samples, told_samples)  words before told_samples are final
+ *     endpointer_pop(endpointer, kept_samples, final_samples)  words before final_samples are final
  *
  * Bounded: never holds more than the longest segment. Depends on the samples and on what is popped
  * only, not on how the samples were cut into pushes, so that batch and live agree. One thread at a
@@ -33,7 +33,7 @@ struct endpointer_segment {
     const float *pcm; /* [count], valid until the endpointer is called again */
     size_t count;
     int64_t start_samples; /* of pcm[0], since the start of the stream */
-    int64_t fresh_samples; /* up to here its words are told; start_samples where nothing was */
+    int64_t fresh_samples; /* words before it are final already; start_samples where none are */
     enum endpointer_why why;
 };
 
@@ -57,16 +57,17 @@ void endpointer_flush(struct endpointer *endpointer);
 /* The complete segment, if there is one. */
 bool endpointer_segment(const struct endpointer *endpointer,
                         struct endpointer_segment *ret_segment);
-/* Drops it. Words before told_samples are told; the sound from kept_samples on is kept, to be heard
- * before what comes, until a true pause. Both lie within the segment, kept_samples <=
- * told_samples. What was told behind a true pause is its end, and nothing is kept. */
-void endpointer_pop(struct endpointer *endpointer, int64_t kept_samples, int64_t told_samples);
+/* Drops it. Words before final_samples are final; the sound from kept_samples on is kept, to be
+ * heard before what comes, until a true pause. Both lie within the segment, kept_samples <=
+ * final_samples. A segment that a true pause ended is final to its end, and nothing of it is kept.
+ */
+void endpointer_pop(struct endpointer *endpointer, int64_t kept_samples, int64_t final_samples);
 
-/* What has been heard so far of a segment that is not complete. False while there is no speech that
- * was not told. */
+/* What has been heard so far of a segment that is not complete. False while there is no speech
+ * behind the final words. */
 bool endpointer_peek(const struct endpointer *endpointer, struct endpointer_segment *ret_segment);
 
-/* Is there speech that was not told, or a complete segment? */
+/* Is there speech behind the final words, or a complete segment? */
 bool endpointer_has_speech(const struct endpointer *endpointer);
 
 /* Samples taken since the start; and up to where there was speech (0: none yet). */

@@ -57,7 +57,7 @@ struct parts {
     struct log_format log;
     struct fold_model *model;
     struct fold_lm *lm;
-    struct fold_punctuation *prose; /* NULL: plain text */
+    struct fold_punctuation *punctuation; /* NULL: plain text */
     struct catalog catalog;
     struct cost cost;
     bool cost_known; /* from the cache */
@@ -158,7 +158,7 @@ static int load(struct parts *p, const struct options *o)
         return complain(what, note.text);
     const bool plain = strcmp(o->text, "plain") == 0;
     snprintf(what, sizeof what, "--prose %s", o->prose);
-    if (*o->prose && !plain && fold_punctuation_open(&p->prose, o->prose, &note) != FOLD_OK)
+    if (*o->prose && !plain && fold_punctuation_open(&p->punctuation, o->prose, &note) != FOLD_OK)
         return complain(what, note.text);
     return 0;
 }
@@ -285,7 +285,7 @@ static int start(struct parts *p, const struct options *o)
     char decoder[OPTIONS_TEXT];
     const struct engine_options engine = {.model = p->model,
                                           .lm = p->lm,
-                                          .prose = p->prose,
+                                          .punctuation = p->punctuation,
                                           .plain = strcmp(o->text, "plain") == 0,
                                           .workers = o->workers,
                                           .max_live = o->max_live,
@@ -371,14 +371,15 @@ static int start(struct parts *p, const struct options *o)
         return complain("no thread for the router", "");
     char sha256[13]; /* enough to tell two seeds apart */
     snprintf(sha256, sizeof sha256, "%.12s", info->sha256);
-    log_info(
-        "foldscribed", log_text("version", FOLDSCRIBE_VERSION), log_text("model", info->name),
-        log_text("sha256", sha256), log_real("parameters_m", (double)info->parameters / 1e6, 1),
-        log_count("depths", info->unfolds),
-        log_text("precision", info->precision == FOLD_INT8 ? "int8" : "fp32"),
-        log_text("kernels", fold_cpu_level()), log_text("blas", fold_cpu_kernel()),
-        log_text("lm", p->lm ? "yes" : "no"), log_text("text", p->prose ? "readable" : "plain"),
-        log_text("listen", o->listen), log_count("port", router_port(p->router)));
+    log_info("foldscribed", log_text("version", FOLDSCRIBE_VERSION), log_text("model", info->name),
+             log_text("sha256", sha256),
+             log_real("parameters_m", (double)info->parameters / 1e6, 1),
+             log_count("depths", info->unfolds),
+             log_text("precision", info->precision == FOLD_INT8 ? "int8" : "fp32"),
+             log_text("kernels", fold_cpu_level()), log_text("blas", fold_cpu_kernel()),
+             log_text("lm", p->lm ? "yes" : "no"),
+             log_text("text", p->punctuation ? "readable" : "plain"), log_text("listen", o->listen),
+             log_count("port", router_port(p->router)));
     log_info("costs", log_text("from", p->cost_known ? "cache" : "measured"),
              log_real("x1_ms_per_s", cost_ms(&p->cost, 1, 10000) / 10, 1),
              log_real("deepest_ms_per_s", cost_ms(&p->cost, info->unfolds, 10000) / 10, 1),
@@ -515,7 +516,7 @@ static void take_down(struct parts *p)
     keys_close(p->keys);
     secrets_close(p->secrets);
     metrics_close(p->metrics);
-    fold_punctuation_close(p->prose);
+    fold_punctuation_close(p->punctuation);
     fold_lm_close(p->lm);
     fold_model_close(p->model);
 }

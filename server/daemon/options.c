@@ -196,6 +196,7 @@ static void help(void)
     puts("usage: foldscribed --model SEED.safetensors [--lm LM.flm] [--FLAG VALUE ...]\n\n"
          "  --config FILE\n        file of 'name = value' lines, names as below\n"
          "  --version, --help, --options (all settings as a page)\n"
+         "  --health\n        asks the daemon at --listen whether it is alive: exit status 0\n"
          "  --hash-key\n        what stands in a keys file for the key on standard input");
     for (size_t i = 0; i < ROWS; i++) {
         printf("  --%s %s\n        %s", rows[i].flag, rows[i].kind ? "TEXT" : "N", rows[i].doc);
@@ -292,7 +293,10 @@ enum options_outcome options_read(struct options *options, int argc, char **argv
         }
     }
     /* The file first, then the environment, then flags. */
+    bool health = false;
     for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--health") == 0)
+            continue;
         const char *value = flag_value(argc, argv, &i, flag, sizeof flag);
         if (value && strcmp(flag, "config") == 0 && read_file(options, value) != 0)
             return OPTIONS_BAD;
@@ -300,6 +304,10 @@ enum options_outcome options_read(struct options *options, int argc, char **argv
     if (read_environment(options) != 0)
         return OPTIONS_BAD;
     for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--health") == 0) {
+            health = true;
+            continue;
+        }
         const char *arg = argv[i], *value = flag_value(argc, argv, &i, flag, sizeof flag);
         if (!value) {
             fprintf(stderr, "foldscribed: %s: expected --flag value; see --help\n", arg);
@@ -308,5 +316,5 @@ enum options_outcome options_read(struct options *options, int argc, char **argv
         if (strcmp(flag, "config") != 0 && set(options, flag, value, "--") != 0)
             return OPTIONS_BAD;
     }
-    return OPTIONS_RUN;
+    return health ? OPTIONS_HEALTH : OPTIONS_RUN;
 }

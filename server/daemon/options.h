@@ -20,9 +20,10 @@ struct options {
 #undef OPTION_INT
 };
 
-enum options_outcome { OPTIONS_RUN, OPTIONS_EXIT, OPTIONS_BAD };
+enum options_outcome { OPTIONS_RUN, OPTIONS_HEALTH, OPTIONS_EXIT, OPTIONS_BAD };
 
-/* OPTIONS_EXIT: --help or --version was printed. OPTIONS_BAD: one line went to standard error. */
+/* OPTIONS_HEALTH: --health, of the daemon with these options. OPTIONS_EXIT: --help or --version was
+ * printed. OPTIONS_BAD: one line went to standard error. */
 enum options_outcome options_read(struct options *options, int argc, char **argv);
 
 #endif

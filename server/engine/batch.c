@@ -78,7 +78,7 @@ struct batch {
     /* {lock} As the first segment saw it: when it was begun, and the time for each ms of sound. */
     double first_ms, predicted_share;
     size_t emitted;                         /* {lock} of them, to emit() */
-    bool telling;                           /* {lock} by some worker */
+    bool emitting;                          /* {lock} some worker is at it */
     struct fold_punctuation_state sentence; /* behind the segments emitted; the emitting worker's */
 };
 
@@ -226,7 +226,7 @@ static bool batch_goes_on(struct batch *batch)
     return ok;
 }
 
-/* Tells the draft and puts the job back to its beginning, whose token is the caller's. */
+/* Emits the draft and puts the job back to its beginning. The caller has the token. */
 static void batch_deepen(struct batch *batch)
 {
     const struct result_transcript transcript = {
@@ -363,13 +363,14 @@ static long batch_reserve(struct batch *batch)
     return index;
 }
 
-/* Writes and tells those that are recognised and whose turn it is: a sentence may go on from one
- * to the next. One worker at a time; it takes with it what others finish meanwhile. */
+/* Punctuates and emits the segments that are recognised and whose turn it is, in order, since a
+ * sentence may go on from one to the next. One worker at a time; it also takes what others finish
+ * meanwhile. */
 static void emit_segments(struct batch *batch)
 {
     pthread_mutex_lock(&batch->lock);
-    const bool mine = !batch->telling;
-    batch->telling |= mine;
+    const bool mine = !batch->emitting;
+    batch->emitting |= mine;
     while (mine && batch->emitted < batch->segments_count && batch->recognised[batch->emitted]) {
         struct result_segment segment = batch->segments[batch->emitted++];
         pthread_mutex_unlock(&batch->lock);
@@ -380,7 +381,7 @@ static void emit_segments(struct batch *batch)
         pthread_mutex_lock(&batch->lock);
     }
     if (mine)
-        batch->telling = false;
+        batch->emitting = false;
     pthread_mutex_unlock(&batch->lock);
 }
 
@@ -449,7 +450,7 @@ static void settle(struct batch *batch, struct result_segment *segment)
     if (carryover_settle(&batch->carryover, &sound, most_samples, segment, &cut) < 0)
         batch_fail(batch, ENGINE_FAILED, "out of memory");
     else
-        endpointer_pop(batch->endpointer, cut.kept_samples, cut.told_samples);
+        endpointer_pop(batch->endpointer, cut.kept_samples, cut.final_samples);
 }
 
 /* The worker has recognised a segment. */

@@ -1,6 +1,6 @@
 /* A cut in running speech lies between two words, whose times the first pass says, and is chosen
- * when what follows it has been heard for a second or two: words at the very end of a sound are
- * heard badly.
+ * so that a second or two of what follows has been heard too: words at the very end of a sound are
+ * recognised badly.
  *
  * What comes behind a cut is heard with some seconds before it, from the gap on that is the longest
  * of those so far back. Their words are known; the attention decoder is given them as what it has
@@ -109,15 +109,15 @@ static size_t final_words(const struct endpointer_segment *sound, int64_t most_s
 /* Where the sound that is heard again begins: in the longest gap before words [count]. */
 static int64_t kept_from(const struct result_word *words, size_t count,
                          const struct endpointer_segment *sound, int64_t most_samples,
-                         int64_t told_samples)
+                         int64_t final_samples)
 {
     const int64_t most = smaller(KEPT_MOST, most_samples / 4);
     const int64_t least = smaller(KEPT_LEAST, most / 2);
 
-    if (told_samples - sound->start_samples <= most)
+    if (final_samples - sound->start_samples <= most)
         return sound->start_samples;
-    const size_t best = longest_gap(words, count, told_samples - most, told_samples - least);
-    return best < count ? middle(words, best) : told_samples - least;
+    const size_t best = longest_gap(words, count, final_samples - most, final_samples - least);
+    return best < count ? middle(words, best) : final_samples - least;
 }
 
 /* Words that begin from a time on, of two lists, in one block with their texts. */
@@ -152,19 +152,19 @@ static struct result_word *join(const struct carryover *before, const struct res
 }
 
 /* Cuts off what begins from a time on. */
-static void cut_off(struct result_segment *segment, int64_t told_samples)
+static void cut_off(struct result_segment *segment, int64_t final_samples)
 {
     while (segment->words_count &&
-           segment->words[segment->words_count - 1].start_samples >= told_samples)
+           segment->words[segment->words_count - 1].start_samples >= final_samples)
         segment->words_count--;
     for (size_t i = 0; i < segment->words_count; i++) {
         struct result_word *word = (struct result_word *)(uintptr_t)&segment->words[i];
-        word->end_samples = smaller(word->end_samples, told_samples);
+        word->end_samples = smaller(word->end_samples, final_samples);
     }
-    segment->end_samples = told_samples;
+    segment->end_samples = final_samples;
 }
 
-/* Does its text end without a mark? Where words follow that are not told yet, whoever writes marks
+/* Does its text end without a mark? Where words follow that are not final yet, whoever writes marks
  * has put the right one before them. */
 static bool is_open(const struct endpointer_segment *sound, const struct result_segment *segment,
                     bool follows)
@@ -179,15 +179,15 @@ int carryover_settle(struct carryover *carryover, const struct endpointer_segmen
 {
     struct carryover next = {0};
     struct carryover_cut cut;
-    const size_t count = final_words(sound, most_samples, segment, &cut.told_samples);
+    const size_t count = final_words(sound, most_samples, segment, &cut.final_samples);
 
-    cut.kept_samples = cut.told_samples;
+    cut.kept_samples = cut.final_samples;
     if (!stands_alone(sound)) {
         struct carryover all;
         all.words = join(carryover, segment->words, count, sound->start_samples, &all.count);
         if (!all.words)
             return -1;
-        cut.kept_samples = kept_from(all.words, all.count, sound, most_samples, cut.told_samples);
+        cut.kept_samples = kept_from(all.words, all.count, sound, most_samples, cut.final_samples);
         next.words = join(&all, NULL, 0, cut.kept_samples, &next.count);
         free(all.words);
         if (!next.words)
@@ -196,11 +196,11 @@ int carryover_settle(struct carryover *carryover, const struct endpointer_segmen
     const bool follows = count < segment->words_count;
     segment->cut = is_open(sound, segment, follows);
     segment->words_count = count;
-    cut_off(segment, cut.told_samples);
+    cut_off(segment, cut.final_samples);
     for (size_t i = 0; i < segment->others_count; i++) {
         struct result_segment *other = (struct result_segment *)(uintptr_t)&segment->others[i];
         other->cut = is_open(sound, other, follows);
-        cut_off(other, cut.told_samples);
+        cut_off(other, cut.final_samples);
     }
     carryover_reset(carryover);
     *carryover = next;
@@ -210,13 +210,13 @@ int carryover_settle(struct carryover *carryover, const struct endpointer_segmen
 
 int64_t carryover_partial_start(const struct carryover *carryover, const struct carryover_cut *cut)
 {
-    const int64_t told = cut->told_samples;
+    const int64_t final = cut->final_samples;
     const size_t best =
         longest_gap(carryover->words, carryover->count,
-                    larger(told - PARTIAL_MOST, cut->kept_samples), told - PARTIAL_LEAST);
+                    larger(final - PARTIAL_MOST, cut->kept_samples), final - PARTIAL_LEAST);
 
     return best < carryover->count ? middle(carryover->words, best)
-                                   : larger(cut->kept_samples, told - PARTIAL_LEAST);
+                                   : larger(cut->kept_samples, final - PARTIAL_LEAST);
 }
 
 char *carryover_text(const struct result_word *words, size_t count, int64_t start_samples)

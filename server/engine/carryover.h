@@ -2,10 +2,10 @@
  * what the next segment hears and knows of them. Plain data: no lock, no clock.
  *
  *     carryover_settle(&carryover, sound, limits, segment, &cut)    leaves the final words
- *     endpointer_pop(endpointer, cut.kept_samples, cut.told_samples)
+ *     endpointer_pop(endpointer, cut.kept_samples, cut.final_samples)
  *     ...
- *     the next segment: its sound begins at kept_samples, and carryover.words are what was said of
- *     that up to told_samples; the attention decoder goes on behind them
+ *     the next segment: its sound begins at kept_samples, and carryover.words are those
+ *     said in it up to final_samples; the attention decoder goes on behind them
  *
  * A function of the sound and of the words alone. One thread at a time. */
 #ifndef CARRYOVER_H
@@ -21,8 +21,8 @@ struct carryover {
 };
 
 struct carryover_cut {
-    int64_t kept_samples; /* from here on the sound is heard again */
-    int64_t told_samples; /* up to here it is told */
+    int64_t kept_samples;  /* from here on the sound is heard again */
+    int64_t final_samples; /* words before it are final */
 };
 
 /* Forgets all: what follows is another sound. */
@@ -37,7 +37,8 @@ int carryover_settle(struct carryover *carryover, const struct endpointer_segmen
                      int64_t most_samples, struct result_segment *segment,
                      struct carryover_cut *ret_cut);
 
-/* Where a partial of what follows begins to hear: a second or two before what is told ends. */
+/* Where a partial of what follows begins to hear: a second or two before the final
+ * words end. */
 int64_t carryover_partial_start(const struct carryover *carryover, const struct carryover_cut *cut);
 
 /* The text of words that begin from start_samples on, to be given to a decoder: without the marks

@@ -35,7 +35,7 @@ struct tier core_tier(const struct engine *engine, const struct request_policy *
 struct transcript_style core_style(const struct engine *engine, bool plain)
 {
     return (struct transcript_style){.plain = plain || engine->options.plain,
-                                     .prose = engine->options.prose};
+                                     .punctuation = engine->options.punctuation};
 }
 
 void core_learn(struct engine *engine, const struct piece_cost *cost,

@@ -51,7 +51,7 @@ void core_unref(struct engine *engine);
 /* The policy's tier, or the default one, with depths that the seed has. */
 struct tier core_tier(const struct engine *engine, const struct request_policy *policy);
 
-/* How a client's text is written. */
+/* Case and marks, as the engine's options and the client want them. */
 struct transcript_style core_style(const struct engine *engine, bool plain);
 
 /* Decides on a depth for a segment and submits it to the worker: piece has hotwords,
@@ -67,7 +67,8 @@ bool core_can_be_incremental(const struct engine *engine);
 void core_learn(struct engine *engine, const struct piece_cost *cost,
                 const struct result_depth *depth, bool final);
 
-/* Work has stopped whose client was gone since then. Holds no lock of a job or stream. */
+/* Work whose client had gone at since_ms has stopped: counts how long it went on. The caller holds
+ * no lock of a job or stream. */
 void core_count_cancel(struct engine *engine, double since_ms);
 
 /* Looks at the load when it is time to. Any thread; holds no lock of the engine's. */

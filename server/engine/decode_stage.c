@@ -1,8 +1,9 @@
 /* decode_stage.c - see decode_stage.h.
  *
- * Where the seed has an attention decoder it writes, checked by the letters that were heard, which
- * are its draft as well, behind what was written of the same sound before. What it must not be
- * trusted with, and all where there is none, is read by the beam over language model and lexicon.
+ * Where the seed has an attention decoder, that writes the text; its draft is what was written of
+ * the same sound before and, behind that, the first pass' letters, which also check the result.
+ * Where it is in doubt, or the seed has none, the beam over lexicon and language model gives the
+ * text.
  * Pieces that are unfolded at the same time are written in step (fold_batch_write), and what only
  * one of them wants, a search for a likelier text, alternatives, the beam, follows one by one. */
 #include "decode_stage.h"
@@ -110,7 +111,7 @@ static size_t add_word(struct slot *slot, size_t used, const char *text, bool lo
     return used;
 }
 
-/* The frame that is the first behind what is told. */
+/* The first frame behind the final words. */
 static size_t fresh_frame(const struct decode_stage *stage, const struct slot *slot)
 {
     const uint32_t hop_samples = fold_model_info(stage->model)->hop_samples;
@@ -120,8 +121,8 @@ static size_t fresh_frame(const struct decode_stage *stage, const struct slot *s
                : 0;
 }
 
-/* Begins the draft with what is told, and what was written before; *ret_end: the frame where that
- * ends. */
+/* Begins the draft with the final words, and what was written before; *ret_end: the frame where
+ * that ends. */
 static size_t draft_written(struct decode_stage *stage, struct piece *piece, size_t *ret_end)
 {
     struct slot *slot = piece->slot;

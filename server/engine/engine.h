@@ -28,7 +28,7 @@ int engine_open(struct engine **ret_engine, const struct engine_options *options
 /* Refuses new work from now on; work in hand goes on. */
 void engine_drain(struct engine *engine);
 bool engine_is_idle(struct engine *engine);
-/* Live streams are told to end by their owners: recordings keep out of their way from now on. */
+/* The owners of live streams are about to end them: from now on recordings give way to them. */
 void engine_finish(struct engine *engine);
 /* As live_ahead_ms and live_cut_all. */
 double engine_ahead_ms(struct engine *engine, bool after_cut);

@@ -18,15 +18,16 @@ enum engine_partials {
 };
 
 struct engine_options {
-    const struct fold_model *model;       /* outlive the engine */
-    const struct fold_lm *lm;             /* NULL: greedy decoding */
-    const struct fold_punctuation *prose; /* for a first pass' text; NULL: lower case, no marks */
-    bool plain;                           /* lower case and no marks, whatever can be written */
-    uint32_t workers;                     /* threads that compute; 0: one per CPU */
-    uint32_t max_live;                    /* live streams at once */
-    uint32_t max_batch;                   /* batch jobs queued or running at once */
-    uint32_t max_segment_ms;              /* longest segment recognised in one piece, e.g. 20000 */
-    uint64_t max_audio_ms;                /* longest recording accepted */
+    const struct fold_model *model; /* outlive the engine */
+    const struct fold_lm *lm;       /* NULL: greedy decoding */
+    const struct fold_punctuation
+        *punctuation;              /* for a first pass' text; NULL: lower case, no marks */
+    bool plain;                    /* lower case and no marks, whatever can be written */
+    uint32_t workers;              /* threads that compute; 0: one per CPU */
+    uint32_t max_live;             /* live streams at once */
+    uint32_t max_batch;            /* batch jobs queued or running at once */
+    uint32_t max_segment_ms;       /* longest segment recognised in one piece, e.g. 20000 */
+    uint64_t max_audio_ms;         /* longest recording accepted */
     const char *spool;             /* folder for live audio that waits; NULL: in memory only */
     uint64_t backlog_bytes;        /* of it for each stream, where there is a spool */
     enum engine_partials partials; /* how they are heard */

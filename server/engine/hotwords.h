@@ -19,9 +19,8 @@ struct hotwords {
 };
 
 /* Copies words [count] with one reference; NULL without memory. count 0 is fine. Numbers become
- * words
- * ("2026": "twenty twenty six"), and letters lose their accents, since that is what is heard; blank
- * ones are dropped, and so are those without a letter that is known, which the warning names. */
+ * words ("2026": "twenty twenty six") and letters lose their accents, as in what the model writes.
+ * Blank hotwords are dropped; so are those without any known letter, which the warning names. */
 struct hotwords *hotwords_copy(const struct fold_hotword *words, size_t count);
 struct hotwords *hotwords_ref(struct hotwords *hotwords);
 void hotwords_unref(struct hotwords *hotwords); /* NULL is fine */

@@ -1,17 +1,18 @@
 /* Chunks are heard when they are whole, each once.
  *
  * The seed's chunks have a length of their own (fold_info.chunk_frames), so an incremental partial
- * hears up to the end of a chunk, and what is said behind that waits for the next. What was heard
- * of a chunk for the time being would be thrown away again: with partials every 640 ms and chunks
- * of 672 that would be a second stem and network for a third of all sound.
+ * hears up to the end of a chunk, and what is said behind that waits for the next. An
+ * unfinished chunk could be heard provisionally, but that work is lost when the chunk is complete:
+ * with partials every 640 ms and chunks of 672 a third of all sound would go through stem and
+ * blocks twice.
  *
  * The text is of the window (windowed_partials.h), as with runs: the decoder has to write it anew
  * each time. But it begins in the very gap before which words are settled: the frames behind that
  * have heard what came before, and a text that begins with a word is written better than one that
- * begins within. Behind the last chunk 0.1 s of silence are heard for the time being: with nothing
- * the decoder often took what broke off for the end and wrote nothing (bench_live, x1: of 241
- * partials with sentences 48 were left to the first pass, with silence 11, and the first pass costs
- * more).
+ * begins within. Behind the last chunk 0.1 s of silence are heard provisionally: without it the
+ * decoder often took the sudden end for the end of all speech and wrote nothing (bench_live, x1: of
+ * 241 partials with sentences 48 were left to the first pass, with silence 11, and the first pass
+ * costs more).
  *
  * So the stream remembers MEMORY_MS: the longest window, and what is new to it where load makes
  * partials come four times less often. Longer windows are for runs, and for the partial behind one,

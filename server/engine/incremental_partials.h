@@ -1,10 +1,11 @@
 /* incremental_partials.h - a stream of the seed that hears a segment while it grows, so that a
  * partial need not run anew what the one before it has heard. Plain data around a struct
- * fold_stream.
+ * fold_stream. For each partial:
  *
- *     incremental_partials_aim(incremental, sound, window)   what a partial would hear and read now
- *     worker_submit(worker, sound, piece)                      with piece.incremental: hears and
- * reads it incremental_partials_forget(incremental)                 the segment is over
+ *     incremental_partials_aim(incremental, sound, window)   what it would hear and read now
+ *     worker_submit(worker, sound, piece)                    piece.incremental: hears and reads it
+ *
+ * and incremental_partials_forget when the segment is over.
  *
  * Samples are those of the live stream's clock. One thread at a time. */
 #ifndef INCREMENTAL_PARTIALS_H
@@ -16,8 +17,8 @@
 
 /* Silence before the first sound, as before every segment: without it that is heard badly. */
 #define INCREMENTAL_PARTIALS_LEAD_SAMPLES 3200
-/* Silence that is heard for the time being behind the last chunk: a text that ends within speech
- * ends better so. */
+/* Silence that is appended, provisionally, behind the last chunk: the text of speech that goes on
+ * ends better with it. */
 #define INCREMENTAL_PARTIALS_TAIL_SAMPLES 1600
 
 struct incremental_partials {
@@ -25,16 +26,15 @@ struct incremental_partials {
     const struct fold_info *info; /* the seed's */
     size_t bytes;                 /* that the stream holds */
     size_t memory_samples;        /* that can be read again */
-    bool begun;                   /* else the stream is fresh, or good for nothing */
+    bool begun;                   /* false: the stream has heard nothing of this segment */
     int64_t begun_samples;        /* clock of the stream's first sample: silence before the sound */
     int64_t from_samples;         /* what is read begins here, */
     int64_t until_samples;        /* and ends here, */
-    size_t unheard_samples;       /* and so many at its end are new to the stream */
+    size_t unheard_samples;       /* of these, at the end, what the stream has not heard */
 };
 
-/* Bytes that incremental_partials_open allocates, exactly, and notes; 0: the seed was not taught to
- * hear streams.
- */
+/* Bytes that incremental_partials_open allocates, exactly; 0: the seed was not taught to hear
+ * streams. */
 size_t incremental_partials_bytes(const struct fold_model *model, uint32_t depth);
 /* Samples that a run must be open for to hear and be read into. */
 size_t incremental_partials_run_samples(const struct fold_model *model);

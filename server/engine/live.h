@@ -19,8 +19,8 @@ uint64_t live_low_bytes(const struct live *live);
 /* Finalises what has been pushed so far; a result with from_flush (possibly of an empty segment)
  * follows. */
 void live_flush(struct live *live);
-/* Nothing has been pushed for so long, by the clock: whoever is muted sends no silence. What was
- * said becomes final as if it were followed by that much. */
+/* Nothing has been pushed for silent_ms of time: clients that mute send nothing, not even silence.
+ * What was said becomes final as if that much silence had followed it. */
 void live_silent(struct live *live, uint32_t silent_ms);
 /* From the next text on; where a sound is open, its partial is made anew at once. */
 void live_configure(struct live *live, const struct live_dials *dials);

@@ -12,7 +12,7 @@
 
 enum mark { MARK_NONE, MARK_FLUSH, MARK_SILENT, MARK_FINISH };
 
-/* A text on its way. */
+/* What the piece that the worker has now was submitted for. */
 struct making {
     enum depth_kind kind;
     enum mark mark;  /* that a final answers */
@@ -93,7 +93,8 @@ void live_state_unlist(struct live *live);
 /* What hears partials chunk by chunk, where that may be wanted; it is then counted. 0, or -1
  * without memory. */
 int live_state_open_incremental(struct live *live);
-/* The worker's turn, or nobody else has it yet: hears it as the dials say. False: out of memory. */
+/* Takes over new dials. The caller has the worker's turn, or is the only one who knows the stream.
+ * False: out of memory. */
 bool live_state_set_dials(struct live *live, const struct live_dials *dials);
 /* {live->lock}, which is released. */
 void live_state_unref_unlock(struct live *live);

@@ -154,7 +154,7 @@ static void note_words(struct live *live, const struct result_segment *segment)
 static void pop_mark(struct live *live, enum mark mark);
 static void emit_gap(struct live *live);
 
-/* What comes next is another sound, or the same behind what is told. */
+/* What comes next is another sound, or the same one behind its final words. */
 static void segment_is_over(struct live *live)
 {
     live->partial_due_samples = 0;
@@ -181,14 +181,14 @@ static void emit_final(struct live *live, const struct result_segment *segment)
         (sound.why == ENDPOINTER_FLUSHED &&
          (mark == MARK_FINISH || (mark == MARK_SILENT && is_endpoint(live, live->waited_ms))));
     admission_learn_speech(&live->engine->admission, (double)sound.count / (RESULT_RATE_HZ / 1e3),
-                           (double)(cut.told_samples - live->covered_samples) /
+                           (double)(cut.final_samples - live->covered_samples) /
                                (RESULT_RATE_HZ / 1e3));
-    live->covered_samples = cut.told_samples;
-    endpointer_pop(live->endpointer, cut.kept_samples, cut.told_samples);
+    live->covered_samples = cut.final_samples;
+    endpointer_pop(live->endpointer, cut.kept_samples, cut.final_samples);
     segment_is_over(live);
-    if (cut.kept_samples < cut.told_samples)
+    if (cut.kept_samples < cut.final_samples)
         windowed_partials_begin(&live->window, carryover_partial_start(&live->carryover, &cut),
-                                cut.told_samples);
+                                cut.final_samples);
     note_words(live, segment);
     send_result(live, &result);
     if (mark == MARK_FINISH)
@@ -256,7 +256,7 @@ static void recognise(struct live *live, struct worker *worker,
         .new_ms = incremental ? (double)incremental->unheard_samples / a_ms : 0,
         .elapsed_ms = clock_now_ms() - since_ms,
         .budget_ms = live->budget_ms};
-    /* A stream's frames begin behind what is told. */
+    /* A stream's frames begin behind the final words. */
     char *prefix = carryover_text(live->carryover.words, live->carryover.count,
                                   incremental ? incremental->from_samples : sound->start_samples);
     struct piece piece = {.hotwords = live->hotwords,
@@ -330,7 +330,7 @@ static bool partial_is_due(struct live *live, struct endpointer_segment *ret_sou
 
 /* ---- voices and gaps ------------------------------------------------------------------------ */
 
-/* What was taken for a voice may turn out to be a fan: then it ends with a final without words. */
+/* A "voice" may turn out to be steady noise, a fan: then it ends with a final without words. */
 static void emit_voice(struct live *live)
 {
     struct endpointer_segment sound;

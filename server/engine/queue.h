@@ -45,7 +45,8 @@ void queue_push_first(struct queue *queue, struct queue_work *work);
 /* Whether it was queued; then it will not run. */
 bool queue_remove(struct queue *queue, struct queue_work *work);
 
-/* Waits for work; NULL once stopped. What is popped is told to queue_done when it has run. */
+/* Waits for work; NULL once stopped. When the work has run, queue_done is due with its
+ * ticket. */
 struct queue_work *queue_pop(struct queue *queue, struct scheduler_ticket *ret_ticket);
 /* The same for live work, without waiting: NULL when there is none to be had now. */
 struct queue_work *queue_pop_live(struct queue *queue, struct scheduler_ticket *ret_ticket);

@@ -1,4 +1,5 @@
-/* rehearsal.h - a worker's first work, which nobody hears. */
+/* rehearsal.h - a worker's first work: touches all memory that segments need, before any client
+ * comes. */
 #ifndef REHEARSAL_H
 #define REHEARSAL_H
 

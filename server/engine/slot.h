@@ -25,7 +25,7 @@ struct slot {
     size_t max_samples, loaded_samples;
     int64_t first_samples;              /* stream time of pcm[0] */
     int64_t start_samples, end_samples; /* of the segment */
-    int64_t fresh_samples;              /* up to here its words are told */
+    int64_t fresh_samples;              /* words before it are final already */
     bool cut;                           /* it ends without a pause */
 };
 

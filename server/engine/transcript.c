@@ -99,28 +99,30 @@ static struct fold_punctuation_word *list_of(const struct result_segment *segmen
 }
 
 /* Puts case and marks on words that have none. */
-static void add_prose(struct result_segment *segment, const struct fold_punctuation *prose,
+static void punctuate(struct result_segment *segment, const struct fold_punctuation *punctuation,
                       struct fold_punctuation_state *state, struct fold_punctuation_word *list,
                       bool final)
 {
-    fold_punctuation_mark(prose, state, list, segment->words_count, final && !segment->cut);
+    fold_punctuation_mark(punctuation, state, list, segment->words_count, final && !segment->cut);
     for (size_t i = 0; i < segment->words_count; i++) {
         list[i].text = segment->words[i].text;
-        fold_punctuation_write(prose, &list[i], text_of(segment, i));
+        fold_punctuation_write(punctuation, &list[i], text_of(segment, i));
     }
 }
 
 /* Words that have case and marks lead the text model through the same sentence. Every segment was
  * written as if a text began with it: where one goes on from the segment before, a first word that
  * the text model would not begin a sentence with loses its capital. */
-static void follow_prose(struct result_segment *segment, const struct fold_punctuation *prose,
-                         struct fold_punctuation_state *state, struct fold_punctuation_word *list)
+static void punctuate_behind(struct result_segment *segment,
+                             const struct fold_punctuation *punctuation,
+                             struct fold_punctuation_state *state,
+                             struct fold_punctuation_word *list)
 {
     for (size_t first = 0, i = 0; i < segment->words_count; i++) {
         const bool ends = ends_sentence(segment->words[i].text);
         if (!ends && i + 1 < segment->words_count)
             continue;
-        fold_punctuation_mark(prose, state, list + first, i + 1 - first, ends);
+        fold_punctuation_mark(punctuation, state, list + first, i + 1 - first, ends);
         if (ends)
             *state = (struct fold_punctuation_state){0};
         first = i + 1;
@@ -155,15 +157,15 @@ static int write_segment(struct result_segment *segment, const struct transcript
         return 0;
     if (segment->written && (!final || segment->cut))
         open_end(segment);
-    if (!style->prose)
+    if (!style->punctuation)
         return 0;
     list = list_of(segment);
     if (!list)
         return -1;
     if (segment->written)
-        follow_prose(segment, style->prose, &behind, list);
+        punctuate_behind(segment, style->punctuation, &behind, list);
     else
-        add_prose(segment, style->prose, &behind, list, final);
+        punctuate(segment, style->punctuation, &behind, list, final);
     if (final)
         *state = behind;
     free(list);

@@ -28,8 +28,8 @@ int transcript_segment(struct result_segment *ret_segment, const struct fold_res
 
 /* How text is wanted. */
 struct transcript_style {
-    bool plain;                           /* lower case, no marks */
-    const struct fold_punctuation *prose; /* for words that have none; NULL: as plain */
+    bool plain;                                 /* lower case, no marks */
+    const struct fold_punctuation *punctuation; /* for words that have none; NULL: as plain */
 };
 
 /* Brings the words of a segment and its others into a style, in place. state: of the segments

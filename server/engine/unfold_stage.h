@@ -15,7 +15,7 @@
 #include "piece.h"
 
 /* Pieces that are at work together. */
-struct crowd {
+struct group {
     struct piece *pieces[BATCHER_PIECES];
     struct fold_run *runs[BATCHER_PIECES];
     size_t count;
@@ -23,8 +23,8 @@ struct crowd {
 
 /* Zero: idle. */
 struct unfold_stage {
-    struct crowd incremental; /* streams are to hear something of these */
-    struct crowd running;     /* these are runs, */
+    struct group incremental; /* streams are to hear something of these */
+    struct group running;     /* these are runs, */
     bool begun;               /* which have been through the stem */
 };
 

@@ -35,11 +35,11 @@ void windowed_partials_reset(struct windowed_partials *window)
 }
 
 void windowed_partials_begin(struct windowed_partials *window, int64_t start_samples,
-                             int64_t told_samples)
+                             int64_t final_samples)
 {
     windowed_partials_reset(window);
     window->start_samples = start_samples;
-    window->settled_samples = told_samples;
+    window->settled_samples = final_samples;
 }
 
 void windowed_partials_cut(const struct windowed_partials *window, struct endpointer_segment *sound)

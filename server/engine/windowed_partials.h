@@ -21,10 +21,10 @@ struct windowed_partials {
 /* Forgets all: the segment is over. */
 void windowed_partials_reset(struct windowed_partials *window);
 
-/* The segment goes on behind words that are told, up to told_samples; the first partial hears it
- * from start_samples on. */
+/* The segment goes on behind words that are final, those before final_samples; the first partial
+ * hears it from start_samples on. */
 void windowed_partials_begin(struct windowed_partials *window, int64_t start_samples,
-                             int64_t told_samples);
+                             int64_t final_samples);
 
 /* Leaves out of a segment so far what the window has left behind. */
 void windowed_partials_cut(const struct windowed_partials *window,

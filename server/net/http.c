@@ -41,8 +41,8 @@ static void gone(void *context, void *user)
         r->service->cancel(r);
 }
 
-/* Who may not come in is told so when the body has been read and dropped: a client that still sends
- * would see a reset and no answer. */
+/* Who may not come in is answered when the body has been read and dropped: a client that is still
+ * sending would see a reset and no answer. */
 static const struct http_service denied = {.feed = http_pages_feed, .end = http_request_answer};
 
 static void notify(void *user, struct MHD_Connection *connection, void **context,

@@ -5,8 +5,8 @@
  * connection holds two pieces of PIECE bytes at most.
  *
  * A client that closes its sending side right behind its request waits for the answer, as programs
- * that pipe a file through a socket do; one that does so later has left. Which of both it was can
- * only be told by writing to it. */
+ * that pipe a file through a socket do; one that does so later has left. Which of both it was only
+ * writing to it shows. */
 #include "relay.h"
 
 #include <errno.h>
@@ -33,7 +33,7 @@
 #define HEAD_MS       10000 /* from the first byte of a later head */
 #define HALF_CLOSE_MS 1000  /* behind the body; later it is a leave */
 #define SLOW_MS       20000 /* a body that was given up by then was slow */
-#define LINGER_MS     2000  /* a client may still send while it is told */
+#define LINGER_MS     2000  /* a client may still be sending while it gets its answer */
 #define TARGET_BYTES  64    /* of a request's target that are kept: enough to know the dialect */
 #define PROBLEM_BYTES 120
 
@@ -67,7 +67,8 @@ struct adopted {
 
 struct relay {
     struct relay_options options;
-    int epoll, told;
+    int epoll;
+    int wake; /* an eventfd: there is something new for the thread */
     pthread_t thread;
     bool started;
     atomic_bool stopping;
@@ -286,7 +287,8 @@ static bool look_at_head(struct relay *r, struct line *l)
         l->state = l->body.is_over ? ANSWER : BODY;
         const size_t length = take_head(r, l, (size_t)got);
         if (length) {
-            pass(l, INNER, r->piece, length); /* if they have hung up, that is seen and told */
+            /* If they have hung up, pass_answer sees it and answers for them. */
+            pass(l, INNER, r->piece, length);
             return true;
         }
         kill_line(r, l);
@@ -528,11 +530,11 @@ static void *run(void *user)
     int64_t ticked_ms = 0;
     while (!atomic_load(&r->stopping)) {
         const int got = epoll_wait(r->epoll, events, 64, r->lines ? TICK_MS : -1);
-        bool told = false;
+        bool is_woken = false;
         for (int i = 0; i < got; i++) {
             const uint64_t name = events[i].data.u64;
             struct line *l = (struct line *)(uintptr_t)(name & ~(uint64_t)1);
-            told |= !l;
+            is_woken |= !l;
             if (!l || l->state == DEAD)
                 continue;
             if ((name & 1) == CLIENT && events[i].events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
@@ -544,14 +546,14 @@ static void *run(void *user)
         const bool is_tick = now - ticked_ms >= TICK_MS;
         if (is_tick)
             ticked_ms = now;
-        if (told) {
+        if (is_woken) {
             uint64_t times;
-            (void)!read(r->told, &times, sizeof times);
+            (void)!read(r->wake, &times, sizeof times);
             adopt_all(r);
         }
-        for (struct line *l = r->lines, *next; l && (told || is_tick); l = next) {
+        for (struct line *l = r->lines, *next; l && (is_woken || is_tick); l = next) {
             next = l->next;
-            if (told && l->state == ANSWER && atomic_load(&l->answered))
+            if (is_woken && l->state == ANSWER && atomic_load(&l->answered))
                 serve(r, l);
             if (is_tick && l->state != DEAD)
                 look_at_clock(r, l, now);
@@ -564,10 +566,10 @@ static void *run(void *user)
 
 /* ---- for everybody -------------------------------------------------------------------------- */
 
-static void tell(struct relay *r)
+static void wake(struct relay *r)
 {
     const uint64_t one = 1;
-    (void)!write(r->told, &one, sizeof one);
+    (void)!write(r->wake, &one, sizeof one);
 }
 
 int relay_open(struct relay **ret_relay, const struct relay_options *options)
@@ -580,8 +582,8 @@ int relay_open(struct relay **ret_relay, const struct relay_options *options)
     }
     r->options = *options;
     r->epoll = epoll_create1(EPOLL_CLOEXEC);
-    r->told = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (r->epoll < 0 || r->told < 0 || epoll_ctl(r->epoll, EPOLL_CTL_ADD, r->told, &event) != 0 ||
+    r->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (r->epoll < 0 || r->wake < 0 || epoll_ctl(r->epoll, EPOLL_CTL_ADD, r->wake, &event) != 0 ||
         pthread_create(&r->thread, NULL, run, r) != 0) {
         relay_close(r);
         return -1;
@@ -603,7 +605,7 @@ void relay_adopt(struct relay *r, int fd)
     *a = (struct adopted){fd, r->adopted};
     r->adopted = a;
     pthread_mutex_unlock(&r->lock);
-    tell(r);
+    wake(r);
 }
 
 void relay_answered(struct relay *r, int fd)
@@ -613,7 +615,7 @@ void relay_answered(struct relay *r, int fd)
         if (l->far == fd)
             atomic_store(&l->answered, true);
     pthread_mutex_unlock(&r->lock);
-    tell(r);
+    wake(r);
 }
 
 void relay_give_up(struct relay *r, int fd, int status, const char *problem)
@@ -638,7 +640,7 @@ void relay_close(struct relay *r)
         return;
     if (r->started) {
         atomic_store(&r->stopping, true);
-        tell(r);
+        wake(r);
         pthread_join(r->thread, NULL);
     }
     while (r->lines) {
@@ -654,8 +656,8 @@ void relay_close(struct relay *r)
     }
     if (r->epoll >= 0)
         close(r->epoll);
-    if (r->told >= 0)
-        close(r->told);
+    if (r->wake >= 0)
+        close(r->wake);
     pthread_mutex_destroy(&r->lock);
     free(r);
 }

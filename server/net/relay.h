@@ -4,7 +4,7 @@
  * The relay keeps the client's socket. It reads one request at a time, exactly to its end, and
  * passes it on through a pair of sockets; so what follows it stays unread until the answer is on
  * its way, and an upgrade that comes behind other requests is as good as a first one. It sees a
- * client go that does not read what it is told, or has closed, and answers one that has only closed
+ * client go that does not read what it is sent, or has closed, and answers one that has only closed
  * its sending side. One thread; nothing is computed on it. */
 #ifndef RELAY_H
 #define RELAY_H
@@ -19,7 +19,7 @@ struct relay;
 
 struct relay_options {
     uint32_t max_connections;
-    uint32_t unread_ms; /* a client that reads nothing, or next to nothing, of what it is told for
+    uint32_t unread_ms; /* a client that reads nothing, or next to nothing, of what it is sent for
                            so long is let go */
     /* NULL, or why that request is not answered at all: 403. Any thread. */
     const char *(*forbid)(void *user, const struct head *head);

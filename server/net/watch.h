@@ -1,4 +1,5 @@
-/* watch.h - tells when the peer of a socket has gone while nobody reads from it. */
+/* watch.h - notices when the peer of a socket closes its sending side or goes away, while nobody
+ * reads from the socket. */
 #ifndef WATCH_H
 #define WATCH_H
 

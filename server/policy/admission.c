@@ -10,9 +10,9 @@
  * the cost table, and the partials of a segment are segment / interval runs over what
  * partial_window.h lets them hear, or that many chunks that a stream of the seed hears, and
  * readings of the window. A stream that nobody has spoken into for ACTIVE_MS takes nothing, unless
- * what was said still waits: else a crowd that stops would have its backlog worked off at full
- * depth. Summed over all streams and divided by the CPUs that is the demand; done for every rung
- * it is what load_shedder.c wants.
+ * what was said still waits: else, when many stop at once, their backlog would be worked off at
+ * full depth. Summed over all streams and divided by the CPUs that is the demand; done for every
+ * rung it is what load_shedder.c wants.
  *
  * Newcomers are refused when all streams and the newcomer would not fit with everybody at the
  * tier's floor: so never while depth can still fall, and never while there are fewer streams than
@@ -21,12 +21,12 @@
  * others have them as well.
  *
  * A place that is free is given to whoever asks, so nobody is refused by an idle server. Whoever is
- * refused is told when to come again: the first of them when the next place should become free, the
- * next one when the one after that should, and so on, so that they do not all come back for one
- * place. How long a place is held is learned in time during which it could get on: an upload shares
- * the workers with the others, a stream has its own pace. Nobody is told to wait for more than two
- * minutes; who comes too early or not at all is forgotten when his time has passed, and all are
- * when nobody holds a place.
+ * refused is given a time to come again: the first of them when the next place should become free,
+ * the next one when the one after that should, and so on, so that they do not all come back for one
+ * place. How long places are held is learned: for uploads, which share the workers, in the time
+ * that each had of them, for streams by the clock. No wait is longer than two minutes. Whoever
+ * comes too early or not at all is forgotten when his time has passed, and all are when nobody
+ * holds a place.
  */
 #include "admission.h"
 
@@ -242,7 +242,7 @@ static void place_freed(struct admission_places *places, double now_ms)
     places->ended = places->ended * PLACES_KEEP + 1;
     places->spent_ms = 0;
     if (!places->taken)
-        places->told_ms = now_ms;
+        places->promised_ms = now_ms;
 }
 
 /* When whoever is refused now shall come again, from now. guess_ms: how long a place is held, while
@@ -255,8 +255,8 @@ static double retry_after(struct admission_places *places, double guess_ms, doub
     const double each_ms = held_ms > 0 ? held_ms / held : RETRY_FIRST_MS;
 
     places->refused++;
-    const double in_ms = fmin(fmax(places->told_ms - now_ms, 0) + each_ms, RETRY_MOST_MS);
-    places->told_ms = now_ms + in_ms;
+    const double in_ms = fmin(fmax(places->promised_ms - now_ms, 0) + each_ms, RETRY_MOST_MS);
+    places->promised_ms = now_ms + in_ms;
     return fmax(in_ms, RETRY_LEAST_MS);
 }
 

@@ -34,11 +34,11 @@ struct admission_stream {
 /* Places, and how long they are held. */
 struct admission_places {
     uint32_t taken, most;
-    uint32_t parallel; /* so many of those who hold one get on at once, at the workers' pace */
+    uint32_t parallel; /* of those who hold a place, how many are worked on at the same time */
     uint64_t refused;
-    double looked_ms, spent_ms; /* the last look; time that they have had since a place was freed */
-    double held_ms, ended;      /* time that those who ended had, and how many they were: fading */
-    double told_ms;             /* the last who was refused was told to come at that time */
+    double looked_ms, spent_ms; /* the last look; time held since a place was last freed */
+    double held_ms, ended; /* how long those that ended had held theirs, and how many: fading */
+    double promised_ms;    /* when the last who was refused was asked to come again */
 };
 
 struct admission {
@@ -84,8 +84,9 @@ void admission_waits(struct admission *admission, struct admission_stream *strea
 bool admission_begin_upload(struct admission *admission, double now_ms, double *ret_retry_ms);
 void admission_end_upload(struct admission *admission, double now_ms);
 
-/* A question to depth_choose; the fields that admission knows (unfolds, level, upload_fill, cost)
- * are filled in. What is needed to stop early goes to *ret_ahead, which may be NULL. */
+/* depth_choose, with the fields of the question that admission knows (unfolds, level, upload_fill,
+ * cost) filled in. *ret_ahead, which may be NULL: what each further unfold should take, so that a
+ * worker can stop when the next would be too late. */
 struct result_depth admission_choose(struct admission *admission, struct depth_question *question,
                                      struct cost_ahead *ret_ahead);
 /* Audio between two partials of a stream, as things are. */

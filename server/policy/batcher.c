@@ -6,7 +6,7 @@
  * (tests/bench/README.md has the figures). So only short pieces are batched, partials above all,
  * and only until there are FRAMES_ENOUGH rows.
  *
- * Whoever goes with others is told his words when all rows are through, so batching may not make
+ * A piece that goes with others has its words when all rows are through, so batching may not make
  * the most urgent piece late: all of them, at what they would cost alone, must be done before it
  * is due. When it is late already, everybody is, and throughput is the only cure: then a batch
  * may take LATE_MS.

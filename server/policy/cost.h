@@ -38,8 +38,9 @@ struct cost_spent {
     uint32_t depth;
     double audio_ms, front_ms, unfold_ms, tail_ms; /* unfold_ms: all passes together */
     bool drafted;
-    double slowdown;        /* as in cost; 0: not known */
-    double new_ms, hear_ms; /* sound that a stream heard, in such a time; front and unfold are 0 */
+    double slowdown; /* as in cost; 0: not known */
+    double new_ms,
+        hear_ms; /* what a stream heard, and how long that took; front_ms and unfold_ms are 0 */
 };
 
 double cost_front_ms(const struct cost *cost, double audio_ms);

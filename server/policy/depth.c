@@ -12,20 +12,20 @@
  *      0  everybody gets what was asked for
  *      1  uploads are held back, which nobody watches (scheduler.h)
  *     then for each priority, the lowest first:
- *          partials by a stream (incremental_partials.h), where the seed was taught so and that
- * costs less (not at a quarter of them: then a window is run more cheaply than all is heard)
+ *          partials by a stream of the seed (incremental_partials.h), where that costs less
  *          partials at depth 1 and half as often
  *          partials a quarter as often
  *          finals at R - 1, R - 2, ... 1, but never below the tier's floor
  *
- * Below the last rung there is only refusing newcomers, which is not this file's business. A
- * priority loses everything above its floor before the next higher one loses anything; within one
- * priority partials go before finals, because a late partial is a nuisance and a shallow final is
- * an error that stays. The first thing that partials lose is the sound behind each chunk, in which
- * a stream hears: that costs words (one in six of a last partial is not what its final says, where
- * windows have one in thirty), but none of their frequency. Then they lose that as well: partials
- * cost more than their finals. The caps are counted from R and not from what was asked for, so
- * whoever asked for little is hit last.
+ * (At a quarter of the partials a stream does not cost less: running a window now and then is
+ * cheaper than hearing everything.) Below the last rung there is only refusing newcomers, which is
+ * not this file's business. A priority loses everything above its floor before the next higher one
+ * loses anything; within one priority partials go before finals, because a late partial is a
+ * nuisance and a shallow final is an error that stays. The first thing that partials lose is the
+ * sound behind each chunk, in which a stream hears: that costs words (one in six of a last partial
+ * is not what its final says, where windows have one in thirty), but none of their frequency. Then
+ * they lose that as well: partials cost more than their finals. The caps are counted from R and not
+ * from what was asked for, so whoever asked for little is hit last.
  *
  * The budget: the deepest of what is left that still fits in the time that is left, and the floor
  * if none does. Late is better than wrong below what the tier promises. The budget is judged when

@@ -19,7 +19,7 @@ enum scheduler_hold {
     SCHEDULER_LAST,  /* and have only what keeps them from starving */
 };
 
-/* What an item is worth. */
+/* What decides when an item's turn comes. */
 struct scheduler_terms {
     enum scheduler_class class;
     double due_ms;     /* when it should be done */
@@ -76,7 +76,7 @@ struct scheduler_item *scheduler_pop(struct scheduler *scheduler, double now_ms,
  * when it is the turn of a recording. */
 struct scheduler_item *scheduler_pop_live(struct scheduler *scheduler, double now_ms,
                                           struct scheduler_ticket *ret_ticket);
-/* A worker is through with what it popped, after so long. */
+/* A worker has finished what it popped, which took spent_ms of its time. */
 void scheduler_done(struct scheduler *scheduler, const struct scheduler_ticket *ticket,
                     double spent_ms, double now_ms);
 

@@ -53,7 +53,7 @@ struct session_kind {
      * the end of a message. */
     void (*text)(struct session *session, const char *text, size_t length);
     void (*binary)(struct session *session, const uint8_t *bytes, size_t count, bool last);
-    /* NULL or: no audio for so long, by the clock; told every second for some seconds. */
+    /* NULL or: no audio has come for silent_ms. Called every second for some seconds. */
     void (*silent)(struct session *session, uint32_t silent_ms);
     /* The server wants to go: no more sound is taken; what came is heard and told, then
      * session_over(). May be called again, and where the sound has ended by itself. */
@@ -76,7 +76,7 @@ struct session {
     atomic_int_least64_t audio_samples;
     _Atomic(const char *) farewell; /* why it goes away; NULL: it does not */
     bool finished;                  /* no more audio is taken; idleness is then ours */
-    bool pushed;      /* session_push was called; whoever keeps the clock takes it back */
+    bool pushed;      /* session_push was called; ws.c, which watches for silence, resets it */
     atomic_bool full; /* more audio waits than the engine wants: do not read on */
     bool is_admitted; /* by session_admit, and then: */
     struct keys_grant grant;

@@ -3,12 +3,13 @@
  * What is said between two pauses, or two commits, is a *turn*; it becomes an item of the
  * conversation. Turns stand in a queue, the oldest first, and finals belong to the first: the
  * engine deals with sound in order. A turn is committed by a pause (server_vad) or by the client,
- * and completed by the final that ends it. Its words are told as soon as they are settled
- * (turns.h), the rest with its finals; what was told is never taken back, and where the finals say
- * otherwise the completed text is right and the deltas are not.
+ * and completed by the final that ends it. Deltas bring its words as soon as they are settled
+ * (turns.h), and the rest with its finals. A delta is never taken back; where the finals differ,
+ * the completed text is right and the deltas are not.
  *
  * A commit or a clear is a mark in the sound (live_flush); the final that answers it says
- * which of them it was by its place in a second queue. Sound before a clear is heard but not told.
+ * which of them it was by its place in a second queue. Sound before a clear is recognised, but its
+ * text is dropped.
  *
  * Settings that the engine cannot change on the way (encoding, turns, keywords, depth) end its
  * stream; the socket is not read until that has ended, and the next sound opens another. The
@@ -40,7 +41,7 @@ struct realtime_session {
     char name[REALTIME_ID]; /* "sess_..." */
     struct live *live;
     bool live_vad;    /* it ends turns at pauses */
-    bool restarting;  /* it was told to finish because of new settings */
+    bool restarting;  /* live_finish was called because of new settings */
     double pending_s; /* of sound since the last commit or clear */
 
     pthread_mutex_t lock;
@@ -48,7 +49,7 @@ struct realtime_session {
     uint8_t marks[MARKS];        /* {lock} [marks_count] enum mark */
     size_t marks_count;          /* {lock} */
     int64_t base_samples;        /* {lock} of the engine's stream, in the session */
-    bool has_ended;              /* {lock} the stream that was told to finish */
+    bool has_ended;              /* {lock} that stream */
     struct result_depth depth;   /* {lock} of the last final */
     char last_item[REALTIME_ID]; /* {lock} */
 };
@@ -131,7 +132,7 @@ static void say_delta(struct realtime_session *s, const struct turn *t, char *de
     free(delta);
 }
 
-/* Adds a final's words and tells those that were not told yet. */
+/* Adds a final's words to the turn; those that no delta has brought yet are sent as one. */
 static void add_text(struct realtime_session *s, struct turn *t,
                      const struct result_segment *segment)
 {

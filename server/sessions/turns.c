@@ -9,8 +9,8 @@
 #include "words.h"
 
 #define DIGITS 24
-/* Confidence that a word needs to be told before its final. Of 70 utterances of dev_clean, at the
- * pace of a microphone, 24 % of the words were told early and in 68 the deltas said what the
+/* Confidence that a word needs to become a delta before its final. Of 70 utterances of dev_clean,
+ * at the pace of a microphone, 24 % of the words came early and in 68 the deltas said what the
  * completed text does; without it 56 %, and 50. */
 #define SURE 0.9f
 
@@ -116,7 +116,7 @@ void turns_retire_first(struct turns *turns)
     drop(turns, &turns->first);
 }
 
-/* Does the segment begin with the words that were told? */
+/* Does the segment begin with the words that deltas have brought? */
 static bool goes_on(const struct turn *t, const struct result_segment *segment)
 {
     if (segment->words_count < t->emitted)
@@ -132,7 +132,7 @@ static void note_shortage(struct turn *t, bool without_memory)
     t->is_short |= without_memory;
 }
 
-/* Words [count], with a space before them where something was told. */
+/* Words [count], with a space before them where there is text already. */
 static char *emit(struct turn *t, const struct result_word *words, size_t count)
 {
     char *joined = count ? words_join(words, count) : NULL, *delta = NULL;
@@ -169,7 +169,7 @@ char *turns_settle(struct turn *t, const struct result_segment *partial)
     const int64_t settled_samples =
         partial->end_samples - TURNS_SETTLED_MS * (RESULT_RATE_HZ / 1000);
     size_t same = t->emitted;
-    /* What was told stands; only the final says whether the rest goes with it. */
+    /* Deltas stand; only the final says whether the rest goes with them. */
     if (!goes_on(t, partial))
         return NULL;
     while (same < t->heard_count && same + 2 < partial->words_count &&
@@ -185,8 +185,8 @@ char *turns_settle(struct turn *t, const struct result_segment *partial)
     return emit(t, partial->words + emitted, same - emitted);
 }
 
-/* How many of the final's words were told. */
-static size_t told_of(const struct turn *t, const struct result_segment *segment)
+/* How many of the final's words deltas have brought. */
+static size_t emitted_of(const struct turn *t, const struct result_segment *segment)
 {
     size_t emitted = 0;
     if (goes_on(t, segment))
@@ -199,7 +199,7 @@ static size_t told_of(const struct turn *t, const struct result_segment *segment
 
 char *turns_say(struct turn *t, const struct result_segment *segment)
 {
-    const size_t emitted = told_of(t, segment);
+    const size_t emitted = emitted_of(t, segment);
     char *words = segment->words_count ? words_join(segment->words, segment->words_count) : NULL;
     char *text = NULL;
     if (words && *words &&

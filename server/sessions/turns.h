@@ -20,7 +20,7 @@ struct turn {
     /* Of the segment that is not final yet: */
     char **heard; /* [heard_count] words of its last partial, owned */
     size_t heard_count;
-    size_t emitted;          /* leading words of it that were told for good */
+    size_t emitted;          /* leading words of it that deltas have brought */
     int64_t emitted_samples; /* where the last of them ends */
     bool is_short;           /* of words, for want of memory */
     bool has_emitted;        /* anything, of any segment */
@@ -51,21 +51,21 @@ void turns_drop_open(struct turns *turns);
 /* The first is over: it goes, and its text can be retrieved for a while. */
 void turns_retire_first(struct turns *turns);
 
-/* What is told of a turn is never taken back, so of a partial only those words are told that the
+/* A delta is never taken back, so of a partial only those words become one that the
  * partial before it had as well, that are sure, and that were followed by TURNS_SETTLED_MS of sound
  * and by two words. The text that is new by that, to be freed, with a space before it where one
  * belongs; NULL when there is none, or no memory. */
 #define TURNS_SETTLED_MS 1000
 char *turns_settle(struct turn *turn, const struct result_segment *partial);
 
-/* Adds a final's words to the turn's text: those that were not told yet, as turns_settle. Where the
- * final does not begin with what was told, they are those behind the time that was told up to; the
- * turn's text is the final's in any case. */
+/* Adds a final's words to the turn's text, which is the final's in any case. Returns, as
+ * turns_settle does, those that no delta has brought yet: where the final does not begin with the
+ * words of the deltas, those that are later than the last of them. */
 char *turns_say(struct turn *turn, const struct result_segment *segment);
 /* Keeps copies of the words themselves. */
 void turns_keep(struct turn *turn, const struct result_segment *segment);
 
-/* The text of a recent item, NULL when there is no such; and its end. */
+/* The text of a recent item, or NULL when it is not known (any more). turns_forget deletes it. */
 const char *turns_recall(const struct turns *turns, const char *id);
 void turns_forget(struct turns *turns, const char *id);
 

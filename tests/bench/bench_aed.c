@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "aed.h"
 #include "align.h"
+#include "cpu_time.h"
 #include "fold.h"
 #include "restart.h"
 #include "weights.h"
@@ -20,16 +20,9 @@
 #define TOGETHER 8
 #define BEFORE   30 /* pieces written before those that are read */
 
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 static void keep_least(double *best, double began)
 {
-    const double took = now_s() - began;
+    const double took = cpu_time_s() - began;
     *best = took < *best ? took : *best;
 }
 
@@ -102,7 +95,7 @@ static void read_all(struct bench *b, struct reading *readings, size_t count)
         struct reading *r = &readings[k];
         for (size_t i = 0; i < r->together; i++)
             lines[i] = (struct aed_lines){&b->aeds[i], BEFORE, b->pieces + BEFORE, r->rows, NULL};
-        const double began = now_s();
+        const double began = cpu_time_s();
         aed_read(&b->workspace, lines, r->together);
         keep_least(&r->best_s, began);
     }
@@ -124,11 +117,11 @@ static void bench_depth(struct bench *b)
         float ignored;
         double began;
         for (size_t i = 0; i < TOGETHER; i++) {
-            began = now_s();
+            began = cpu_time_s();
             aed_hear(&b->aeds[i], fold_run_x(b->run), T, depth);
             keep_least(&hear, began);
         }
-        began = now_s();
+        began = cpu_time_s();
         align_run(&b->align, b->logp, T, b->m->info.vocab_size, b->letters, T * 2 / 5, &ignored);
         keep_least(&alignment, began);
         read_all(b, readings, count);

@@ -5,20 +5,13 @@
  * one step every CHUNK_MS a core would carry. int8, one thread, best of some rounds. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "cpu_time.h"
 #include "fold.h"
 #include "restart.h"
 
 #define STREAMS 64
 #define ROUNDS  4
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static struct fold_run *runs[STREAMS];
 static const float *pcm[STREAMS];
@@ -69,23 +62,23 @@ int main(int argc, char **argv)
         double best[4] = {1e9, 1e9, 1e9, 1e9};
         for (int round = 0; round < ROUNDS; round++) {
             double at[5];
-            at[0] = now_s();
+            at[0] = cpu_time_s();
             for (size_t i = 0; i < count; i++)
                 fold_run_begin(runs[i], pcm[i], samples[i]);
-            at[1] = now_s();
+            at[1] = cpu_time_s();
             fold_batch_begin(runs, pcm, samples, count);
-            at[2] = now_s();
+            at[2] = cpu_time_s();
             best[0] = at[1] - at[0] < best[0] ? at[1] - at[0] : best[0];
             best[1] = at[2] - at[1] < best[1] ? at[2] - at[1] : best[1];
             prepare(count, info->unfolds);
-            at[0] = now_s();
+            at[0] = cpu_time_s();
             for (size_t i = 0; i < count; i++)
                 fold_run_unfold(runs[i]);
-            at[1] = now_s();
+            at[1] = cpu_time_s();
             prepare(count, info->unfolds);
-            at[2] = now_s();
+            at[2] = cpu_time_s();
             fold_batch_unfold(runs, count);
-            at[3] = now_s();
+            at[3] = cpu_time_s();
             best[2] = at[1] - at[0] < best[2] ? at[1] - at[0] : best[2];
             best[3] = at[3] - at[2] < best[3] ? at[3] - at[2] : best[3];
         }

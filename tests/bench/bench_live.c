@@ -158,10 +158,10 @@ static void on_final(struct piece *piece)
     transcript_release(segment);
     windowed_partials_reset(&s->window);
     incremental_partials_forget(&s->incremental);
-    if (cut.kept_samples < cut.told_samples)
+    if (cut.kept_samples < cut.final_samples)
         windowed_partials_begin(&s->window, carryover_partial_start(&s->carryover, &cut),
-                                cut.told_samples);
-    endpointer_pop(s->endpointer, cut.kept_samples, cut.told_samples);
+                                cut.final_samples);
+    endpointer_pop(s->endpointer, cut.kept_samples, cut.final_samples);
 }
 
 /* A partial, if one is due: with piece->follow where a stream hears it. */

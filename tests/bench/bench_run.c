@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cpu.h"
+#include "cpu_time.h"
 #include "fold.h"
 #include "restart.h"
 #include "stem.h"
@@ -20,16 +20,9 @@
 #define ROUNDS 7
 #define PEAK   768
 
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 static void keep_least(double *best, double began)
 {
-    const double took = now_s() - began;
+    const double took = cpu_time_s() - began;
     *best = took < *best ? took : *best;
 }
 
@@ -43,7 +36,7 @@ static double sgemm_peak(void)
     for (size_t i = 0; i < 3 * n; i++)
         a[i] = (float)(i % 7) - 3;
     for (int i = 0; i < 10; i++) {
-        const double began = now_s();
+        const double began = cpu_time_s();
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, PEAK, PEAK, PEAK, 1, a, PEAK, a + n,
                     PEAK, 0, a + 2 * n, PEAK);
         keep_least(&best, began);
@@ -65,7 +58,7 @@ static double int8_peak(const struct kernels *kernels)
     const struct quant_weights w = {
         (int8_t *)bytes + n, zeros, (int32_t *)(void *)zeros, zeros, PEAK, PEAK};
     for (int i = 0; i < 10; i++) {
-        const double began = now_s();
+        const double began = cpu_time_s();
         kernels->gemm(y, PEAK, &rows, PEAK, &w);
         keep_least(&best, began);
     }
@@ -124,17 +117,17 @@ static int bench(const char *path, enum fold_precision precision, size_t seconds
     for (uint32_t r = 0; r < info->unfolds; r++)
         unfold[r] = 1e9;
     for (int round = 0; round < ROUNDS; round++) {
-        double began = now_s();
+        double began = cpu_time_s();
         stem_run(m, x, pcm, samples, kept, NULL, NULL, scratch);
         keep_least(&stem, began);
-        began = now_s();
+        began = cpu_time_s();
         fold_run_begin(run, pcm, samples);
         keep_least(&begin, began);
         for (uint32_t r = 0; r < info->unfolds; r++) {
-            began = now_s();
+            began = cpu_time_s();
             fold_run_unfold(run);
             keep_least(&unfold[r], began);
-            began = now_s();
+            began = cpu_time_s();
             fold_run_exit(run, logp);
             keep_least(&exit_s, began);
         }

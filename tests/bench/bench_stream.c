@@ -8,21 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "cpu_time.h"
 #include "fold.h"
 #include "restart.h"
 
 #define MOST          16
 #define MEMORY_FRAMES 168
 #define WINDOW_MS     3000
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static void die(const char *what)
 {
@@ -49,7 +42,7 @@ static double hear(const struct fold_model *m, const float *pcm, size_t seconds,
             die("no memory");
         depths[i] = depth ? depth : 1 + (uint32_t)i % info->unfolds;
     }
-    const double began = now_s();
+    const double began = cpu_time_s();
     for (size_t end = chunk + ahead; end <= seconds * info->rate_hz; end += chunk) {
         for (size_t i = 0; i < count; i++) {
             const size_t next = fold_stream_next(streams[i]);
@@ -59,7 +52,7 @@ static double hear(const struct fold_model *m, const float *pcm, size_t seconds,
         if (fold_batch_hear(streams, runs, from, samples, depths, count))
             die("cannot hear");
     }
-    const double took = now_s() - began;
+    const double took = cpu_time_s() - began;
     for (size_t i = 0; i < count; i++) {
         fold_stream_close(streams[i]);
         fold_run_close(runs[i]);
@@ -78,12 +71,12 @@ static double hear_windows(const struct fold_model *m, const float *pcm, uint32_
     if (!logp || fold_run_open(&run, m, samples))
         die("no memory");
     for (int round = 0; round < 8; round++) {
-        const double began = now_s();
+        const double began = cpu_time_s();
         fold_run_begin(run, pcm, samples);
         for (uint32_t r = 0; r < depth; r++)
             fold_run_unfold(run);
         fold_run_exit(run, logp);
-        const double took = now_s() - began;
+        const double took = cpu_time_s() - began;
         best = took < best ? took : best;
     }
     fold_run_close(run);

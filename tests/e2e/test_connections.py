@@ -2,7 +2,10 @@
 other requests, and what follows a body that was refused is no request."""
 
 import asyncio
+import contextlib
 import json
+import os
+import resource
 import select
 import socket
 import threading
@@ -323,3 +326,17 @@ def test_who_says_nothing_is_asked_whether_it_is_there(daemon):
         rows = [row.split() for row in open("/proc/net/tcp")]
         timer, when = next(row[5].split(":") for row in rows if row[1] == there and row[2] == here)
         assert timer == "02" and int(when, 16) <= 1000  # keepalive, in hundredths of a second
+
+
+def test_where_there_is_no_descriptor_newcomers_are_told_so_and_the_log_says_it_once():
+    with harness.Daemon() as full:
+        taken = len(os.listdir(f"/proc/{full.process.pid}/fd"))
+        _, hard = resource.prlimit(full.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(full.process.pid, resource.RLIMIT_NOFILE, (taken + 4, hard))
+        with contextlib.ExitStack() as stack:
+            crowd = [stack.enter_context(socket.create_connection(("127.0.0.1", full.port), timeout=5)) for _ in range(30)]
+            refused = crowd[-1].recv(65536)
+            assert refused.startswith(b"HTTP/1.1 503 ") and b"Retry-After: 1\r\n" in refused
+        resource.prlimit(full.process.pid, resource.RLIMIT_NOFILE, (hard, hard))
+        assert full.status("/readyz") == 200
+        assert full.said().count("no file descriptor") == 1

@@ -24,7 +24,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-KEPT_INPUTS, KEPT_BYTES = 40, 2048  # of a parser, beyond those that have a name
+KEPT_INPUTS, KEPT_BYTES = 20, 2048  # of a parser, beyond those that have a name
 
 
 def environment():
@@ -63,7 +63,7 @@ class Target:
         return process.returncode == 0, cpu_s, line, said[-6000:]
 
     def minimise(self):
-        """Adds to the corpus what reaches code that nothing in it does: the smallest inputs, and few."""
+        """Adds to the corpus what reaches code that nothing in it does: few inputs, and short ones."""
         with tempfile.TemporaryDirectory() as folder:
             merged = pathlib.Path(folder)
             for file in self.corpus.iterdir():
@@ -73,7 +73,8 @@ class Target:
             new = sorted((f for f in merged.iterdir() if not (self.corpus / f.name).exists()), key=lambda f: f.stat().st_size)
             kept = [f for f in new if f.stat().st_size <= KEPT_BYTES]
             already = sum(bool(re.fullmatch("[0-9a-f]{12}", f.name)) for f in self.corpus.iterdir())
-            kept = kept[:max(KEPT_INPUTS - already, 0)]
+            wanted = min(max(KEPT_INPUTS - already, 0), len(kept))
+            kept = [kept[i * len(kept) // wanted] for i in range(wanted)]  # of all lengths
             for file in kept:
                 shutil.copyfile(file, self.corpus / file.name[:12])
         return f"{self.name:16} {len(new):8} new {len(kept):8} kept"

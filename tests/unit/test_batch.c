@@ -30,7 +30,7 @@ static void jobs_together_give_what_each_gives_alone(void **state)
     engine_close(engine);
 }
 
-struct told {
+struct emitted {
     struct heard heard; /* first: done() writes here */
     int64_t end_samples;
     int count;
@@ -39,35 +39,35 @@ struct told {
 
 static void on_segment(void *user, const struct result_segment *segment)
 {
-    struct told *told = user;
+    struct emitted *emitted = user;
 
-    told->wrong |= told->heard.over || segment->start_samples < told->end_samples;
-    told->end_samples = segment->end_samples;
-    told->count++;
+    emitted->wrong |= emitted->heard.over || segment->start_samples < emitted->end_samples;
+    emitted->end_samples = segment->end_samples;
+    emitted->count++;
 }
 
 static void segments_are_told_in_order_before_the_end(void **state)
 {
     struct engine *engine = hearing_engine(3, 1, 2);
     struct sound sound = hearing_join(0, 5, 1200);
-    struct told told = {.count = 0};
+    struct emitted emitted = {.count = 0};
     struct batch *batch;
 
-    hearing_init(&told.heard);
-    struct batch_options options = hearing_batch_options(&told.heard, 1);
+    hearing_init(&emitted.heard);
+    struct batch_options options = hearing_batch_options(&emitted.heard, 1);
     options.on_segment = on_segment;
     assert_int_equal(batch_start(engine, hearing_spool_wav(&sound), &options, &batch), ENGINE_OK);
-    assert_true(hearing_wait_over(&told.heard));
-    assert_false(told.wrong);
-    assert_int_equal(told.count, told.heard.finals_count);
-    assert_true(told.count >= 5);
-    hearing_finish(&told.heard);
+    assert_true(hearing_wait_over(&emitted.heard));
+    assert_false(emitted.wrong);
+    assert_int_equal(emitted.count, emitted.heard.finals_count);
+    assert_true(emitted.count >= 5);
+    hearing_finish(&emitted.heard);
     free(sound.pcm);
     engine_close(engine);
 }
 
 struct drafted {
-    struct told told; /* first */
+    struct emitted emitted; /* first */
     int drafts, segments_before;
     size_t words;
     int64_t duration_samples;
@@ -78,9 +78,9 @@ static void on_draft(void *user, const struct result_transcript *transcript)
 {
     struct drafted *drafted = user;
 
-    drafted->told.wrong |= drafted->told.heard.over;
+    drafted->emitted.wrong |= drafted->emitted.heard.over;
     drafted->drafts++;
-    drafted->segments_before = drafted->told.count;
+    drafted->segments_before = drafted->emitted.count;
     drafted->duration_samples = transcript->duration_samples;
     drafted->depth = transcript->depth.used;
     for (size_t i = 0; i < transcript->segments_count; i++)
@@ -93,15 +93,15 @@ static void make(struct engine *engine, const struct sound *sound, uint32_t dept
     struct batch *batch;
 
     *ret_drafted = (struct drafted){.drafts = 0};
-    hearing_init(&ret_drafted->told.heard);
-    struct batch_options options = hearing_batch_options(&ret_drafted->told.heard, depth);
+    hearing_init(&ret_drafted->emitted.heard);
+    struct batch_options options = hearing_batch_options(&ret_drafted->emitted.heard, depth);
     options.on_segment = on_segment;
     options.on_draft = on_draft;
     options.policy.latency_ms = latency_ms;
     assert_int_equal(batch_start(engine, hearing_spool_wav(sound), &options, &batch), ENGINE_OK);
-    assert_true(hearing_wait_over(&ret_drafted->told.heard));
-    assert_int_equal(ret_drafted->told.heard.end, ENGINE_OK);
-    assert_false(ret_drafted->told.wrong);
+    assert_true(hearing_wait_over(&ret_drafted->emitted.heard));
+    assert_int_equal(ret_drafted->emitted.heard.end, ENGINE_OK);
+    assert_false(ret_drafted->emitted.wrong);
 }
 
 static void a_draft_of_the_whole_comes_first_and_changes_nothing(void **state)
@@ -119,10 +119,10 @@ static void a_draft_of_the_whole_comes_first_and_changes_nothing(void **state)
     assert_int_equal(drafted.depth, 1);
     assert_int_equal(drafted.duration_samples, sound.count);
     assert_true(drafted.words > 0);
-    assert_string_equal(drafted.told.heard.finals, plain.finals);
-    assert_int_equal(drafted.told.count, plain.finals_count);
-    assert_int_equal(drafted.told.heard.depth.used, 2);
-    hearing_finish(&drafted.told.heard);
+    assert_string_equal(drafted.emitted.heard.finals, plain.finals);
+    assert_int_equal(drafted.emitted.count, plain.finals_count);
+    assert_int_equal(drafted.emitted.heard.depth.used, 2);
+    hearing_finish(&drafted.emitted.heard);
     hearing_finish(&plain);
     free(sound.pcm);
     engine_close(engine);
@@ -136,10 +136,10 @@ static void no_draft_is_made_that_is_no_shallower_or_would_be_late(void **state)
 
     make(engine, &sound, 1, 0, &drafted);
     assert_int_equal(drafted.drafts, 0);
-    hearing_finish(&drafted.told.heard);
+    hearing_finish(&drafted.emitted.heard);
     make(engine, &sound, 2, 60000, &drafted);
     assert_int_equal(drafted.drafts, 0);
-    hearing_finish(&drafted.told.heard);
+    hearing_finish(&drafted.emitted.heard);
     free(sound.pcm);
     engine_close(engine);
 }

@@ -47,8 +47,8 @@ static void behind_a_true_pause_nothing_is_carried_over(void **state)
     assert_int_equal(carryover_settle(&carryover, &heard, MOST, &segment, &cut), 0);
     assert_int_equal(segment.words_count, 6);
     assert_int_equal(carryover.count, 0);
-    assert_int_equal(cut.told_samples, MS(2600));
-    assert_int_equal(cut.kept_samples, cut.told_samples);
+    assert_int_equal(cut.final_samples, MS(2600));
+    assert_int_equal(cut.kept_samples, cut.final_samples);
     assert_false(segment.cut);
 }
 
@@ -61,7 +61,7 @@ static void at_an_endpoint_a_word_that_touches_the_end_is_held_back(void **state
 
     assert_int_equal(carryover_settle(&carryover, &heard, MOST, &segment, &cut), 0);
     assert_int_equal(segment.words_count, 5);
-    assert_int_equal(cut.told_samples, MS(2150)); /* between the two */
+    assert_int_equal(cut.final_samples, MS(2150)); /* between the two */
     assert_int_equal(segment.end_samples, MS(2150));
     assert_int_equal(carryover.count, 5);
     assert_int_equal(cut.kept_samples, 0);
@@ -76,7 +76,7 @@ static void at_an_endpoint_a_word_that_touches_the_end_is_held_back(void **state
     heard = sound(0, 0, 2700, ENDPOINTER_ENDPOINT);
     assert_int_equal(carryover_settle(&carryover, &heard, MOST, &segment, &cut), 0);
     assert_int_equal(segment.words_count, 6);
-    assert_int_equal(cut.told_samples, MS(2700));
+    assert_int_equal(cut.final_samples, MS(2700));
     carryover_reset(&carryover);
     /* A flush has asked for all. */
     segment = say(200, 6, 0);
@@ -97,7 +97,7 @@ static void in_running_speech_the_cut_lies_in_the_best_gap_some_seconds_back(voi
 
     assert_int_equal(carryover_settle(&carryover, &heard, MOST, &segment, &cut), 0);
     assert_int_equal(segment.words_count, 40);
-    assert_int_equal(cut.told_samples, MS(16200));
+    assert_int_equal(cut.final_samples, MS(16200));
     assert_int_equal(segment.end_samples, MS(16200));
     /* What is kept begins between two words, two to five seconds back. */
     assert_in_range(cut.kept_samples, MS(11200), MS(13700));
@@ -109,7 +109,7 @@ static void in_running_speech_the_cut_lies_in_the_best_gap_some_seconds_back(voi
     segment = say(16400, 8, 0);
     const struct endpointer_segment next = {.count = (size_t)(MS(20000) - cut.kept_samples),
                                             .start_samples = cut.kept_samples,
-                                            .fresh_samples = cut.told_samples,
+                                            .fresh_samples = cut.final_samples,
                                             .why = ENDPOINTER_FLUSHED};
     assert_int_equal(carryover_settle(&carryover, &next, MOST, &segment, &cut), 0);
     assert_int_equal(segment.words_count, 8);
@@ -129,10 +129,10 @@ static void what_is_kept_leaves_room_whatever_the_words(void **state)
             while (segment.words_count && words[segment.words_count - 1].end_samples > MS(20000))
                 segment.words_count--;
             assert_int_equal(carryover_settle(&carryover, &heard, MOST, &segment, &cut), 0);
-            assert_true(cut.kept_samples <= cut.told_samples && cut.told_samples <= MS(20000));
+            assert_true(cut.kept_samples <= cut.final_samples && cut.final_samples <= MS(20000));
             assert_true(cut.kept_samples >= MS(7000));
             for (size_t i = 0; i < segment.words_count; i++)
-                assert_true(words[i].end_samples <= cut.told_samples);
+                assert_true(words[i].end_samples <= cut.final_samples);
             carryover_reset(&carryover);
         }
 }

@@ -69,7 +69,7 @@ static int open_prose(void **state)
 {
     const int error = fold_punctuation_open(&prose, getenv("FOLDSCRIBE_TEST_PROSE"), NULL);
 
-    style = (struct transcript_style){.prose = prose};
+    style = (struct transcript_style){.punctuation = prose};
     return error;
 }
 
@@ -137,7 +137,7 @@ static const char *write_all(const char *const *texts, size_t count, bool cut, b
 static void words_that_were_written_keep_their_case_and_marks(void **state)
 {
     static const char *const texts[] = {"Mr.", "O'Neil,", "isn't", "it", "3.5?"};
-    const struct transcript_style bare = {.prose = NULL};
+    const struct transcript_style bare = {.punctuation = NULL};
     struct fold_punctuation_state sentence = {0};
 
     assert_string_equal(write_all(texts, 5, false, true, &style, &sentence),
@@ -149,7 +149,7 @@ static void words_that_were_written_keep_their_case_and_marks(void **state)
 static void who_wants_plain_text_gets_no_case_and_no_marks(void **state)
 {
     static const char *const texts[] = {"\"Mr.", "O'Neil,", "isn't", "it\"", "3.5?"};
-    const struct transcript_style plain = {.plain = true, .prose = prose};
+    const struct transcript_style plain = {.plain = true, .punctuation = prose};
     struct fold_punctuation_state sentence = {0};
 
     assert_string_equal(write_all(texts, 5, false, true, &plain, &sentence),

@@ -14,7 +14,7 @@ static atomic_bool never, stopped = true;
 static struct worker worker;
 static int order; /* of on_result() */
 
-struct told {
+struct outcome {
     enum piece_end end;
     struct result_segment segment;
     int times, order;
@@ -23,14 +23,14 @@ struct told {
 
 static void on_result(struct piece *piece)
 {
-    struct told *told = piece->user;
+    struct outcome *outcome = piece->user;
 
-    told->end = piece->end;
-    told->segment = piece->segment;
-    told->audio_seconds = piece->cost.audio_seconds;
-    told->cost_ms = piece_cost_ms(&piece->cost);
-    told->times++;
-    told->order = order++;
+    outcome->end = piece->end;
+    outcome->segment = piece->segment;
+    outcome->audio_seconds = piece->cost.audio_seconds;
+    outcome->cost_ms = piece_cost_ms(&piece->cost);
+    outcome->times++;
+    outcome->order = order++;
 }
 
 static void recognise_all(struct worker *by)
@@ -61,15 +61,15 @@ static struct endpointer_segment sound(size_t clip, size_t ms)
                                        .why = ENDPOINTER_PAUSE};
 }
 
-static struct piece piece(struct told *told, uint32_t depth)
+static struct piece piece(struct outcome *outcome, uint32_t depth)
 {
-    *told = (struct told){.end = PIECE_FAILED};
+    *outcome = (struct outcome){.end = PIECE_FAILED};
     return (struct piece){.depth = {.used = depth, .reason = RESULT_BY_REQUEST},
                           .limit = {.floor = 1, .due_ms = INFINITY},
                           .cancelled = &never,
                           .cost_ms = 1,
                           .on_result = on_result,
-                          .user = told};
+                          .user = outcome};
 }
 
 static void assert_same(const struct result_segment *a, const struct result_segment *b)
@@ -93,29 +93,29 @@ static void assert_same(const struct result_segment *a, const struct result_segm
 static struct result_segment alone(struct worker *by, size_t clip, size_t ms, uint32_t depth)
 {
     const struct endpointer_segment heard = sound(clip, ms);
-    struct told told;
-    struct piece p = piece(&told, depth);
+    struct outcome outcome;
+    struct piece p = piece(&outcome, depth);
 
     p.alone = true;
     worker_submit(by, &heard, &p);
     assert_false(worker_wants(by));
     recognise_all(by);
-    assert_int_equal(told.times, 1);
-    assert_int_equal(told.end, PIECE_DONE);
-    assert_true(told.audio_seconds > 0 && told.cost_ms > 0);
-    return told.segment;
+    assert_int_equal(outcome.times, 1);
+    assert_int_equal(outcome.end, PIECE_DONE);
+    assert_true(outcome.audio_seconds > 0 && outcome.cost_ms > 0);
+    return outcome.segment;
 }
 
 /* Pieces of several lengths and depths, batched by this worker. */
 static void batch_and_compare(struct worker *by, uint32_t unfolds)
 {
     static const size_t ms[BATCHER_PIECES] = {700, 1500, 400, 1100};
-    struct told told[BATCHER_PIECES];
+    struct outcome outcome[BATCHER_PIECES];
 
     by->due_ms = INFINITY;
     order = 0;
     for (size_t i = 0; i < BATCHER_PIECES; i++) {
-        const struct piece p = piece(&told[i], (uint32_t)i % unfolds + 1);
+        const struct piece p = piece(&outcome[i], (uint32_t)i % unfolds + 1);
         const struct endpointer_segment heard = sound(i, ms[i]);
         worker_submit(by, &heard, &p);
         assert_int_equal(order, 0); /* nobody yet */
@@ -124,16 +124,16 @@ static void batch_and_compare(struct worker *by, uint32_t unfolds)
     recognise_all(by);
     assert_int_equal(order, BATCHER_PIECES);
     for (size_t i = 0; i < BATCHER_PIECES; i++) {
-        assert_int_equal(told[i].times, 1);
-        assert_int_equal(told[i].end, PIECE_DONE);
+        assert_int_equal(outcome[i].times, 1);
+        assert_int_equal(outcome[i].end, PIECE_DONE);
         struct result_segment segment = alone(by, i, ms[i], (uint32_t)i % unfolds + 1);
-        assert_same(&told[i].segment, &segment);
+        assert_same(&outcome[i].segment, &segment);
         transcript_release(&segment);
-        /* The shallow are told before the deep go on. */
+        /* The shallow are outcome before the deep go on. */
         for (size_t k = 0; k < BATCHER_PIECES; k++)
-            if (told[k].segment.depth.used > told[i].segment.depth.used)
-                assert_true(told[k].order > told[i].order);
-        transcript_release(&told[i].segment);
+            if (outcome[k].segment.depth.used > outcome[i].segment.depth.used)
+                assert_true(outcome[k].order > outcome[i].order);
+        transcript_release(&outcome[i].segment);
     }
 }
 
@@ -159,7 +159,7 @@ static void together_each_is_written_as_alone(void **state)
 
 static void a_long_segment_waits_for_those_before_it_and_nobody_for_it(void **state)
 {
-    struct told brief, lengthy, late;
+    struct outcome brief, lengthy, late;
     const struct piece a = piece(&brief, 1), b = piece(&lengthy, 1), c = piece(&late, 1);
     const struct endpointer_segment first = sound(0, 800),
                                     second = sound(3, BATCHER_PIECE_MS + 100),
@@ -190,11 +190,11 @@ static void a_long_segment_waits_for_those_before_it_and_nobody_for_it(void **st
 
 static void one_that_is_cancelled_leaves_the_others_alone(void **state)
 {
-    struct told told[3];
+    struct outcome outcome[3];
 
     worker.due_ms = INFINITY;
     for (size_t i = 0; i < 3; i++) {
-        struct piece p = piece(&told[i], 2);
+        struct piece p = piece(&outcome[i], 2);
         const struct endpointer_segment heard = sound(i, 600);
         if (i == 1)
             p.cancelled = &stopped;
@@ -202,32 +202,32 @@ static void one_that_is_cancelled_leaves_the_others_alone(void **state)
     }
     recognise_all(&worker);
     for (size_t i = 0; i < 3; i++) {
-        assert_int_equal(told[i].times, 1);
-        assert_int_equal(told[i].end, i == 1 ? PIECE_CANCELLED : PIECE_DONE);
-        transcript_release(&told[i].segment);
+        assert_int_equal(outcome[i].times, 1);
+        assert_int_equal(outcome[i].end, i == 1 ? PIECE_CANCELLED : PIECE_DONE);
+        transcript_release(&outcome[i].segment);
     }
 }
 
 static void who_is_late_goes_no_deeper_than_the_floor(void **state)
 {
-    struct told told;
-    struct piece p = piece(&told, 2);
+    struct outcome outcome;
+    struct piece p = piece(&outcome, 2);
     const struct endpointer_segment heard = sound(0, 500);
 
     p.limit.due_ms = -INFINITY;
     worker_submit(&worker, &heard, &p);
     recognise_all(&worker);
-    assert_int_equal(told.end, PIECE_DONE);
-    assert_int_equal(told.segment.depth.used, 1);
-    assert_int_equal(told.segment.depth.reason, RESULT_BY_BUDGET);
-    transcript_release(&told.segment);
+    assert_int_equal(outcome.end, PIECE_DONE);
+    assert_int_equal(outcome.segment.depth.used, 1);
+    assert_int_equal(outcome.segment.depth.reason, RESULT_BY_BUDGET);
+    transcript_release(&outcome.segment);
 }
 
 /* What is written of a segment that a stream heard, portion_ms at a time, alone. */
 static struct result_segment incremental(struct incremental_partials *incremental, size_t clip,
                                          size_t ms, size_t portion_ms, uint32_t depth)
 {
-    struct told told = {.segment = {0}};
+    struct outcome outcome = {.segment = {0}};
 
     for (size_t until = 0; until < ms;) {
         until = until + portion_ms < ms ? until + portion_ms : ms;
@@ -235,15 +235,15 @@ static struct result_segment incremental(struct incremental_partials *incrementa
         if (incremental_partials_aim(incremental, &heard, &(struct windowed_partials){0}) !=
             INCREMENTAL_PARTIALS_READY)
             continue;
-        transcript_release(&told.segment);
-        struct piece p = piece(&told, depth);
+        transcript_release(&outcome.segment);
+        struct piece p = piece(&outcome, depth);
         p.incremental = incremental;
         worker_submit(&worker, &heard, &p);
         recognise_all(&worker);
-        assert_int_equal(told.end, PIECE_DONE);
+        assert_int_equal(outcome.end, PIECE_DONE);
     }
-    assert_int_equal(told.times, 1);
-    return told.segment;
+    assert_int_equal(outcome.times, 1);
+    return outcome.segment;
 }
 
 static void a_stream_hears_the_same_alone_in_company_and_in_portions(void **state)
@@ -251,13 +251,13 @@ static void a_stream_hears_the_same_alone_in_company_and_in_portions(void **stat
     static const size_t ms[BATCHER_PIECES] = {2500, 1500, 3000, 1100};
     const uint32_t unfolds = fold_model_info(hearing_model)->unfolds;
     struct incremental_partials together[BATCHER_PIECES], alone;
-    struct told told[BATCHER_PIECES];
+    struct outcome outcome[BATCHER_PIECES];
     size_t words = 0;
 
     worker.due_ms = INFINITY;
     assert_int_equal(incremental_partials_open(&alone, hearing_model, unfolds), FOLD_OK);
     for (size_t i = 0; i < BATCHER_PIECES; i++) {
-        struct piece p = piece(&told[i], (uint32_t)i % unfolds + 1);
+        struct piece p = piece(&outcome[i], (uint32_t)i % unfolds + 1);
         assert_int_equal(incremental_partials_open(&together[i], hearing_model, unfolds), FOLD_OK);
         const struct endpointer_segment heard = sound(i, ms[i]);
         assert_int_equal(
@@ -268,18 +268,18 @@ static void a_stream_hears_the_same_alone_in_company_and_in_portions(void **stat
     }
     recognise_all(&worker);
     for (size_t i = 0; i < BATCHER_PIECES; i++) {
-        assert_int_equal(told[i].times, 1);
-        assert_int_equal(told[i].end, PIECE_DONE);
+        assert_int_equal(outcome[i].times, 1);
+        assert_int_equal(outcome[i].end, PIECE_DONE);
         for (size_t portion_ms = 300; portion_ms < 9000 && i != 1; portion_ms *= 3) {
             incremental_partials_forget(&alone); /* the segment before */
             struct result_segment segment =
                 incremental(&alone, i, ms[i], portion_ms, (uint32_t)i % unfolds + 1);
-            assert_same(&told[i].segment, &segment);
+            assert_same(&outcome[i].segment, &segment);
             assert_true(segment.end_samples <= 1000 * (int64_t)i + (int64_t)ms[i] * 16);
             words += segment.words_count;
             transcript_release(&segment);
         }
-        transcript_release(&told[i].segment);
+        transcript_release(&outcome[i].segment);
         incremental_partials_close(&together[i]);
     }
     assert_true(words > 0);
@@ -289,12 +289,12 @@ static void a_stream_hears_the_same_alone_in_company_and_in_portions(void **stat
 static void a_stream_that_is_cancelled_or_fails_leaves_the_others_alone(void **state)
 {
     struct incremental_partials incrementals[3];
-    struct told told[3];
+    struct outcome outcome[3];
 
     worker.due_ms = INFINITY;
     for (int fails = 0; fails < 2; fails++) {
         for (size_t i = 0; i < 3; i++) {
-            struct piece p = piece(&told[i], 1);
+            struct piece p = piece(&outcome[i], 1);
             assert_int_equal(incremental_partials_open(&incrementals[i], hearing_model, 1),
                              FOLD_OK);
             const struct endpointer_segment heard = sound(i, 900);
@@ -310,12 +310,12 @@ static void a_stream_that_is_cancelled_or_fails_leaves_the_others_alone(void **s
             incrementals[1].from_samples += 16000 * 100;
         recognise_all(&worker);
         for (size_t i = 0; i < 3; i++) {
-            assert_int_equal(told[i].times, 1);
-            assert_int_equal(told[i].end, i != 1  ? PIECE_DONE
-                                          : fails ? PIECE_FAILED
-                                                  : PIECE_CANCELLED);
+            assert_int_equal(outcome[i].times, 1);
+            assert_int_equal(outcome[i].end, i != 1  ? PIECE_DONE
+                                             : fails ? PIECE_FAILED
+                                                     : PIECE_CANCELLED);
             assert_int_equal(incrementals[i].begun, !(fails && i == 1));
-            transcript_release(&told[i].segment);
+            transcript_release(&outcome[i].segment);
             incremental_partials_close(&incrementals[i]);
         }
     }
@@ -329,7 +329,7 @@ static void what_was_written_before_changes_no_text(void **state)
         {.text = "else.", .start_samples = 20000, .end_samples = 25000}};
     struct fold_model *model;
     struct worker writing;
-    struct told told[4];
+    struct outcome outcome[4];
     size_t words = 0;
 
     assert_int_equal(
@@ -338,19 +338,19 @@ static void what_was_written_before_changes_no_text(void **state)
     assert_int_equal(worker_open(&writing, NULL, model, NULL, MOST_MS), FOLD_OK);
     writing.due_ms = INFINITY;
     for (size_t i = 0; i < 4; i++) {
-        struct piece p = piece(&told[i], 2);
+        struct piece p = piece(&outcome[i], 2);
         const struct endpointer_segment heard = sound(0, 2500);
         /* None; wrong; one word wrong; its own. */
-        p.before = i < 3 ? before : told[0].segment.words;
-        p.before_count = i < 3 ? (size_t[]){0, 3, 1}[i] : told[0].segment.words_count;
+        p.before = i < 3 ? before : outcome[0].segment.words;
+        p.before_count = i < 3 ? (size_t[]){0, 3, 1}[i] : outcome[0].segment.words_count;
         worker_submit(&writing, &heard, &p);
         recognise_all(&writing);
-        assert_int_equal(told[i].end, PIECE_DONE);
-        assert_same(&told[0].segment, &told[i].segment);
-        words += told[i].segment.words_count;
+        assert_int_equal(outcome[i].end, PIECE_DONE);
+        assert_same(&outcome[0].segment, &outcome[i].segment);
+        words += outcome[i].segment.words_count;
     }
     for (size_t i = 0; i < 4; i++)
-        transcript_release(&told[i].segment);
+        transcript_release(&outcome[i].segment);
     assert_true(words > 0);
     worker_close(&writing);
     fold_model_close(model);
@@ -362,36 +362,36 @@ static void alternatives_come_with_who_asked_for_them(void **state)
     struct fold_punctuation_state sentence = {0};
     struct worker with_lm;
     struct fold_lm *lm;
-    struct told told[2];
+    struct outcome outcome[2];
 
     assert_int_equal(fold_lm_open(&lm, getenv("FOLDSCRIBE_TEST_LM"), NULL), FOLD_OK);
     assert_int_equal(worker_open(&with_lm, NULL, hearing_model, lm, MOST_MS), FOLD_OK);
     with_lm.due_ms = INFINITY;
     for (size_t i = 0; i < 2; i++) {
-        struct piece p = piece(&told[i], 1);
+        struct piece p = piece(&outcome[i], 1);
         const struct endpointer_segment heard = sound(0, 2000);
         p.alternatives = i ? 3 : 0;
         worker_submit(&with_lm, &heard, &p);
     }
     recognise_all(&with_lm);
-    assert_int_equal(told[0].end, PIECE_DONE);
-    assert_int_equal(told[1].end, PIECE_DONE);
-    assert_int_equal(told[0].segment.others_count, 0);
-    assert_same(&told[0].segment, &told[1].segment);
-    assert_in_range(told[1].segment.others_count, 1, 3);
-    assert_int_equal(transcript_write(&told[1].segment, &plain, &sentence, true), 0);
-    char *before = words_join(told[1].segment.words, told[1].segment.words_count);
-    for (size_t i = 0; i < told[1].segment.others_count; i++) {
-        const struct result_segment *other = &told[1].segment.others[i];
-        assert_int_equal(other->start_samples, told[1].segment.start_samples);
+    assert_int_equal(outcome[0].end, PIECE_DONE);
+    assert_int_equal(outcome[1].end, PIECE_DONE);
+    assert_int_equal(outcome[0].segment.others_count, 0);
+    assert_same(&outcome[0].segment, &outcome[1].segment);
+    assert_in_range(outcome[1].segment.others_count, 1, 3);
+    assert_int_equal(transcript_write(&outcome[1].segment, &plain, &sentence, true), 0);
+    char *before = words_join(outcome[1].segment.words, outcome[1].segment.words_count);
+    for (size_t i = 0; i < outcome[1].segment.others_count; i++) {
+        const struct result_segment *other = &outcome[1].segment.others[i];
+        assert_int_equal(other->start_samples, outcome[1].segment.start_samples);
         char *text = words_join(other->words, other->words_count);
         assert_string_not_equal(text, before);
         free(before);
         before = text;
     }
     free(before);
-    transcript_release(&told[0].segment);
-    transcript_release(&told[1].segment);
+    transcript_release(&outcome[0].segment);
+    transcript_release(&outcome[1].segment);
     worker_close(&with_lm);
     fold_lm_close(lm);
 }
