@@ -63,6 +63,21 @@ static void what_nobody_sets_has_its_default(void **state)
     assert_string_equal(said, "");
 }
 
+static void a_list_grows_each_time_it_is_said_wherever_that_is(void **state)
+{
+    char *path = write_file("alias = a=foldscribe@1\n"), long_one[OPTIONS_LIST];
+
+    setenv("FOLDSCRIBE_ALIAS", "b=a", 1);
+    assert_int_equal(READ("--config", path, "--alias", "c=b", "--alias=d=c"), OPTIONS_RUN);
+    assert_string_equal(options.alias, "a=foldscribe@1,b=a,c=b,d=c");
+    unsetenv("FOLDSCRIBE_ALIAS");
+    memset(long_one, 'a', sizeof long_one - 1);
+    long_one[sizeof long_one - 1] = '\0';
+    assert_int_equal(READ("--alias", "e=f", "--alias", long_one), OPTIONS_BAD);
+    assert_non_null(strstr(said, "--alias: all of them are longer than 8191 characters"));
+    unlink(path);
+}
+
 static void flags_win_over_the_environment_and_that_over_the_file(void **state)
 {
     char *path = write_file("# a comment\n\n  idle-s =  21 \t\nquiet-s=22\nlongest-s = 23\r\n"
@@ -157,6 +172,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_nobody_sets_has_its_default),
+        cmocka_unit_test(a_list_grows_each_time_it_is_said_wherever_that_is),
         cmocka_unit_test(flags_win_over_the_environment_and_that_over_the_file),
         cmocka_unit_test(a_number_has_its_bounds_and_nothing_behind_it),
         cmocka_unit_test(what_is_no_setting_is_named_with_where_it_stands),
