@@ -9,16 +9,25 @@ import sys
 import textwrap
 
 STRING = r'"((?:[^"\\]|\\.)*)"'
-ROW = re.compile(r"^OPTION_(TEXT|CHOICE|INT)\(\w+,\s*" + STRING + r",\s*(?:" + STRING + r"|(\w+),\s*(\w+),\s*(\w+)),\s*((?:" +
-                 STRING + r"\s*,?\s*)+)\)", re.M)
+ROW = re.compile(r"^OPTION_([A-Z]+)\(\w+,(.*?)\)$", re.M | re.S)
 
 
 def settings(path):
     """(name, default, allowed, what it is) of each."""
-    for kind, name, text, value, least, most, doc, _ in ROW.findall(open(path).read()):
-        texts = [t.replace('\\"', '"') for t in re.findall(STRING, doc)]
-        allowed = {"TEXT": "text", "CHOICE": texts[0].replace(" ", ", "), "INT": f"{least} to {most}"}[kind]
-        yield name, value if kind == "INT" else text, allowed, "".join(texts[kind == "CHOICE":])
+    for kind, row in ROW.findall(open(path).read()):
+        texts = [t.replace('\\"', '"') for t in re.findall(STRING, row)]
+        name = texts.pop(0)
+        if kind == "INT":
+            value, least, most = [word.strip() for word in re.sub(STRING, "", row).split(",") if word.strip()][:3]
+            yield name, value, f"{least} to {most}", "".join(texts)
+        elif kind == "CHOICE":
+            yield name, texts[0], texts[1].replace(" ", ", "), "".join(texts[2:])
+        elif kind == "TEXT":
+            yield name, texts[0], "text", "".join(texts[1:])
+        elif kind == "LIST":
+            yield name, "", "text, several times or with commas between", "".join(texts)
+        else:
+            raise ValueError(f"OPTION_{kind}: what is that?")
 
 
 def conf(rows, version, data):

@@ -195,3 +195,11 @@ def test_a_cache_that_cannot_be_written_is_said_and_does_no_harm(tmp_path):
     assert daemon.wait(30) == 0
     daemon.stderr.close()
     assert any("costs cannot be kept" in line and "Not a directory" in line for line in lines), lines
+
+
+def test_health_is_asked_without_another_client(daemon):
+    assert harness.run("--health", "--listen", f"127.0.0.1:{daemon.port}").returncode == 0
+    assert harness.run("--listen", f"0.0.0.0:{daemon.port}", "--health").returncode == 0
+    for listen, why in [(f"127.0.0.1:{harness.free_port()}", "Connection refused"), ("nowhere", "is no ADDRESS:PORT")]:
+        done = harness.run("--health", "--listen", listen)
+        assert done.returncode == 1 and why in done.stderr and len(done.stderr.splitlines()) == 1
