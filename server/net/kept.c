@@ -2,8 +2,10 @@
 #include "kept.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "clock.h"
@@ -13,10 +15,19 @@ static bool is_later(int error)
     return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
 }
 
+/* What the other side has acknowledged of all that was sent. */
+static uint64_t read_of(const struct kept *kept, int fd)
+{
+    int queued = 0;
+    if (ioctl(fd, SIOCOUTQ, &queued) != 0 || queued < 0 || (uint64_t)queued > kept->sent)
+        queued = 0;
+    return kept->sent - (uint64_t)queued;
+}
+
 void kept_drop(struct kept *kept)
 {
     free(kept->bytes);
-    *kept = (struct kept){0};
+    *kept = (struct kept){.sent = kept->sent};
 }
 
 bool kept_flush(struct kept *kept, int fd)
@@ -26,7 +37,7 @@ bool kept_flush(struct kept *kept, int fd)
         if (n < 0)
             return is_later(errno);
         kept->at += (size_t)n;
-        kept->taken += (size_t)n;
+        kept->sent += (uint64_t)n;
         if (kept->at == kept->count)
             kept_drop(kept);
     }
@@ -39,24 +50,29 @@ bool kept_pass(struct kept *kept, int fd, const char *bytes, size_t count)
     if (n < 0 && !is_later(errno))
         return false;
     const size_t sent = n > 0 ? (size_t)n : 0;
+    kept->sent += sent;
     if (sent == count)
         return true;
     char *rest = malloc(count - sent);
     if (!rest)
         return false;
     memcpy(rest, bytes + sent, count - sent);
-    *kept =
-        (struct kept){.bytes = rest, .count = count - sent, .since_ms = (int64_t)clock_now_ms()};
+    kept->bytes = rest;
+    kept->at = 0;
+    kept->count = count - sent;
+    kept->since_ms = (int64_t)clock_now_ms();
+    kept->read = read_of(kept, fd);
     return true;
 }
 
-bool kept_is_slow(struct kept *kept, int64_t now_ms, uint32_t patience_ms)
+bool kept_is_slow(struct kept *kept, int fd, int64_t now_ms, uint32_t patience_ms)
 {
     const int64_t waited_ms = now_ms - kept->since_ms;
     if (!kept->bytes || waited_ms <= patience_ms)
         return false;
-    const bool is_slow = (double)kept->taken < (double)waited_ms * KEPT_LEAST_A_S / 1000;
+    const uint64_t read = read_of(kept, fd);
+    const bool is_slow = (double)(read - kept->read) < (double)waited_ms * KEPT_LEAST_A_S / 1000;
     kept->since_ms = now_ms;
-    kept->taken = 0;
+    kept->read = read;
     return is_slow;
 }

@@ -503,7 +503,7 @@ static void adopt_all(struct relay *r)
 
 static void look_at_clock(struct relay *r, struct line *l, int64_t now)
 {
-    if (kept_is_slow(&l->out[CLIENT], now, r->options.unread_ms)) {
+    if (kept_is_slow(&l->out[CLIENT], l->fds[CLIENT], now, r->options.unread_ms)) {
         log_info("answer not read", log_count("seconds", r->options.unread_ms / 1000));
         kill_line(r, l);
     } else if (l->state == LINGER && !l->out[CLIENT].bytes && now - l->since_ms > LINGER_MS) {
