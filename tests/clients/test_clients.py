@@ -21,17 +21,18 @@ import harness  # noqa: E402
 
 WORST = 0.1  # word errors, of two clips that every depth hears well
 
-# name of the row, what runs it (requirements, or node), program, further arguments, is it of the few
+# name of the row, what runs it (requirements; e2e: what runs this; node), program, further arguments, is it of the few
 PROGRAMS = [
     ("curl", None, "curl.sh", [], True),
     ("openai 0.28", "openai0", "openai_first.py", [], True),
     ("openai 1", "openai1", "openai_client.py", [], False),
-    ("openai, current", "current", "openai_client.py", [], True),
+    ("openai 3", "openai3", "openai_client.py", [], False),
+    ("openai of tests/e2e", "e2e", "openai_client.py", [], True),
     ("deepgram-sdk 3", "deepgram3", "deepgram_early.py", [], True),
     ("deepgram-sdk 4", "deepgram4", "deepgram_early.py", [], False),
     ("deepgram-sdk 5", "deepgram5", "deepgram_client.py", [], False),
     ("deepgram-sdk 6", "deepgram6", "deepgram_client.py", [], False),
-    ("deepgram-sdk 7", "current", "deepgram_client.py", [], True),
+    ("deepgram-sdk 7", "e2e", "deepgram_client.py", [], True),
     ("livekit-agents", "livekit", "livekit_client.py", [], True),
     ("pipecat", "pipecat", "pipecat_client.py", [], False),
     ("openai-agents", "agents", "agents_client.py", [], False),
@@ -39,7 +40,7 @@ PROGRAMS = [
     ("langchain", "langchain", "langchain_client.py", [], False),
     ("SpeechRecognition", "speechrecognition", "speechrecognition_client.py", [], False),
     ("wyoming-openai", "wyoming", "wyoming_client.py", [], False),
-    ("vosk's protocol", "current", "vosk_client.py", [], True),
+    ("vosk's protocol", "e2e", "vosk_client.py", [], True),
     ("vosk-transcriber", "vosk", "vosk_transcriber.py", [], False),
     ("openai (js)", "node", "openai.cjs", [], True),
     ("@deepgram/sdk 3", "node", "deepgram_early.cjs", ["deepgram3"], True),
@@ -69,7 +70,8 @@ def command(name, program, arguments, url, recording):
         return ["node", HERE / "node" / program, url, recording, *arguments], {"NODE_PATH": modules}
     if name is None:
         return [HERE / program, url, recording], {}
-    return [environment(name), HERE / "python" / program, url, recording, *arguments], {}
+    python = sys.executable if name == "e2e" else environment(name)
+    return [python, HERE / "python" / program, url, recording, *arguments], {}
 
 
 @pytest.fixture(scope="session")
