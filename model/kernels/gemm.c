@@ -301,10 +301,10 @@ void LEVEL_NAME(gemm)(float *y, size_t ldy, const struct quant_rows *x, size_t T
                 const size_t tiles = (end - t + ROWS - 1) / ROWS;
                 rows = (end - t + tiles - 1) / tiles;
                 if (w->out - n >= COLUMNS) {
-                    some_rows(rows, y + t * ldy + n, ldy, x, t, w, n, extra + t - block);
+                    some_rows(rows, y + t * ldy + n, ldy, x, t, w, n, extra + (t - block));
                     continue;
                 }
-                some_rows(rows, edge, COLUMNS, x, t, w, n, extra + t - block);
+                some_rows(rows, edge, COLUMNS, x, t, w, n, extra + (t - block));
                 for (size_t i = 0; i < rows; i++)
                     memcpy(y + (t + i) * ldy + n, edge + i * COLUMNS, (w->out - n) * sizeof(float));
             }

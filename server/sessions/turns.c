@@ -207,7 +207,9 @@ char *turns_say(struct turn *t, const struct result_segment *segment)
         text = NULL;
     note_shortage(t, segment->words_count && (!words || (*words && !text)));
     free(words);
-    char *delta = emit(t, segment->words + emitted, segment->words_count - emitted);
+    char *delta = emitted < segment->words_count
+                      ? emit(t, segment->words + emitted, segment->words_count - emitted)
+                      : NULL;
     forget_heard(t);
     t->emitted = 0;
     t->emitted_samples = 0;
