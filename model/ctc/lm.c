@@ -9,6 +9,8 @@
 #include "err.h"
 #include "mapping.h"
 
+#define LOG_MOST 10000 /* of probabilities and weights, as logarithms */
+
 enum { BOOK_UNI_P, BOOK_UNI_B, BOOK_BI_P, BOOK_BI_B, BOOK_TRI_P, BOOKS };
 
 static size_t padded(size_t bytes)
@@ -101,8 +103,8 @@ static int check_ngrams(const struct fold_lm *lm, struct fold_note *note)
         if (word24(lm->tri_word + 3 * (size_t)t) >= ids)
             return err_note(FOLD_ERR_FORMAT, note, "trigram %u names no word", t);
     for (size_t i = 0; i < BOOKS * 256; i++)
-        if (!isfinite(lm->books[i]))
-            return err_note(FOLD_ERR_FORMAT, note, "a codebook holds a value that is not finite");
+        if (!(fabsf(lm->books[i]) <= LOG_MOST)) /* so that sums of them are finite, too */
+            return err_note(FOLD_ERR_FORMAT, note, "a codebook holds a value beyond %d", LOG_MOST);
     return FOLD_OK;
 }
 
