@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Word error rates by depth, greedy and with the beam that serves.
 
-    evaluate.py --seed FILE.safetensors --lm FILE.flm --library BUILD/model/libfold.so --data DATA
+    evaluate.py --seed FILE.safetensors --lm FILE.flm --library BUILD/model/libfold_inside.so --data DATA
     evaluate.py --run RUN ... --set dev_clean --count 120 --tune
 
 Log-probabilities come from PyTorch and are kept in --cache, by the hash of the weights. --tune
@@ -108,8 +108,8 @@ def main():
     source.add_argument("--seed", help="model file")
     source.add_argument("--run", help="run folder of train.py")
     ap.add_argument("--lm", help="language model; without it greedy only")
-    ap.add_argument("--library", default=next(iter(sorted(ROOT.glob("build*/**/libfold.so"))), None),
-                    help="libfold.so; default: one that is built in this tree")
+    ap.add_argument("--library", default=next(iter(sorted(ROOT.glob("build*/**/libfold_inside.so"))), None),
+                    help="libfold_inside.so; default: one that is built in this tree")
     ap.add_argument("--data", required=True, help="folder made by pack.py")
     ap.add_argument("--set", default="dev_clean")
     ap.add_argument("--count", type=int, default=0, help="utterances, chosen at random; 0: all")

@@ -19,7 +19,7 @@ DATA = ROOT / "tests" / "data"
 # The C side, as ./check builds it, and the seed that ships.
 BUILD = ROOT / "build-check" / "gcc"
 GOLDEN = BUILD / "tests" / "golden" / "test_golden"
-LIBRARY = BUILD / "model" / "libfold.so"
+LIBRARY = BUILD / "model" / "libfold_inside.so"
 SEED = os.environ.get("FOLDSCRIBE_SEED") or next(iter((ROOT / "model/seeds").glob("*.safetensors")), None)
 sys.path.insert(0, str(TRAINER))
 
