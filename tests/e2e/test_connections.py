@@ -291,6 +291,8 @@ def is_hung_up(s, seconds):
 
 def test_a_websocket_that_never_reads_is_ended_by_the_clock():
     with harness.Daemon("--longest-s", 2) as brief, deaf(brief) as s:
+        held = lambda: len(os.listdir(f"/proc/{brief.process.pid}/fd"))
+        before = held()
         s.sendall(UPGRADE.format("/v1/realtime", 13).encode())
         time.sleep(0.5)
         message = frame(1, json.dumps({"type": "nonsense " + "x" * 60}).encode())
@@ -299,9 +301,9 @@ def test_a_websocket_that_never_reads_is_ended_by_the_clock():
                 s.sendall(message * 100)
         except OSError:
             pass
-        assert is_hung_up(s, 75), "2 s of stream, then 60 s at most for all that it left unread"
-        until = time.monotonic() + 30
-        while "stream ended" not in brief.said():
+        # 2 s of stream, then 60 s at most for what it left unread. What its own kernel has not taken may hide the end from it.
+        until = time.monotonic() + 90
+        while "stream ended" not in brief.said() or held() > before:
             assert time.monotonic() < until
             time.sleep(0.1)
 
