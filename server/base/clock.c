@@ -12,6 +12,12 @@ double clock_now_ms(void)
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
+void clock_sleep_ms(unsigned ms)
+{
+    const struct timespec t = {ms / 1000, (long)(ms % 1000) * 1000000};
+    nanosleep(&t, NULL);
+}
+
 int clock_cond_init(pthread_cond_t *cond)
 {
     pthread_condattr_t attributes;

@@ -7,6 +7,7 @@
 
 /* Milliseconds of a clock that only goes forward: CLOCK_MONOTONIC. */
 double clock_now_ms(void);
+void clock_sleep_ms(unsigned ms);
 /* A condition variable whose waits are measured with that clock. 0, or an error as
  * pthread_cond_init has it. */
 int clock_cond_init(pthread_cond_t *cond);

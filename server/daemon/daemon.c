@@ -403,12 +403,6 @@ static void tell_ready(const struct parts *p, uint32_t fd)
         close((int)fd);
 }
 
-static void sleep_ms(unsigned ms)
-{
-    const struct timespec t = {ms / 1000, (long)(ms % 1000) * 1000000};
-    nanosleep(&t, NULL);
-}
-
 /* Until the clock says so, or it is over; a signal ends the wait as well. */
 static void wait_until(double until_ms, const sigset_t *signals,
                        bool (*over)(struct parts *, double now_ms), struct parts *p)
@@ -456,7 +450,7 @@ static bool has_told_all(struct parts *p, double now_ms)
 /* Ends the process though something does not end: a worker, a library, a disk. */
 static void *end_in_any_case(void *user)
 {
-    sleep_ms(*(const unsigned *)user);
+    clock_sleep_ms(*(const unsigned *)user);
     log_error("not stopped in time", log_count("ms", *(const unsigned *)user));
     _exit(1);
 }

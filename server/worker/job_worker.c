@@ -5,7 +5,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "clock.h"
 #include "job_request.h"
@@ -21,10 +20,10 @@ struct hand {
     double renew_at_ms;
 };
 
-static void sleep_ms(uint32_t ms)
+/* The next pause of somebody who tries again and again. */
+static uint32_t longer(uint32_t pause_ms)
 {
-    const struct timespec t = {ms / 1000, (long)(ms % 1000) * 1000000};
-    nanosleep(&t, NULL);
+    return pause_ms * 2 < AWAY_MOST_MS ? pause_ms * 2 : AWAY_MOST_MS;
 }
 
 /* Called from within a request: the lease is renewed when a third of it is over. A queue that is
@@ -46,7 +45,7 @@ static void wait_with_lease(struct hand *h, double ms)
     const double until = clock_now_ms() + ms;
     while (clock_now_ms() < until && !atomic_load(h->options->stopping)) {
         keep_lease(h);
-        sleep_ms(50);
+        clock_sleep_ms(50);
     }
 }
 
@@ -58,8 +57,8 @@ static void insist(struct hand *h, bool (*say)(struct hand *h, const void *what)
     while (!say(h, what) && clock_now_ms() < until) {
         log_warning("queue away", log_text("id", h->job->id),
                     log_text("reason", queue_problem(h->queue)));
-        sleep_ms(pause_ms);
-        pause_ms = pause_ms * 2 < AWAY_MOST_MS ? pause_ms * 2 : AWAY_MOST_MS;
+        clock_sleep_ms(pause_ms);
+        pause_ms = longer(pause_ms);
     }
 }
 
@@ -139,7 +138,7 @@ static void work(struct hand *h)
         if (!again)
             return;
         wait_with_lease(h, fmax(told_ms, pause_ms));
-        pause_ms = pause_ms * 2 < AWAY_MOST_MS ? pause_ms * 2 : AWAY_MOST_MS;
+        pause_ms = longer(pause_ms);
     }
 }
 
@@ -156,8 +155,8 @@ void worker_run(const struct worker_options *o)
             if (!away)
                 log_warning("queue away", log_text("reason", queue_problem(queue)));
             away = true;
-            sleep_ms(pause_ms);
-            pause_ms = pause_ms * 2 < AWAY_MOST_MS ? pause_ms * 2 : AWAY_MOST_MS;
+            clock_sleep_ms(pause_ms);
+            pause_ms = longer(pause_ms);
             continue;
         }
         if (away)
