@@ -7,6 +7,13 @@ import harness
 
 
 @pytest.fixture(scope="module")
+def daemon():
+    """One that has served nothing else: what the bounds say of memory is said of these clips."""
+    with harness.Daemon() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
 def errors_by_depth(daemon, clips, bounds):
     """Word error rate by depth, in percent; printed, for the record."""
     client = openai.OpenAI(base_url=daemon.url + "/v1", api_key="any", max_retries=0)
