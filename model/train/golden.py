@@ -17,7 +17,7 @@ import struct
 
 import torch
 
-from fold import aed, seedfile
+from fold import aed, logmel, seedfile, wave
 from fold.encoder import Chunks, Config, Foldable
 from fold.pieces import BYTE, CONTROL, MERGE_NONE, SPACE, Pieces
 
@@ -98,9 +98,37 @@ def tiny(folder):
                     linear.weight.data *= 3
         file = pathlib.Path(folder) / f"tiny-{name}.safetensors"
         seedfile.save(file, model, f"tiny-{name}", dtype)
-        t = torch.arange(9600) / 16000
-        pcm = 0.4 * torch.sin(2 * torch.pi * (200 + 900 * t) * t) + 0.02 * torch.randn(len(t))
+        pcm = sweep()
         save(file.with_suffix(".golden"), activations(seedfile.load(file), pcm))
+
+
+def tiny_foundations(folder):
+    """Small models of the layouts of wav2vec 2.0 and HuBERT, base and large, and of a Conformer over log-mels."""
+    letters = ["<pad>", "", "", "", " ", *"ETAONIHSRDLUMWCFGYPBVK'XJQZ"]  # "": <s> and the like
+    narrow = {"channels": [12] * 7, "positions": [16, 4]}
+    kinds = {"base": (dict(norm="post", biases=True, conv_kernel=0, rope_dims=0, adapters=[0, 3], symbols=letters,
+                           frontend=wave.settings(**narrow)), "i8"),
+             "large": (dict(norm="pre", biases=True, conv_kernel=0, rope_dims=0, blocks=3, prelude=1, chained=True, rows=3,
+                            paths=[[0, 1, 2], [1, [2, 0], [2, 2]]], symbols=letters,
+                            frontend=wave.settings(**narrow, norm="layer", bias=True, normalise=True, norm_last=False)), "f16"),
+             "mel": (dict(conv_kernel=5, rope_dims=4, frontend={"kind": logmel.KIND, "channels": 4}), "i8")}
+    for name, (settings, dtype) in kinds.items():
+        torch.manual_seed(7)
+        config = Config(**{**dict(d=32, heads=4, ffn=48, prelude=0, blocks=2, unfolds=2), **settings})
+        config.vocab = len(config.symbols) if config.symbols else config.vocab
+        model = Foldable(config)
+        for p in model.parameters():
+            p.data += 0.1 * torch.randn_like(p)
+        file = pathlib.Path(folder) / f"tiny-{name}.safetensors"
+        seedfile.save(file, model, f"tiny-{name}", dtype)
+        pcm = sweep()
+        save(file.with_suffix(".golden"), activations(seedfile.load(file), pcm))
+
+
+def sweep():
+    """Six tenths of a second of a rising tone, and noise."""
+    t = torch.arange(9600) / 16000
+    return 0.4 * torch.sin(2 * torch.pi * (200 + 900 * t) * t) + 0.02 * torch.randn(len(t))
 
 
 if __name__ == "__main__":
@@ -112,6 +140,7 @@ if __name__ == "__main__":
     args = ap.parse_args()
     if args.tiny:
         tiny(args.tiny)
+        tiny_foundations(args.tiny)
     else:
         import soundfile
 

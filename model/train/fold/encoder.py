@@ -21,7 +21,12 @@ a pretrained stack without some of its layers, and the last unfold is all of the
 What differs between unfolds is small: norm gains and biases and residual scales, [R, d] each.
 Later unfolds start with residual scales near zero, so growing R leaves the function as it was.
 
-Names of parameters are the names of tensors in the model file.
+The same network is wav2vec 2.0, HuBERT or a Conformer, as its configuration says: another front end (wave.py, logmel.py),
+biases and norms before or behind (biases, norm), and paths whose unfolds go on from the one before (chained). A path may
+say which row of norms, scales and adapters a block uses ([block, row]); an adapter adds up(down(x)) to a product, so that
+a block that is run again may differ by a few more numbers.
+
+Names of parameters are the names of tensors in the model file; seedfile.py has the table.
 """
 
 import dataclasses
@@ -32,6 +37,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from . import logmel, wave
 from .aed import AttentionDecoder, attend
 
 
@@ -55,6 +61,22 @@ class Config:
     stream: dict | None = None  # chunk and left frames of a live stream, where the seed was taught so (Chunks)
     vocab: int = 29
     grow: float = 0.3           # residual scale at which unfolds 2.. start
+    frontend: dict | None = None  # of wave.py ("wave") or logmel.py ("mel"); None: WaveStem
+    norm: str = "pre"           # or "post": norms stand behind the residual sums, and an exit has none
+    biases: bool = False        # of queries, keys, values and outputs, of all norms
+    chained: bool = False       # with paths: unfolds 2.. go on from where the one before ended
+    rows: int | None = None     # of a shared block's norms, scales and adapters; later unfolds use the last; None: one an unfold
+    adapters: list | None = None  # ranks by row; None: none
+    symbols: list | None = None  # what the exit tells apart, blank first, " " between words; None: text.VOCAB
+
+    @property
+    def block_rows(self):
+        return self.rows or self.unfolds
+
+    @property
+    def anew(self):
+        """Unfolds 2.. begin from the prelude's output, with one matrix of what the unfold before made of it."""
+        return bool(self.paths) and self.unfolds > 1 and not self.chained
 
     def to_json(self):
         return json.dumps(dataclasses.asdict(self))
@@ -151,31 +173,56 @@ class WaveStem(nn.Module):
 
 
 class Norm(nn.Module):
-    """LayerNorm with a gain and (optionally) a bias per unfold: [R, d]; bias-free when R is None."""
+    """LayerNorm with a gain and a bias per row: [R, d]; R None: one gain [d], and a bias [d] if bias."""
 
-    def __init__(self, d, unfolds=None):
+    def __init__(self, d, unfolds=None, bias=False):
         super().__init__()
-        self.gain = nn.Parameter(torch.ones(d) if unfolds is None else torch.ones(unfolds, d))
-        self.bias = None if unfolds is None else nn.Parameter(torch.zeros(unfolds, d))
+        shape = (d,) if unfolds is None else (unfolds, d)
+        self.gain = nn.Parameter(torch.ones(shape))
+        self.bias = nn.Parameter(torch.zeros(shape)) if bias or unfolds else None
 
     def forward(self, x, r=None):
-        gain = self.gain if r is None else self.gain[r]
-        bias = None if self.bias is None else self.bias[r]
+        gain = self.gain if self.gain.ndim == 1 else self.gain[r]
+        bias = self.bias if self.bias is None or self.bias.ndim == 1 else self.bias[r]
         return F.layer_norm(x, x.shape[-1:], gain, bias, 1e-5)
 
 
+class LowRank(nn.Module):
+    """up(down(x)), zero at first."""
+
+    def __init__(self, wide, out, rank):
+        super().__init__()
+        self.down, self.up = nn.Linear(wide, rank, bias=False), nn.Linear(rank, out, bias=False)
+        nn.init.zeros_(self.up.weight)
+
+    def forward(self, x):
+        return self.up(self.down(x))
+
+
+class Product(nn.Linear):
+    """A matrix, and what row r adds to it: adapters, by row; a rank of 0 is none."""
+
+    def __init__(self, wide, out, bias, ranks=None):
+        super().__init__(wide, out, bias)
+        self.adapters = nn.ModuleDict({str(r): LowRank(wide, out, n) for r, n in enumerate(ranks or []) if n})
+
+    def forward(self, x, r=None):
+        y = super().forward(x)
+        return y + self.adapters[str(r)](x) if str(r) in self.adapters else y
+
+
 class Attention(nn.Module):
-    def __init__(self, d, heads):
+    def __init__(self, d, heads, bias=False, ranks=None):
         super().__init__()
         self.heads = heads
         for name in "qkvo":
-            setattr(self, name, nn.Linear(d, d, bias=False))
+            setattr(self, name, Product(d, d, bias, ranks))
 
-    def forward(self, x, rope, mask):
+    def forward(self, x, rope, mask, r=None):
         B, T, d = x.shape
-        q, k, v = (p(x).view(B, T, self.heads, -1).transpose(1, 2) for p in (self.q, self.k, self.v))
+        q, k, v = (p(x, r).view(B, T, self.heads, -1).transpose(1, 2) for p in (self.q, self.k, self.v))
         q, k = rotate(q, rope), rotate(k, rope)
-        return self.o(attend(q, k, v, mask).transpose(1, 2).reshape(B, T, d))
+        return self.o(attend(q, k, v, mask).transpose(1, 2).reshape(B, T, d), r)
 
 
 def rope_table(T, dims, base, device):
@@ -195,13 +242,13 @@ def rotate(x, rope):
 
 
 class FeedForward(nn.Module):
-    def __init__(self, d, hidden):
+    def __init__(self, d, hidden, ranks=None):
         super().__init__()
-        self.fc1 = nn.Linear(d, hidden)
-        self.fc2 = nn.Linear(hidden, d)
+        self.fc1 = Product(d, hidden, True, ranks)
+        self.fc2 = Product(hidden, d, True, ranks)
 
-    def forward(self, x):
-        return self.fc2(F.gelu(self.fc1(x)))
+    def forward(self, x, r=None):
+        return self.fc2(F.gelu(self.fc1(x, r)), r)
 
 
 class ConvModule(nn.Module):
@@ -232,15 +279,17 @@ class ConvModule(nn.Module):
 
 
 class Block(nn.Module):
-    """attention -> conv? -> ffn, pre-norm. unfolds None: a unique block without scales."""
+    """attention -> conv? -> ffn, norms before them or behind. unfolds None: a unique block without scales; else as many
+    rows of what is its own."""
 
     def __init__(self, c, unfolds=None):
         super().__init__()
-        kernel = c.conv_kernel if unfolds else 0
-        self.norm_attn, self.attn = Norm(c.d, unfolds), Attention(c.d, c.heads)
+        kernel, ranks = c.conv_kernel if unfolds else 0, c.adapters if unfolds else None
+        self.post = c.norm == "post"
+        self.norm_attn, self.attn = Norm(c.d, unfolds, c.biases), Attention(c.d, c.heads, c.biases, ranks)
         if kernel:
             self.norm_conv, self.conv = Norm(c.d, unfolds), ConvModule(c.d, kernel)
-        self.norm_ffn, self.ffn = Norm(c.d, unfolds), FeedForward(c.d, c.ffn)
+        self.norm_ffn, self.ffn = Norm(c.d, unfolds, c.biases), FeedForward(c.d, c.ffn, ranks)
         self.scale = None
         if unfolds:  # [R, 3, d]: attention, conv, ffn
             scale = torch.full((unfolds, 3, c.d), float(c.grow))
@@ -249,16 +298,23 @@ class Block(nn.Module):
 
     def forward(self, x, rope, mask, valid, chunks, r=None):
         s = (1, 1, 1) if self.scale is None else self.scale[r]
-        x = x + s[0] * self.attn(self.norm_attn(x, r), rope, mask)
+        if self.post:
+            x = self.norm_attn(x + s[0] * self.attn(x, rope, mask, r), r)
+            if hasattr(self, "conv"):
+                x = self.norm_conv(x + s[1] * self.conv(x, valid, chunks), r)
+            return self.norm_ffn(x + s[2] * self.ffn(x, r), r)
+        x = x + s[0] * self.attn(self.norm_attn(x, r), rope, mask, r)
         if hasattr(self, "conv"):
             x = x + s[1] * self.conv(self.norm_conv(x, r), valid, chunks)
-        return x + s[2] * self.ffn(self.norm_ffn(x, r))
+        return x + s[2] * self.ffn(self.norm_ffn(x, r), r)
 
 
 class Exit(nn.Module):
-    def __init__(self, d, vocab):
+    """bias: of the norm. post: there is none, as the last block ends with its own."""
+
+    def __init__(self, d, vocab, bias=False, post=False):
         super().__init__()
-        self.norm, self.head = Norm(d), nn.Linear(d, vocab)
+        self.norm, self.head = nn.Identity() if post else Norm(d, bias=bias), nn.Linear(d, vocab)
 
     def forward(self, x):
         with torch.autocast(x.device.type, enabled=False):
@@ -285,7 +341,7 @@ class Letters(nn.Module):
 
     def __init__(self, c):
         super().__init__()
-        self.block, self.norm = Block(c, 1), Norm(c.d)
+        self.block, self.norm = Block(dataclasses.replace(c, adapters=None), 1), Norm(c.d)
 
     def forward(self, x, context):
         return self.norm(self.block(x, *context, 0))
@@ -298,16 +354,17 @@ class Foldable(nn.Module):
     def __init__(self, config):
         super().__init__()
         c = self.config = config
-        self.frontend = WaveStem(c.d, c.stem_rank)
+        made = {None: WaveStem, wave.KIND: wave.WaveFrontend, logmel.KIND: logmel.LogMel}[(c.frontend or {}).get("kind")]
+        self.frontend = made(c.d, **c.frontend) if c.frontend else WaveStem(c.d, c.stem_rank)
         self.prelude = nn.ModuleList(Block(c) for _ in range(c.prelude))
-        self.blocks = nn.ModuleList(Block(c, c.unfolds) for _ in range(c.blocks))
-        self.exit = Exit(c.d, c.vocab)
+        self.blocks = nn.ModuleList(Block(c, c.block_rows) for _ in range(c.blocks))
+        self.exit = Exit(c.d, c.vocab, c.biases, c.norm == "post")
         if c.feedback:
             self.feedback = nn.Linear(c.vocab, c.d, bias=False)
             nn.init.zeros_(self.feedback.weight)
         if c.bridge:
             self.bridge = Bridge(c)
-        if c.paths and c.unfolds > 1:
+        if c.anew:
             self.recall = nn.Linear(c.d, c.d, bias=False)
             nn.init.zeros_(self.recall.weight)
         if c.letters:
@@ -366,7 +423,13 @@ class Foldable(nn.Module):
     def layers(self, r, paths=None):
         """Blocks of unfold r + 1, called as block(x, *context, r)."""
         paths = paths or self.config.paths
-        return [self.blocks[k] for k in paths[r]] if paths else self.blocks
+        return [self.step(k) for k in paths[r]] if paths else self.blocks
+
+    def step(self, k):
+        """One of a path's: a block, or [block, row], which then is its row whatever the unfold."""
+        if isinstance(k, int):
+            return self.blocks[k]
+        return lambda x, *context_r: self.blocks[k[0]](x, *context_r[:-1], k[1])
 
     def bridge_into(self, r):
         return self.bridge
@@ -377,12 +440,12 @@ class Foldable(nn.Module):
         for r in range(depth):
             if r and self.config.bridge:
                 x = self.bridge_into(r)(start, self.exit.norm(x), context)
-            if r and self.config.paths:
+            if r and self.config.anew:
                 x = start + self.recall(self.exit.norm(x).to(start.dtype))
             if r and self.config.feedback:
                 x = x + self.feedback(self.logp(x, context).exp().to(x.dtype))
             for block in self.layers(r, paths) if paths else self.layers(r):
-                x = block(x, *context, r)
+                x = block(x, *context, min(r, self.config.block_rows - 1))
             out.append(x)
         return out
 

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+KIND = "mel"
 RATE, WINDOW, HOP, MELS = 16000, 400, 160, 80
 
 
@@ -22,15 +23,16 @@ def filters():
 
 
 class LogMel(nn.Module):
-    def __init__(self, d, channels=16):
+    def __init__(self, d, channels=16, kind=KIND):
         super().__init__()
         self.register_buffer("filters", filters(), persistent=False)
         self.register_buffer("window", torch.hann_window(WINDOW), persistent=False)
         self.conv1, self.conv2 = nn.Conv2d(1, channels, 3, 2, 1), nn.Conv2d(channels, channels, 3, 2, 1)
         self.out = nn.Linear(channels * MELS // 4, d)
 
-    def forward(self, wave, samples):
+    def forward(self, wave, samples, chunk=None):
         """wave [B, N] float32, samples [B] -> x [B, T, d], frames [B]."""
+        assert chunk is None, "this front end hears whole recordings"
         with torch.autocast(wave.device.type, enabled=False):
             spectrum = torch.stft(wave, WINDOW, HOP, window=self.window, center=True, pad_mode="constant",
                                   return_complex=True).abs().square().transpose(1, 2)

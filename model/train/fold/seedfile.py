@@ -2,6 +2,30 @@
 
 Layout and checks are those of model/file/seedfile.h. I8 tensors have a companion NAME.scale with one
 float32 per output channel (first axis): weight = scale * q.
+
+The configuration is encoder.Config as JSON, less what is None; "vocab" lists what the exit tells apart: the blank first,
+" " between words, "" for what is never written. Tensors, for a seed with R rows (one an unfold, unless "rows" says
+otherwise), d width, H hidden, V vocabulary; i counts from 0:
+
+    prelude.i., blocks.i.          a block that is run once; a shared one
+      norm_attn.gain, .bias        [R, d]; of the prelude [d], and a bias only where "biases" is true. The same of
+      norm_conv, norm_ffn          "norm": "pre" before what they are named for, "post" behind its residual sum
+      attn.{q,k,v,o}.weight        [d, d], .bias [d] where "biases" is true
+      ffn.fc1, ffn.fc2             [H, d], [d, H], biases [H], [d]
+      scale                        [R, 3, d]: what the sums of attention, convolution, ffn are multiplied with; shared ones
+      conv.pw1, .dw, .norm, .pw2   where "conv_kernel" is not 0, shared ones
+      P.adapters.r.down.weight     [rank, in]: of row r where "adapters"[r] is not 0, P any of q, k, v, o, fc1, fc2:
+      P.adapters.r.up.weight       [out, rank]: y = P(x) + up(down(x))
+    exit.norm.gain, .bias          [d]; none where "norm" is "post"; the bias only where "biases" is true
+    exit.head.weight, .bias        [V, d], [V]
+    recall.weight                  [d, d], where there are paths, two unfolds or more, and "chained" is false
+    frontend.conv{1,2,3}, .norm    where "frontend" is not given (WaveStem)
+    frontend.convs.i.weight        [C_i, C_(i - 1), K_i] where it is of the kind "wave" (wave.py), .bias [C_i] if "bias"
+    frontend.norms.i.weight, .bias [C_i]: i = 0 alone where its "norm" is "group", all where it is "layer"
+    frontend.project_norm, .project  [C], [C], if "norm_features"; [d, C], [d]
+    frontend.positions.weight, .bias [d, d / groups, taps], [d]: plain, weight norm is folded in
+    frontend.last_norm.weight, .bias [d], if "norm_last"
+    frontend.conv1, .conv2, .out   [c, 1, 3, 3], [c, c, 3, 3], [d, 20 c], each with a bias: of the kind "mel" (logmel.py)
 """
 
 import dataclasses
@@ -22,8 +46,10 @@ RATE = 16000
 
 
 def _is_matrix(name, value):
-    """GEMM weights are quantised; norms, scales, biases, depthwise taps, head and feedback stay float32."""
-    return name.endswith(".weight") and value.ndim >= 2 and ".dw." not in name and not name.startswith(("exit.", "feedback."))
+    """GEMM weights are quantised; norms, scales, biases, depthwise taps, head and feedback stay float32, and what is next to
+    the sound."""
+    return (name.endswith(".weight") and value.ndim in (2, 3) and ".dw." not in name
+            and not name.startswith(("exit.", "feedback.", "frontend.convs.0.")))
 
 
 def _quantise(value, dtype):
@@ -71,8 +97,8 @@ def save(path, model, name, dtype="i8"):
         at += len(raw)
         chunks.append(raw)
     data = b"".join(chunks)
-    config = {k: v for k, v in dataclasses.asdict(model.config).items() if k not in ("vocab", "grow") and v is not None}
-    config.update(name=name, rate=RATE, vocab=text.VOCAB)
+    config = {k: v for k, v in dataclasses.asdict(model.config).items() if k not in ("vocab", "grow", "symbols") and v is not None}
+    config.update(name=name, rate=RATE, vocab=model.config.symbols or text.VOCAB)
     header["__metadata__"] = {"format": "foldscribe-seed", "version": "1", "config": json.dumps(config),
                               "sha256": hashlib.sha256(data).hexdigest()}
     head = json.dumps(header).encode()
@@ -104,7 +130,9 @@ def load(path):
         state[key] = torch.from_numpy(np.array(value))
     config = json.loads(meta["config"])
     fields = {f.name for f in dataclasses.fields(Config)}
-    model = Foldable(Config(**{k: v for k, v in config.items() if k in fields - {"vocab"}}, vocab=len(config["vocab"])))
+    symbols = config["vocab"] if config["vocab"] != text.VOCAB else None
+    model = Foldable(Config(**{k: v for k, v in config.items() if k in fields - {"vocab"}}, vocab=len(config["vocab"]),
+                            symbols=symbols))
     model.load_state_dict(state)
     if model.config.decoder:
         model.pieces = _read_pieces(raw, model.config.decoder["pieces"])
