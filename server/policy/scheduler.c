@@ -4,10 +4,12 @@
  * worker takes a piece of a recording only when no live work waits. Pieces are segments, seconds of
  * compute at most, so a long recording delays a caption by one piece. When live streams fill
  * most of the machine even that is too much: then one worker is kept free of recordings, and when
- * live streams have to give up depth, all are. But recordings never starve: when one has waited for
- * BATCH_EVERY_MS and none began in that time, a piece of one goes first, whatever waits. Among
- * recordings the one whose piece is due first goes first, and one without a deadline is due
- * BATCH_PATIENCE_MS after it began to wait, so jobs take turns.
+ * live streams have to give up depth, all are. But recordings never starve: where live
+ * work took all workers for FULL_MS, or they are held back, they have BATCH_SHARE of the workers'
+ * time, one piece at once. It is counted as time, since a recording is many pieces, most of
+ * them short: were it pieces, a few recordings would wait for minutes. Among recordings the one
+ * whose piece is due first goes first, and one without a deadline is due BATCH_PATIENCE_MS after it
+ * began to wait, so jobs take turns.
  *
  * Fair by key. Deadlines alone favour whoever pushes most: fifty streams of one client have fifty
  * early deadlines, and the later they get the earlier they are. So what a key has used in the last
@@ -31,7 +33,10 @@
 
 #include <math.h>
 
-#define BATCH_EVERY_MS    5000.0
+#define FULL_MS           1000.0
+#define BATCH_SHARE       0.1
+#define BATCH_CREDIT_MS   200.0 /* at most, of what was not used */
+#define BATCH_DEBT_MS     500.0 /* at most, a worker, for what ran while there was room */
 #define BATCH_PATIENCE_MS 30000.0
 #define MEMORY_MS         8000.0
 #define PRIORITY_MS       500.0
@@ -39,7 +44,7 @@
 
 void scheduler_init(struct scheduler *s, uint32_t workers)
 {
-    *s = (struct scheduler){.workers = workers, .batch_began_ms = -INFINITY, .faded_ms = -INFINITY};
+    *s = (struct scheduler){.workers = workers, .faded_ms = -INFINITY};
 }
 
 /* ---- accounts ------------------------------------------------------------------------------ */
@@ -101,6 +106,9 @@ void scheduler_push(struct scheduler *s, struct scheduler_item *item,
     if (class == SCHEDULER_BATCH && !(item->terms.due_ms < now_ms + BATCH_PATIENCE_MS))
         item->terms.due_ms = now_ms + BATCH_PATIENCE_MS;
     item->since_ms = now_ms;
+    if (!s->waiting[SCHEDULER_LIVE] &&
+        s->running[SCHEDULER_LIVE] + s->running[SCHEDULER_BATCH] < s->workers)
+        s->room_ms = now_ms;
     item->next = NULL;
     item->before = s->last[class];
     if (item->before)
@@ -147,23 +155,34 @@ static struct scheduler_item *best(const struct scheduler *s, enum scheduler_cla
     return found;
 }
 
-/* Whether a recording's piece may begin now; if not, *ret_again_ms says when it may. The first in
- * the list has waited longest. */
-static bool batch_may_begin(const struct scheduler *s, double now_ms, double *ret_again_ms)
+/* Adds to what recordings may spend the share of the time that went by. */
+static void credit(struct scheduler *s, double now_ms)
 {
+    const double gone_ms = fmax(now_ms - s->credited_ms, 0);
+
+    s->credit_ms = fmin(s->credit_ms + BATCH_SHARE * s->workers * gone_ms, BATCH_CREDIT_MS);
+    s->credited_ms = now_ms;
+}
+
+/* Whether a recording's piece may begin now; if not, *ret_again_ms says when it may. */
+static bool batch_may_begin(struct scheduler *s, double now_ms, double *ret_again_ms)
+{
+    const bool live_waits = s->waiting[SCHEDULER_LIVE];
+    const uint32_t running = s->running[SCHEDULER_BATCH];
+    const bool room = !live_waits && (s->hold == SCHEDULER_FREE ||
+                                      (s->hold == SCHEDULER_ASIDE && running + 1 < s->workers));
+
     *ret_again_ms = INFINITY;
-    if (!s->waiting[SCHEDULER_BATCH])
+    credit(s, now_ms);
+    if (!live_waits)
+        s->room_ms = now_ms;
+    if (room || !s->waiting[SCHEDULER_BATCH])
+        return s->waiting[SCHEDULER_BATCH];
+    if (running || (live_waits && now_ms - s->room_ms < FULL_MS))
         return false;
-    const double turn_ms =
-        fmax(s->batch_began_ms, s->first[SCHEDULER_BATCH]->since_ms) + BATCH_EVERY_MS;
-    if (now_ms >= turn_ms)
+    if (s->credit_ms > 0)
         return true;
-    if (s->waiting[SCHEDULER_LIVE])
-        return false;
-    if (s->hold == SCHEDULER_FREE ||
-        (s->hold == SCHEDULER_ASIDE && s->running[SCHEDULER_BATCH] + 1 < s->workers))
-        return true;
-    *ret_again_ms = turn_ms;
+    *ret_again_ms = now_ms + 1 - s->credit_ms / (BATCH_SHARE * s->workers);
     return false;
 }
 
@@ -185,8 +204,6 @@ struct scheduler_item *scheduler_pop(struct scheduler *s, double now_ms,
 {
     const bool batch = batch_may_begin(s, now_ms, ret_again_ms);
 
-    if (batch)
-        s->batch_began_ms = now_ms;
     return pop(s, batch ? SCHEDULER_BATCH : SCHEDULER_LIVE, now_ms, ret_ticket);
 }
 
@@ -204,5 +221,7 @@ void scheduler_done(struct scheduler *s, const struct scheduler_ticket *ticket, 
                     double now_ms)
 {
     s->running[ticket->class]--;
+    if (ticket->class == SCHEDULER_BATCH)
+        s->credit_ms = fmax(s->credit_ms - spent_ms, -BATCH_DEBT_MS * s->workers);
     charge(s, ticket->key, spent_ms, now_ms);
 }

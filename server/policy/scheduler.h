@@ -47,7 +47,9 @@ struct scheduler {
     struct scheduler_item *first[SCHEDULER_CLASSES], *last[SCHEDULER_CLASSES];
     size_t waiting[SCHEDULER_CLASSES];
     uint32_t running[SCHEDULER_CLASSES];
-    double batch_began_ms; /* the last piece of a recording */
+    double room_ms;     /* when a worker last found no live work */
+    double credit_ms;   /* of one worker: what recordings may take though live work waits */
+    double credited_ms; /* when that was last brought up to date */
     enum scheduler_hold hold;
     struct scheduler_account accounts[SCHEDULER_ACCOUNTS];
     uint32_t accounts_count;

@@ -188,6 +188,14 @@ def wav(pcm, rate=RATE):
     return out.getvalue()
 
 
+def until(true, seconds=60):
+    """Waits for what a call says to come true, and fails where it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert true()
+
+
 def word_error_rate(pairs):
     """pairs of (reference, hypothesis), in any case and punctuation -> errors per reference word."""
     counts = [word_errors(normalise(r), normalise(h)) for r, h in pairs]

@@ -201,13 +201,6 @@ def haproxy(tmp_path):
         yield fleet
 
 
-def until(true, seconds=15):
-    deadline = time.monotonic() + seconds
-    while not true() and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert true()
-
-
 def test_headroom_is_the_weight_so_that_load_evens_out(haproxy, clips):
     """One member carries streams that did not come through the balancer: newcomers go to the others."""
     busy, *others = haproxy.members
@@ -217,7 +210,7 @@ def test_headroom_is_the_weight_so_that_load_evens_out(haproxy, clips):
             for _ in range(14):
                 await held.enter_async_context(live.connect(busy))
             weights = lambda: {name: int(row["weight"]) for name, row in haproxy.servers().items()}
-            await asyncio.to_thread(until, lambda: weights()["one"] <= 35)
+            await asyncio.to_thread(harness.until, lambda: weights()["one"] <= 35)
             assert min(weights()["two"], weights()["three"]) > 80, weights()
             before = {name: int(row["stot"]) for name, row in haproxy.servers().items()}
             for _ in range(12):
@@ -251,7 +244,7 @@ def test_a_member_that_hangs_is_left_and_its_clients_may_reconnect(haproxy, clip
 
     closed, again, status = asyncio.run(go())
     assert closed == 2 and again.close[0] == 1000 and again.text() and status == 200
-    until(lambda: haproxy.servers()["two"]["status"].startswith("UP"))
+    harness.until(lambda: haproxy.servers()["two"]["status"].startswith("UP"))
 
 
 def test_a_plain_check_by_http_1_0_is_answered():

@@ -1,98 +1,16 @@
 """foldscribe-worker: a queue's jobs are done once each, whatever dies meanwhile. A real Redis, started here."""
 
-import contextlib
 import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 
 import pytest
 
 import harness
-
-WORKER = harness.ROOT / "build-release/server/foldscribe-worker"
-
-
-class Redis:
-    """A server of its own that keeps what it was told on disk, and a client of a few lines."""
-
-    def __init__(self, folder):
-        self.folder, self.port, self.process = folder, harness.free_port(), None
-
-    def __enter__(self):
-        self.process = subprocess.Popen(
-            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.folder, "--appendonly", "yes",
-             "--appendfsync", "always", "--save", ""], stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            with contextlib.suppress(OSError, ValueError):
-                if self("PING") == "PONG":
-                    return self
-            time.sleep(0.05)
-        raise AssertionError("redis-server did not start")
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait(20)
-
-    def __call__(self, *words):
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as s:
-            data = [str(w).encode() for w in words]
-            s.sendall(b"*%d\r\n" % len(data) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in data))
-            return self.read(s.makefile("rb"))
-
-    def read(self, file):
-        kind, line = (head := file.readline())[:1], head[1:-2].decode()
-        if kind == b"$":
-            return None if line == "-1" else file.read(int(line) + 2)[:-2].decode()
-        if kind == b"*":
-            return [self.read(file) for _ in range(int(line))]
-        if kind == b"-":
-            raise ValueError(line)
-        return int(line) if kind == b":" else line
-
-    def add(self, **fields):
-        return self("XADD", "jobs", "*", *(word for pair in fields.items() for word in pair))
-
-    def pairs(self, stream):
-        """Entries of a stream as dictionaries."""
-        return [dict(zip(fields[::2], fields[1::2])) for _, fields in self("XRANGE", stream, "-", "+")]
-
-    def in_hand(self):
-        try:
-            return self("XPENDING", "jobs", "foldscribe")[0]
-        except ValueError:  # no worker has made the group yet
-            return 0
-
-    def text(self, name):
-        answer = self("GET", f"jobs:answer:{name}")
-        return answer and json.loads(answer)["results"]["channels"][0]["alternatives"][0]["transcript"]
-
-
-class Worker:
-    def __init__(self, redis, url, folder, *options):
-        self.command = [WORKER, "--redis", f"127.0.0.1:{redis.port}", "--stream", "jobs", "--server", url, "--folder", folder,
-                        "--lease-s", "2", "--jobs", "2", *map(str, options)]
-
-    def __enter__(self):
-        self.process = subprocess.Popen(self.command, env=harness.clean_environment(), stderr=subprocess.PIPE, text=True)
-        return self
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.terminate()
-        self.said = self.process.communicate(timeout=60)[1]
-
-
-def until(true, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not true() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert true()
-
+from job_queue import WORKER, Redis, Worker
 
 @pytest.fixture()
 def redis(tmp_path):
@@ -119,9 +37,9 @@ def test_three_workers_one_of_which_is_killed_do_each_job_once(redis, daemon, fo
     with Worker(redis, daemon.url, folder) as victim, Worker(redis, daemon.url, folder), Worker(redis, daemon.url, folder):
         for name, clip in jobs.items():
             redis.add(id=name, file=f"sub/{clip.path.name}", query="model=foldscribe&punctuate=true")
-        until(lambda: redis("XLEN", "jobs:done") >= 8)
+        harness.until(lambda: redis("XLEN", "jobs:done") >= 8)
         victim.process.kill()
-        until(lambda: redis("XLEN", "jobs:done") == len(jobs))
+        harness.until(lambda: redis("XLEN", "jobs:done") == len(jobs))
     assert sorted(row["id"] for row in redis.pairs("jobs:done")) == sorted(jobs)
     assert redis("XLEN", "jobs") == 0 and redis("XLEN", "jobs:dead") == 0
     wanted = {clip: redis.text(f"talk-{i}") for i, clip in enumerate(clips[:6])}
@@ -141,7 +59,7 @@ def test_a_job_that_cannot_be_done_is_set_aside_with_its_reason(redis, daemon, f
     redis.add(id="away", url="http://127.0.0.1:9/none.wav")
     redis.add(id="good", file=f"sub/{clips[0].path.name}")
     with Worker(redis, daemon.url, folder):
-        until(lambda: redis("XLEN", "jobs:done") == 1 and redis("XLEN", "jobs:dead") == 7)
+        harness.until(lambda: redis("XLEN", "jobs:done") == 1 and redis("XLEN", "jobs:dead") == 7)
     dead = {row["id"]: row for row in redis.pairs("jobs:dead")}
     is_right(clips[0], redis.text("good"))
     assert dead["gone"]["reason"] == "file: No such file or directory"
@@ -160,20 +78,20 @@ def test_what_kills_its_workers_is_set_aside_after_some_tries(redis, daemon, fol
         redis("XREADGROUP", "GROUP", "foldscribe", "dead", "STREAMS", "jobs", ">")
         redis("XAUTOCLAIM", "jobs", "foldscribe", "dead", "0", "0")
     with Worker(redis, daemon.url, folder):
-        until(lambda: redis("XLEN", "jobs:dead") == 1)
+        harness.until(lambda: redis("XLEN", "jobs:dead") == 1)
     assert "without an answer" in redis.pairs("jobs:dead")[0]["reason"]
 
 
 def test_a_queue_that_goes_away_is_waited_for(redis, daemon, folder, clips):
     with Worker(redis, daemon.url, folder) as worker:
         redis.add(id="before", file=f"sub/{clips[0].path.name}")
-        until(lambda: redis("XLEN", "jobs:done") == 1)
+        harness.until(lambda: redis("XLEN", "jobs:done") == 1)
         redis.__exit__()
         time.sleep(1)
         assert worker.process.poll() is None
         redis.__enter__()
         redis.add(id="after", file=f"sub/{clips[1].path.name}")
-        until(lambda: redis("XLEN", "jobs:done") == 2)
+        harness.until(lambda: redis("XLEN", "jobs:done") == 2)
     assert "queue away" in worker.said and "queue back" in worker.said
     is_right(clips[1], redis.text("after"))
 
@@ -183,10 +101,10 @@ def test_a_daemon_that_goes_away_is_waited_for(redis, folder, clips):
         pass
     with Worker(redis, daemon.url, folder) as worker:
         redis.add(id="early", file=f"sub/{clips[0].path.name}")
-        until(lambda: redis.in_hand() == 1)
+        harness.until(lambda: redis.in_hand() == 1)
         time.sleep(0.5)
         with daemon:
-            until(lambda: redis("XLEN", "jobs:done") == 1)
+            harness.until(lambda: redis("XLEN", "jobs:done") == 1)
     assert "daemon full or away" in worker.said and worker.process.returncode == 0
 
 
@@ -194,11 +112,11 @@ def test_a_daemon_that_hangs_is_given_up_for_another_try(redis, folder, clips):
     with harness.Daemon() as daemon, Worker(redis, daemon.url, folder, "--patience-s", 2) as worker:
         daemon.process.send_signal(signal.SIGSTOP)
         redis.add(id="stuck", file=f"sub/{clips[0].path.name}")
-        until(lambda: redis.in_hand() == 1)
+        harness.until(lambda: redis.in_hand() == 1)
         time.sleep(3)
         assert redis.in_hand() == 1 and redis("XLEN", "jobs:dead") == 0
         daemon.process.send_signal(signal.SIGCONT)
-        until(lambda: redis("XLEN", "jobs:done") == 1)
+        harness.until(lambda: redis("XLEN", "jobs:done") == 1)
     assert "daemon full or away" in worker.said
     is_right(clips[0], redis.text("stuck"))
 
@@ -207,7 +125,7 @@ def test_a_second_job_of_the_same_id_has_the_first_ones_answer(redis, daemon, fo
     for clip in clips[:2]:
         redis.add(id="same", file=f"sub/{clip.path.name}")
     with Worker(redis, daemon.url, folder, "--jobs", 1):
-        until(lambda: redis("XLEN", "jobs") == 0)
+        harness.until(lambda: redis("XLEN", "jobs") == 0)
     assert redis("XLEN", "jobs:done") == 1
     is_right(clips[0], redis.text("same"))
 
@@ -218,7 +136,7 @@ def test_a_deadline_decides_how_deep_a_recording_is_heard(redis, folder, clips):
     with harness.Daemon("--workers", 1) as daemon, Worker(redis, daemon.url, folder):
         redis.add(id="soon", file="long.wav", deadline=int(time.time()))
         redis.add(id="late", file="long.wav", deadline=int(time.time()) + 600)
-        until(lambda: redis("XLEN", "jobs:done") == 2)
+        harness.until(lambda: redis("XLEN", "jobs:done") == 2)
     depth = {name: json.loads(redis("GET", f"jobs:answer:{name}"))["metadata"]["depth"] for name in ("soon", "late")}
     assert depth["soon"]["used"] == 1 and depth["late"]["used"] > 1, depth
 
@@ -227,7 +145,7 @@ def test_sigterm_finishes_what_is_in_hand(redis, daemon, folder, clips):
     with Worker(redis, daemon.url, folder) as worker:
         for i in range(20):
             redis.add(id=f"n{i}", file=f"sub/{clips[i % 6].path.name}")
-        until(lambda: redis("XLEN", "jobs:done") >= 1)
+        harness.until(lambda: redis("XLEN", "jobs:done") >= 1)
         worker.process.send_signal(signal.SIGTERM)
         assert worker.process.wait(30) == 0
     assert redis.in_hand() == 0, "nothing was left half done"

@@ -72,28 +72,65 @@ static void recordings_take_turns_and_one_with_a_deadline_goes_first(void **stat
     assert_int_equal(serve(5, 0), 0);
 }
 
-static void batch_never_starves_and_never_takes_more_than_its_turn(void **state)
+/* Live work waits whenever a worker asks; recordings come in pieces of piece_ms, two of them at all
+ * times.
+ * -> milliseconds that they had in two minutes of two workers. */
+static double share_of_recordings_ms(double piece_ms, double *ret_longest_ms)
 {
-    int live = 0, batch = 0;
-    double longest_ms = 0, last_ms = 0;
+    double busy_ms[2] = {0, 0}, had_ms = 0, last_ms = 0;
+    struct scheduler_ticket tickets[2];
+    int at[2] = {-1, -1};
 
-    s.hold = SCHEDULER_LAST;
-    push(0, SCHEDULER_BATCH, INFINITY, 0, 0);
-    push(1, SCHEDULER_BATCH, INFINITY, 0, 0);
-    for (double now_ms = 0; now_ms < 120000; now_ms += 100) {
-        push(2, SCHEDULER_LIVE, now_ms, 0, now_ms);
-        const int i = serve(now_ms, 50);
-        if (i < 2) {
-            longest_ms = fmax(longest_ms, now_ms - last_ms);
-            last_ms = now_ms;
-            batch++;
-            push((size_t)i, SCHEDULER_BATCH, INFINITY, 0, now_ms);
+    fresh(NULL);
+    for (size_t i = 0; i < 8; i++)
+        push(i, i < 2 ? SCHEDULER_BATCH : SCHEDULER_LIVE, INFINITY, 0, 0);
+    for (double now_ms = 0; now_ms < 120000; now_ms++)
+        for (int w = 0; w < 2; w++) {
+            if (busy_ms[w] > now_ms)
+                continue;
+            if (at[w] >= 0) {
+                push((size_t)at[w], at[w] < 2 ? SCHEDULER_BATCH : SCHEDULER_LIVE, INFINITY, 0,
+                     now_ms);
+                scheduler_done(&s, &tickets[w], at[w] < 2 ? piece_ms : 40, now_ms);
+            }
+            at[w] = pop(now_ms, &tickets[w]);
+            busy_ms[w] = now_ms + (at[w] < 2 ? piece_ms : 40);
+            if (at[w] < 2) {
+                *ret_longest_ms = fmax(*ret_longest_ms, now_ms - last_ms);
+                last_ms = now_ms;
+                had_ms += piece_ms;
+            }
         }
-        live += i == 2;
+    return had_ms;
+}
+
+static void recordings_have_a_tenth_of_the_time_when_live_work_always_waits(void **state)
+{
+    double longest_ms = 0;
+
+    assert_in_range(share_of_recordings_ms(400, &longest_ms), 19000, 26000);
+    assert_true(longest_ms < 3000);
+    longest_ms = 0;
+    assert_in_range(share_of_recordings_ms(5, &longest_ms), 19000,
+                    26000); /* and not a tenth of the turns */
+    assert_true(longest_ms < 1100);
+}
+
+static void what_ran_while_there_was_room_is_no_debt_for_long(void **state)
+{
+    for (int i = 0; i < 100; i++) {
+        push(0, SCHEDULER_BATCH, INFINITY, 0, 0);
+        assert_int_equal(serve(0, 3000), 0);
     }
-    assert_true(longest_ms <= 5100);
-    assert_in_range(batch, 20, 30);
-    assert_true(live > 1100);
+    push(0, SCHEDULER_BATCH, INFINITY, 0, 0);
+    double now_ms = 0;
+    int served;
+    do {
+        push(1, SCHEDULER_LIVE, 0, 0, now_ms);
+        push(2, SCHEDULER_LIVE, 0, 0, now_ms);
+        served = serve(now_ms += 50, 50);
+    } while (served != 0 && now_ms < 60000);
+    assert_in_range(now_ms, 4000, 6000);
 }
 
 static void a_worker_is_kept_free_when_live_streams_need_it(void **state)
@@ -106,12 +143,13 @@ static void a_worker_is_kept_free_when_live_streams_need_it(void **state)
     s.hold = SCHEDULER_ASIDE;
     assert_int_equal(pop(1, &a), 0);
     assert_null(scheduler_pop(&s, 1, &b, &again_ms));
-    assert_float_equal(again_ms, 5001, 1); /* a worker must not sleep through the turn */
-    scheduler_done(&s, &a, 10, 11);
+    scheduler_done(&s, &a, 10, 11); /* which wakes a worker */
     assert_int_equal(pop(11, &b), 1);
-    push(0, SCHEDULER_BATCH, INFINITY, 0, 11);
+    scheduler_done(&s, &b, 50, 12);
+    push(0, SCHEDULER_BATCH, INFINITY, 0, 12);
     s.hold = SCHEDULER_LAST;
     assert_null(scheduler_pop(&s, 12, &a, &again_ms));
+    assert_in_range(again_ms, 250, 350); /* a worker must not sleep through what is theirs */
     s.hold = SCHEDULER_FREE;
     assert_int_equal(pop(13, &a), 0);
 }
@@ -248,7 +286,9 @@ int main(void)
         cmocka_unit_test_setup(the_earliest_deadline_is_first_and_of_equals_the_oldest, fresh),
         cmocka_unit_test_setup(live_goes_before_batch, fresh),
         cmocka_unit_test_setup(recordings_take_turns_and_one_with_a_deadline_goes_first, fresh),
-        cmocka_unit_test_setup(batch_never_starves_and_never_takes_more_than_its_turn, fresh),
+        cmocka_unit_test_setup(recordings_have_a_tenth_of_the_time_when_live_work_always_waits,
+                               fresh),
+        cmocka_unit_test_setup(what_ran_while_there_was_room_is_no_debt_for_long, fresh),
         cmocka_unit_test_setup(a_worker_is_kept_free_when_live_streams_need_it, fresh),
         cmocka_unit_test_setup(a_greedy_key_waits_for_itself, fresh),
         cmocka_unit_test_setup(use_fades_so_nobody_waits_for_ever, fresh),

@@ -47,7 +47,7 @@ class Optimiser:
             self.named.update(named)
             group = [{"params": list(named.values()), "peak": peak, "weight_decay": decay}]
             self.parts.append(torch.optim.Muon(group, lr=peak, momentum=0.95, adjust_lr_fn="match_rms_adamw")
-                              if kind == "muon" else torch.optim.AdamW(group, lr=peak, betas=(0.9, 0.98)))
+                              if kind == "muon" else torch.optim.AdamW(group, lr=peak, betas=(0.9, 0.98), fused=True))
 
     def step(self, share):
         """share: of the peak learning rates."""
