@@ -1,10 +1,10 @@
 /* fold.h - libfold: one foldable seed, unfolded as deep as the caller asks.
  *
- * A seed is a stack of K physical blocks (behind a stem and P unique lower blocks), which is run r
- * times with the same weights: all of it, or the path through it that the seed has for each unfold.
- * Every unfold has an exit, so a shallow answer is a prefix of a deeper run:
+ * A seed is a stack of K physical blocks (behind a front end and P unique lower blocks), which is
+ * run r times with the same weights: all of it, or the path through it that the seed has for each
+ * unfold. Every unfold has an exit, so a shallow answer is a prefix of a deeper run:
  *
- *     fold_run_begin(run, pcm, n);             stem and prelude         x [T, d]
+ *     fold_run_begin(run, pcm, n);             front end, prelude       x [T, d]
  *     fold_run_unfold(run);                    x <- blocks(x), depth 1
  *     fold_run_exit(run, logp);                logp [T, V] of depth 1
  *     fold_run_unfold(run);                    the same activations, continued
@@ -82,10 +82,11 @@ enum fold_precision { FOLD_FASTEST, FOLD_INT8, FOLD_FP32 };
 
 struct fold_info {
     const char *name;         /* from the file's configuration */
-    const char *const *vocab; /* V pieces, UTF-8; vocab[0] is the blank, " " ends a word */
+    const char *const *vocab; /* V pieces, UTF-8, a letter each; vocab[0] is the blank, " " ends a
+                                 word, "" is never written */
     char sha256[65];          /* of the whole file, hex */
     uint32_t rate_hz;         /* 16000 */
-    uint32_t hop_samples;     /* samples a frame: 384 */
+    uint32_t hop_samples;     /* samples a frame: 384 of the seed that ships */
     uint32_t min_samples;     /* least samples that give one frame */
     uint32_t d, heads, vocab_size, prelude, blocks, unfolds;
     uint32_t chunk_frames, left_frames; /* of a stream; 0: the seed was not taught to hear so */
@@ -120,7 +121,7 @@ void fold_run_close(struct fold_run *run);
 /* Frames for so many samples; 0 when below min_samples. */
 size_t fold_frames(const struct fold_model *model, size_t samples);
 
-/* Stem and prelude over pcm [samples]; depth becomes 0. Returns 0, FOLD_ERR_TOO_LONG, or
+/* Front end and prelude over pcm [samples]; depth becomes 0. Returns 0, FOLD_ERR_TOO_LONG, or
  * FOLD_ERR_ARGUMENT when there is not one whole frame. NaN and Inf samples count as 0, samples
  * beyond -1 and 1 as -1 and 1. */
 int fold_run_begin(struct fold_run *run, const float *pcm, size_t samples);
@@ -230,8 +231,11 @@ int fold_stream_read(const struct fold_stream *stream, struct fold_run *run, uin
 
 struct fold_lm;
 
-/* Maps and checks a file made by model/tools/build_lm. Its letters must be the seed's. */
+/* Maps and checks a file made by model/tools/build_lm. Its letters must be the seed's:
+ * fold_lm_fits. */
 int fold_lm_open(struct fold_lm **ret_lm, const char *path, struct fold_note *note);
+/* FOLD_ERR_ARGUMENT, and why, where the model's vocabulary cannot be searched with it. */
+int fold_lm_fits(const struct fold_lm *lm, const struct fold_model *model, struct fold_note *note);
 void fold_lm_close(struct fold_lm *lm);
 
 struct fold_lm_info {
@@ -266,7 +270,7 @@ struct fold_decoder_options fold_decoder_defaults(void);
 #define FOLD_DRAFT_BEAM 16
 
 struct fold_word {
-    const char *text;                /* upper case as the vocabulary; owned by the decoder */
+    const char *text;                /* as the vocabulary has it; owned by the decoder */
     uint32_t start_frame, end_frame; /* half open: first letter's frame .. one past the last's */
     float confidence; /* 0..1: how likely it is right; greedy: how clear its letters */
 };

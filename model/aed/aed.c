@@ -82,7 +82,7 @@ void aed_hear(struct aed *a, const float *x, size_t T, uint32_t depth)
     const size_t d = m->info.d, heads = m->info.heads;
     a->T = T;
     a->writing = &m->decoder.depths[depth - 1];
-    m->kernels->norm(workspace->memory, x, m->exit_norm.gain, NULL, T, d);
+    m->kernels->norm(workspace->memory, x, m->exit_norm.gain, m->exit_norm.bias, T, d);
     matmul_take(&workspace->frame_rows, m, workspace->memory, d, T, d);
     for (size_t i = 0; i < a->writing->count; i++) {
         const struct model_heads *cross = &a->writing->layers[i]->cross;

@@ -6,12 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The letter's place in a vocabulary of capitals, or else of small letters. */
 static int letter_id(const char *const *vocab, uint32_t vocab_size, char c)
 {
-    const char piece[2] = {(char)toupper((unsigned char)c), '\0'};
-    for (uint32_t i = 1; i < vocab_size; i++)
-        if (strcmp(vocab[i], piece) == 0)
-            return (int)i;
+    const char pieces[2][2] = {{(char)toupper((unsigned char)c)},
+                               {(char)tolower((unsigned char)c)}};
+    for (int small = 0; small < 2; small++)
+        for (uint32_t i = 1; i < vocab_size; i++)
+            if (strcmp(vocab[i], pieces[small]) == 0)
+                return (int)i;
     return -1;
 }
 

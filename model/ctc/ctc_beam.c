@@ -18,9 +18,12 @@
  * about the best `width` survive, by a histogram of their scores. */
 #include "ctc_beam.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "err.h"
 
 #define LETTER_FLOOR -7.0f /* natural log: letters less likely than this are not tried */
 #define MARGIN       12.0f /* texts worse than the best by more are dropped */
@@ -43,11 +46,41 @@ static uint64_t hash_letter(uint64_t hash, uint16_t letter)
     return hash ^ hash >> 29;
 }
 
+/* A piece's index in the language model's alphabet, whatever its case; 255: none. */
+static uint8_t letter_of(const struct fold_lm *lm, const char *piece)
+{
+    const char upper = (char)toupper((unsigned char)piece[0]);
+    for (uint32_t j = 0; piece[0] && !piece[1] && j < lm->h.letters; j++)
+        if (upper == lm->h.alphabet[j])
+            return (uint8_t)j;
+    return 255;
+}
+
+bool ctc_beam_reads(const char *const *vocab, uint32_t vocab_size, const struct fold_lm *lm,
+                    struct fold_note *note)
+{
+    bool spaces = false, letters = false;
+    if (vocab_size < 3 || vocab_size > CTC_BEAM_VOCAB) {
+        err_note(FOLD_ERR_ARGUMENT, note,
+                 "the seed tells %u pieces apart, a search with a language model 3 to %d",
+                 vocab_size, CTC_BEAM_VOCAB);
+        return false;
+    }
+    for (uint32_t i = 1; i < vocab_size; i++) {
+        spaces |= strcmp(vocab[i], " ") == 0;
+        letters |= letter_of(lm, vocab[i]) != 255;
+    }
+    if (!spaces || !letters)
+        err_note(FOLD_ERR_ARGUMENT, note, "the seed's vocabulary has no %s",
+                 spaces ? "letter that the language model knows" : "\" \" between words");
+    return spaces && letters;
+}
+
 int ctc_beam_init(struct ctc_beam *b, const struct fold_lm *lm, const struct context_graph *graph,
                   const char *const *vocab, uint32_t vocab_size,
                   const struct ctc_beam_options *options)
 {
-    if (vocab_size < 3 || vocab_size > CTC_BEAM_VOCAB || options->width < 1 ||
+    if (!ctc_beam_reads(vocab, vocab_size, lm, NULL) || options->width < 1 ||
         options->width > 10000)
         return FOLD_ERR_ARGUMENT;
     *b = (struct ctc_beam){.lm = lm,
@@ -59,12 +92,9 @@ int ctc_beam_init(struct ctc_beam *b, const struct fold_lm *lm, const struct con
     for (uint32_t i = 1; i < vocab_size; i++) {
         if (strcmp(vocab[i], " ") == 0)
             b->space = (uint16_t)i;
-        for (uint32_t j = 0; j < lm->h.letters; j++)
-            if (vocab[i][0] == lm->h.alphabet[j] && vocab[i][1] == '\0')
-                b->letter_of[i] = (uint8_t)j;
+        b->letter_of[i] = letter_of(lm, vocab[i]);
+        b->silent[i] = !*vocab[i];
     }
-    if (!b->space)
-        return FOLD_ERR_ARGUMENT;
     b->table_size = 64;
     while (b->table_size < 2 * options->width)
         b->table_size *= 2;
@@ -381,7 +411,7 @@ int ctc_beam_push(struct ctc_beam *b, const float *given)
     for (uint32_t i = 0; i < b->vocab_size; i++)
         logp[i] = isnan(given[i]) ? -INFINITY : given[i] > 0 ? 0 : given[i];
     for (uint32_t i = 1; i < b->vocab_size; i++)
-        if (logp[i] > LETTER_FLOOR)
+        if (logp[i] > LETTER_FLOOR && !b->silent[i])
             letters[count++] = (uint16_t)i;
     for (uint32_t i = 0; i < b->now_count; i++) {
         struct ctc_beam_prefix *p = &b->now[i];

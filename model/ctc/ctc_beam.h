@@ -55,6 +55,7 @@ struct ctc_beam {
     uint32_t vocab_size;
     uint16_t space;                    /* vocabulary id */
     uint8_t letter_of[CTC_BEAM_VOCAB]; /* vocabulary id -> alphabet index, 255: none */
+    bool silent[CTC_BEAM_VOCAB];       /* pieces that are never written */
     struct backpointers backpointers;
     struct ctc_beam_prefix *now, *next; /* [width] each */
     struct ctc_beam_stay *stays;        /* [width], of now */
@@ -66,6 +67,11 @@ struct ctc_beam {
     uint32_t frame;
     float credit; /* the most that a letter can earn by hotwords */
 };
+
+/* Can a search with that language model read this vocabulary? If not, *note (NULL: nobody) says
+ * why. */
+bool ctc_beam_reads(const char *const *vocab, uint32_t vocab_size, const struct fold_lm *lm,
+                    struct fold_note *note);
 
 int ctc_beam_init(struct ctc_beam *beam, const struct fold_lm *lm,
                   const struct context_graph *graph, const char *const *vocab, uint32_t vocab_size,

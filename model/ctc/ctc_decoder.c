@@ -56,7 +56,7 @@ int ctc_decoder_open_vocab(struct fold_decoder **ret_decoder, const char *const 
     d->is_greedy = !lm;
     int err;
     if (d->is_greedy) {
-        err = ctc_greedy_init(&d->greedy, vocab_size);
+        err = ctc_greedy_init(&d->greedy, vocab, vocab_size);
     } else {
         const struct ctc_beam_options beam = filled(options);
         err = context_graph_init(&d->graph, options->hotwords, options->hotwords_count, vocab,
@@ -78,6 +78,12 @@ int fold_decoder_open(struct fold_decoder **ret_decoder, const struct fold_model
 {
     const struct fold_info *info = fold_model_info(model);
     return ctc_decoder_open_vocab(ret_decoder, info->vocab, info->vocab_size, lm, options);
+}
+
+int fold_lm_fits(const struct fold_lm *lm, const struct fold_model *model, struct fold_note *note)
+{
+    const struct fold_info *info = fold_model_info(model);
+    return ctc_beam_reads(info->vocab, info->vocab_size, lm, note) ? FOLD_OK : FOLD_ERR_ARGUMENT;
 }
 
 void fold_decoder_close(struct fold_decoder *d)

@@ -1,9 +1,9 @@
 /* ctc_greedy.c - see ctc_greedy.h. */
 #include "ctc_greedy.h"
 
-int ctc_greedy_init(struct ctc_greedy *g, uint32_t vocab_size)
+int ctc_greedy_init(struct ctc_greedy *g, const char *const *vocab, uint32_t vocab_size)
 {
-    *g = (struct ctc_greedy){.tip = BACKPOINTERS_NONE, .vocab_size = vocab_size};
+    *g = (struct ctc_greedy){.tip = BACKPOINTERS_NONE, .vocab_size = vocab_size, .vocab = vocab};
     return backpointers_init(&g->backpointers);
 }
 
@@ -26,13 +26,15 @@ int ctc_greedy_push(struct ctc_greedy *g, const float *logp)
     for (uint32_t i = 1; i < g->vocab_size; i++)
         if (logp[i] > logp[best])
             best = (uint16_t)i;
-    if (best && best == g->last) {
+    if (!best || !*g->vocab[best]) {
+        ; /* nothing is written */
+    } else if (best == g->last) {
         struct backpointers_node *tip = &g->backpointers.nodes[g->tip];
         if (logp[best] > tip->logp) {
             tip->logp = logp[best];
             tip->frame = g->frame;
         }
-    } else if (best) {
+    } else {
         if (backpointers_is_full(&g->backpointers, 1)) {
             uint32_t *tip = &g->tip;
             int err = backpointers_collect(&g->backpointers, &tip, 1, 1024);

@@ -1,10 +1,12 @@
-/* block.c - x + s0 attention(norm(x)); x + s1 conv(norm(x)); x + s2 ffn(norm(x)).
+/* block.c - x + s0 attention(norm(x)); x + s1 conv(norm(x)); x + s2 ffn(norm(x)). Or, where the
+ * seed has norms behind: norm(x + s0 attention(x)) and so on.
  *
- * The weights are the same in every unfold; gains, biases and the scales s are unfold r's own
- * rows. That is what lets streams at different unfolds share one product: rows of all streams,
- * one after the other, are cut into slabs of some dozen rows, and a slab goes through everything
- * between two exchanges among frames (attention, depthwise convolution) while it is in the cache.
- * Only what such an exchange needs is kept for all T frames: q, k and v. */
+ * The weights are the same in every unfold; gains, biases, the scales s and adapters, which add
+ * up(down(x)) to a product, are rows of the unfold's own. That is what lets streams at different
+ * unfolds share one product: rows of all streams, one after the other, are cut into slabs of some
+ * dozen rows, and a slab goes through everything between two exchanges among frames (attention,
+ * depthwise convolution) while it is in the cache. Only what such an exchange needs is kept for all
+ * T frames: q, k and v. */
 #include "block.h"
 
 #include <string.h>
@@ -20,6 +22,9 @@ struct scratch {
     float *h, *y; /* [slab, d] */
     float *wide;  /* [slab, greater of ffn and 2d] */
     struct matmul_rows rows;
+    /* Of adapters: [slab, low_rank], [slab, greater of ffn and d] */
+    float *low, *high;
+    struct matmul_rows low_rows;
     void *attention;
 };
 
@@ -79,6 +84,10 @@ static size_t lay_out(struct scratch *s, const struct fold_model *m, size_t T, v
     s->y = arena_take(&at, rows * d * sizeof(float));
     s->wide = arena_take(&at, rows * wide * sizeof(float));
     matmul_allocate(&s->rows, m, rows, m->ffn > d ? m->ffn : d, &at);
+    const size_t low = m->low_rank, high = m->ffn > d ? m->ffn : d;
+    s->low = arena_take(&at, rows * low * sizeof(float));
+    s->high = arena_take(&at, low ? rows * high * sizeof(float) : 0);
+    matmul_allocate(&s->low_rows, m, rows, low, &at);
     s->attention = arena_take(&at, attention_bytes(m, T));
     return at.used;
 }
@@ -89,28 +98,64 @@ size_t block_bytes(const struct fold_model *m, size_t T)
     return lay_out(&s, m, T, NULL);
 }
 
-/* The slab's rows, normalised as each stream's unfold wants it, made ready for products. */
-static void take_norm(struct scratch *s, const struct fold_model *m, const struct slab *slab,
-                      const struct model_norm *n)
+/* h <- norm of a piece's rows, as its row of gains and biases wants it. */
+static void norm(const struct scratch *s, const struct fold_model *m, const struct piece *p,
+                 const struct model_norm *n)
+{
+    const size_t d = m->info.d;
+    m->kernels->norm(s->h + p->at * d, p->s->x + p->t * d, n->gain + p->s->r * d,
+                     n->bias ? n->bias + p->s->r * d : NULL, p->rows, d);
+}
+
+/* What a sub-layer hears: the slab's rows, normalised where norms stand before, made ready for
+ * products. */
+static void take(struct scratch *s, const struct fold_model *m, const struct slab *slab,
+                 const struct model_norm *n)
 {
     const size_t d = m->info.d;
     for (size_t i = 0; i < slab->pieces_count; i++) {
         const struct piece *p = &slab->pieces[i];
-        m->kernels->norm(s->h + p->at * d, p->s->x + p->t * d, n->gain + p->s->r * d,
-                         n->bias ? n->bias + p->s->r * d : NULL, p->rows, d);
+        if (m->post_norm)
+            memcpy(s->h + p->at * d, p->s->x + p->t * d, p->rows * d * sizeof(float));
+        else
+            norm(s, m, p, n);
     }
     matmul_take(&s->rows, m, s->h, d, slab->rows, d);
 }
 
-/* x += scale of sub-layer 0, 1 or 2, times y */
+/* x += scale of sub-layer 0, 1 or 2, times y; then its norm, where norms stand behind. */
 static void add(const struct scratch *s, const struct fold_model *m, const struct model_block *b,
-                const struct slab *slab, size_t sublayer)
+                const struct slab *slab, size_t sublayer, const struct model_norm *n)
 {
     const size_t d = m->info.d;
     for (size_t i = 0; i < slab->pieces_count; i++) {
         const struct piece *p = &slab->pieces[i];
         m->kernels->residual(p->s->x + p->t * d, s->y + p->at * d,
                              b->scale ? b->scale + (3 * p->s->r + sublayer) * d : NULL, p->rows, d);
+        if (!m->post_norm)
+            continue;
+        norm(s, m, p, n);
+        memcpy(p->s->x + p->t * d, s->h + p->at * d, p->rows * d * sizeof(float));
+    }
+}
+
+/* y [rows, out] = the slab's rows times one of the block's matrices, with what a row's adapter
+ * adds. */
+static void product(struct scratch *s, const struct fold_model *m, const struct model_block *b,
+                    const struct slab *slab, const struct model_linear *lin, enum model_part part,
+                    float *y)
+{
+    matmul(y, lin->out, &s->rows, lin, m);
+    for (size_t i = 0; b->adapters && i < slab->pieces_count; i++) {
+        const struct piece *p = &slab->pieces[i];
+        const struct model_adapter *a = &b->adapters[p->s->r * MODEL_PARTS + part];
+        const struct matmul_rows rows = matmul_some(&s->rows, p->at, p->rows);
+        if (!a->down.out)
+            continue;
+        matmul(s->low, a->down.out, &rows, &a->down, m);
+        matmul_take(&s->low_rows, m, s->low, a->down.out, p->rows, a->down.out);
+        matmul(s->high, lin->out, &s->low_rows, &a->up, m);
+        m->kernels->residual(y + p->at * lin->out, s->high, NULL, p->rows, lin->out);
     }
 }
 
@@ -119,22 +164,22 @@ static void project(struct scratch *s, const struct fold_model *m, const struct 
 {
     const size_t d = m->info.d, heads = m->info.heads, half = m->rope_dims / 2;
     const struct model_linear *parts[] = {&b->q, &b->k, &b->v};
-    take_norm(s, m, slab, &b->norm_attn);
-    for (int part = 0; part < 3; part++) {
+    take(s, m, slab, &b->norm_attn);
+    for (int part = MODEL_Q; part <= MODEL_V; part++) {
         const bool shared = slab->pieces_count > 1;
         if (shared)
-            matmul(s->y, d, &s->rows, parts[part], m);
+            product(s, m, b, slab, parts[part], (enum model_part)part, s->y);
         for (size_t i = 0; i < slab->pieces_count; i++) {
             const struct piece *p = &slab->pieces[i];
             const size_t place = p->s->past + p->t;
-            float *to = part == 0   ? p->s->q + p->t * d
-                        : part == 1 ? p->s->k + place * d
-                                    : p->s->v + place * d;
+            float *to = part == MODEL_Q   ? p->s->q + p->t * d
+                        : part == MODEL_K ? p->s->k + place * d
+                                          : p->s->v + place * d;
             if (shared)
                 memcpy(to, s->y + p->at * d, p->rows * d * sizeof *to);
             else
-                matmul(to, d, &s->rows, parts[part], m);
-            if (part == 0 || (part == 1 && !p->s->cache))
+                product(s, m, b, slab, parts[part], (enum model_part)part, to);
+            if (half && (part == MODEL_Q || (part == MODEL_K && !p->s->cache)))
                 m->kernels->rotate(to, p->s->cos + place * half, p->s->sin + place * half, p->rows,
                                    heads, d / heads, half);
         }
@@ -169,8 +214,8 @@ static void add_attention(struct scratch *s, const struct fold_model *m,
         mixed = s->h;
     }
     matmul_take(&s->rows, m, mixed, d, slab->rows, d);
-    matmul(s->y, d, &s->rows, &b->o, m);
-    add(s, m, b, slab, 0);
+    product(s, m, b, slab, &b->o, MODEL_O, s->y);
+    add(s, m, b, slab, 0, &b->norm_attn);
 }
 
 /* Conformer's module up to its exchange among frames: pointwise and GLU, into k. */
@@ -178,7 +223,7 @@ static void gate(struct scratch *s, const struct fold_model *m, const struct mod
                  const struct slab *slab)
 {
     const size_t d = m->info.d;
-    take_norm(s, m, slab, &b->norm_conv);
+    take(s, m, slab, &b->norm_conv);
     matmul(s->wide, 2 * d, &s->rows, &b->pw1, m);
     for (size_t i = 0; i < slab->pieces_count; i++) {
         const struct piece *p = &slab->pieces[i];
@@ -202,18 +247,18 @@ static void add_conv(struct scratch *s, const struct fold_model *m, const struct
     m->kernels->silu(s->h, slab->rows * d);
     matmul_take(&s->rows, m, s->h, d, slab->rows, d);
     matmul(s->y, d, &s->rows, &b->pw2, m);
-    add(s, m, b, slab, 1);
+    add(s, m, b, slab, 1, &b->norm_conv);
 }
 
 static void add_ffn(struct scratch *s, const struct fold_model *m, const struct model_block *b,
                     const struct slab *slab)
 {
-    take_norm(s, m, slab, &b->norm_ffn);
-    matmul(s->wide, m->ffn, &s->rows, &b->fc1, m);
+    take(s, m, slab, &b->norm_ffn);
+    product(s, m, b, slab, &b->fc1, MODEL_FC1, s->wide);
     m->kernels->gelu(s->wide, slab->rows * m->ffn);
     matmul_take(&s->rows, m, s->wide, m->ffn, slab->rows, m->ffn);
-    matmul(s->y, m->info.d, &s->rows, &b->fc2, m);
-    add(s, m, b, slab, 2);
+    product(s, m, b, slab, &b->fc2, MODEL_FC2, s->y);
+    add(s, m, b, slab, 2, &b->norm_ffn);
 }
 
 void block_run(const struct fold_model *m, const struct model_block *b,

@@ -1,4 +1,5 @@
-/* block.h - one physical block: attention, conv module (if it has one), feed-forward, pre-norm. */
+/* block.h - one physical block: attention, conv module (if it has one), feed-forward; norms before
+ * each, or behind. */
 #ifndef BLOCK_H
 #define BLOCK_H
 

@@ -28,6 +28,7 @@ void matmul_allocate(struct matmul_rows *rows, const struct fold_model *m, size_
                      struct arena *at)
 {
     const bool int8 = m->info.precision == FOLD_INT8;
+    rows->q.stride = 0;
     rows->q.q = arena_take(at, int8 ? T * quant_stride(n) : 0);
     rows->q.scale = arena_take(at, int8 ? T * sizeof *rows->q.scale : 0);
     rows->q.zero = arena_take(at, int8 ? T * sizeof *rows->q.zero : 0);
@@ -41,6 +42,17 @@ void matmul_take(struct matmul_rows *rows, const struct fold_model *model, const
     rows->T = T;
     if (model->info.precision == FOLD_INT8)
         model->kernels->quantise(&rows->q, x, ldx, T, n);
+}
+
+struct matmul_rows matmul_some(const struct matmul_rows *rows, size_t first, size_t count)
+{
+    struct matmul_rows some = *rows;
+    some.f += first * rows->ld;
+    some.T = count;
+    some.q.q += first * rows->q.stride;
+    some.q.scale += first;
+    some.q.zero += first;
+    return some;
 }
 
 void matmul(float *y, size_t ldy, const struct matmul_rows *rows, const struct model_linear *lin,

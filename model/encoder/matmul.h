@@ -22,6 +22,9 @@ void matmul_allocate(struct matmul_rows *rows, const struct fold_model *model, s
 void matmul_take(struct matmul_rows *rows, const struct fold_model *model, const float *x,
                  size_t ldx, size_t T, size_t n);
 
+/* Rows first .. first + count of them. */
+struct matmul_rows matmul_some(const struct matmul_rows *rows, size_t first, size_t count);
+
 /* y [T, out], rows ldy apart, = rows times w' plus bias. */
 void matmul(float *y, size_t ldy, const struct matmul_rows *rows, const struct model_linear *lin,
             const struct fold_model *model);

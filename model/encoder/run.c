@@ -31,9 +31,9 @@
 #include <string.h>
 
 #include "arena.h"
+#include "front_end.h"
 #include "matmul.h"
 #include "rope.h"
-#include "stem.h"
 
 #define EXIT_SLAB 64 /* frames of an exit at a time */
 
@@ -58,11 +58,11 @@ static size_t lay_out_exit(struct exit_scratch *s, const struct fold_model *m, v
 static size_t lay_out(struct fold_run *run, const struct fold_model *m, size_t max_samples,
                       void *base)
 {
-    const size_t T = stem_frames(max_samples).conv3, d = m->info.d, half = m->rope_dims / 2;
-    const size_t stem = stem_bytes(m), block = block_bytes(m, T);
+    const size_t T = front_end_frames(m, max_samples), d = m->info.d, half = m->rope_dims / 2;
+    const size_t front = front_end_bytes(m), block = block_bytes(m, T);
     struct exit_scratch ignored;
     size_t scratch = lay_out_exit(&ignored, m, NULL);
-    scratch = scratch > stem ? scratch : stem;
+    scratch = scratch > front ? scratch : front;
     scratch = scratch > block ? scratch : block;
     struct arena at = {base, 0};
     arena_take(&at, sizeof *run);
@@ -72,8 +72,8 @@ static size_t lay_out(struct fold_run *run, const struct fold_model *m, size_t m
     run->cos = arena_take(&at, T * half * sizeof(float));
     run->sin = arena_take(&at, T * half * sizeof(float));
     run->stream.x = arena_take(&at, T * d * sizeof(float));
-    /* The stem keeps what it needs to in q, k and v, and some more. */
-    const size_t kept = stem_kept(m, T) * sizeof(int16_t), blocks = 3 * T * d * sizeof(float);
+    /* The front end keeps what it needs to in q, k and v, and some more. */
+    const size_t kept = front_end_kept(m, T), blocks = 3 * T * d * sizeof(float);
     run->stream.q = arena_take(&at, T * d * sizeof(float));
     run->stream.k = arena_take(&at, T * d * sizeof(float));
     run->stream.v = arena_take(&at, T * d * sizeof(float) + (kept > blocks ? kept - blocks : 0));
@@ -98,7 +98,7 @@ int fold_run_open(struct fold_run **ret_run, const struct fold_model *model, siz
         return FOLD_ERR_MEMORY;
     *run = (struct fold_run){.model = model, .max_samples = max_samples};
     lay_out(run, model, max_samples, run);
-    rope_fill(run->cos, run->sin, stem_frames(max_samples).conv3, model);
+    rope_fill(run->cos, run->sin, front_end_frames(model, max_samples), model);
     *ret_run = run;
     return FOLD_OK;
 }
@@ -110,8 +110,7 @@ void fold_run_close(struct fold_run *run)
 
 size_t fold_frames(const struct fold_model *model, size_t samples)
 {
-    (void)model;
-    return stem_frames(samples).conv3;
+    return front_end_frames(model, samples);
 }
 
 void fold_run_set_abort(struct fold_run *run, bool (*stop)(const void *user), const void *user)
@@ -125,15 +124,15 @@ bool fold_run_is_stopped(const struct fold_run *run)
     return run->stop && run->stop(run->stop_user);
 }
 
-/* The stem: x [T, d], depth 0. False when asked to stop. */
+/* The front end: x [T, d], depth 0. False when asked to stop. */
 static bool hear(struct fold_run *run, const float *pcm, size_t samples)
 {
     run->exited = run->read = false;
     run->depth = run->stream.r = 0;
-    run->stream.T = stem_frames(samples).conv3;
+    run->stream.T = front_end_frames(run->model, samples);
     run_caches(run, NULL, false);
-    return stem_run(run->model, run->stream.x, pcm, samples, (int16_t *)(void *)run->stream.q,
-                    run->stop, run->stop_user, run->scratch);
+    return front_end_run(run->model, run->stream.x, pcm, samples, run->stream.q, run->stop,
+                         run->stop_user, run->scratch);
 }
 
 void run_caches(struct fold_run *run, struct cache *caches, bool keeps)
@@ -211,7 +210,7 @@ int fold_batch_begin(struct fold_run *const *runs, const float *const *pcm, cons
     for (size_t i = 0; i < count; i++) {
         if (samples[i] > runs[i]->max_samples)
             return FOLD_ERR_TOO_LONG;
-        if (!stem_frames(samples[i]).conv3)
+        if (!front_end_frames(runs[0]->model, samples[i]))
             return FOLD_ERR_ARGUMENT;
     }
     for (size_t i = 0; i < count; i++)
@@ -239,6 +238,16 @@ int fold_run_begin(struct fold_run *run, const float *pcm, size_t samples)
     return fold_batch_begin(&run, &pcm, &samples, 1);
 }
 
+/* What an exit hears of x [rows, d]: its norm, in s->h, or x where the blocks end with one. */
+static const float *last_norm(const struct fold_model *m, const struct exit_scratch *s,
+                              const struct model_norm *norm, const float *x, size_t rows)
+{
+    if (!norm->gain)
+        return x;
+    m->kernels->norm(s->h, x, norm->gain, norm->bias, rows, m->info.d);
+    return s->h;
+}
+
 /* The letters' block if there is one, norm, head and log-softmax. */
 void run_exit(struct fold_run *run)
 {
@@ -262,8 +271,8 @@ void run_exit(struct fold_run *run)
     lay_out_exit(&s, m, run->scratch);
     for (size_t t = 0; t < T; t += EXIT_SLAB) {
         const size_t rows = T - t < EXIT_SLAB ? T - t : EXIT_SLAB;
-        m->kernels->norm(s.h, x + t * d, norm->gain, NULL, rows, d);
-        matmul_float(run->logp + t * V, V, s.h, d, rows, &m->head);
+        const float *h = last_norm(m, &s, norm, x + t * d, rows);
+        matmul_float(run->logp + t * V, V, h, d, rows, &m->head);
         m->kernels->log_softmax(run->logp + t * V, rows, V);
     }
     run->exited = true;
@@ -295,8 +304,7 @@ static void recall(struct fold_run *run)
     for (size_t t = 0; t < T; t += EXIT_SLAB) {
         const size_t rows = T - t < EXIT_SLAB ? T - t : EXIT_SLAB;
         float *x = run->stream.x + t * d;
-        m->kernels->norm(s.h, x, m->exit_norm.gain, NULL, rows, d);
-        matmul_take(&s.rows, m, s.h, d, rows, d);
+        matmul_take(&s.rows, m, last_norm(m, &s, &m->exit_norm, x, rows), d, rows, d);
         matmul(s.y, d, &s.rows, &m->recall, m);
         memcpy(x, run->start + t * d, rows * d * sizeof *x);
         m->kernels->residual(x, s.y, NULL, rows, d);

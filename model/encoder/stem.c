@@ -15,6 +15,7 @@
 
 #include "arena.h"
 #include "matmul.h"
+#include "sound.h"
 
 /* Frames of the last convolution at a time. */
 #define SLAB_INT8 STEM_CHUNK_MOST
@@ -96,8 +97,7 @@ static void first_conv(const struct fold_model *m, const struct scratch *s, cons
     const size_t samples = samples1(frames);
     pcm += t * MODEL_STEM_STRIDE1;
     for (size_t i = 0; i < samples; i++) {
-        const float clipped = pcm[i] < -1 ? -1 : pcm[i] > 1 ? 1 : pcm[i];
-        s->pcm[i] = isfinite(pcm[i]) ? clipped : 0;
+        s->pcm[i] = sound_sample(pcm[i]);
     }
     matmul_float(s->h1, m->info.d, s->pcm, MODEL_STEM_STRIDE1, frames, &m->conv1);
     m->kernels->tanh(s->h1, frames * m->info.d);

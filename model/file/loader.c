@@ -160,8 +160,7 @@ static const float *all_finite(struct loader *l, const char *name, const float *
     return x;
 }
 
-/* The tensor as float32, in the map when it is so already. */
-static const float *tensor(struct loader *l, const char *name, uint32_t dims, const uint32_t *shape)
+const float *loader_tensor(struct loader *l, const char *name, uint32_t dims, const uint32_t *shape)
 {
     const float *scale;
     struct seedfile_tensor *t = loader_stored(l, name, dims, shape, &scale);
@@ -183,7 +182,7 @@ const float *loader_get(struct loader *l, const char *prefix, const char *suffix
 {
     char name[128];
     snprintf(name, sizeof name, "%s%s", prefix, suffix);
-    return tensor(l, name, c ? 3 : b ? 2 : 1, (const uint32_t[]){a, b, c});
+    return loader_tensor(l, name, c ? 3 : b ? 2 : 1, (const uint32_t[]){a, b, c});
 }
 
 const float *loader_time_major(struct loader *l, const float *w, uint32_t out, uint32_t in,
@@ -214,11 +213,13 @@ float loader_byte_row(const struct seedfile_tensor *t, const float *scale, size_
     return quant_row(w, row, count);
 }
 
-/* The matrix [out, taps * in] packed in bytes, with its bias (may be NULL). */
+/* Rows first .. first + out of the matrix [shape[0], taps * in], packed in bytes, with their biases
+ * (may be NULL). */
 static const struct quant_weights *packed(struct loader *l, const char *name, uint32_t dims,
-                                          const uint32_t *shape, const float *bias)
+                                          const uint32_t *shape, size_t first, size_t out,
+                                          const float *bias)
 {
-    const size_t out = shape[0], in = shape[1], taps = dims == 3 ? shape[2] : 1, count = in * taps;
+    const size_t in = shape[1], taps = dims == 3 ? shape[2] : 1, count = in * taps;
     const float *scale;
     struct seedfile_tensor *t = loader_stored(l, name, dims, shape, &scale);
     struct quant_weights *q = t ? loader_own(l, sizeof *q) : NULL;
@@ -230,7 +231,7 @@ static const struct quant_weights *packed(struct loader *l, const char *name, ui
     if (!row && !l->err)
         l->err = FOLD_ERR_MEMORY;
     for (size_t n = 0; n < out && !l->err; n++) {
-        scales[n] = loader_byte_row(t, scale, n, in, taps, row + 2 * count * sizeof(float),
+        scales[n] = loader_byte_row(t, scale, first + n, in, taps, row + 2 * count * sizeof(float),
                                     (float *)(void *)row);
         sums[n] = quant_pack_row(bytes, n, row + 2 * count * sizeof(float), count);
     }
@@ -243,21 +244,38 @@ static const struct quant_weights *packed(struct loader *l, const char *name, ui
     return q;
 }
 
+/* Rows of a matrix, which has taps where they are not 0. */
+static struct model_linear rows(struct loader *l, const char *name, const uint32_t shape[3],
+                                uint32_t first, uint32_t count, bool bias)
+{
+    char weight[96];
+    const uint32_t in = shape[1], taps = shape[2], dims = taps ? 3 : 2;
+    struct model_linear lin = {.out = count, .in = in * (taps ? taps : 1)};
+    snprintf(weight, sizeof weight, "%s.weight", name);
+    lin.b = bias ? loader_get(l, name, ".bias", shape[0], 0, 0) : NULL;
+    if (lin.b)
+        lin.b += first;
+    if (l->model->info.precision == FOLD_INT8) {
+        lin.q = packed(l, weight, dims, shape, first, count, lin.b);
+        return lin;
+    }
+    const float *w = loader_tensor(l, weight, dims, shape);
+    if (w)
+        w += (size_t)first * lin.in;
+    lin.w = taps ? loader_time_major(l, w, count, in, taps) : w;
+    return lin;
+}
+
 struct model_linear loader_matrix(struct loader *l, const char *name, uint32_t out, uint32_t in,
                                   uint32_t taps, bool bias)
 {
-    char weight[96];
-    const uint32_t shape[] = {out, in, taps}, dims = taps ? 3 : 2;
-    struct model_linear lin = {.out = out, .in = in * (taps ? taps : 1)};
-    snprintf(weight, sizeof weight, "%s.weight", name);
-    lin.b = bias ? loader_get(l, name, ".bias", out, 0, 0) : NULL;
-    if (l->model->info.precision == FOLD_INT8)
-        lin.q = packed(l, weight, dims, shape, lin.b);
-    else if (taps)
-        lin.w = loader_time_major(l, tensor(l, weight, dims, shape), out, in, taps);
-    else
-        lin.w = tensor(l, weight, dims, shape);
-    return lin;
+    return rows(l, name, (const uint32_t[]){out, in, taps}, 0, out, bias);
+}
+
+struct model_linear loader_group(struct loader *l, const char *name, uint32_t out, uint32_t in,
+                                 uint32_t taps, uint32_t first, uint32_t count)
+{
+    return rows(l, name, (const uint32_t[]){out, in, taps}, first, count, true);
 }
 
 struct model_linear loader_linear(struct loader *l, const char *prefix, const char *layer,

@@ -39,10 +39,17 @@ struct seedfile_tensor *loader_stored(struct loader *l, const char *name, uint32
 float loader_byte_row(const struct seedfile_tensor *t, const float *scale, size_t n, size_t in,
                       size_t taps, int8_t *w, float *room);
 
+/* The tensor of that shape as finite float32, as loader_get. */
+const float *loader_tensor(struct loader *l, const char *name, uint32_t dims,
+                           const uint32_t *shape);
+
 /* name.weight [out, in], or a convolution [out, in, taps] kept time-major, and name.bias [out], in
  * the model's precision. */
 struct model_linear loader_matrix(struct loader *l, const char *name, uint32_t out, uint32_t in,
                                   uint32_t taps, bool bias);
+/* Rows first .. first + count of such a convolution [out, in, taps], with their biases. */
+struct model_linear loader_group(struct loader *l, const char *name, uint32_t out, uint32_t in,
+                                 uint32_t taps, uint32_t first, uint32_t count);
 /* The same of prefix + layer, a plain matrix. */
 struct model_linear loader_linear(struct loader *l, const char *prefix, const char *layer,
                                   uint32_t out, uint32_t in, bool bias);

@@ -5,41 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config.h"
 #include "cpu.h"
 #include "err.h"
+#include "front_weights.h"
 #include "loader.h"
 #include "paths.h"
 
 /* ---- configuration ----------------------------------------------------------------------- */
-
-static uint32_t int_of(struct loader *l, json_t *object, const char *key, json_int_t low,
-                       json_int_t high)
-{
-    json_t *value = json_object_get(object, key);
-    json_int_t n = json_integer_value(value);
-    if (!json_is_integer(value) || n < low || n > high) {
-        if (!l->err)
-            l->err = err_note(FOLD_ERR_FORMAT, l->note,
-                              "configuration: \"%s\" must be an integer from %lld to %lld", key,
-                              (long long)low, (long long)high);
-        return 0;
-    }
-    return (uint32_t)n;
-}
-
-static uint32_t config_int(struct loader *l, const char *key, json_int_t low, json_int_t high)
-{
-    return int_of(l, l->model->file.config, key, low, high);
-}
-
-/* A key that older seeds do not have; absent is false. */
-static bool config_bool(struct loader *l, const char *key)
-{
-    json_t *value = json_object_get(l->model->file.config, key);
-    if (value && !json_is_boolean(value))
-        loader_fail(l, FOLD_ERR_FORMAT, "configuration: \"%s\" must be true or false", key);
-    return json_is_true(value);
-}
 
 static void load_vocab(struct loader *l)
 {
@@ -63,6 +36,12 @@ static void load_vocab(struct loader *l)
         if (!piece)
             loader_fail(l, FOLD_ERR_FORMAT,
                         "configuration: \"%s\" holds something that is not a string", "vocab");
+        else if (i && strlen(piece) > MODEL_PIECE_BYTES)
+            loader_fail(
+                l, FOLD_ERR_FORMAT,
+                "configuration: \"vocab\" holds \"%.40s\": pieces are letters, of at most 4 "
+                "bytes",
+                piece);
         else if (!(m->vocab[i] = strdup(piece)))
             l->err = FOLD_ERR_MEMORY;
     }
@@ -80,15 +59,19 @@ static void load_config(struct loader *l)
     }
     strcpy(m->name, name);
     m->info.name = m->name;
-    m->info.rate_hz = config_int(l, "rate", 16000, 16000);
-    m->info.d = config_int(l, "d", 4, 4096);
-    m->info.heads = config_int(l, "heads", 1, 64);
-    m->ffn = config_int(l, "ffn", 1, 16384);
-    m->info.prelude = config_int(l, "prelude", 0, 64);
-    m->info.blocks = config_int(l, "blocks", 1, 64);
-    m->info.unfolds = config_int(l, "unfolds", 1, MODEL_UNFOLDS_MOST);
-    m->conv_kernel = config_int(l, "conv_kernel", 0, 63);
-    m->rope_dims = config_int(l, "rope_dims", 0, 1024);
+    m->info.rate_hz = config_int(l, config, "rate", 16000, 16000);
+    m->info.d = config_int(l, config, "d", 4, 4096);
+    m->info.heads = config_int(l, config, "heads", 1, 64);
+    m->ffn = config_int(l, config, "ffn", 1, 16384);
+    m->info.prelude = config_int(l, config, "prelude", 0, 64);
+    m->info.blocks = config_int(l, config, "blocks", 1, 64);
+    m->info.unfolds = config_int(l, config, "unfolds", 1, MODEL_UNFOLDS_MOST);
+    m->rows = config_given(config, "rows") ? config_int(l, config, "rows", 1, MODEL_ROWS_MOST)
+                                           : m->info.unfolds;
+    m->conv_kernel = config_int(l, config, "conv_kernel", 0, 63);
+    m->rope_dims = config_int(l, config, "rope_dims", 0, 1024);
+    m->post_norm = config_choice(l, config, "norm", (const char *const[]){"pre", "post"}, 2) == 1;
+    m->biases = config_bool(l, config, "biases");
     m->rope_base = json_number_value(json_object_get(config, "rope_base"));
     if (l->err)
         return;
@@ -100,60 +83,82 @@ static void load_config(struct loader *l)
                     "rope_base");
     if (m->conv_kernel && m->conv_kernel % 2 == 0)
         loader_fail(l, FOLD_ERR_FORMAT, "configuration: \"%s\" must be odd, or 0", "conv_kernel");
-    m->info.hop_samples = MODEL_STEM_STRIDE1 * MODEL_STEM_STRIDE2 * MODEL_STEM_STRIDE3;
-    m->info.min_samples =
-        MODEL_STEM_KERNEL1 + MODEL_STEM_STRIDE1 * (MODEL_STEM_KERNEL2 - 1 +
-                                                   MODEL_STEM_STRIDE2 * (MODEL_STEM_KERNEL3 - 1));
-    json_t *paths = json_object_get(config, "paths");
-    for (int i = 0; i < 2 && paths && !json_is_null(paths); i++)
-        if (config_bool(l, i ? "feedback" : "bridge"))
+    for (int i = 0; i < 2 && config_given(config, "paths"); i++)
+        if (config_bool(l, config, i ? "feedback" : "bridge"))
             loader_fail(l, FOLD_ERR_FORMAT,
                         "configuration: \"paths\" cannot be had together with \"%s\"",
                         i ? "feedback" : "bridge");
-    json_t *rank = json_object_get(config, "stem_rank");
-    if (rank && !json_is_null(rank))
-        m->stem_rank = config_int(l, "stem_rank", 1, 2 * (json_int_t)m->info.d);
-    json_t *decoder = json_object_get(config, "decoder");
-    if (decoder && !json_is_null(decoder)) {
-        m->decoder.layers_count = int_of(l, decoder, "layers", 1, 64);
-        m->decoder.ffn = int_of(l, decoder, "ffn", 1, 16384);
-        m->info.pieces = int_of(l, decoder, "pieces", 3, BPE_MOST);
+    front_weights_configure(l);
+    const json_t *decoder = config_given(config, "decoder");
+    if (decoder) {
+        m->decoder.layers_count = config_int(l, decoder, "layers", 1, 64);
+        m->decoder.ffn = config_int(l, decoder, "ffn", 1, 16384);
+        m->info.pieces = config_int(l, decoder, "pieces", 3, BPE_MOST);
     }
-    json_t *stream = json_object_get(config, "stream");
-    if (stream && !json_is_null(stream)) {
-        m->info.chunk_frames = int_of(l, stream, "chunk", m->conv_kernel / 2 + 1, STEM_CHUNK_MOST);
-        m->info.left_frames = int_of(l, stream, "left", m->conv_kernel / 2 + 1, 1024);
+    if (decoder && m->post_norm)
+        loader_fail(l, FOLD_ERR_FORMAT,
+                    "configuration: \"%s\" cannot be had together with \"norm\": \"post\"",
+                    "decoder");
+    const json_t *stream = config_given(config, "stream");
+    const uint32_t half = m->conv_kernel / 2 + 1;
+    if (stream) {
+        m->info.chunk_frames = config_int(l, stream, "chunk", half, STEM_CHUNK_MOST);
+        m->info.left_frames = config_int(l, stream, "left", half, 1024);
     }
     if (!l->err)
         load_vocab(l);
 }
 /* ---- weights ------------------------------------------------------------------------------ */
 
+/* rows 0: one, with a bias where bias says so. */
 static struct model_norm norm(struct loader *l, const char *prefix, const char *layer,
-                              uint32_t unfolds)
+                              uint32_t rows, bool bias)
 {
     char name[96];
     uint32_t d = l->model->info.d;
     snprintf(name, sizeof name, "%s%s", prefix, layer);
-    if (!unfolds)
-        return (struct model_norm){.gain = loader_get(l, name, ".gain", d, 0, 0)};
-    return (struct model_norm){.gain = loader_get(l, name, ".gain", unfolds, d, 0),
-                               .bias = loader_get(l, name, ".bias", unfolds, d, 0)};
+    if (!rows)
+        return (struct model_norm){.gain = loader_get(l, name, ".gain", d, 0, 0),
+                                   .bias = bias ? loader_get(l, name, ".bias", d, 0, 0) : NULL};
+    return (struct model_norm){.gain = loader_get(l, name, ".gain", rows, d, 0),
+                               .bias = loader_get(l, name, ".bias", rows, d, 0)};
 }
 
-/* unfolds 0: a unique block, with neither scales nor a conv module. */
-static void load_block(struct loader *l, struct model_block *b, const char *prefix,
-                       uint32_t unfolds)
+/* What the rows of a shared block add to its products: ranks [m->rows], 0 is nothing. */
+static void load_adapters(struct loader *l, struct model_block *b, const char *prefix,
+                          const uint32_t *ranks)
+{
+    static const char *const names[MODEL_PARTS] = {"attn.q", "attn.k",  "attn.v",
+                                                   "attn.o", "ffn.fc1", "ffn.fc2"};
+    const struct model_linear *const of[MODEL_PARTS] = {&b->q, &b->k,   &b->v,
+                                                        &b->o, &b->fc1, &b->fc2};
+    const uint32_t rows = l->model->rows;
+    struct model_adapter *adapters = loader_own(l, (size_t)rows * MODEL_PARTS * sizeof *adapters);
+    for (uint32_t r = 0; r < rows && !l->err; r++)
+        for (int part = 0; part < MODEL_PARTS && ranks[r]; part++) {
+            struct model_adapter *a = &adapters[r * MODEL_PARTS + part];
+            char layer[48];
+            snprintf(layer, sizeof layer, "%s.adapters.%u.down", names[part], r);
+            a->down = loader_linear(l, prefix, layer, ranks[r], of[part]->in, false);
+            snprintf(layer, sizeof layer, "%s.adapters.%u.up", names[part], r);
+            a->up = loader_linear(l, prefix, layer, of[part]->out, ranks[r], false);
+        }
+    b->adapters = adapters;
+}
+
+/* rows 0: a unique block, with neither scales nor a conv module. */
+static void load_block(struct loader *l, struct model_block *b, const char *prefix, uint32_t rows)
 {
     const struct fold_model *m = l->model;
-    const uint32_t d = m->info.d, taps = unfolds ? m->conv_kernel : 0;
-    b->norm_attn = norm(l, prefix, "norm_attn", unfolds);
-    b->q = loader_linear(l, prefix, "attn.q", d, d, false);
-    b->k = loader_linear(l, prefix, "attn.k", d, d, false);
-    b->v = loader_linear(l, prefix, "attn.v", d, d, false);
-    b->o = loader_linear(l, prefix, "attn.o", d, d, false);
+    const uint32_t d = m->info.d, taps = rows ? m->conv_kernel : 0;
+    const bool bias = m->biases;
+    b->norm_attn = norm(l, prefix, "norm_attn", rows, bias);
+    b->q = loader_linear(l, prefix, "attn.q", d, d, bias);
+    b->k = loader_linear(l, prefix, "attn.k", d, d, bias);
+    b->v = loader_linear(l, prefix, "attn.v", d, d, bias);
+    b->o = loader_linear(l, prefix, "attn.o", d, d, bias);
     if (taps) {
-        b->norm_conv = norm(l, prefix, "norm_conv", unfolds);
+        b->norm_conv = norm(l, prefix, "norm_conv", rows, bias);
         b->pw1 = loader_linear(l, prefix, "conv.pw1", 2 * d, d, true);
         b->dw =
             loader_time_major(l, loader_get(l, prefix, "conv.dw.weight", d, 1, taps), 1, d, taps);
@@ -162,19 +167,21 @@ static void load_block(struct loader *l, struct model_block *b, const char *pref
         b->conv_bias = loader_get(l, prefix, "conv.norm.bias", d, 0, 0);
         b->pw2 = loader_linear(l, prefix, "conv.pw2", d, d, true);
     }
-    b->norm_ffn = norm(l, prefix, "norm_ffn", unfolds);
+    b->norm_ffn = norm(l, prefix, "norm_ffn", rows, bias);
     b->fc1 = loader_linear(l, prefix, "ffn.fc1", m->ffn, d, true);
     b->fc2 = loader_linear(l, prefix, "ffn.fc2", d, m->ffn, true);
-    b->scale = unfolds ? loader_get(l, prefix, "scale", unfolds, 3, d) : NULL;
+    b->scale = rows ? loader_get(l, prefix, "scale", rows, 3, d) : NULL;
 }
 
 static void load_blocks(struct loader *l, struct model_block *blocks, const char *list,
-                        uint32_t count, uint32_t unfolds)
+                        uint32_t count, uint32_t rows, const uint32_t *ranks)
 {
     for (uint32_t i = 0; i < count; i++) {
         char prefix[48];
         snprintf(prefix, sizeof prefix, "%s.%u.", list, i);
-        load_block(l, &blocks[i], prefix, unfolds);
+        load_block(l, &blocks[i], prefix, rows);
+        if (ranks && !l->err)
+            load_adapters(l, &blocks[i], prefix, ranks);
     }
 }
 
@@ -248,11 +255,11 @@ static void load_decoder(struct loader *l)
         struct model_layer *layer = &dec->layers[i];
         char prefix[48];
         snprintf(prefix, sizeof prefix, "decoder.layers.%u.", i);
-        layer->norm_self = norm(l, prefix, "norm_self", 0);
+        layer->norm_self = norm(l, prefix, "norm_self", 0, false);
         layer->self = heads(l, prefix, "self");
-        layer->norm_cross = norm(l, prefix, "norm_cross", 0);
+        layer->norm_cross = norm(l, prefix, "norm_cross", 0, false);
         layer->cross = heads(l, prefix, "cross");
-        layer->norm_ffn = norm(l, prefix, "norm_ffn", 0);
+        layer->norm_ffn = norm(l, prefix, "norm_ffn", 0, false);
         layer->up = loader_linear(l, prefix, "ffn.up", 2 * dec->ffn, d, true);
         layer->down = loader_linear(l, prefix, "ffn.down", d, dec->ffn, true);
     }
@@ -261,50 +268,38 @@ static void load_decoder(struct loader *l)
     load_pieces(l);
 }
 
-/* The second convolution may be two factors: one of fewer channels and no bias, and a pointwise one
- * behind it. */
-static void load_stem(struct loader *l)
-{
-    struct fold_model *m = l->model;
-    const uint32_t d = m->info.d;
-    m->conv1 = (struct model_linear){
-        .w = loader_get(l, "frontend.conv1", ".weight", d, 1, MODEL_STEM_KERNEL1),
-        .out = d,
-        .in = MODEL_STEM_KERNEL1,
-    };
-    m->stem_gain = loader_get(l, "frontend.norm", ".weight", d, 0, 0);
-    m->stem_bias = loader_get(l, "frontend.norm", ".bias", d, 0, 0);
-    m->conv2 = loader_matrix(l, "frontend.conv2", m->stem_rank ? m->stem_rank : 2 * d, d,
-                             MODEL_STEM_KERNEL2, !m->stem_rank);
-    if (m->stem_rank)
-        m->mix = loader_matrix(l, "frontend.mix", 2 * d, m->stem_rank, 1, true);
-    m->conv3 = loader_matrix(l, "frontend.conv3", d, 2 * d, MODEL_STEM_KERNEL3, true);
-}
-
 static void load_weights(struct loader *l)
 {
     struct fold_model *m = l->model;
+    const json_t *config = m->file.config;
     const uint32_t d = m->info.d;
-    load_stem(l);
+    uint32_t ranks[MODEL_ROWS_MOST];
+    const bool adapted = config_given(config, "adapters");
+    if (adapted)
+        config_list(l, config, "adapters", m->rows, m->rows, 0, 1024, ranks);
+    for (uint32_t r = 0; adapted && !l->err && r < m->rows; r++)
+        m->low_rank = ranks[r] > m->low_rank ? ranks[r] : m->low_rank;
+    front_weights_load(l);
     m->prelude = calloc(m->info.prelude + 1, sizeof *m->prelude);
     m->blocks = calloc(m->info.blocks, sizeof *m->blocks);
     if (!m->prelude || !m->blocks) {
         l->err = FOLD_ERR_MEMORY;
         return;
     }
-    load_blocks(l, m->prelude, "prelude", m->info.prelude, 0);
-    load_blocks(l, m->blocks, "blocks", m->info.blocks, m->info.unfolds);
-    m->exit_norm = norm(l, "exit.", "norm", 0);
+    load_blocks(l, m->prelude, "prelude", m->info.prelude, 0, NULL);
+    load_blocks(l, m->blocks, "blocks", m->info.blocks, m->rows, adapted ? ranks : NULL);
+    if (!m->post_norm)
+        m->exit_norm = norm(l, "exit.", "norm", 0, m->biases);
     m->head = loader_floats(l, "exit.head", m->info.vocab_size, d, true);
-    if (config_bool(l, "letters")) {
+    if (config_bool(l, config, "letters")) {
         load_block(l, &m->letters, "letters.block.", 1);
-        m->letters_norm = norm(l, "letters.", "norm", 0);
+        m->letters_norm = norm(l, "letters.", "norm", 0, false);
     }
-    if (config_bool(l, "bridge")) {
+    if (config_bool(l, config, "bridge")) {
         load_block(l, &m->bridge, "bridge.block.", 0);
         m->recall = loader_linear(l, "bridge.", "recall", d, d, false);
     }
-    if (config_bool(l, "feedback"))
+    if (config_bool(l, config, "feedback"))
         m->feedback = loader_floats(l, "feedback", d, m->info.vocab_size, false);
     paths_unfold(l);
     load_decoder(l);

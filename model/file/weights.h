@@ -15,6 +15,9 @@
 #define STEM_CHUNK_MOST 32 /* frames of a stream that the stem makes in one go */
 
 #define MODEL_UNFOLDS_MOST 16
+#define MODEL_CONVS_MOST   16 /* of a front end over the wave */
+#define MODEL_ROWS_MOST    64 /* of a shared block's norms, scales and adapters */
+#define MODEL_PIECE_BYTES  4  /* of a vocabulary: one character */
 
 #define MODEL_STEM_KERNEL1 127 /* samples a window of the first convolution, every 64 */
 #define MODEL_STEM_STRIDE1 64
@@ -31,10 +34,19 @@ struct model_linear {
     uint32_t out, in;
 };
 
-/* Layer norm: gain and bias [R, d], one row per unfold; bias may be NULL. */
+/* Layer norm: gain and bias [rows, d]; bias may be NULL. */
 struct model_norm {
     const float *gain, *bias;
 };
+
+/* What a row of a block adds to one of its products: up(down(x)). down.out is 0 where there is
+ * none. */
+struct model_adapter {
+    struct model_linear down, up; /* [rank, in], [out, rank] */
+};
+
+/* A block's products, as they are counted in its list of adapters. */
+enum model_part { MODEL_Q, MODEL_K, MODEL_V, MODEL_O, MODEL_FC1, MODEL_FC2, MODEL_PARTS };
 
 struct model_block {
     struct model_norm norm_attn, norm_conv, norm_ffn;
@@ -44,8 +56,47 @@ struct model_block {
     const float *dw_bias; /* [d] */
     const float *conv_gain, *conv_bias; /* the norm inside the conv module, [d] */
     struct model_linear fc1, fc2;
-    const float *scale; /* [R, 3, d]: residual scales of attention, conv, ffn; NULL: 1 */
+    const float *scale; /* [rows, 3, d]: residual scales of attention, conv, ffn; NULL: 1 */
+    const struct model_adapter *adapters; /* [rows, MODEL_PARTS]; NULL: none */
 };
+
+/* What makes frames of sound. */
+enum model_front { MODEL_STEM, MODEL_WAVE, MODEL_MEL };
+
+/* A convolution over time of the wave front end; its norm, where it has one, is over channels. */
+struct model_conv {
+    struct model_linear lin; /* [out, kernel * in], time-major */
+    uint32_t kernel, stride;
+    const float *gain, *bias; /* [out]; NULL: none */
+};
+
+/* The front end of wav2vec 2.0 and HuBERT. */
+struct model_wave {
+    struct model_conv convs[MODEL_CONVS_MOST];
+    uint32_t convs_count;
+    bool over_time;  /* the first convolution's norm is over time, by channel; others have none */
+    bool normalises; /* the recording, to zero mean and unit variance */
+    struct model_norm project_norm; /* of the last convolution's channels; gain NULL: none */
+    struct model_linear project;
+    uint32_t taps, groups;          /* of the convolution that tells positions apart */
+    struct model_linear *positions; /* [groups], [d / groups, taps * d / groups] each */
+    struct model_norm last_norm;    /* gain NULL: none */
+};
+
+/* Log-mels and two convolutions of stride 2 over time and mels, channels last. */
+struct model_mel {
+    uint32_t channels;
+    struct model_linear fourier; /* [2 * bins, window]: cosines, then sines, windowed */
+    struct model_linear filters; /* [mels, bins] */
+    const float *conv1, *bias1;  /* [3, 3, channels], [channels] */
+    const float *conv2, *bias2;  /* [3, 3, channels, channels], input before output */
+    struct model_linear out;     /* [d, channels * mels / 4] */
+};
+
+#define MODEL_MELS       80
+#define MODEL_MEL_WINDOW 400
+#define MODEL_MEL_HOP    160
+#define MODEL_MEL_BINS   (MODEL_MEL_WINDOW / 2 + 1)
 
 /* One attention of the decoder. */
 struct model_heads {
@@ -90,7 +141,14 @@ struct fold_model {
     const struct kernels *kernels;
     char name[64];
     uint32_t ffn, conv_kernel, rope_dims, stem_rank; /* stem_rank 0: conv2 is whole */
+    uint32_t rows; /* of a shared block's norms, scales and adapters */
     double rope_base;
+    bool post_norm;    /* norms stand behind the residual sums, and exits have none */
+    bool biases;       /* of queries, keys, values and outputs, and of all norms */
+    uint32_t low_rank; /* the greatest of the adapters */
+    enum model_front front;
+    struct model_wave wave;
+    struct model_mel mel;
     /* Stem. Convolution weights are kept time-major, [out, tap, in], so that a window of
      * consecutive frames times a row is one dot product. */
     struct model_linear conv1, conv2, conv3;
@@ -98,7 +156,7 @@ struct fold_model {
     const float *stem_gain, *stem_bias; /* [d] */
     struct model_block *prelude;        /* [info.prelude] */
     struct model_block *blocks;         /* [info.blocks] */
-    struct model_norm exit_norm;        /* one row */
+    struct model_norm exit_norm;        /* one row; gain NULL: none */
     struct model_linear head;
     struct model_block letters; /* a block behind every exit, for the head alone; q.out 0: none */
     struct model_norm letters_norm; /* then it stands in for exit_norm */

@@ -156,6 +156,8 @@ static int load(struct parts *p, const struct options *o)
     snprintf(what, sizeof what, "--lm %s", o->lm);
     if (*o->lm && fold_lm_open(&p->lm, o->lm, &note) != FOLD_OK)
         return complain(what, note.text);
+    if (p->lm && fold_lm_fits(p->lm, p->model, &note) != FOLD_OK)
+        return complain(what, note.text);
     const bool plain = strcmp(o->text, "plain") == 0;
     snprintf(what, sizeof what, "--prose %s", o->prose);
     if (*o->prose && !plain && fold_punctuation_open(&p->punctuation, o->prose, &note) != FOLD_OK)

@@ -43,4 +43,5 @@ class LogMel(nn.Module):
         x = F.gelu(self.conv1(mel[:, None]))
         half = torch.arange(x.shape[2], device=x.device)[None] < ((frames + 1) // 2)[:, None]
         x = F.gelu(self.conv2(x * half[:, None, :, None]))  # so that padding is what an utterance alone would have there
-        return self.out(x.transpose(1, 2).flatten(2)), (frames + 3) // 4
+        frames = (frames + 3) // 4
+        return self.out(x.transpose(1, 2).flatten(2))[:, :int(frames.max())], frames
