@@ -1,9 +1,10 @@
 /* bench_run - what depth costs on one core, by precision:  bench_run MODEL [SECONDS [int8|fp32]]
  *
- * Noise of 10 s (or SECONDS) through stem, prelude, every unfold and its exit, one thread. Prints
- * real-time factors, where the time goes, and how near the products come to the peak that the
- * same kernels (and OpenBLAS) reach in this run on square matrices in the cache, so that machines
- * can be compared. The best of some rounds counts: what else runs here only makes things slower. */
+ * Noise of 10 s (or SECONDS) through front end, prelude, every unfold and its exit, one thread.
+ * Prints real-time factors, where the time goes, and how near the products come to the peak that
+ * the same kernels (and OpenBLAS) reach in this run on square matrices in the cache, so that
+ * machines can be compared. The best of some rounds counts: what else runs here only makes things
+ * slower. */
 #include <cblas.h>
 #include <math.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include "cpu.h"
 #include "cpu_time.h"
 #include "fold.h"
+#include "front_end.h"
 #include "restart.h"
 #include "stem.h"
 #include "weights.h"
@@ -70,19 +72,41 @@ static double int8_peak(const struct kernels *kernels)
 
 /* Multiplications of one recording in matrix products with weights, by stage. */
 struct work {
-    double stem, prelude, unfold[MODEL_UNFOLDS_MOST];
+    double front, prelude, unfold[MODEL_UNFOLDS_MOST];
 };
+
+static double product(double rows, const struct model_linear *lin)
+{
+    return rows * lin->in * lin->out;
+}
+
+static double count_front(const struct fold_model *m, size_t samples)
+{
+    const struct stem_frames f = stem_frames(samples);
+    const double T = (double)fold_frames(m, samples);
+    double rows = (double)samples, sum = 0;
+    switch (m->front) {
+    case MODEL_STEM:
+        return product((double)f.conv1, &m->conv1) + product((double)f.conv2, &m->conv2) +
+               product((double)f.conv2, &m->mix) + product((double)f.conv3, &m->conv3);
+    case MODEL_WAVE:
+        for (uint32_t i = 0; i < m->wave.convs_count; i++)
+            sum += product(rows /= m->wave.convs[i].stride, &m->wave.convs[i].lin);
+        return sum + product(T, &m->wave.project) +
+               m->wave.groups * product(T, &m->wave.positions[0]);
+    case MODEL_MEL:
+        break;
+    }
+    return product(4 * T, &m->mel.fourier) + product(4 * T, &m->mel.filters) +
+           product(T, &m->mel.out);
+}
 
 static struct work count_work(const struct fold_model *m, size_t samples)
 {
-    const struct stem_frames f = stem_frames(samples);
-    const double d = m->info.d, ffn = m->ffn, T = (double)f.conv3;
+    const double d = m->info.d, ffn = m->ffn, T = (double)fold_frames(m, samples);
     const double plain = T * (4 * d * d + 2 * d * ffn);
     struct work work = {
-        .stem = (double)f.conv1 * m->conv1.in * d +
-                (double)f.conv2 *
-                    ((double)m->conv2.in * m->conv2.out + (double)m->mix.in * m->mix.out) +
-                T * m->conv3.in * d,
+        .front = count_front(m, samples),
         .prelude = m->info.prelude * plain,
     };
     for (uint32_t r = 1; r <= m->info.unfolds; r++) {
@@ -107,19 +131,19 @@ static int bench(const char *path, enum fold_precision precision, size_t seconds
     float *pcm = malloc(samples * sizeof *pcm);
     float *logp = malloc(frames * info->vocab_size * sizeof *logp);
     float *x = malloc(frames * info->d * sizeof *x);
-    int16_t *kept = malloc((stem_kept(m, frames) + 1) * sizeof *kept);
-    void *scratch = aligned_alloc(64, stem_bytes(m));
+    void *kept = aligned_alloc(64, (front_end_kept(m, frames) / 64 + 1) * 64);
+    void *scratch = aligned_alloc(64, front_end_bytes(m));
     if (!pcm || !logp || !x || !kept || !scratch || fold_run_open(&run, m, samples) != FOLD_OK)
         return 1;
     for (size_t i = 0; i < samples; i++)
         pcm[i] = (float)rand() / (float)RAND_MAX * 0.2f - 0.1f;
-    double stem = 1e9, begin = 1e9, unfold[MODEL_UNFOLDS_MOST], exit_s = 1e9;
+    double front = 1e9, begin = 1e9, unfold[MODEL_UNFOLDS_MOST], exit_s = 1e9;
     for (uint32_t r = 0; r < info->unfolds; r++)
         unfold[r] = 1e9;
     for (int round = 0; round < ROUNDS; round++) {
         double began = cpu_time_s();
-        stem_run(m, x, pcm, samples, kept, NULL, NULL, scratch);
-        keep_least(&stem, began);
+        front_end_run(m, x, pcm, samples, kept, NULL, NULL, scratch);
+        keep_least(&front, began);
         began = cpu_time_s();
         fold_run_begin(run, pcm, samples);
         keep_least(&begin, began);
@@ -139,11 +163,11 @@ static int bench(const char *path, enum fold_precision precision, size_t seconds
     printf("%s  %s kernels, peak %.0f Gop/s, a run for %zu s holds %.2f MiB\n",
            int8 ? "int8" : "fp32", int8 ? m->kernels->name : fold_cpu_kernel(), peak, seconds,
            (double)fold_run_bytes(m, samples) / 1048576);
-    printf("      stem %.5f  prelude %.5f  unfolds", stem / s, (begin - stem) / s);
+    printf("      front end %.5f  prelude %.5f  unfolds", front / s, (begin - front) / s);
     for (uint32_t r = 0; r < info->unfolds; r++)
         printf(" %.5f", unfold[r] / s);
     printf("  exit %.5f   of real time\n", exit_s / s);
-    double total = begin, products = work.stem + work.prelude;
+    double total = begin, products = work.front + work.prelude;
     for (uint32_t r = 0; r < info->unfolds; r++) {
         total += unfold[r];
         products += work.unfold[r];

@@ -205,6 +205,67 @@ static void a_blank_between_repeats_keeps_both(void **state)
     fold_decoder_close(d);
 }
 
+static void a_piece_without_a_text_is_never_written(void **state)
+{
+    static const char *const checkpoint[V] = {"<pad>", " ", "", "B"}; /* "": <s> and the like */
+    const int ids[] = {2, 3, 2, 3, 0, 2};
+    float logp[6 * V];
+    char text[64];
+    for (int t = 0; t < 6; t++)
+        peak(logp + t * V, ids[t]);
+    (void)state;
+    for (int with_lm = 0; with_lm < 2; with_lm++) {
+        struct fold_decoder *d;
+        assert_int_equal(ctc_decoder_open_vocab(&d, checkpoint, V, with_lm ? lm : NULL, NULL),
+                         FOLD_OK);
+        fold_decoder_push(d, logp, 6);
+        text_of(d, text);
+        assert_string_equal(text,
+                            with_lm ? "B" : "BB"); /* a search tells repeats by blanks alone */
+        fold_decoder_close(d);
+    }
+}
+
+static void small_letters_are_found_in_a_language_model_of_capitals(void **state)
+{
+    static const char *const small[V] = {"<pad>", " ", "a", "b"};
+    const int ids[] = {0, 2, 0, 3, 0, 1};
+    float logp[6 * V];
+    char found[2][64];
+    for (int t = 0; t < 6; t++)
+        peak(logp + t * V, ids[t]);
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct fold_result r;
+        struct fold_decoder *d;
+        assert_int_equal(ctc_decoder_open_vocab(&d, i ? small : vocab, V, lm, NULL), FOLD_OK);
+        fold_decoder_push(d, logp, 6);
+        text_of(d, found[i]);
+        assert_int_equal(fold_decoder_result(d, &r), FOLD_OK);
+        sprintf(found[i] + strlen(found[i]), " %.4f", (double)r.score);
+        fold_decoder_close(d);
+    }
+    assert_memory_equal(found[0], "AB ", 3);
+    assert_memory_equal(found[1], "ab ", 3);
+    assert_string_equal(found[0] + 2, found[1] + 2);
+}
+
+static void a_vocabulary_that_a_language_model_cannot_search_is_refused(void **state)
+{
+    static const char *const joined[V] = {"<pad>", "A", "B", "C"};
+    static const char *const foreign[V] = {"<pad>", " ", "\xc3\x84", "\xc3\x96"};
+    const char *many[65];
+    struct fold_decoder *d;
+    (void)state;
+    for (int i = 0; i < 65; i++)
+        many[i] = i == 1 ? " " : "A";
+    assert_int_equal(ctc_decoder_open_vocab(&d, joined, V, lm, NULL), FOLD_ERR_ARGUMENT);
+    assert_int_equal(ctc_decoder_open_vocab(&d, foreign, V, lm, NULL), FOLD_ERR_ARGUMENT);
+    assert_int_equal(ctc_decoder_open_vocab(&d, many, 65, lm, NULL), FOLD_ERR_ARGUMENT);
+    assert_int_equal(ctc_decoder_open_vocab(&d, many, 65, NULL, NULL), FOLD_OK);
+    fold_decoder_close(d);
+}
+
 static void words_have_the_frames_of_their_letters(void **state)
 {
     const int ids[] = {0, 0, 2, 2, 3, 0, 1, 0, 3, 0};
@@ -397,6 +458,9 @@ int main(void)
         cmocka_unit_test(the_beam_finds_what_exhaustive_search_finds),
         cmocka_unit_test(any_chunking_gives_the_same_words),
         cmocka_unit_test(a_blank_between_repeats_keeps_both),
+        cmocka_unit_test(a_piece_without_a_text_is_never_written),
+        cmocka_unit_test(small_letters_are_found_in_a_language_model_of_capitals),
+        cmocka_unit_test(a_vocabulary_that_a_language_model_cannot_search_is_refused),
         cmocka_unit_test(words_have_the_frames_of_their_letters),
         cmocka_unit_test(unknown_words_are_spelled_where_the_sound_is_clear),
         cmocka_unit_test(a_hotword_tips_the_balance_and_an_unfinished_one_does_not),

@@ -152,6 +152,81 @@ static void a_factored_stem_must_be_of_its_rank(void **state)
     assert_refused("\"frontend.mix.bias\"", "\"frontend.mux.bias\"", "frontend.mix.bias");
 }
 
+static void a_front_end_must_be_one_that_there_is(void **state)
+{
+    static const char kernels[] = "\\\"kernels\\\": [10, 3, 3, 3, 3, 2, 2]";
+    (void)state;
+    assert_refused("\\\"kind\\\": \\\"wave", "\\\"kind\\\": \\\"wove",
+                   "\"kind\" must be \"wave\" or \"mel\"");
+    assert_refused("\\\"kind\\\": \\\"wave", "\\\"kint\\\": \\\"wave",
+                   "\"frontend\" has no \"kind\"");
+    assert_refused("\\\"group\\\"", "\\\"batch\\\"", "\"norm\" must be \"group\" or \"layer\"");
+    assert_refused(kernels, "\\\"kernels\\\": [10, 3, 3, 3, 3, 2   ]",
+                   "\"kernels\" must be a list of 7 to 7 integers from 1 to 64");
+    assert_refused(kernels, "\\\"kernels\\\": [10, 3, 3, 3, 3, 2, 0]", "\"kernels\" must be");
+    assert_refused(kernels, "\\\"kernels\\\": [10, 3, 3, 3, 3, 2, 3]", "frontend.convs.6.weight");
+    assert_refused("[5, 2, 2, 2, 2, 2, 2]", "[9, 9, 9, 9, 9, 9, 9]", "must not exceed 8000");
+    assert_refused("[12, 12, 12, 12", "[12, 12, 12, 13", "frontend.convs.3.weight");
+    assert_refused("[12, 12, 12, 12", "[12, 12, 12, -2", "\"channels\" must be");
+    assert_refused("[16, 4]", "[16, 5]", "\"positions\" has groups that do not divide d");
+    assert_refused("[16, 4]", "[16, 8]", "frontend.positions.weight");
+    assert_refused("[16, 4]", "[12, 4]", "frontend.positions.weight");
+    assert_refused("[16, 4]", "[16   ]", "\"positions\" must be");
+    assert_refused("\\\"bias\\\": false", "\\\"bias\\\": true ", "frontend.convs.0.bias");
+    assert_refused("\\\"norm_features\\\": true", "\\\"norm_feathers\\\": true",
+                   "not one of this configuration");
+    assert_refused("\\\"norm_last\\\": true", "\\\"norm_last\\\": 1234", "\"norm_last\" must be");
+    assert_refused("\\\"frontend\\\"", "\\\"frontent\\\"", "frontend.conv1");
+}
+
+static void blocks_must_have_the_norms_biases_and_adapters_of_the_configuration(void **state)
+{
+    (void)state;
+    assert_refused("\\\"post\\\"", "\\\"past\\\"", "\"norm\" must be \"pre\" or \"post\"");
+    assert_refused("\\\"post\\\"", "\\\"pre\\\" ", "exit.norm.gain");
+    assert_refused("\\\"biases\\\": true", "\\\"bioses\\\": true", "not one of this configuration");
+    assert_refused("\\\"adapters\\\": [0, 3]", "\\\"adapters\\\": [0, 4]",
+                   "adapters.1.down.weight");
+    assert_refused("\\\"adapters\\\": [0, 3]", "\\\"adapters\\\": [3, 3]",
+                   "adapters.0.down.weight");
+    assert_refused("\\\"adapters\\\": [0, 3]", "\\\"adapters\\\": [0   ]",
+                   "\"adapters\" must be a list of 2 to 2 integers from 0 to 1024");
+    assert_refused("\\\"adapters\\\": [0, 3]", "\\\"adapters\\\": [0,-3]", "\"adapters\" must be");
+    assert_refused("\\\"adapters\\\": [0, 3]", "\\\"odopters\\\": [0, 3]",
+                   "not one of this configuration");
+    assert_refused("blocks.1.ffn.fc1.adapters.1.up", "blocks.1.ffn.fc1.adapters.1.op",
+                   "blocks.1.ffn.fc1.adapters.1.up.weight");
+}
+
+static void pieces_of_a_vocabulary_are_letters(void **state)
+{
+    (void)state;
+    assert_refused("\\\"E\\\", \\\"T\\\"", "\\\"ETAETAET\\\"", "\"ETAETAET\"");
+}
+
+static void paths_may_be_chained_and_name_rows(void **state)
+{
+    (void)state;
+    assert_refused("[2, 2]]]", "[2, 3]]]",
+                   "of depth 2 holds what is no index from 0 to 2, nor that and a row from 0 to 2");
+    assert_refused("[2, 2]]]", "[3, 2]]]", "of depth 2 holds");
+    assert_refused("[2, 2]]]", "[2,-1]]]", "of depth 2 holds");
+    assert_refused("[2, 2]]]", "[2   ]]]", "of depth 2 holds");
+    assert_refused("\\\"rows\\\": 3", "\\\"rows\\\": 4", "blocks.0.norm_attn.gain");
+    assert_refused("\\\"rows\\\": 3", "\\\"rows\\\": 0",
+                   "\"rows\" must be an integer from 1 to 64");
+    assert_refused("\\\"chained\\\": true", "\\\"choined\\\": true", "recall.weight");
+    assert_refused("\\\"chained\\\": true", "\\\"chained\\\": 1234", "\"chained\" must be");
+}
+
+static void log_mels_have_the_channels_of_the_configuration(void **state)
+{
+    (void)state;
+    assert_refused("\\\"channels\\\": 4", "\\\"channels\\\": 5", "frontend.conv1.weight");
+    assert_refused("\\\"channels\\\": 4", "\\\"channels\\\": 0", "\"channels\" must be");
+    assert_refused("\"frontend.out.bias\"", "\"frontend.oud.bias\"", "frontend.out.bias");
+}
+
 static void a_missing_file_is_an_input_error(void **state)
 {
     struct fold_model *model;
@@ -181,10 +256,30 @@ int main(void)
         cmocka_unit_test(paths_of_the_decoder_must_be_lists_of_layers),
         cmocka_unit_test(a_factored_stem_must_be_of_its_rank),
     };
+    const struct CMUnitTest base_tests[] = {
+        cmocka_unit_test(the_unchanged_model_opens),
+        cmocka_unit_test(a_front_end_must_be_one_that_there_is),
+        cmocka_unit_test(blocks_must_have_the_norms_biases_and_adapters_of_the_configuration),
+        cmocka_unit_test(pieces_of_a_vocabulary_are_letters),
+    };
+    const struct CMUnitTest large_tests[] = {
+        cmocka_unit_test(the_unchanged_model_opens),
+        cmocka_unit_test(paths_may_be_chained_and_name_rows),
+    };
+    const struct CMUnitTest mel_tests[] = {
+        cmocka_unit_test(the_unchanged_model_opens),
+        cmocka_unit_test(log_mels_have_the_channels_of_the_configuration),
+    };
     model_variable = "FOLDSCRIBE_TEST_FEEDBACK_MODEL";
     int failed = cmocka_run_group_tests(tests, read_file, free_file);
     model_variable = "FOLDSCRIBE_TEST_DECODER_MODEL";
     failed += cmocka_run_group_tests(decoder_tests, read_file, free_file);
     model_variable = "FOLDSCRIBE_TEST_PATHS_MODEL";
-    return failed + cmocka_run_group_tests(paths_tests, read_file, free_file);
+    failed += cmocka_run_group_tests(paths_tests, read_file, free_file);
+    model_variable = "FOLDSCRIBE_TEST_BASE_MODEL";
+    failed += cmocka_run_group_tests(base_tests, read_file, free_file);
+    model_variable = "FOLDSCRIBE_TEST_LARGE_MODEL";
+    failed += cmocka_run_group_tests(large_tests, read_file, free_file);
+    model_variable = "FOLDSCRIBE_TEST_MEL_MODEL";
+    return failed + cmocka_run_group_tests(mel_tests, read_file, free_file);
 }

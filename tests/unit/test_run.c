@@ -6,8 +6,12 @@
 #include "fold.h"
 
 #define SAMPLES 16000
-static const char *model_variable; /* the environment's name for the model under test */
-static enum fold_precision precision;
+/* Of the model under test, the environment's name for it among them. */
+static const struct group {
+    const char *name, *model_variable;
+    enum fold_precision precision;
+    uint32_t hop_samples, unfolds, vocab_size, space;
+} * group;
 static struct fold_model *model;
 static const struct fold_info *info;
 static float pcm[SAMPLES];
@@ -17,7 +21,8 @@ static int open_model(void **state)
 {
     struct fold_note note = {{0}};
     (void)state;
-    if (fold_model_open_as(&model, getenv(model_variable), precision, &note) != FOLD_OK)
+    if (fold_model_open_as(&model, getenv(group->model_variable), group->precision, &note) !=
+        FOLD_OK)
         fail_msg("%s", note.text);
     info = fold_model_info(model);
     srand(3);
@@ -130,8 +135,8 @@ static void a_run_stops_when_it_is_told_to_and_can_begin_anew(void **state)
             assert_int_equal(fold_run_exit(run, logp), FOLD_ERR_ARGUMENT);
     }
     assert_int_equal(error, FOLD_OK);
-    /* A second of sound is two slabs of the stem at least, and there are the prelude's blocks and
-     * an unfold's. */
+    /* A second of sound is two slabs of a front end at least, and there are the prelude's blocks
+     * and an unfold's. */
     assert_true(patience > 2 + (int)info->prelude);
     assert_int_equal(fold_run_exit(run, logp), FOLD_OK);
     assert_memory_equal(logp, other, bytes);
@@ -209,7 +214,7 @@ static void assert_same_x(const struct fold_run *a, const struct fold_run *b)
 {
     const size_t count = fold_run_frames(a) * info->d;
     assert_int_equal(fold_run_frames(a), fold_run_frames(b));
-    if (precision == FOLD_INT8)
+    if (group->precision == FOLD_INT8)
         assert_memory_equal(fold_run_x(a), fold_run_x(b), count * sizeof(float));
     for (size_t i = 0; i < count; i++)
         assert_true(fabsf(fold_run_x(a)[i] - fold_run_x(b)[i]) < 1e-4f);
@@ -276,12 +281,12 @@ static void a_models_particulars_are_told(void **state)
 {
     (void)state;
     assert_int_equal(info->rate_hz, 16000);
-    assert_int_equal(info->hop_samples, 384);
-    assert_int_equal(info->precision, precision);
-    assert_int_equal(info->unfolds, 3);
-    assert_int_equal(info->vocab_size, 29);
-    assert_string_equal(info->vocab[1], " ");
-    assert_true(strstr(getenv(model_variable), info->name) != NULL);
+    assert_int_equal(info->hop_samples, group->hop_samples);
+    assert_int_equal(info->precision, group->precision);
+    assert_int_equal(info->unfolds, group->unfolds);
+    assert_int_equal(info->vocab_size, group->vocab_size);
+    assert_string_equal(info->vocab[group->space], " ");
+    assert_true(strstr(getenv(group->model_variable), info->name) != NULL);
     assert_true(info->parameters > 10000);
 }
 
@@ -300,22 +305,24 @@ int main(void)
         cmocka_unit_test(a_batch_that_cannot_go_on_is_refused_whole),
         cmocka_unit_test(a_models_particulars_are_told),
     };
-    static const struct {
-        const char *name, *variable;
-        enum fold_precision precision;
-    } groups[] = {
-        {"conv int8", "FOLDSCRIBE_TEST_MODEL", FOLD_INT8},
-        {"conv fp32", "FOLDSCRIBE_TEST_MODEL", FOLD_FP32},
-        {"feedback int8", "FOLDSCRIBE_TEST_FEEDBACK_MODEL", FOLD_INT8},
-        {"feedback fp32", "FOLDSCRIBE_TEST_FEEDBACK_MODEL", FOLD_FP32},
-        {"paths int8", "FOLDSCRIBE_TEST_PATHS_MODEL", FOLD_INT8},
-        {"paths fp32", "FOLDSCRIBE_TEST_PATHS_MODEL", FOLD_FP32},
+    static const struct group groups[] = {
+        {"conv int8", "FOLDSCRIBE_TEST_MODEL", FOLD_INT8, 384, 3, 29, 1},
+        {"conv fp32", "FOLDSCRIBE_TEST_MODEL", FOLD_FP32, 384, 3, 29, 1},
+        {"feedback int8", "FOLDSCRIBE_TEST_FEEDBACK_MODEL", FOLD_INT8, 384, 3, 29, 1},
+        {"feedback fp32", "FOLDSCRIBE_TEST_FEEDBACK_MODEL", FOLD_FP32, 384, 3, 29, 1},
+        {"paths int8", "FOLDSCRIBE_TEST_PATHS_MODEL", FOLD_INT8, 384, 3, 29, 1},
+        {"paths fp32", "FOLDSCRIBE_TEST_PATHS_MODEL", FOLD_FP32, 384, 3, 29, 1},
+        {"base int8", "FOLDSCRIBE_TEST_BASE_MODEL", FOLD_INT8, 320, 2, 32, 4},
+        {"base fp32", "FOLDSCRIBE_TEST_BASE_MODEL", FOLD_FP32, 320, 2, 32, 4},
+        {"large int8", "FOLDSCRIBE_TEST_LARGE_MODEL", FOLD_INT8, 320, 2, 32, 4},
+        {"large fp32", "FOLDSCRIBE_TEST_LARGE_MODEL", FOLD_FP32, 320, 2, 32, 4},
+        {"mel int8", "FOLDSCRIBE_TEST_MEL_MODEL", FOLD_INT8, 640, 2, 29, 1},
+        {"mel fp32", "FOLDSCRIBE_TEST_MEL_MODEL", FOLD_FP32, 640, 2, 29, 1},
     };
     int failed = 0;
     for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
-        model_variable = groups[i].variable;
-        precision = groups[i].precision;
-        failed += cmocka_run_group_tests_name(groups[i].name, tests, open_model, close_model);
+        group = &groups[i];
+        failed += cmocka_run_group_tests_name(group->name, tests, open_model, close_model);
     }
     return failed;
 }
