@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Write a run's seed as a model file:  export.py --run RUN --out FILE.safetensors [--dtype i8|f16|f32]
 
-RUN may be a row of paper.py as well: its Conformer is a seed over log-mels."""
+RUN may be a row of paper.py or fold_foundation.py as well."""
 
 import argparse
 import dataclasses
@@ -10,35 +10,15 @@ import pathlib
 
 import torch
 
-import paper
-from fold import logmel, seedfile
+from fold import seedfile
 from fold.controls import CONTROLS
 from fold.encoder import Config, Foldable
 from fold.pieces import Pieces
 
 
-def from_row(run):
-    """The Foldable that a row of paper.py is."""
-    row = json.loads((run / "row.json").read_text())["row"]
-    if row == "adapters":
-        raise SystemExit(f"{run} is a row with adapters behind its blocks; a seed has none of that kind")
-    made = paper.Conformer(row)
-    config = dataclasses.replace(made.config, unfolds=made.unfolds, rows=made.config.unfolds,
-                                 frontend={"kind": logmel.KIND, "channels": made.mel.conv1.out_channels})
-    if row.startswith("alone"):  # its only exit is the last
-        path = [[k, r] for r in range(made.unfolds) for k in range(config.blocks)]
-        config = dataclasses.replace(config, unfolds=1, paths=[path])
-    model = Foldable(config)
-    state = torch.load(run / "last.pt", map_location="cpu")["model"]
-    model.load_state_dict({name.replace("mel.", "frontend.", 1): value for name, value in state.items()})
-    return model.eval()
-
-
 def from_run(run):
     """The Foldable of RUN/last.pt, or the control that it is."""
     run = pathlib.Path(run)
-    if (run / "row.json").exists():
-        return from_row(run)
     saved = json.loads((run / "config.json").read_text())
     fields = {f.name for f in dataclasses.fields(Config)}
     made = CONTROLS.get(saved["args"].get("control"), Foldable)

@@ -107,15 +107,15 @@ class Speech:
                 and len(text.encode(self.text(i))) < 41 * self.seconds(i) * 0.8]
 
 
-def collate(speech, ids, generator=None, how=augment.augment):
+def collate(speech, ids, generator=None, how=augment.augment, encode=text.encode):
     """-> wave [B, N] float32, samples [B], targets [sum], target lengths [B], on the set's device.
-    generator: augment, as how says."""
+    generator: augment, as how says; encode: text -> ids."""
     waves = [speech.wave(i) for i in ids]
     samples = torch.tensor([len(w) for w in waves], device=speech.device)
     wave = torch.nn.utils.rnn.pad_sequence(waves, batch_first=True)
     if generator is not None:
         wave, samples = how(wave, samples, generator)
-    letters = [text.encode(speech.text(i)) for i in ids]
+    letters = [encode(speech.text(i)) for i in ids]
     targets = torch.tensor([x for seq in letters for x in seq], device=speech.device)
     return wave, samples, targets, torch.tensor([len(seq) for seq in letters], device=speech.device)
 

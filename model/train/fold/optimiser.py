@@ -10,11 +10,12 @@ State is kept by parameter name, so a run may resume with another number of proc
 import torch
 
 
-def groups(model, lr, muon=True, decoder=0.25):
-    """decoder: its share of lr. -> list of (kind, peak learning rate, weight decay, {name: parameter}). The stem stays as it is."""
+def groups(model, lr, muon=True, decoder=0.25, frozen=("frontend.",)):
+    """decoder: its share of lr; frozen: how names begin of what stays as it is.
+    -> list of (kind, peak learning rate, weight decay, {name: parameter})."""
     kinds = {("muon", 1.0): {}, ("muon", 4.0): {}, ("adam", decoder): {}, ("adam", 1.0): {}, ("adam", 2.5): {}, ("adam", 5.0): {}}
     for name, p in model.named_parameters():
-        if name.startswith("frontend."):
+        if name.startswith(frozen):
             p.requires_grad_(False)
         elif name.startswith(("blocks.", "stacks.", "letters.")) and (name.endswith(".scale") or ".norm_" in name):
             kinds["adam", 5.0][name] = p  # what tells unfolds apart
@@ -34,8 +35,8 @@ def groups(model, lr, muon=True, decoder=0.25):
 class Optimiser:
     """Updates a share of the parameters: those at rank, rank + of, ... by falling size."""
 
-    def __init__(self, model, lr, muon=True, rank=0, of=1, decoder=0.25):
-        chosen = groups(model, lr, muon, decoder)
+    def __init__(self, model, lr, muon=True, rank=0, of=1, decoder=0.25, frozen=("frontend.",)):
+        chosen = groups(model, lr, muon, decoder, frozen)
         order = sorted(((kind != "muon", -p.numel(), name) for kind, _, _, named in chosen
                         for name, p in named.items()))
         mine = {name for _, _, name in order[rank::of]}

@@ -15,11 +15,11 @@ import torch
 class Team:
     """What members share besides the model; made by the parent, after the model's weights are set."""
 
-    def __init__(self, model, of, minutes=0.0):
+    def __init__(self, model, of, minutes=0.0, frozen=("frontend.",)):
         self.of = of
         for name, p in model.named_parameters():
-            p.requires_grad_(not name.startswith("frontend."))
-        self.clock = torch.tensor([minutes], dtype=torch.float64)
+            p.requires_grad_(not name.startswith(frozen))
+        self.clock = torch.tensor([minutes, 0.0], dtype=torch.float64)
         if of == 1:
             return
         model.share_memory()
@@ -56,6 +56,10 @@ class Team:
         """Minutes: the first member's clock at the last step, so that all leave the loop together."""
         return float(self.clock[0])
 
+    def beside(self):
+        """Another time of the first member, told like that one."""
+        return float(self.clock[1])
+
     def clear(self):
         for p in self.parameters.values():
             if self.of > 1:
@@ -63,7 +67,7 @@ class Team:
             else:
                 p.grad = None
 
-    def step(self, optimiser, share, active, minutes, largest=1.0):
+    def step(self, optimiser, share, active, minutes, largest=1.0, beside=0.0):
         """One update of the parameters whose names are active, by the mean of all gradients, clipped
         to a norm of largest over all of them. minutes: what the first member's clock says."""
         mine = {name: p for name, p in optimiser.named.items() if active(name) and p.grad is not None}
@@ -73,7 +77,7 @@ class Team:
             for name, p in mine.items():
                 p.grad = self.rows[:, self.slices[name]].mean(0).view_as(p)
         if self.rank == 0:  # between barriers: nobody reads it now
-            self.clock[0] = minutes
+            self.clock[0], self.clock[1] = minutes, beside
         square = sum(float(p.grad.square().sum()) for p in mine.values())
         if self.of > 1:
             self.squares[self.rank] = square
