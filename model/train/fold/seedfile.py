@@ -31,6 +31,7 @@ otherwise), d width, H hidden, V vocabulary; i counts from 0:
 import dataclasses
 import hashlib
 import json
+import pathlib
 import struct
 
 import numpy as np
@@ -104,9 +105,19 @@ def save(path, model, name, dtype="i8"):
     head = json.dumps(header).encode()
     head += b" " * (-(8 + len(head)) % ALIGN)
     blob = struct.pack("<Q", len(head)) + head + data
-    with open(path, "wb") as out:
-        out.write(blob)
+    replace(path, blob)
     return len(blob)
+
+
+def replace(path, blob):
+    """Writes a file whole or not at all."""
+    path = pathlib.Path(path)
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_bytes(blob)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def load(path):

@@ -1,0 +1,172 @@
+"""Few blocks out of a checkpoint's many layers: which layer each block begins as, and where each is run.
+
+A Fold lists logical layers: the block that each runs, the layer of the checkpoint that it stands for. Ways to make one:
+
+    position     the lowest layers are unique; the rest is a stack that is run again, each block begins as the lowest layer
+                 that it stands for
+    stepwise     the same, and blocks of the stack begin as layers at even steps, from its lowest to its highest (arXiv
+                 2410.20672)
+    similarity   blocks take the place of those layers that they imitate best: what layer i makes of what layer j hears is
+                 compared with what j makes of it, over some sound; where it misses least, i is run again
+
+What sharing loses of a product may come back as a pair of thin matrices for each time that a block is run (adapters),
+which begin as the truncated singular value decomposition of the difference. Norms and biases of norms are of each time anyway.
+"""
+
+import dataclasses
+
+import torch
+
+from . import text
+from .encoder import Config, Foldable
+
+WAYS = ("position", "stepwise", "similarity")
+PRODUCTS = ("attn.q", "attn.k", "attn.v", "attn.o", "ffn.fc1", "ffn.fc2")
+
+
+@dataclasses.dataclass
+class Fold:
+    blocks: list    # of each logical layer
+    layers: list    # of the checkpoint, that each logical layer stands for
+    begins: list    # of the checkpoint, that each block begins as
+    first: int      # logical layers of the first unfold
+
+    def rows(self):
+        """How often each logical layer's block has been run before it."""
+        return [self.blocks[:i].count(b) for i, b in enumerate(self.blocks)]
+
+    def unique(self):
+        """Lower layers whose blocks are run once: the prelude. One block at least is left to be shared."""
+        once = [self.blocks.count(b) == 1 for b in self.blocks]
+        return min((once + [False]).index(False), self.first, len(self.begins) - 1)
+
+    def moved(self):
+        """Whether any block begins as another layer than the first that it stands for."""
+        return any(self.layers[self.blocks.index(b)] != layer for b, layer in enumerate(self.begins))
+
+
+def whole(layers):
+    """Every layer once."""
+    every = list(range(layers))
+    return Fold(every, every, every, layers)
+
+
+def stretched(layers, logical):
+    """The layer of the checkpoint that each of so many logical ones stands for, in order."""
+    return [round(i * (layers - 1) / max(1, logical - 1)) for i in range(logical)]
+
+
+def by_position(layers, count, logical, stepwise=False):
+    """count blocks for so many logical layers: unique ones below, as many as leave a stack that is run twice."""
+    unique = max(0, 2 * count - logical)
+    shared = count - unique
+    blocks = [i if i < unique else unique + (i - unique) % shared for i in range(logical)]
+    stands = stretched(layers, logical)
+    above = stands[unique:]  # what the shared ones stand for
+    steps = [above[i] for i in stretched(len(above), shared)]
+    begins = stands[:unique] + (steps if stepwise else above[:shared])
+    return Fold(blocks, stands, begins, count)
+
+
+def by_similarity(missed, count, logical):
+    """missed [L, L]: how badly layer i does what j does. Layers are merged one by one, each into a lower one."""
+    layers = len(missed)
+    stands, runs = stretched(layers, logical), list(range(layers))
+    while len(set(runs)) > count:
+        kept = sorted(set(runs))
+        # Of all that a merge would change: the worst miss of any layer that j stands for, if i takes them over.
+        cost, i, j = min((max(float(missed[i][k]) for k in range(layers) if runs[k] == j), i, j)
+                         for j in kept for i in kept if i < j)
+        runs = [i if r == j else r for r in runs]
+    kept = sorted(set(runs))
+    blocks = [kept.index(runs[s]) for s in stands]
+    return Fold(blocks, stands, kept, count)
+
+
+@torch.no_grad()
+def imitation(model, waves):
+    """model: a checkpoint with every layer its own block (whole). -> missed [L, L]: squared error of what layer i makes of
+    what layer j hears, against what j changes of it, over some sounds [N]."""
+    every = [*model.prelude, *model.blocks]
+    layers = len(every)
+    missed, changed = torch.zeros(layers, layers), torch.zeros(layers)
+    for wave in waves:
+        x, frames = model.frontend(wave[None], torch.tensor([len(wave)]))
+        context = model.context(x, frames)
+        for j, block in enumerate(every):
+            y = block(x, *context, 0)
+            changed[j] += (y - x).square().sum()
+            for i, other in enumerate(every):
+                missed[i, j] += (other(x, *context, 0) - y).square().sum() if i != j else 0
+            x = y
+    return missed / changed
+
+
+def config(checkpoint, fold, rank=0, exits=(1, 2)):
+    """exits: (1, 2) for a seed and its deepest unfold; (1,) for the first alone, (2,) for all of it with one exit."""
+    unique, steps = fold.unique(), list(zip(fold.blocks, fold.rows()))
+    if exits == (1,):
+        steps = steps[:fold.first]
+    split = fold.first if exits == (1, 2) and fold.first < len(steps) else len(steps)
+    blocks, rows = max(b for b, _ in steps) + 1 - unique, max(r for _, r in steps) + 1
+    paths = [[[b - unique, r] for b, r in part if b >= unique] for part in (steps[:split], steps[split:]) if part]
+    plain = paths == [[[b, r] for b in range(blocks)] for r in range(len(paths))]
+    ranks = [rank if r or fold.moved() else 0 for r in range(rows)]
+    return Config(d=checkpoint.d, heads=checkpoint.heads, ffn=checkpoint.ffn, prelude=unique, blocks=blocks,
+                  unfolds=len(paths), conv_kernel=0, rope_dims=0, vocab=len(checkpoint.symbols), grow=1,
+                  frontend=checkpoint.frontend, norm=checkpoint.norm, biases=True, chained=not plain,
+                  rows=None if rows == len(paths) else rows, paths=None if plain else paths,
+                  adapters=ranks if any(ranks) else None,
+                  symbols=None if checkpoint.symbols == text.VOCAB else checkpoint.symbols)
+
+
+def build(checkpoint, fold, rank=0, exits=(1, 2)):
+    """-> Foldable that begins with the checkpoint's weights; without a head of its own, with a new one."""
+    model, unique, mine = Foldable(config(checkpoint, fold, rank, exits)), fold.unique(), {}
+    of = lambda layer, name: checkpoint.state[f"layers.{layer}.{name}"]
+    for name, value in checkpoint.state.items():
+        if not name.startswith("layers."):
+            mine[name] = value
+    for b, row, layer in zip(fold.blocks, fold.rows(), fold.layers):
+        block, at = (model.prelude[b], f"prelude.{b}.") if b < unique else (
+            model.blocks[b - unique], f"blocks.{b - unique}.") if b - unique < len(model.blocks) else (None, "")
+        for name, value in block.state_dict().items() if block else ():
+            if name.startswith("norm_"):
+                value = mine.setdefault(at + name, value.clone())
+                if value.ndim == 1 or row < len(value):
+                    (value if value.ndim == 1 else value[row])[:] = of(layer, name)
+            elif ".adapters." not in name and name != "scale":
+                mine[at + name] = of(fold.begins[b], name)
+        for product in PRODUCTS if block else ():
+            thin_at = f"{at}{product}.adapters.{row}"
+            if f"{thin_at.removeprefix(at)}.up.weight" in block.state_dict():
+                lost = of(layer, f"{product}.weight") - of(fold.begins[b], f"{product}.weight")
+                mine[f"{thin_at}.up.weight"], mine[f"{thin_at}.down.weight"] = thin(lost, rank)
+    missing, unexpected = model.load_state_dict(mine, strict=False)
+    # Scales are 1; adapters of a row that no path runs add nothing.
+    new = [name for name in missing if ".adapters." not in name and not name.endswith(".scale")
+           and not name.startswith("exit.head.")]
+    assert not unexpected and not new, (new, unexpected)
+    return model
+
+
+def thin(matrix, rank):
+    """-> up [out, rank], down [rank, in]: the nearest to a matrix [out, in] of that rank."""
+    left, values, right = torch.linalg.svd(matrix.double(), full_matrices=False)
+    root = values[:rank].sqrt()
+    pad = max(0, rank - len(root))
+    up, down = left[:, :rank] * root, root[:, None] * right[:rank]
+    return (torch.nn.functional.pad(up, (0, pad)).float().contiguous(),
+            torch.nn.functional.pad(down, (0, 0, 0, pad)).float().contiguous())
+
+
+
+def apart(fold):
+    """The same logical layers, each with a block of its own."""
+    every = list(range(len(fold.blocks)))
+    return Fold(every, fold.layers, list(fold.layers), len(every))
+
+
+def forgotten(model):
+    """The like, with weights that nothing has been learnt into."""
+    return Foldable(model.config)
