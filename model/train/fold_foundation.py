@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""Fold a wav2vec 2.0 or HuBERT checkpoint: few blocks in place of many layers, trained by CTC with all depths at once.
+
+    fold_foundation.py --from FOLDER --data DATA --out RUN --hours 10                    # a seed; resumes by itself
+    fold_foundation.py --from FOLDER --data DATA --out RUN --hours 10 --row foldable unshared alone-1 alone-2 random
+
+Rows, of the same batches and schedule:
+
+    foldable   blocks run again; losses at the seed (x1) and the deepest (x2), KL from the deepest (arXiv 2505.21237)
+    no-kl      without that
+    alone-1    the seed's blocks for this depth alone; alone-2: the deepest alone
+    unshared   every logical layer a block of its own, one exit
+    random     unshared, with weights that were never pre-trained
+
+Which layers share blocks, and what blocks begin as: --way (fold/folding.py). The convolutions over the wave stay as they
+were pre-trained. The budget is the audio seen; one line a row is printed as by paper.py, and texts are kept for compare.py.
+"""
+
+import argparse
+import pathlib
+
+import torch
+
+from fold import data, folding, rows
+from fold.checkpoint import Checkpoint, Refused
+
+ROWS = {"foldable": (1, 2), "no-kl": (1, 2), "alone-1": (1,), "alone-2": (2,), "unshared": (2,), "random": (2,)}
+FROZEN = ("frontend.convs.", "frontend.norms.")
+COMPARED = 8  # sounds over which similarity is measured
+
+
+def fold_of(checkpoint, args):
+    """-> the Fold that is asked for."""
+    layers = checkpoint.layers
+    logical = args.logical or layers
+    count = args.blocks or -(-2 * layers // 3)
+    if not 1 <= count <= layers:
+        raise SystemExit(f"--blocks {count}: the checkpoint has {layers} layers; 1 to {layers} blocks can be made of them")
+    if logical < count:
+        raise SystemExit(f"--logical {logical}: at least as many as blocks, {count}")
+    if args.way != "similarity":
+        return folding.by_position(layers, count, logical, stepwise=args.way == "stepwise")
+    speech = data.Speech(args.data, args.sets)
+    ids = [i for i in speech.trainable(args.longest) if speech.seconds(i) > 1]
+    some = torch.randperm(len(ids), generator=torch.Generator().manual_seed(args.seed))[:COMPARED].tolist()
+    every = folding.build(checkpoint, folding.whole(layers)).eval()
+    return folding.by_similarity(folding.imitation(every, [speech.wave(ids[i]) for i in some]), count, logical)
+
+
+def row_of(name, checkpoint, fold, args):
+    exits = ROWS[name]
+    if name in ("unshared", "random"):
+        folded = folding.apart(fold)
+        model = folding.build(checkpoint, folded, 0, exits)
+        if name == "random":
+            model = folding.forgotten(model)
+    else:
+        model = folding.build(checkpoint, fold, args.rank, exits)
+    depths = list(exits) if len(exits) == model.config.unfolds else [1]
+    whole = sum(p.numel() for p in folding.build(checkpoint, folding.apart(fold), 0, (2,)).parameters())
+    mine = sum(p.numel() for p in model.parameters())
+    facts = {"way": args.way, "blocks": len(fold.begins), "logical": len(fold.blocks), "runs": fold.blocks,
+             "begins": fold.begins, "rank": args.rank, "saved": f"{100 * (1 - mine / whole):.1f} %"}
+    return rows.Row(name, model, depths, () if name == "random" else FROZEN, 0 if name == "no-kl" else 0.3, facts=facts)
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--from", dest="source", required=True, metavar="FOLDER", help="a checkpoint of transformers")
+    rows.arguments(ap)
+    ap.add_argument("--row", nargs="+", default=["foldable"], choices=ROWS)
+    ap.add_argument("--blocks", type=int, default=0, help="physical blocks; default: two thirds of the checkpoint's layers")
+    ap.add_argument("--logical", type=int, default=0, help="logical layers of the deepest unfold; default: as many as layers")
+    ap.add_argument("--way", default="position", choices=folding.WAYS)
+    ap.add_argument("--rank", type=int, default=0, help="of adapters, begun as the SVD of what sharing loses; 0: none")
+    args = ap.parse_args()
+    try:
+        checkpoint = Checkpoint(args.source)
+    except Refused as why:
+        raise SystemExit(f"{args.source}: {why}") from None
+    fold = fold_of(checkpoint, args)
+    print(f"{checkpoint.layers} layers in {len(fold.begins)} blocks: x1 runs {fold.blocks[:fold.first]}, and then the deepest "
+          f"{fold.blocks[fold.first:]}; blocks begin as layers {fold.begins}", flush=True)
+    for name in args.row:
+        torch.manual_seed(args.seed)
+        rows.run(row_of(name, checkpoint, fold, args), args, pathlib.Path(args.out) / (name if len(args.row) > 1 else ""))
+
+
+if __name__ == "__main__":
+    main()
