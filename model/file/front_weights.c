@@ -7,7 +7,9 @@
 #include "config.h"
 #include "err.h"
 
-#define RATE_HZ 16000
+#define RATE_HZ   16000
+#define HOP_LEAST 80 /* samples a frame */
+#define HOP_MOST  8000
 
 static void configure_stem(struct loader *l)
 {
@@ -45,11 +47,13 @@ static void configure_wave(struct loader *l, const json_t *front)
         w->convs[i].stride = strides[i];
         w->convs[i].lin.out = channels[i];
         info->hop_samples *= strides[i];
-        if (info->hop_samples > RATE_HZ / 2) {
-            loader_fail(l, FOLD_ERR_FORMAT,
-                        "configuration: the product of \"%s\" must not exceed 8000", "strides");
-            return;
-        }
+        if (info->hop_samples > HOP_MOST)
+            break;
+    }
+    if (info->hop_samples < HOP_LEAST || info->hop_samples > HOP_MOST) {
+        loader_fail(l, FOLD_ERR_FORMAT,
+                    "configuration: the product of \"%s\" must be 80 to 8000 samples", "strides");
+        return;
     }
     for (uint32_t i = count; i-- > 0;)
         info->min_samples = (info->min_samples - 1) * strides[i] + kernels[i];

@@ -1,10 +1,11 @@
-/* test_golden.c - the C engine against PyTorch:  test_golden MODEL GOLDEN fp32|int8
+/* test_golden.c - the C engine against PyTorch:  test_golden MODEL GOLDEN fp32|int8|fastest
  *
  * GOLDEN is a safetensors file by model/train/golden.py. Prints the largest difference of every
  * stage; in fp32 log-probabilities must agree within 1e-3 at every depth, activations within 1e-3
  * of their largest value; so must logits of an attention decoder. In int8 it is 0.1 and 0.1: these
  * small random models have 32 channels over which the error of rounding could average out, a real
- * one has hundreds. In int8 all of it is done with the kernels of every level that the machine has.
+ * one has hundreds. In int8 all of it is done with the kernels of every level that the machine has;
+ * "fastest" is int8 with the best of them alone, for large models.
  */
 #include <jansson.h>
 #include <math.h>
@@ -198,8 +199,9 @@ static bool all_agrees(const struct golden *g, const struct fold_model *model)
 int main(int argc, char **argv)
 {
     if (argc != 4)
-        die("usage: test_golden MODEL GOLDEN fp32|int8", "arguments");
-    const bool int8 = strcmp(argv[3], "int8") == 0;
+        die("usage: test_golden MODEL GOLDEN fp32|int8|fastest", "arguments");
+    const bool every = strcmp(argv[3], "int8") == 0;
+    const bool int8 = every || strcmp(argv[3], "fastest") == 0;
     tolerance = int8 ? 0.1 : 1e-3;
     struct fold_note note;
     struct fold_model *model;
@@ -207,7 +209,7 @@ int main(int argc, char **argv)
         die(note.text, argv[1]);
     struct golden g = golden_read(argv[2]);
     bool good = true;
-    for (size_t i = 0; i == 0 || (int8 && cpu_kernels(i)); i++) {
+    for (size_t i = 0; i == 0 || (every && cpu_kernels(i)); i++) {
         model->kernels = cpu_kernels(i);
         printf("kernels: %s\n", model->kernels->name);
         good = all_agrees(&g, model) && good;

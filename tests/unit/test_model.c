@@ -165,7 +165,7 @@ static void a_front_end_must_be_one_that_there_is(void **state)
                    "\"kernels\" must be a list of 7 to 7 integers from 1 to 64");
     assert_refused(kernels, "\\\"kernels\\\": [10, 3, 3, 3, 3, 2, 0]", "\"kernels\" must be");
     assert_refused(kernels, "\\\"kernels\\\": [10, 3, 3, 3, 3, 2, 3]", "frontend.convs.6.weight");
-    assert_refused("[5, 2, 2, 2, 2, 2, 2]", "[9, 9, 9, 9, 9, 9, 9]", "must not exceed 8000");
+    assert_refused("[5, 2, 2, 2, 2, 2, 2]", "[9, 9, 9, 9, 9, 9, 9]", "must be 80 to 8000 samples");
     assert_refused("[12, 12, 12, 12", "[12, 12, 12, 13", "frontend.convs.3.weight");
     assert_refused("[12, 12, 12, 12", "[12, 12, 12, -2", "\"channels\" must be");
     assert_refused("[16, 4]", "[16, 5]", "\"positions\" has groups that do not divide d");
