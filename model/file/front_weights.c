@@ -127,7 +127,7 @@ static void load_wave(struct loader *l)
     struct model_wave *w = &m->wave;
     const json_t *front = json_object_get(m->file.config, "frontend");
     const bool bias = config_bool(l, front, "bias");
-    const uint32_t d = m->info.d, width = d / w->groups;
+    const uint32_t d = m->info.d;
     uint32_t in = 1;
     for (uint32_t i = 0; i < w->convs_count; i++) {
         struct model_conv *conv = &w->convs[i];
@@ -153,10 +153,7 @@ static void load_wave(struct loader *l)
     if (config_bool(l, front, "norm_features"))
         w->project_norm = norm(l, "frontend.project_norm", in);
     w->project = loader_linear(l, "frontend.", "project", d, in, true);
-    w->positions = l->err ? NULL : loader_own(l, w->groups * sizeof *w->positions);
-    for (uint32_t g = 0; g < w->groups && !l->err; g++)
-        w->positions[g] =
-            loader_group(l, "frontend.positions", d, width, w->taps, g * width, width);
+    w->positions = loader_groups(l, "frontend.positions", d, d / w->groups, w->taps, w->groups);
     if (config_bool(l, front, "norm_last"))
         w->last_norm = norm(l, "frontend.last_norm", d);
 }

@@ -244,38 +244,43 @@ static const struct quant_weights *packed(struct loader *l, const char *name, ui
     return q;
 }
 
-/* Rows of a matrix, which has taps where they are not 0. */
-static struct model_linear rows(struct loader *l, const char *name, const uint32_t shape[3],
-                                uint32_t first, uint32_t count, bool bias)
+/* A matrix [out, in], or one with taps, as parts [count] of its rows, all alike. */
+static void parts_of(struct loader *l, const char *name, const uint32_t shape[3], bool bias,
+                     struct model_linear *ret_parts, uint32_t count)
 {
     char weight[96];
-    const uint32_t in = shape[1], taps = shape[2], dims = taps ? 3 : 2;
-    struct model_linear lin = {.out = count, .in = in * (taps ? taps : 1)};
+    const uint32_t in = shape[1], taps = shape[2], dims = taps ? 3 : 2, out = shape[0] / count;
     snprintf(weight, sizeof weight, "%s.weight", name);
-    lin.b = bias ? loader_get(l, name, ".bias", shape[0], 0, 0) : NULL;
-    if (lin.b)
-        lin.b += first;
-    if (l->model->info.precision == FOLD_INT8) {
-        lin.q = packed(l, weight, dims, shape, first, count, lin.b);
-        return lin;
+    const bool int8 = l->model->info.precision == FOLD_INT8;
+    const float *b = bias ? loader_get(l, name, ".bias", shape[0], 0, 0) : NULL;
+    const float *w = int8 ? NULL : loader_tensor(l, weight, dims, shape);
+    for (uint32_t i = 0; i < count; i++) {
+        struct model_linear *part = &ret_parts[i];
+        *part = (struct model_linear){.out = out, .in = in * (taps ? taps : 1)};
+        part->b = b ? b + (size_t)i * out : NULL;
+        const float *mine = w ? w + (size_t)i * out * part->in : NULL;
+        if (int8)
+            part->q = packed(l, weight, dims, shape, (size_t)i * out, out, part->b);
+        else
+            part->w = taps ? loader_time_major(l, mine, out, in, taps) : mine;
     }
-    const float *w = loader_tensor(l, weight, dims, shape);
-    if (w)
-        w += (size_t)first * lin.in;
-    lin.w = taps ? loader_time_major(l, w, count, in, taps) : w;
-    return lin;
 }
 
 struct model_linear loader_matrix(struct loader *l, const char *name, uint32_t out, uint32_t in,
                                   uint32_t taps, bool bias)
 {
-    return rows(l, name, (const uint32_t[]){out, in, taps}, 0, out, bias);
+    struct model_linear lin;
+    parts_of(l, name, (const uint32_t[]){out, in, taps}, bias, &lin, 1);
+    return lin;
 }
 
-struct model_linear loader_group(struct loader *l, const char *name, uint32_t out, uint32_t in,
-                                 uint32_t taps, uint32_t first, uint32_t count)
+struct model_linear *loader_groups(struct loader *l, const char *name, uint32_t out, uint32_t in,
+                                   uint32_t taps, uint32_t groups)
 {
-    return rows(l, name, (const uint32_t[]){out, in, taps}, first, count, true);
+    struct model_linear *parts = l->err ? NULL : loader_own(l, groups * sizeof *parts);
+    if (parts)
+        parts_of(l, name, (const uint32_t[]){out, in, taps}, true, parts, groups);
+    return parts;
 }
 
 struct model_linear loader_linear(struct loader *l, const char *prefix, const char *layer,

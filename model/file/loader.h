@@ -47,9 +47,9 @@ const float *loader_tensor(struct loader *l, const char *name, uint32_t dims,
  * the model's precision. */
 struct model_linear loader_matrix(struct loader *l, const char *name, uint32_t out, uint32_t in,
                                   uint32_t taps, bool bias);
-/* Rows first .. first + count of such a convolution [out, in, taps], with their biases. */
-struct model_linear loader_group(struct loader *l, const char *name, uint32_t out, uint32_t in,
-                                 uint32_t taps, uint32_t first, uint32_t count);
+/* A grouped convolution [out, in, taps] with its biases: one product for each of its groups. */
+struct model_linear *loader_groups(struct loader *l, const char *name, uint32_t out, uint32_t in,
+                                   uint32_t taps, uint32_t groups);
 /* The same of prefix + layer, a plain matrix. */
 struct model_linear loader_linear(struct loader *l, const char *prefix, const char *layer,
                                   uint32_t out, uint32_t in, bool bias);

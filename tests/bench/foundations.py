@@ -14,6 +14,7 @@ Needs torch, transformers, onnx and onnxruntime from PyPI.
 """
 
 import argparse
+import json
 import pathlib
 import re
 import subprocess
@@ -26,7 +27,7 @@ sys.path.insert(0, str(ROOT / "model" / "train"))
 
 RATE = 16000
 ROUNDS = 3
-SYMBOLS = ["<pad>", "", "", "", " ", *"ETAONIHSRDLUMWCFGYPBVK'XJQZ"]
+VOCABULARY = ["<pad>", "<s>", "</s>", "<unk>", "|", *"ETAONIHSRDLUMWCFGYPBVK'XJQZ"]
 
 
 def layout(name):
@@ -37,51 +38,13 @@ def layout(name):
     torch.manual_seed(1)
     large = dict(hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, intermediate_size=4096,
                  do_stable_layer_norm=True, feat_extract_norm="layer", conv_bias=True)
-    model = Wav2Vec2ForCTC(Wav2Vec2Config(vocab_size=len(SYMBOLS), **(large if name == "large" else {}))).eval()
+    model = Wav2Vec2ForCTC(Wav2Vec2Config(vocab_size=len(VOCABULARY), **(large if name == "large" else {}))).eval()
     with torch.no_grad():
         for name, p in model.named_parameters():
             if "layer_norm" in name or name.endswith("bias"):
                 p.add_(0.1 * torch.randn_like(p))
         model.lm_head.weight.mul_(5)
     return model
-
-
-def tensors(model):
-    """Its weights by the names of the seed file (fold/seedfile.py), and the configuration."""
-    import torch
-    from fold import wave
-    from fold.encoder import Config
-
-    c, state, base = model.config, model.wav2vec2.state_dict(), model.wav2vec2
-    large, convs = c.do_stable_layer_norm, len(c.conv_dim)
-    config = Config(d=c.hidden_size, heads=c.num_attention_heads, ffn=c.intermediate_size, prelude=0, blocks=c.num_hidden_layers,
-                    unfolds=1, conv_kernel=0, rope_dims=0, vocab=len(SYMBOLS), symbols=SYMBOLS, norm="pre" if large else "post",
-                    biases=True, frontend=wave.settings(c.conv_dim, c.conv_kernel, c.conv_stride, c.feat_extract_norm, c.conv_bias,
-                                                        normalise=large, norm_last=not large))
-    gain = {"weight": "gain", "bias": "bias"}
-    mine = {"frontend.positions.weight": base.encoder.pos_conv_embed.conv.weight.detach(),
-            "frontend.positions.bias": state["encoder.pos_conv_embed.conv.bias"]}
-    for kind in gain:
-        mine[f"exit.head.{kind}"] = model.lm_head.state_dict()[kind]
-        mine[f"frontend.project_norm.{kind}"] = state[f"feature_projection.layer_norm.{kind}"]
-        mine[f"frontend.project.{kind}"] = state[f"feature_projection.projection.{kind}"]
-        last = state[f"encoder.layer_norm.{kind}"]
-        mine[f"exit.norm.{gain[kind]}" if large else f"frontend.last_norm.{kind}"] = last
-        for i in range(convs):
-            for theirs, ours in (("conv", "convs"), ("layer_norm", "norms")):
-                name = f"feature_extractor.conv_layers.{i}.{theirs}.{kind}"
-                if name in state:
-                    mine[f"frontend.{ours}.{i}.{kind}"] = state[name]
-        for i in range(c.num_hidden_layers):
-            theirs, ours = f"encoder.layers.{i}.", f"blocks.{i}."
-            for a, b in (("attention.q_proj", "attn.q"), ("attention.k_proj", "attn.k"), ("attention.v_proj", "attn.v"),
-                         ("attention.out_proj", "attn.o"), ("feed_forward.intermediate_dense", "ffn.fc1"),
-                         ("feed_forward.output_dense", "ffn.fc2")):
-                mine[f"{ours}{b}.{kind}"] = state[f"{theirs}{a}.{kind}"]
-            mine[f"{ours}norm_attn.{gain[kind]}"] = state[f"{theirs}layer_norm.{kind}"][None]
-            mine[f"{ours}norm_ffn.{gain[kind]}"] = state[f"{theirs}final_layer_norm.{kind}"][None]
-            mine[f"{ours}scale"] = torch.ones(1, 3, c.hidden_size)
-    return config, mine
 
 
 def heard(model, pcm):
@@ -92,23 +55,24 @@ def heard(model, pcm):
 
 
 def make(name, folder, seconds):
-    """The layout's files in folder: transformers', the seed, ONNX in both precisions, and what the seed must say."""
+    """The layout's files in folder: transformers', the seed that the importer makes of it, ONNX in both precisions, and what
+    the seed must say."""
     import torch
     import golden
     from fold import seedfile
-    from fold.encoder import Foldable
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    model = layout(name)
-    config, mine = tensors(model)
-    foldable = Foldable(config)
-    foldable.load_state_dict(mine)
-    seedfile.save(folder / "seed.safetensors", foldable.eval(), name, "f32")
+    model, checkpoint = layout(name), folder / "transformers"
+    model.save_pretrained(checkpoint)
+    (checkpoint / "vocab.json").write_text(json.dumps({symbol: i for i, symbol in enumerate(VOCABULARY)}))
+    (checkpoint / "preprocessor_config.json").write_text(json.dumps({"do_normalize": name == "large"}))
+    subprocess.run([sys.executable, ROOT / "model/train/import_transformers.py", "--from", checkpoint, "--out",
+                    folder / "seed.safetensors", "--dtype", "f32"], check=True, capture_output=True)
+    foldable = seedfile.load(folder / "seed.safetensors")
     torch.manual_seed(2)
     pcm = 0.1 * torch.randn(seconds * RATE)
     with torch.no_grad():
         golden.save(folder / "seed.golden", {**golden.activations(foldable, pcm), "logp1": heard(model, pcm)})
-        model.save_pretrained(folder / "transformers")
         torch.onnx.export(model, (pcm[None],), folder / "float32.onnx", input_names=["wave"], output_names=["logits"],
                           dynamo=False, opset_version=17)
     quantize_dynamic(folder / "float32.onnx", folder / "int8.onnx", weight_type=QuantType.QInt8, per_channel=True,
