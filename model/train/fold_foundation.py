@@ -26,11 +26,19 @@ from fold.checkpoint import Checkpoint, Refused
 
 ROWS = {"foldable": (1, 2), "no-kl": (1, 2), "alone-1": (1,), "alone-2": (2,), "unshared": (2,), "random": (2,)}
 FROZEN = ("frontend.convs.", "frontend.norms.")
-COMPARED = 8  # sounds over which similarity is measured
+COMPARED = 8  # sounds over which similarity, and what a fold misses, are measured
 
 
-def fold_of(checkpoint, args):
-    """-> the Fold that is asked for."""
+def sounds_of(args):
+    """Some utterances' waves, always the same."""
+    speech = data.Speech(args.data, args.sets)
+    ids = [i for i in speech.trainable(args.longest) if speech.seconds(i) > 1]
+    some = torch.randperm(len(ids), generator=torch.Generator().manual_seed(args.seed))[:COMPARED].tolist()
+    return [speech.wave(ids[i]) for i in some]
+
+
+def fold_of(checkpoint, whole, args):
+    """-> the Fold that is asked for. whole: the checkpoint as it is."""
     layers = checkpoint.layers
     logical = args.logical or layers
     count = args.blocks or -(-2 * layers // 3)
@@ -40,28 +48,19 @@ def fold_of(checkpoint, args):
         raise SystemExit(f"--logical {logical}: at least as many as blocks, {count}")
     if args.way != "similarity":
         return folding.by_position(layers, count, logical, stepwise=args.way == "stepwise")
-    speech = data.Speech(args.data, args.sets)
-    ids = [i for i in speech.trainable(args.longest) if speech.seconds(i) > 1]
-    some = torch.randperm(len(ids), generator=torch.Generator().manual_seed(args.seed))[:COMPARED].tolist()
-    every = folding.build(checkpoint, folding.whole(layers)).eval()
-    return folding.by_similarity(folding.imitation(every, [speech.wave(ids[i]) for i in some]), count, logical)
+    return folding.by_similarity(folding.imitation(whole, sounds_of(args)), count, logical)
 
 
-def row_of(name, checkpoint, fold, args):
-    exits = ROWS[name]
-    if name in ("unshared", "random"):
-        folded = folding.apart(fold)
-        model = folding.build(checkpoint, folded, 0, exits)
-        if name == "random":
-            model = folding.forgotten(model)
-    else:
-        model = folding.build(checkpoint, fold, args.rank, exits)
+def row_of(name, checkpoint, fold, facts, args):
+    exits, apart = ROWS[name], name in ("unshared", "random")
+    model = folding.build(checkpoint, folding.apart(fold) if apart else fold, 0 if apart else args.rank, exits)
+    if name == "random":
+        model = folding.forgotten(model)
     depths = list(exits) if len(exits) == model.config.unfolds else [1]
-    whole = sum(p.numel() for p in folding.build(checkpoint, folding.apart(fold), 0, (2,)).parameters())
-    mine = sum(p.numel() for p in model.parameters())
-    facts = {"way": args.way, "blocks": len(fold.begins), "logical": len(fold.blocks), "runs": fold.blocks,
-             "begins": fold.begins, "rank": args.rank, "saved": f"{100 * (1 - mine / whole):.1f} %"}
-    return rows.Row(name, model, depths, () if name == "random" else FROZEN, 0 if name == "no-kl" else 0.3, facts=facts)
+    whole, mine = (sum(p.numel() for p in one.parameters())
+                   for one in (folding.build(checkpoint, folding.apart(fold), 0, (2,)), model))
+    return rows.Row(name, model, depths, () if name == "random" else FROZEN, 0 if name == "no-kl" else 0.3,
+                    facts={**facts, "saved": f"{100 * (1 - mine / whole):.1f} %"})
 
 
 def main():
@@ -78,12 +77,18 @@ def main():
         checkpoint = Checkpoint(args.source)
     except Refused as why:
         raise SystemExit(f"{args.source}: {why}") from None
-    fold = fold_of(checkpoint, args)
+    whole = folding.build(checkpoint, folding.whole(checkpoint.layers)).eval()
+    fold = fold_of(checkpoint, whole, args)
+    missed = folding.missed_by(folding.build(checkpoint, fold, args.rank).eval(), whole, sounds_of(args))
     print(f"{checkpoint.layers} layers in {len(fold.begins)} blocks: x1 runs {fold.blocks[:fold.first]}, and then the deepest "
-          f"{fold.blocks[fold.first:]}; blocks begin as layers {fold.begins}", flush=True)
+          f"{fold.blocks[fold.first:]}; blocks begin as layers {fold.begins}; before it is trained, the deepest misses what the "
+          f"checkpoint makes by {missed:.3f} (squared, relative)", flush=True)
+    facts = {"way": args.way, "blocks": len(fold.begins), "logical": len(fold.blocks), "runs": fold.blocks, "begins": fold.begins,
+             "rank": args.rank, "missed": round(missed, 4)}
     for name in args.row:
         torch.manual_seed(args.seed)
-        rows.run(row_of(name, checkpoint, fold, args), args, pathlib.Path(args.out) / (name if len(args.row) > 1 else ""))
+        row = row_of(name, checkpoint, fold, facts, args)
+        rows.run(row, args, pathlib.Path(args.out) / (name if len(args.row) > 1 else ""))
 
 
 if __name__ == "__main__":

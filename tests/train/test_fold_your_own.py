@@ -21,7 +21,9 @@ CLIP = ROOT / "tests" / "data" / "4970-29095-0006.flac"
 BUILD = pathlib.Path(os.environ.get("FOLDSCRIBE_BUILD") or ROOT / "build-check" / "gcc")
 sys.path.insert(0, str(TRAINER))
 
-from fold import text  # noqa: E402
+import golden  # noqa: E402
+from fold import folding, seedfile, text  # noqa: E402
+from fold.checkpoint import Checkpoint  # noqa: E402
 
 transformers = pytest.importorskip("transformers")
 
@@ -131,13 +133,32 @@ def test_the_seed_is_served_at_both_depths_under_its_name(served):
     assert all(answer["text"] for answer in answers)
 
 
+def compare(seed, kept):
+    """The engine's activations against kept ones, at every stage and depth."""
+    binary = BUILD / "tests" / "golden" / "test_golden"
+    if not binary.exists():
+        pytest.skip(f"there is no {binary}: ./check builds it")
+    done = subprocess.run([binary, seed, kept, "fp32"], capture_output=True, text=True, timeout=300)
+    print(f"\n{done.stdout}")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_engine_computes_what_pytorch_computes_of_it(made, folder):
-    golden = BUILD / "tests" / "golden" / "test_golden"
-    if not golden.exists():
-        pytest.skip(f"there is no {golden}: ./check builds it")
     kept = folder / "kept.golden"
     subprocess.run([sys.executable, TRAINER / "golden.py", "--seed", folder / "my.safetensors", "--clip", CLIP, "--out", kept],
                    check=True, timeout=300)
-    done = subprocess.run([golden, folder / "my.safetensors", kept, "fp32"], capture_output=True, text=True, timeout=300)
-    print(f"\n{done.stdout}")
-    assert done.returncode == 0, done.stdout + done.stderr
+    compare(folder / "my.safetensors", kept)
+
+
+@pytest.mark.parametrize("fold", [folding.by_position(6, 3, 8, stepwise=True), folding.by_position(6, 2, 6),
+                                  folding.Fold([0, 0, 1, 0, 2, 1], [0, 1, 2, 3, 4, 5], [0, 2, 4], 3)],
+                         ids=["stepwise, more layers", "run thrice", "out of order"])
+def test_the_engine_runs_every_kind_of_fold(folder, tmp_path, fold):
+    """With adapters, and norms and scales that differ in every row."""
+    model = folding.build(Checkpoint(folder / "CHECKPOINT"), fold, 3).eval()
+    for p in model.parameters():
+        p.data += 0.05 * torch.randn_like(p)
+    seedfile.save(tmp_path / "seed.safetensors", model, "fold", "f32")
+    golden.save(tmp_path / "kept.golden", golden.activations(seedfile.load(tmp_path / "seed.safetensors"),
+                                                             torch.from_numpy(soundfile.read(CLIP, dtype="float32")[0])))
+    compare(tmp_path / "seed.safetensors", tmp_path / "kept.golden")

@@ -83,6 +83,13 @@ def test_adapters_of_full_rank_bring_back_all_that_sharing_loses(checkpoint, cou
     assert miss(0) > 0.05 and miss(D) < 1e-3
 
 
+def test_what_a_fold_misses_falls_with_the_rank_of_its_adapters(checkpoint):
+    whole, fold = folding.build(checkpoint, folding.whole(LAYERS)).eval(), folding.by_position(LAYERS, 4, 6)
+    noise = [torch.randn(8000), torch.randn(9000)]
+    missed = [folding.missed_by(folding.build(checkpoint, fold, rank).eval(), whole, noise) for rank in (0, 16, D)]
+    assert missed[0] > missed[1] > missed[2] and missed[2] < 1e-6
+
+
 def test_adapters_begin_as_the_nearest_of_their_rank(checkpoint):
     lost = torch.randn(20, 12)
     up, down = folding.thin(lost, 5)

@@ -102,6 +102,20 @@ def imitation(model, waves):
     return missed / changed
 
 
+@torch.no_grad()
+def missed_by(model, whole, waves):
+    """Squared error of what the deepest exit of model reads, against that of whole, relative, over some sounds [N]."""
+    error = size = 0.0
+    for wave in waves:
+        read = []
+        for one in (model, whole):
+            x, _, context = one.features(wave[None], torch.tensor([len(wave)]))
+            read.append(one.exit.norm(one.unfolds(x, context, one.config.unfolds)[-1]))
+        error += float((read[0] - read[1]).square().sum())
+        size += float(read[1].square().sum())
+    return error / size
+
+
 def config(checkpoint, fold, rank=0, exits=(1, 2)):
     """exits: (1, 2) for a seed and its deepest unfold; (1,) for the first alone, (2,) for all of it with one exit."""
     unique, steps = fold.unique(), list(zip(fold.blocks, fold.rows()))
