@@ -25,22 +25,23 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def logprobs(args):
-    """-> list of (reference, [logp [T, V] float32 by depth])"""
+    """-> list of (reference, [logp [T, V] float32 by depth]), seconds of sound, what the exits tell apart (None: our letters)"""
     path = pathlib.Path(args.seed or pathlib.Path(args.run) / "last.pt")
     key = hashlib.sha256(path.read_bytes()).hexdigest()[:16] + f"-{args.set}-{args.count}.npz"
     kept = pathlib.Path(args.cache) / key if args.cache else None
     chosen = evaluation.subset(data.Speech(args.data, [args.set]), args.count)
+    model = seedfile.load(args.seed) if args.seed else export.from_run(args.run)
     if kept and kept.exists():
         stored = np.load(kept)
         rows = {int(k): list(stored[k]) for k in stored}
     else:
-        model = seedfile.load(args.seed) if args.seed else export.from_run(args.run)
         model.to(args.device)
         rows = {i: [e.numpy() for e in exits] for i, exits in evaluation.logprobs(model, chosen, args.device)}
         if kept:
             kept.parent.mkdir(parents=True, exist_ok=True)
             np.savez(kept, **{str(i): np.stack(e) for i, e in rows.items()})
-    return [(text.normalise(chosen[0].text(i)), rows[i]) for i in rows]
+    return ([(text.normalise(chosen[0].text(i)), rows[i]) for i in rows], sum(map(chosen[0].seconds, rows)),
+            model.config.symbols)
 
 
 def wer(pairs):
@@ -77,14 +78,14 @@ def read(args):
         print(line, flush=True)
 
 
-def tune(args, rows):
+def tune(args, rows, symbols):
     """One weight at a time from the decoder's defaults, on a few utterances, then all of them."""
     some = random.Random(1).sample(rows, min(args.tune, len(rows)))
     grid = {"lm_weight": (0.5, 0.65, 0.8, 0.95, 1.1, 1.3), "word_bonus": (-1.0, 0.0, 1.0, 2.0),
             "unknown_score": (-14.0, -12.0, -10.0, -8.0, -6.0)}
 
     def score(weights, among):
-        beam = decoder.Decoder(args.library, args.lm, args.beam, **weights)
+        beam = decoder.Decoder(args.library, args.lm, args.beam, **weights, symbols=symbols)
         found = wer([(ref, beam.decode(exits[-1])) for ref, exits in among])[0]
         beam.close()
         return found
@@ -127,16 +128,15 @@ def main():
     if args.read:
         read(args)
         return
-    rows = logprobs(args)
+    rows, seconds, symbols = logprobs(args)
     if args.tune:
-        tune(args, rows)
+        tune(args, rows, symbols)
         return
-    seconds = sum(len(exits[0]) for _, exits in rows) * 384 / 16000
     print(f"{args.set}: {len(rows)} utterances, {seconds / 60:.1f} min")
     for depth in range(len(rows[0][1])):
         line = f"x{depth + 1}"
         for name, lm in (("greedy", None), ("beam", args.lm))[:2 if args.lm else 1]:
-            d = decoder.Decoder(args.library, lm, args.beam, args.lm_weight, args.word_bonus, args.unknown)
+            d = decoder.Decoder(args.library, lm, args.beam, args.lm_weight, args.word_bonus, args.unknown, symbols)
             began = time.process_time()
             score, half = wer([(ref, d.decode(exits[depth])) for ref, exits in rows])
             line += f"  {name} {100 * score:.2f} % (+- {100 * half:.2f}), RTF {(time.process_time() - began) / seconds:.5f}"

@@ -15,7 +15,7 @@ import pathlib
 import numpy as np
 
 import train
-from fold import data
+from fold import data, seedfile
 
 
 class Ear:
@@ -53,6 +53,10 @@ def main():
     ap.add_argument("--longest", type=float, default=16.6)
     ap.add_argument("sets", nargs="*", default=train.TRAIN)
     args = ap.parse_args()
+    said = seedfile.configuration(args.seed)
+    if said["vocab"] != data.text.VOCAB or said.get("frontend"):
+        raise SystemExit(f"{args.seed}: letters are learnt from a seed of this project's letters and of 41.67 frames a second; this one "
+                         f"has {len(said['vocab'])} symbols, and its front end is {(said.get('frontend') or {}).get('kind', 'the usual')}")
     ear = Ear(args.library, args.seed, args.longest)
     for name in args.sets:
         speech = data.Speech(args.data, [name])

@@ -49,9 +49,8 @@ def row_of(name, args):
     config = Config(d=args.width, heads=4, ffn=4 * args.width, prelude=0, unfolds=len(depths), rows=rows_each, blocks=unique + blocks,
                     rope_dims=args.width // 4, vocab=len(text.VOCAB), grow=1.0, paths=paths, chained=paths is not None,
                     frontend={"kind": logmel.KIND, "channels": 16})
-    control = name if name in ("adapters",) else None
-    made = controls.CONTROLS.get(control, Foldable)
-    return rows.Row(name, made(config), depths, kl=0 if name == "no-kl" else 0.3, control=control)
+    control = "adapters" if name == "adapters" else None
+    return rows.Row(name, controls.CONTROLS.get(control, Foldable)(config), depths, kl=0 if name == "no-kl" else 0.3, control=control)
 
 
 def main():
@@ -63,6 +62,10 @@ def main():
     ap.add_argument("--unfolds", type=int, default=3)
     ap.add_argument("--width", type=int, default=144)
     args = ap.parse_args()
+    if args.unique and {"adapters", "half"} & set(args.row):
+        ap.error("--row adapters and half are of shapes without --unique")
+    if any(name > f"alone-{args.unfolds}" for name in args.row if name.startswith("alone-")):
+        ap.error(f"--row alone-N: N is at most --unfolds, {args.unfolds}")
     for name in args.row:
         torch.manual_seed(args.seed)
         rows.run(row_of(name, args), args, pathlib.Path(args.out) / (name if len(args.row) > 1 else ""))

@@ -28,16 +28,17 @@ class _Result(ctypes.Structure):
 
 
 class Decoder:
-    """One open decoder; lm None: greedy. Not for several threads at once."""
+    """One open decoder; lm None: greedy. Not for several threads at once. symbols: as in alphabet.py."""
 
-    def __init__(self, library, lm=None, beam=0, lm_weight=-1.0, word_bonus=math.nan, unknown_score=math.nan):
+    def __init__(self, library, lm=None, beam=0, lm_weight=-1.0, word_bonus=math.nan, unknown_score=math.nan, symbols=None):
         self._lib = ctypes.CDLL(str(library))
         for name in ("fold_lm_close", "fold_decoder_close", "fold_decoder_reset"):
             getattr(self._lib, name).restype = None
         self._lm, self._handle, note = ctypes.c_void_p(), ctypes.c_void_p(), _Note()
         if lm and self._lib.fold_lm_open(ctypes.byref(self._lm), str(lm).encode(), ctypes.byref(note)):
             raise SystemExit(note.text.decode())
-        vocab = (ctypes.c_char_p * len(text.VOCAB))(*(v.encode() for v in text.VOCAB))
+        symbols = symbols or text.VOCAB
+        vocab = (ctypes.c_char_p * len(symbols))(*(v.encode() for v in symbols))
         self._keep = vocab
         options = _Options(beam, lm_weight, word_bonus, unknown_score, None, 0)
         err = self._lib.ctc_decoder_open_vocab(ctypes.byref(self._handle), vocab, len(vocab), self._lm, ctypes.byref(options))
@@ -53,7 +54,7 @@ class Decoder:
         err = err or self._lib.fold_decoder_result(self._handle, ctypes.byref(result))
         if err:
             raise RuntimeError(f"libfold: {err}")
-        return " ".join(result.words[i].text.decode() for i in range(result.words_count))
+        return text.normalise(" ".join(result.words[i].text.decode() for i in range(result.words_count)))
 
     def close(self):
         self._lib.fold_decoder_close(self._handle)

@@ -5,6 +5,7 @@ import random
 import torch
 
 from . import data, text
+from .alphabet import Alphabet
 
 
 def subset(speech, count, seed=0):
@@ -33,12 +34,12 @@ def logprobs(model, chosen, device="cpu", depth=None, batch_seconds=60, chunks=N
 
 def transcripts(model, chosen, device="cpu", depth=None, chunks=None):
     """-> by depth, a list of (reference, greedy hypothesis)."""
-    speech, _ = chosen
+    speech, alphabet = chosen[0], Alphabet(model.config.symbols)
     out = [[] for _ in range(depth or model.config.unfolds)]
     for i, exits in logprobs(model, chosen, device, depth, chunks=chunks):
         reference = text.normalise(speech.text(i))
         for pairs, logp in zip(out, exits):
-            pairs.append((reference, text.decode_greedy(logp.argmax(-1).tolist())))
+            pairs.append((reference, alphabet.decode(logp.argmax(-1).tolist())))
     return out
 
 
@@ -46,7 +47,7 @@ def transcripts(model, chosen, device="cpu", depth=None, chunks=None):
 def readings(model, chosen, device="cpu", batch_seconds=60, ctc=True, chunks=None):
     """Of a seed with an attention decoder: -> (by depth, lists of (reference, its text)), the like of greedy CTC.
     chunks: as a live stream is heard."""
-    speech, ids = chosen
+    (speech, ids), alphabet = chosen, Alphabet(model.config.symbols)
     read = [[] for _ in range(model.config.unfolds)]
     heard = [[] for _ in range(model.config.unfolds if ctc else 0)]
     batch = []
@@ -62,7 +63,7 @@ def readings(model, chosen, device="cpu", batch_seconds=60, ctc=True, chunks=Non
                 read[r].append((reference, text.normalise(text.spell(model.pieces.decode(pieces)))))
             if ctc:
                 best = model.logp(x, context).argmax(-1)
-                heard[r] += [(reference, text.decode_greedy(row[:n].tolist()))
+                heard[r] += [(reference, alphabet.decode(row[:n].tolist()))
                              for reference, row, n in zip(references, best, frames.tolist())]
         batch = []
     return read, heard

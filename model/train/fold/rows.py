@@ -54,6 +54,11 @@ def arguments(ap, longest=16.5, lr=2e-3):
 def run(row, args, out):
     """Trains the row in the folder out, from where it was left, and scores it."""
     out.mkdir(parents=True, exist_ok=True)
+    said = json.loads(json.dumps({**dataclasses.asdict(row.model.config), "row": row.name}))
+    if (out / "last.pt").exists():
+        before = json.loads((out / "config.json").read_text()) if (out / "config.json").exists() else {}
+        if {name: before.get(name) for name in said} != said:
+            raise SystemExit(f"{out}: holds another run than {row.name} of this shape; --out must name a folder of its own")
     if (out / "row.json").exists():
         print((out / "row.json").read_text(), flush=True)
         return
@@ -62,7 +67,7 @@ def run(row, args, out):
         state = torch.load(out / "last.pt", map_location="cpu")
         row.model.load_state_dict(state["model"])
         spent = {k: state[k] for k in spent}
-    (out / "config.json").write_text(json.dumps({**dataclasses.asdict(row.model.config), "args": {**vars(args), "control": row.control}}, indent=1))
+    (out / "config.json").write_text(json.dumps({**said, "args": {**vars(args), "control": row.control}}, indent=1))
     team = Team(row.model, args.processes, spent["hours"], row.frozen)
     team.launch(member, (row, args, out, team, spent))
 

@@ -120,6 +120,13 @@ def replace(path, blob):
         part.unlink(missing_ok=True)
 
 
+def configuration(path):
+    """What a model file says of itself."""
+    with open(path, "rb") as file:
+        length, = struct.unpack("<Q", file.read(8))
+        return json.loads(json.loads(file.read(length))["__metadata__"]["config"])
+
+
 def load(path):
     """-> Foldable with the (rounded) weights that the file really holds, in eval mode."""
     blob = open(path, "rb").read()
