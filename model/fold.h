@@ -80,10 +80,12 @@ struct fold_model;
  * reference. FOLD_FASTEST: whichever is faster on this CPU. */
 enum fold_precision { FOLD_FASTEST, FOLD_INT8, FOLD_FP32 };
 
+#define FOLD_PIECE_BYTES 16 /* of a vocabulary, but for the blank, which is never written */
+
 struct fold_info {
     const char *name;         /* from the file's configuration */
-    const char *const *vocab; /* V pieces, UTF-8, a letter each; vocab[0] is the blank, " " ends a
-                                 word, "" is never written */
+    const char *const *vocab; /* V pieces, UTF-8, of up to FOLD_PIECE_BYTES: letters, mostly;
+                                 vocab[0] is the blank, " " ends a word, "" is never written */
     char sha256[65];          /* of the whole file, hex */
     uint32_t rate_hz;         /* 16000 */
     uint32_t hop_samples;     /* samples a frame: 384 of the seed that ships */

@@ -141,7 +141,7 @@ static int read_path(struct fold_decoder *d, const struct backpointers *backpoin
             d->path = path;
         /* A word has at least one letter, and every letter but the last may be followed by an end.
          */
-        char *text = realloc(d->text, room * 5);
+        char *text = realloc(d->text, room * (FOLD_PIECE_BYTES + 1));
         if (text)
             d->text = text;
         struct fold_word *words = realloc(d->words, room * sizeof *words);
@@ -196,7 +196,7 @@ static int result_of(struct fold_decoder *d, uint32_t tip, float score,
             logp = 0;
             letters = 0;
         }
-        const size_t length = strnlen(piece, 4);
+        const size_t length = strnlen(piece, FOLD_PIECE_BYTES);
         memcpy(text, piece, length);
         text += length;
         *text = '\0';

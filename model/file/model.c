@@ -36,12 +36,11 @@ static void load_vocab(struct loader *l)
         if (!piece)
             loader_fail(l, FOLD_ERR_FORMAT,
                         "configuration: \"%s\" holds something that is not a string", "vocab");
-        else if (i && strlen(piece) > MODEL_PIECE_BYTES)
-            loader_fail(
-                l, FOLD_ERR_FORMAT,
-                "configuration: \"vocab\" holds \"%.40s\": pieces are letters, of at most 4 "
-                "bytes",
-                piece);
+        else if (i && strlen(piece) > FOLD_PIECE_BYTES)
+            l->err = err_note(FOLD_ERR_FORMAT, l->note,
+                              "configuration: \"vocab\" holds \"%.40s\", which is longer than %d "
+                              "bytes",
+                              piece, FOLD_PIECE_BYTES);
         else if (!(m->vocab[i] = strdup(piece)))
             l->err = FOLD_ERR_MEMORY;
     }

@@ -17,7 +17,6 @@
 #define MODEL_UNFOLDS_MOST 16
 #define MODEL_CONVS_MOST   16 /* of a front end over the wave */
 #define MODEL_ROWS_MOST    64 /* of a shared block's norms, scales and adapters */
-#define MODEL_PIECE_BYTES  4  /* of a vocabulary: one character */
 
 #define MODEL_STEM_KERNEL1 127 /* samples a window of the first convolution, every 64 */
 #define MODEL_STEM_STRIDE1 64

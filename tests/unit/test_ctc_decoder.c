@@ -226,6 +226,25 @@ static void a_piece_without_a_text_is_never_written(void **state)
     }
 }
 
+static void pieces_may_be_several_letters(void **state)
+{
+    enum { T = 400 };
+    static const char *const phones[V] = {"<pad>", " ", "t\xca\x83", "0123456789abcdef"};
+    static float logp[T * V];
+    struct fold_result r;
+    struct fold_decoder *d;
+    (void)state;
+    for (int t = 0; t < T; t++)
+        peak(logp + t * V, t % 2 ? 0 : t == 2 ? 1 : t == 0 ? 2 : 3);
+    assert_int_equal(ctc_decoder_open_vocab(&d, phones, V, NULL, NULL), FOLD_OK);
+    fold_decoder_push(d, logp, T);
+    assert_int_equal(fold_decoder_result(d, &r), FOLD_OK);
+    assert_int_equal(r.words_count, 2);
+    assert_string_equal(r.words[0].text, phones[2]);
+    assert_int_equal(strlen(r.words[1].text), (T / 2 - 2) * strlen(phones[3]));
+    fold_decoder_close(d);
+}
+
 static void small_letters_are_found_in_a_language_model_of_capitals(void **state)
 {
     static const char *const small[V] = {"<pad>", " ", "a", "b"};
@@ -459,6 +478,7 @@ int main(void)
         cmocka_unit_test(any_chunking_gives_the_same_words),
         cmocka_unit_test(a_blank_between_repeats_keeps_both),
         cmocka_unit_test(a_piece_without_a_text_is_never_written),
+        cmocka_unit_test(pieces_may_be_several_letters),
         cmocka_unit_test(small_letters_are_found_in_a_language_model_of_capitals),
         cmocka_unit_test(a_vocabulary_that_a_language_model_cannot_search_is_refused),
         cmocka_unit_test(words_have_the_frames_of_their_letters),
