@@ -7,9 +7,10 @@
 #include "config.h"
 #include "err.h"
 
-#define RATE_HZ   16000
-#define HOP_LEAST 80 /* samples a frame */
-#define HOP_MOST  8000
+#define RATE_HZ      16000
+#define HOP_LEAST    80 /* samples a frame */
+#define HOP_MOST     8000
+#define NUMBERS_MOST 131072 /* of a convolution, for one frame of the last */
 
 static void configure_stem(struct loader *l)
 {
@@ -55,6 +56,14 @@ static void configure_wave(struct loader *l, const json_t *front)
                     "configuration: the product of \"%s\" must be 80 to 8000 samples", "strides");
         return;
     }
+    for (uint32_t i = count, frames = 1; i-- > 0; frames *= strides[i])
+        if ((uint64_t)frames * channels[i] > NUMBERS_MOST) {
+            l->err = err_note(FOLD_ERR_FORMAT, l->note,
+                              "configuration: convolution %u of \"frontend\" makes more than %d "
+                              "numbers a frame",
+                              i, NUMBERS_MOST);
+            return;
+        }
     for (uint32_t i = count; i-- > 0;)
         info->min_samples = (info->min_samples - 1) * strides[i] + kernels[i];
     if (info->min_samples > RATE_HZ)

@@ -168,6 +168,8 @@ static void a_front_end_must_be_one_that_there_is(void **state)
     assert_refused("[5, 2, 2, 2, 2, 2, 2]", "[9, 9, 9, 9, 9, 9, 9]", "must be 80 to 8000 samples");
     assert_refused("[12, 12, 12, 12", "[12, 12, 12, 13", "frontend.convs.3.weight");
     assert_refused("[12, 12, 12, 12", "[12, 12, 12, -2", "\"channels\" must be");
+    assert_refused("[12, 12, 12, 12", "[4096,12,12, 12",
+                   "convolution 0 of \"frontend\" makes more than 131072 numbers a frame");
     assert_refused("[16, 4]", "[16, 5]", "\"positions\" has groups that do not divide d");
     assert_refused("[16, 4]", "[16, 8]", "frontend.positions.weight");
     assert_refused("[16, 4]", "[12, 4]", "frontend.positions.weight");
