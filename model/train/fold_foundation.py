@@ -73,6 +73,7 @@ def main():
     ap.add_argument("--way", default="position", choices=folding.WAYS)
     ap.add_argument("--rank", type=int, default=0, help="of adapters, begun as the SVD of what sharing loses; 0: none")
     args = ap.parse_args()
+    torch.set_num_threads(1)
     try:
         checkpoint = Checkpoint(args.source)
     except Refused as why:

@@ -67,7 +67,7 @@ def free_port():
 def commands(folder):
     """The page's, with this folder's places, and a budget of seconds."""
     places = {"SPEECH": folder / "SPEECH", "DATA": folder / "DATA", "CHECKPOINT": folder / "CHECKPOINT", "RUN": folder / "RUN",
-              "my.safetensors": folder / "my.safetensors", "127.0.0.1:8080": f"127.0.0.1:{free_port()}", "32": 4, "100": 0.002}
+              "my.safetensors": folder / "my.safetensors", "127.0.0.1:8080": f"127.0.0.1:{free_port()}", "100": 0.002}
     small = ["--sets", "train_own", "--scored", "train_own", "--batch-seconds", "4", "--processes", "1"]
     lines = [[str(places.get(word, word)) for word in line] for line in page()]
     return [line + small if "fold_foundation" in line[0] else line for line in lines]
@@ -120,8 +120,8 @@ def transcribe(url, depth):
 
 def test_the_commands_fold_a_checkpoint_and_say_what_that_saves(made):
     said, line = made[1].splitlines()[0], json.loads(made[1].splitlines()[-1])
-    assert "6 layers in 4 blocks: x1 runs [0, 1, 2, 3], and then the deepest [2, 3]" in said
-    assert line["row"] == "foldable" and set(line["train_own"]) == {"1", "2"} and line["saved"].endswith(" %")
+    assert said.startswith("6 layers in 4 blocks: x1 runs [0,") and "misses what the checkpoint makes by 0." in said
+    assert line["way"] == "similarity" and len(line["runs"]) == 6 and line["row"] == "foldable" and set(line["train_own"]) == {"1", "2"} and line["saved"].endswith(" %")
 
 
 def test_the_seed_is_served_at_both_depths_under_its_name(served):

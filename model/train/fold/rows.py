@@ -75,8 +75,7 @@ def run(row, args, out):
 def member(rank, row, args, out, team, spent):
     """One process of the team. Its clock tells the hours of audio seen, by all members, instead of minutes."""
     from train import learning_rate, longest_now, save
-    if args.processes > 1:
-        torch.set_num_threads(1)
+    torch.set_num_threads(1)
     model, alphabet = row.model, Alphabet(row.model.config.symbols)
     optimiser = Optimiser(model, args.lr, True, rank, args.processes, frozen=row.frozen)
     team.join(rank, model)
