@@ -29,12 +29,14 @@ FROZEN = ("frontend.convs.", "frontend.norms.")
 COMPARED = 8  # sounds over which similarity, and what a fold misses, are measured
 
 
-def sounds_of(args):
-    """Some utterances' waves, always the same."""
+def sounds_of(args, turn=0):
+    """Some utterances' waves, always the same; other ones each turn."""
     speech = data.Speech(args.data, args.sets)
     ids = [i for i in speech.trainable(args.longest) if speech.seconds(i) > 1]
-    some = torch.randperm(len(ids), generator=torch.Generator().manual_seed(args.seed))[:COMPARED].tolist()
-    return [speech.wave(ids[i]) for i in some]
+    order = torch.randperm(len(ids), generator=torch.Generator().manual_seed(args.seed)).tolist()
+    if not order:
+        raise SystemExit(f"--sets {' '.join(args.sets)}: hold no utterance of 1 to {args.longest} s to measure a fold on")
+    return [speech.wave(ids[order[(turn * COMPARED + i) % len(order)]]) for i in range(min(COMPARED, len(order)))]
 
 
 def fold_of(checkpoint, whole, args):
@@ -51,9 +53,9 @@ def fold_of(checkpoint, whole, args):
     return folding.by_similarity(folding.imitation(whole, sounds_of(args)), count, logical)
 
 
-def row_of(name, checkpoint, fold, facts, args):
+def row_of(name, checkpoint, fold, facts, moments, args):
     exits, apart = ROWS[name], name in ("unshared", "random")
-    model = folding.build(checkpoint, folding.apart(fold) if apart else fold, 0 if apart else args.rank, exits)
+    model = folding.build(checkpoint, folding.apart(fold) if apart else fold, 0 if apart else args.rank, exits, moments)
     if name == "random":
         model = folding.forgotten(model)
     depths = list(exits) if len(exits) == model.config.unfolds else [1]
@@ -71,7 +73,7 @@ def main():
     ap.add_argument("--blocks", type=int, default=0, help="physical blocks; default: two thirds of the checkpoint's layers")
     ap.add_argument("--logical", type=int, default=0, help="logical layers of the deepest unfold; default: as many as layers")
     ap.add_argument("--way", default="position", choices=folding.WAYS)
-    ap.add_argument("--rank", type=int, default=0, help="of adapters, begun as the SVD of what sharing loses; 0: none")
+    ap.add_argument("--rank", type=int, default=0, help="of adapters, begun as the SVD of what sharing loses on such sound; 0: none")
     args = ap.parse_args()
     torch.set_num_threads(1)
     try:
@@ -80,7 +82,8 @@ def main():
         raise SystemExit(f"{args.source}: {why}") from None
     whole = folding.build(checkpoint, folding.whole(checkpoint.layers)).eval()
     fold = fold_of(checkpoint, whole, args)
-    missed = folding.missed_by(folding.build(checkpoint, fold, args.rank).eval(), whole, sounds_of(args))
+    moments = folding.inputs(whole, sounds_of(args, 1)) if args.rank else None
+    missed = folding.missed_by(folding.build(checkpoint, fold, args.rank, moments=moments).eval(), whole, sounds_of(args))
     print(f"{checkpoint.layers} layers in {len(fold.begins)} blocks: x1 runs {fold.blocks[:fold.first]}, and then the deepest "
           f"{fold.blocks[fold.first:]}; blocks begin as layers {fold.begins}; before it is trained, the deepest misses what the "
           f"checkpoint makes by {missed:.3f} (squared, relative)", flush=True)
@@ -88,7 +91,7 @@ def main():
              "rank": args.rank, "missed": round(missed, 4)}
     for name in args.row:
         torch.manual_seed(args.seed)
-        row = row_of(name, checkpoint, fold, facts, args)
+        row = row_of(name, checkpoint, fold, facts, moments, args)
         rows.run(row, args, pathlib.Path(args.out) / (name if len(args.row) > 1 else ""))
 
 

@@ -67,7 +67,7 @@ def free_port():
 def commands(folder):
     """The page's, with this folder's places, and a budget of seconds."""
     places = {"SPEECH": folder / "SPEECH", "DATA": folder / "DATA", "CHECKPOINT": folder / "CHECKPOINT", "RUN": folder / "RUN",
-              "my.safetensors": folder / "my.safetensors", "127.0.0.1:8080": f"127.0.0.1:{free_port()}", "100": 0.002}
+              "my.safetensors": folder / "my.safetensors", "127.0.0.1:8080": f"127.0.0.1:{free_port()}", "32": 4, "100": 0.002}
     small = ["--sets", "train_own", "--scored", "train_own", "--batch-seconds", "4", "--processes", "1"]
     lines = [[str(places.get(word, word)) for word in line] for line in page()]
     return [line + small if "fold_foundation" in line[0] else line for line in lines]

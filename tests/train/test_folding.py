@@ -99,6 +99,27 @@ def test_adapters_begin_as_the_nearest_of_their_rank(checkpoint):
     assert torch.allclose((lambda u, d: u @ d)(*folding.thin(lost, 16)), lost, atol=1e-5), "and no more than there is"
 
 
+def test_adapters_begin_where_their_inputs_are_and_meet_lost_biases_as_far_as_they_can():
+    x = torch.randn(2000, 12) * torch.linspace(0.01, 2, 12) + 1
+    one = torch.nn.functional.pad(x, (0, 1), value=1)
+    lost, bias, moment = torch.randn(20, 12), torch.randn(20), one.T @ one / len(x)
+    wanted = x @ lost.T + bias
+    miss = lambda near: float((x @ near[1].T @ near[0].T - wanted).square().mean())
+    plain, there, whole = folding.thin(lost, 3), folding.thin(lost, 3, moment, bias), folding.thin(lost, 12, moment, bias)
+    best = torch.linalg.lstsq(x, wanted).solution
+    assert miss(there) < miss(plain) and abs(miss(whole) - float((x @ best - wanted).square().mean())) < 1e-3
+
+
+def test_what_products_get_to_hear_is_taken_from_the_layers_as_they_are(checkpoint):
+    whole = folding.build(checkpoint, folding.whole(LAYERS)).eval()
+    moments = folding.inputs(whole, [torch.randn(8000)])
+    assert set(moments) == {(layer, product) for layer in range(LAYERS) for product in folding.PRODUCTS}
+    assert moments[5, "ffn.fc2"].shape == (49, 49) and moments[0, "attn.q"].shape == (D + 1, D + 1)
+    fold, other = folding.by_position(LAYERS, 4, 6), [torch.randn(9000)]
+    missed = lambda moments: folding.missed_by(folding.build(checkpoint, fold, 8, moments=moments).eval(), whole, other)
+    assert missed(moments) < 0.7 * missed(None)
+
+
 def test_the_first_exit_of_a_fold_is_its_seed_alone_and_the_last_the_deepest_alone(checkpoint):
     for fold in (folding.by_position(LAYERS, 4, 6), folding.by_position(LAYERS, 3, 8, stepwise=True)):
         build = lambda exits: heard(folding.build(checkpoint, fold, 3, exits))

@@ -10,7 +10,8 @@ A Fold lists logical layers: the block that each runs, the layer of the checkpoi
                  compared with what j makes of it, over some sound; where it misses least, i is run again
 
 What sharing loses of a product may come back as a pair of thin matrices for each time that a block is run (adapters),
-which begin as the truncated singular value decomposition of the difference. Norms and biases of norms are of each time anyway.
+which begin as the truncated singular value decomposition of the difference, where its inputs are: what counts is what the product
+makes of them. Norms and biases of norms are of each time anyway.
 """
 
 import dataclasses
@@ -134,8 +135,9 @@ def config(checkpoint, fold, rank=0, exits=(1, 2)):
                   symbols=None if checkpoint.symbols == text.VOCAB else checkpoint.symbols)
 
 
-def build(checkpoint, fold, rank=0, exits=(1, 2)):
-    """-> Foldable that begins with the checkpoint's weights; without a head of its own, with a new one."""
+def build(checkpoint, fold, rank=0, exits=(1, 2), moments=None):
+    """-> Foldable that begins with the checkpoint's weights; without a head of its own, with a new one.
+    moments: of what products get to hear (inputs), for adapters that begin as the nearest for such."""
     model, unique, mine = Foldable(config(checkpoint, fold, rank, exits)), fold.unique(), {}
     of = lambda layer, name: checkpoint.state[f"layers.{layer}.{name}"]
     for name, value in checkpoint.state.items():
@@ -154,8 +156,9 @@ def build(checkpoint, fold, rank=0, exits=(1, 2)):
         for product in PRODUCTS if block else ():
             thin_at = f"{at}{product}.adapters.{row}"
             if f"{thin_at.removeprefix(at)}.up.weight" in block.state_dict():
-                lost = of(layer, f"{product}.weight") - of(fold.begins[b], f"{product}.weight")
-                mine[f"{thin_at}.up.weight"], mine[f"{thin_at}.down.weight"] = thin(lost, rank)
+                lost, bias = (of(layer, f"{product}.{part}") - of(fold.begins[b], f"{product}.{part}") for part in ("weight", "bias"))
+                near = thin(lost, rank, None if moments is None else moments[layer, product], bias)
+                mine[f"{thin_at}.up.weight"], mine[f"{thin_at}.down.weight"] = near
     missing, unexpected = model.load_state_dict(mine, strict=False)
     # Scales are 1; adapters of a row that no path runs add nothing.
     new = [name for name in missing if ".adapters." not in name and not name.endswith(".scale")
@@ -164,16 +167,44 @@ def build(checkpoint, fold, rank=0, exits=(1, 2)):
     return model
 
 
-def thin(matrix, rank):
-    """-> up [out, rank], down [rank, in]: the nearest to a matrix [out, in] of that rank."""
-    left, values, right = torch.linalg.svd(matrix.double(), full_matrices=False)
-    root = values[:rank].sqrt()
-    pad = max(0, rank - len(root))
-    up, down = left[:, :rank] * root, root[:, None] * right[:rank]
+def thin(lost, rank, moment=None, bias=None):
+    """-> up [out, rank], down [rank, in]: of that rank, the nearest to lost [out, in], what it makes of its inputs considered
+    where their moment [in + 1, in + 1] is known (inputs'); then bias [out], which is lost as well, is met as far as it can be."""
+    lost, root, back = lost.double(), None, None
+    if moment is not None:
+        inner = moment[:-1, :-1].double()
+        values, vectors = torch.linalg.eigh(inner)
+        values = values.clamp(min=1e-6 * float(values[-1]))
+        root, back = vectors * values.sqrt(), (vectors / values.sqrt()).T
+        lost = lost + bias.double()[:, None] * (moment[-1, :-1].double() @ (vectors / values) @ vectors.T)
+        lost = lost @ root
+    left, values, right = torch.linalg.svd(lost, full_matrices=False)
+    some = values[:rank].sqrt()
+    up, down = left[:, :rank] * some, some[:, None] * right[:rank]
+    pad = max(0, rank - len(some))
+    down = down if back is None else down @ back
     return (torch.nn.functional.pad(up, (0, pad)).float().contiguous(),
             torch.nn.functional.pad(down, (0, 0, 0, pad)).float().contiguous())
 
 
+@torch.no_grad()
+def inputs(whole, waves):
+    """-> {(layer, product): mean of [x; 1] [x; 1]^T}, x what that product of that layer gets to hear of some sounds [N]."""
+    moments, hooks = {}, []
+
+    def watch(key):
+        def keep(module, given):
+            x = torch.nn.functional.pad(given[0].flatten(0, -2), (0, 1), value=1).double()
+            moments[key] = moments.get(key, 0) + x.T @ x
+        return keep
+
+    for layer, block in enumerate([*whole.prelude, *whole.blocks]):
+        hooks += [block.get_submodule(product).register_forward_pre_hook(watch((layer, product))) for product in PRODUCTS]
+    for wave in waves:
+        whole(wave[None], torch.tensor([len(wave)]))
+    for hook in hooks:
+        hook.remove()
+    return {key: moment / moment[-1, -1] for key, moment in moments.items()}
 
 def apart(fold):
     """The same logical layers, each with a block of its own."""
