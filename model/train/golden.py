@@ -103,7 +103,8 @@ def tiny(folder):
 
 
 def tiny_foundations(folder):
-    """Small models of the layouts of wav2vec 2.0 and HuBERT, base and large, and of a Conformer over log-mels."""
+    """Small models of the layouts of wav2vec 2.0 and HuBERT, base and large, of a Conformer over log-mels, and of what else
+    their configurations can say, mixed."""
     letters = ["<pad>", "", "", "", " ", *"ETAONIHSRDLUMWCFGYPBVK'XJQZ"]  # "": <s> and the like
     narrow = {"channels": [12] * 7, "positions": [16, 4]}
     kinds = {"base": (dict(norm="post", biases=True, conv_kernel=0, rope_dims=0, adapters=[0, 3], symbols=letters,
@@ -111,6 +112,10 @@ def tiny_foundations(folder):
              "large": (dict(norm="pre", biases=True, conv_kernel=0, rope_dims=0, blocks=3, prelude=1, chained=True, rows=3,
                             paths=[[0, 1, 2], [1, [2, 0], [2, 2]]], symbols=letters,
                             frontend=wave.settings(**narrow, norm="layer", bias=True, normalise=True, norm_last=False)), "f16"),
+             "mixed": (dict(norm="post", biases=True, conv_kernel=5, rope_dims=4, prelude=1, letters=True, feedback=True,
+                            adapters=[2, 5], symbols=letters,
+                            frontend=wave.settings(**{**narrow, "positions": [15, 8]}, bias=True, normalise=True,
+                                                   norm_features=False)), "i8"),
              "mel": (dict(conv_kernel=5, rope_dims=4, frontend={"kind": logmel.KIND, "channels": 4}), "i8")}
     for name, (settings, dtype) in kinds.items():
         torch.manual_seed(7)

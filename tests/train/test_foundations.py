@@ -44,7 +44,7 @@ def test_an_utterance_is_heard_in_a_padded_batch_as_alone(norm, front):
         assert torch.allclose(both[1], one[0], atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["base", "large", "mel"])
+@pytest.mark.parametrize("name", ["base", "large", "mixed", "mel"])
 def test_the_committed_small_models_give_the_committed_activations(name):
     blob = (TINY / f"tiny-{name}.golden").read_bytes()
     begin = 8 + int.from_bytes(blob[:8], "little")
