@@ -40,10 +40,10 @@
 #define PRIOR_MS       30000.0  /* of audio that is taken for speech until more has been heard */
 #define MEMORY_MS      600000.0 /* of heard audio */
 #define HEARINGS_MOST  5.0
-#define RETRY_FIRST_MS 10000.0 /* until places have become free */
 #define RETRY_MOST_MS  120000.0
 #define RETRY_LEAST_MS 1000.0
 #define UPLOAD_MS      10000.0 /* until uploads have ended */
+#define LIVE_MS        60000.0 /* until streams have ended */
 #define PLACES_KEEP    0.98 /* what is learned of places weighs so much less with each that ends */
 
 int admission_init(struct admission *admission, const struct admission_options *options,
@@ -246,13 +246,13 @@ static void place_freed(struct admission_places *places, double now_ms)
 }
 
 /* When whoever is refused now shall come again, from now. guess_ms: how long a place is held, while
- * none has become free; 0: nobody knows. */
+ * none has become free. */
 static double retry_after(struct admission_places *places, double guess_ms, double now_ms)
 {
     pass_time(places, now_ms);
     const double held = fmax(fmin(places->taken, places->parallel), 1);
     const double held_ms = places->ended > 0 ? places->held_ms / places->ended : guess_ms;
-    const double each_ms = held_ms > 0 ? held_ms / held : RETRY_FIRST_MS;
+    const double each_ms = held_ms / held;
 
     places->refused++;
     const double in_ms = fmin(fmax(places->promised_ms - now_ms, 0) + each_ms, RETRY_MOST_MS);
@@ -297,7 +297,7 @@ bool admission_join(struct admission *s, struct admission_stream *stream, double
             s->streams = stream;
         place_taken(&s->live, now_ms);
     } else {
-        *ret_retry_ms = retry_after(&s->live, 0, now_ms);
+        *ret_retry_ms = retry_after(&s->live, LIVE_MS, now_ms);
     }
     pthread_mutex_unlock(&s->lock);
     return room;
