@@ -113,6 +113,13 @@ def test_the_blank_comes_first_a_delimiter_is_a_space_and_what_is_no_letter_is_n
     assert Checkpoint(tmp_path).symbols == ["<pad>", " ", "a", "b", "'", "", "", "c"]
 
 
+def test_tokens_may_be_told_as_objects_and_nonsense_among_them_is_passed_over(tmp_path):
+    made(tmp_path)
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(
+        {"word_delimiter_token": {"content": "a"}, "unk_token": "b", "eos_token": ["c"], "bos_token": {"other": 1}}))
+    assert Checkpoint(tmp_path).symbols == ["<pad>", "|", " ", "", "'", "", "", "c"]
+
+
 def test_tokens_that_were_added_are_never_written(tmp_path):
     made(tmp_path, vocab_size=10)
     (tmp_path / "added_tokens.json").write_text(json.dumps({"<bos>": 8, "<eos>": 9}))
@@ -161,6 +168,12 @@ BAD = {
     "fewer layers": (rewrite("config.json", num_hidden_layers=2), ["model.safetensors: has encoder.layers.2."]),
     "no norm of each": (rewrite("config.json", feat_extract_norm="layer"), ["lacks 12 of", "conv_layers.1.layer_norm"]),
     "hidden": (rewrite("config.json", intermediate_size=64), ["intermediate_dense.weight shape", "[48, 32]", "[64, 32]"]),
+    "too many layers": (rewrite("config.json", num_hidden_layers=10**9), ["num_hidden_layers", "1000000000", "from 1 to 65536"]),
+    "layers of text": (rewrite("config.json", num_hidden_layers="12"), ["num_hidden_layers", '"12"', "whole number"]),
+    "one architecture": (rewrite("config.json", architectures=7), ["architectures", "7", "a list of HubertForCTC"]),
+    "an extractor": (rewrite("preprocessor_config.json", feature_extractor=3), ["feature_extractor", "3", "an object"]),
+    "an index": (rewrite("model.safetensors.index.json", weight_map=[1]), ["index.json: weight_map", "[1]", "an object"]),
+    "not text": (lambda folder: (folder / "config.json").write_bytes(b"\xff\xfe{"), ["config.json: cannot be read as JSON"]),
     "broken": (lambda folder: (folder / "config.json").write_text("{"), ["config.json: cannot be read as JSON"]),
     "a list": (lambda folder: (folder / "config.json").write_text("[]"), ["config.json: is a list", "an object"]),
     "none": (lambda folder: (folder / "config.json").unlink(), ["no config.json", "save_pretrained"]),

@@ -26,6 +26,7 @@ SUPPORTED = {"hidden_act": ("gelu", "gelu_python"), "feat_extract_activation": (
              "feat_extract_norm": ("group", "layer"), "layer_norm_eps": (EPSILON,), "add_adapter": (False,),
              "adapter_attn_dim": (None,), "conv_pos_batch_norm": (False,)}
 IGNORED = ("masked_spec_embed", "quantizer.", "project_q.", "project_hid.")  # pre-training alone needs them
+MOST = 1 << 16  # of anything that is counted
 UNWRITTEN = ("<s>", "</s>", "<unk>", "<pad>", "[UNK]", "[PAD]", "<blank>")
 
 
@@ -77,7 +78,10 @@ class Checkpoint:
         kind = config.get("model_type")
         if kind not in FAMILIES:
             _refuse("config.json", "model_type", kind, _listed(FAMILIES))
-        for made in config.get("architectures") or []:
+        made_as = config.get("architectures") or []
+        if not isinstance(made_as, list):
+            _refuse("config.json", "architectures", made_as, "a list of " + _listed(FAMILIES[kind]))
+        for made in made_as:
             if made not in FAMILIES[kind]:
                 _refuse("config.json", "architectures", made, _listed(FAMILIES[kind]))
         facts = {**DEFAULTS, **{name: allowed[0] for name, allowed in SUPPORTED.items()}, **config}
@@ -90,11 +94,11 @@ class Checkpoint:
                 if not isinstance(value, bool):
                     _refuse("config.json", name, value, "true, false")
             elif isinstance(default, list):
-                if not (isinstance(value, list) and value and all(type(v) is int and v > 0 for v in value)
+                if not (isinstance(value, list) and 0 < len(value) <= 64 and all(type(v) is int and 0 < v <= MOST for v in value)
                         and len(value) == len(facts["conv_dim"])):
-                    _refuse("config.json", name, value, "a list of whole numbers above 0, as many as conv_dim has")
-            elif type(value) is not int or value < least:
-                _refuse("config.json", name, value, f"a whole number of at least {least}")
+                    _refuse("config.json", name, value, f"a list of whole numbers from 1 to {MOST}, as many as conv_dim has, 64 at most")
+            elif type(value) is not int or not least <= value <= MOST:
+                _refuse("config.json", name, value, f"a whole number from {least} to {MOST}")
         for name in ("num_attention_heads", "num_conv_pos_embedding_groups"):
             if facts["hidden_size"] % facts[name]:
                 _refuse("config.json", name, facts[name], f"what divides hidden_size, {facts['hidden_size']}")
@@ -104,6 +108,8 @@ class Checkpoint:
         """Whether the wave is brought to zero mean and unit variance; a feature extractor does unless told otherwise."""
         said = _json(self.folder, "preprocessor_config.json")
         said = said.get("feature_extractor", said)
+        if not isinstance(said, dict):
+            _refuse("preprocessor_config.json", "feature_extractor", said, "an object")
         for name, only in (("sampling_rate", data.RATE), ("feature_size", 1)):
             if said.get(name, only) != only:
                 _refuse("preprocessor_config.json", name, said[name], only)
@@ -134,7 +140,8 @@ class Checkpoint:
         if blank >= size:
             _refuse("config.json", "pad_token_id", blank, f"the blank's id, 0 to {size - 1}")
         said = {**_json(self.folder, "special_tokens_map.json"), **_json(self.folder, "tokenizer_config.json")}
-        names = lambda *keys: [v["content"] if isinstance(v, dict) else v for v in map(said.get, keys) if v]
+        told = lambda value: value.get("content") if isinstance(value, dict) else value
+        names = lambda *keys: [v for v in map(told, map(said.get, keys)) if isinstance(v, str)]
         silent = {*UNWRITTEN, *added, *names("pad_token", "unk_token", "bos_token", "eos_token"), of[blank]}
         space = next(iter(names("word_delimiter_token")), "|")
         order = [blank, *(i for i in range(size) if i != blank)]
@@ -144,7 +151,10 @@ class Checkpoint:
         """-> {name: tensor}, the file they are from, where it is one."""
         for name, read in (("model.safetensors", _safetensors), ("pytorch_model.bin", _pickled)):
             path, index = self.folder / name, _json(self.folder, name + ".index.json")
-            parts = sorted(set(index.get("weight_map", {}).values())) or [name]
+            parts = index.get("weight_map", {})
+            if not (isinstance(parts, dict) and all(isinstance(part, str) for part in parts.values())):
+                _refuse(name + ".index.json", "weight_map", parts, "an object of tensors and their files")
+            parts = sorted(set(parts.values())) or [name]
             if not (path.exists() or index):
                 continue
             raw = {}
