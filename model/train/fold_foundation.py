@@ -21,7 +21,8 @@ import pathlib
 
 import torch
 
-from fold import data, folding, rows
+import rows
+from fold import data, folding
 from fold.checkpoint import Checkpoint, Refused
 
 ROWS = {"foldable": (1, 2), "no-kl": (1, 2), "alone-1": (1,), "alone-2": (2,), "unshared": (2,), "random": (2,)}

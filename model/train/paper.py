@@ -15,7 +15,8 @@ import pathlib
 
 import torch
 
-from fold import controls, logmel, rows, text
+import rows
+from fold import controls, logmel, text
 from fold.encoder import Config, Foldable
 
 ROWS = ["foldable", "alone-1", "alone-2", "alone-3", "unshared", "no-kl", "tied", "adapters", "half"]

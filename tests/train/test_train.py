@@ -28,7 +28,8 @@ import dial  # noqa: E402
 import distil  # noqa: E402
 import letters  # noqa: E402
 import export  # noqa: E402
-from fold import controls, data, factor, moonshine, rows, seedfile, text  # noqa: E402
+import rows  # noqa: E402
+from fold import controls, data, factor, moonshine, seedfile, text  # noqa: E402
 from fold.aed import AttentionDecoder  # noqa: E402
 from fold.encoder import Config, Foldable, WaveStem  # noqa: E402
 from fold.pieces import SPACE, Pieces  # noqa: E402

@@ -13,10 +13,11 @@ import time
 
 import torch
 
-from . import data, evaluation, losses, seedfile, text
-from .alphabet import Alphabet
-from .optimiser import Optimiser
-from .team import Team
+from fold import data, evaluation, losses, seedfile, text
+from fold.alphabet import Alphabet
+from fold.optimiser import Optimiser
+from fold.team import Team
+from train import TRAIN, learning_rate, longest_now, save
 
 SCORED = 200  # utterances of a set, spread over it
 
@@ -26,7 +27,7 @@ class Row:
     name: str
     model: torch.nn.Module  # model(wave, samples) -> (log-probabilities [B, T, V] by exit, frames [B])
     depths: list            # of its exits
-    frozen: tuple = ()      # names of parameters that stay as they are begin so
+    frozen: tuple = ()      # names of parameters begin so that stay as they are
     kl: float = 0.3         # from the deepest exit, after a quarter of the budget
     control: str | None = None  # of controls.py, where it is one
     facts: dict = dataclasses.field(default_factory=dict)  # more to say in its line
@@ -34,7 +35,6 @@ class Row:
 
 def arguments(ap, longest=16.5, lr=2e-3):
     """What every row is told."""
-    from train import TRAIN
     ap.add_argument("--data", required=True, help="folder made by pack.py")
     ap.add_argument("--out", required=True, help="run folder; of several rows: one folder a row in it")
     ap.add_argument("--sets", nargs="*", default=[name for name in TRAIN if name != "train_an4"])
@@ -74,7 +74,6 @@ def run(row, args, out):
 
 def member(rank, row, args, out, team, spent):
     """One process of the team. Its clock tells the hours of audio seen, by all members, instead of minutes."""
-    from train import learning_rate, longest_now, save
     torch.set_num_threads(1)
     model, alphabet = row.model, Alphabet(row.model.config.symbols)
     optimiser = Optimiser(model, args.lr, True, rank, args.processes, frozen=row.frozen)
