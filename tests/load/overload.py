@@ -59,9 +59,12 @@ def row(name, speakers, sent, back_s):
     partials = load.quantiles([x for s in served for x in s.lags_ms(False)])
     depths = [d for s in served for d in s.depths()]
     lost = sum(s.close != 1000 for s in served)
-    print(f"| {name} | {len(served)} | {len(speakers) - len(served)} | {lost} | {finals['p50']}, {finals['p95']} | "
-          f"{partials['p50']}, {partials['p95']} | {sum(depths) / max(len(depths), 1):.2f} | {faults.words(sent)} | "
-          f"{back_s} |", flush=True)
+    away = [s for s in speakers if s.refused]
+    told = collections.Counter(s.refused.split()[-1] for s in away)  # the status, or what else went wrong
+    waits = load.quantiles([s.retry_s for s in away])
+    print(f"| {name} | {len(served)} | {faults.words(told) or 0} | {waits['p50']}, {waits['p95']} | {lost} | "
+          f"{finals['p50']}, {finals['p95']} | {partials['p50']}, {partials['p95']} | "
+          f"{sum(depths) / max(len(depths), 1):.2f} | {faults.words(sent)} | {back_s} |", flush=True)
     return lost, finals["p95"]
 
 
@@ -90,8 +93,9 @@ def main():
     scripts = [load.script(clips, EACH_S, i) for i in range(4)]
     with harness.Daemon("--depth-policy", "adaptive", "--max-live", 1000) as daemon:
         base = options.base or capacity(daemon)["depths"][-1]["live_streams_with_partials"]
-        print(f"base: {base} streams\n\n| load | streams heard | refused | lost | finals p50, p95, ms | partials p50, p95, ms | "
-              "mean depth of finals | uploads | recovered after |\n|---|---|---|---|---|---|---|---|---|", flush=True)
+        print(f"base: {base} streams\n\n| load | streams heard | refused | told to wait p50, p95, s | lost | "
+              "finals p50, p95, ms | partials p50, p95, ms | mean depth of finals | uploads | recovered after |\n"
+              "|---|---|---|---|---|---|---|---|---|---|", flush=True)
         speakers, sent = asyncio.run(phase(daemon, 1, scripts, None, 2 * EACH_S))
         lost, usual_ms = row("one stream", speakers, sent, "")
         for multiple in map(float, options.loads.split(",")):
