@@ -20,7 +20,7 @@
 #include "sound.h"
 
 /* Frames of the last convolution at a time. */
-#define SLAB_INT8 16
+#define SLAB_INT8 24
 #define SLAB_FP32 64
 #define PLACES    64 /* frames of the convolution of positions at a time */
 #define TAPS_MOST 64 /* of the first convolution */
@@ -28,7 +28,7 @@
 struct scratch {
     float *pcm;     /* [samples of a slab] */
     float *a, *b;   /* what a convolution hears and makes, in turn */
-    float *first;   /* [channels, taps] and [channels]: the first convolution, its norm within */
+    float *first;   /* [taps, channels] and [channels]: the first convolution, its norm within */
     float *padded;  /* [PLACES + taps - 1, d / groups] */
     float *places;  /* [PLACES, d] */
     float *product; /* [PLACES, d / groups] */
@@ -144,7 +144,9 @@ static void fold_first(const struct fold_model *m, const struct scratch *s, cons
     const size_t frames = (samples - K) / conv->stride + 1;
     double means[TAPS_MOST] = {0}, products[TAPS_MOST][TAPS_MOST] = {{0}};
     float *w = s->first, *b = s->first + C * K;
-    memcpy(w, conv->lin.w, C * K * sizeof *w);
+    for (size_t c = 0; c < C; c++)
+        for (size_t k = 0; k < K; k++)
+            w[k * C + c] = conv->lin.w[c * K + k];
     memset(b, 0, C * sizeof *b);
     if (conv->lin.b)
         memcpy(b, conv->lin.b, C * sizeof *b);
@@ -163,17 +165,17 @@ static void fold_first(const struct fold_model *m, const struct scratch *s, cons
     for (size_t c = 0; c < C; c++) {
         double mean = 0, square = 0;
         for (size_t k = 0; k < K; k++) {
-            const double tap = (double)w[c * K + k];
+            const double tap = (double)w[k * C + c];
             mean += tap * means[k];
             square += tap * tap * products[k][k];
             for (size_t j = 0; j < k; j++)
-                square += 2 * tap * (double)w[c * K + j] * products[k][j];
+                square += 2 * tap * (double)w[j * C + c] * products[k][j];
         }
         mean /= (double)frames;
         const double variance = fmax(square / (double)frames - mean * mean, 0);
         const double scale = (double)conv->gain[c] / sqrt(variance + 1e-5);
         for (size_t k = 0; k < K; k++)
-            w[c * K + k] = (float)((double)w[c * K + k] * scale);
+            w[k * C + c] = (float)((double)w[k * C + c] * scale);
         b[c] = (float)((double)conv->bias[c] - mean * scale); /* a bias of its own makes no odds */
     }
 }
@@ -190,11 +192,8 @@ static void convolve(const struct fold_model *m, struct scratch *s, size_t frame
             take(s, m, s->a, conv->stride * width, T, conv->lin.in);
             matmul(s->b, C, &s->rows, &conv->lin, m);
         } else {
-            const struct model_linear first = {.w = s->first,
-                                               .b = s->first + C * conv->kernel,
-                                               .out = conv->lin.out,
-                                               .in = conv->kernel};
-            matmul_float(s->b, C, s->pcm, conv->stride, T, &first);
+            m->kernels->slide(s->b, s->pcm, conv->stride, s->first, s->first + C * conv->kernel, T,
+                              C, conv->kernel);
         }
         float *made = s->b;
         if (conv->gain && !w->over_time) {

@@ -218,6 +218,48 @@ static void depthwise(float *restrict y, const float *restrict x, const float *r
     }
 }
 
+#define WINDOWS 4 /* that share a walk over the taps */
+
+/* rows windows, a constant once inlined. */
+static inline __attribute__((always_inline)) void
+some_windows(int rows, float *restrict y, const float *restrict x, size_t stride,
+             const float *restrict w, const float *restrict bias, size_t C, size_t K)
+{
+    size_t c = 0;
+    for (; c + VEC <= C; c += VEC) {
+        vec_floats sums[WINDOWS];
+#pragma GCC unroll 4
+        for (int r = 0; r < rows; r++)
+            sums[r] = vec_load(bias + c);
+        for (size_t k = 0; k < K; k++) {
+            const vec_floats taps = vec_load(w + k * C + c);
+#pragma GCC unroll 4
+            for (int r = 0; r < rows; r++)
+                sums[r] += taps * x[(size_t)r * stride + k];
+        }
+#pragma GCC unroll 4
+        for (int r = 0; r < rows; r++)
+            vec_store(y + (size_t)r * C + c, sums[r]);
+    }
+    for (; c < C; c++)
+        for (int r = 0; r < rows; r++) {
+            float sum = bias[c];
+            for (size_t k = 0; k < K; k++)
+                sum += w[k * C + c] * x[(size_t)r * stride + k];
+            y[(size_t)r * C + c] = sum;
+        }
+}
+
+static void slide(float *restrict y, const float *restrict x, size_t stride,
+                  const float *restrict w, const float *restrict bias, size_t T, size_t C, size_t K)
+{
+    size_t t = 0;
+    for (; t + WINDOWS <= T; t += WINDOWS)
+        some_windows(WINDOWS, y + t * C, x + t * stride, stride, w, bias, C, K);
+    for (; t < T; t++)
+        some_windows(1, y + t * C, x + t * stride, stride, w, bias, C, K);
+}
+
 static float soften(float *p, size_t n, float *top, float *ret_sum)
 {
     const float here = maximum(p, n), old = *top, now = old > here ? old : here;
@@ -454,6 +496,7 @@ const struct kernels LEVEL_NAME(kernels) = {
     .glu = glu,
     .swiglu = swiglu,
     .depthwise = depthwise,
+    .slide = slide,
     .soften = soften,
     .log_softmax = log_softmax,
     .choose = choose,

@@ -39,6 +39,10 @@ struct kernels {
      * odd, zeros outside, + bias [d], to y [rows, d]. */
     void (*depthwise)(float *y, const float *x, const float *w, const float *bias, size_t first,
                       size_t rows, size_t T, size_t d, size_t K);
+    /* y [T, C] = bias [C] + windows of x, of K floats every stride, times taps w [K, C]: a
+     * convolution with one channel in. A row has the same bits whatever rows are with it. */
+    void (*slide)(float *y, const float *x, size_t stride, const float *w, const float *bias,
+                  size_t T, size_t C, size_t K);
     /* Softmax in pieces: p [n] <- exp(p - new top), new top the greater of *top and p's greatest;
      * *top becomes it, *ret_sum the sum of p. Returns exp(old top - new top), by which what was
      * summed before must be multiplied; 0 where *top was -INFINITY. */

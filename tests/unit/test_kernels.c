@@ -218,6 +218,29 @@ static void depthwise_convolution_agrees_also_when_shorter_than_its_taps(void **
     }
 }
 
+static void sliding_windows_agree_and_do_not_mind_their_company(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 60; round++) {
+        const size_t T = shape(20), C = shape(60), K = shape(12), stride = shape(7);
+        fill(x, (T - 1) * stride + K, 2);
+        fill(z, K * C, 1);
+        fill(bias, C, 1);
+        kernels->slide(y, x, stride, z, bias, T, C, K);
+        for (size_t t = 0; t < T; t++) {
+            float alone[60];
+            kernels->slide(alone, x + t * stride, stride, z, bias, 1, C, K);
+            assert_memory_equal(alone, y + t * C, C * sizeof *alone);
+            for (size_t c = 0; c < C; c++) {
+                double want = (double)bias[c];
+                for (size_t k = 0; k < K; k++)
+                    want += (double)x[t * stride + k] * (double)z[k * C + c];
+                assert_close((double)y[t * C + c], want, 1e-5);
+            }
+        }
+    }
+}
+
 static void softmax_and_log_softmax_agree(void **state)
 {
     (void)state;
@@ -320,6 +343,7 @@ int main(void)
         cmocka_unit_test(the_first_of_the_greatest_is_chosen),
         cmocka_unit_test(attention_to_what_is_behind_agrees),
         cmocka_unit_test(depthwise_convolution_agrees_also_when_shorter_than_its_taps),
+        cmocka_unit_test(sliding_windows_agree_and_do_not_mind_their_company),
         cmocka_unit_test(softmax_and_log_softmax_agree),
         cmocka_unit_test(rotation_turns_pairs_and_leaves_the_rest),
         cmocka_unit_test(moments_and_standardising_agree),
