@@ -60,7 +60,9 @@ def arguments():
                     help="other paths of x1, one of which is heard now and then: the seed may be exported with any")
     ap.add_argument("--written", type=paths, default=paths("0 1 3 5 7|0 1 2 3 4 5 6 7"),
                     help="layers of the decoder that write each depth, from 0")
-    ap.add_argument("--stem-rank", type=int, default=224)
+    ap.add_argument("--stem-rank", type=int, default=224, help="0: the whole stem")
+    ap.add_argument("--adapters", type=int, nargs="*", help="ranks by unfold: what each adds to the blocks' products, whose "
+                    "weights then stay the foundation's")
     ap.add_argument("--minutes", type=float, default=90, help="wall-clock budget of the whole run")
     ap.add_argument("--stop-after", type=float, default=0, help="leave after so many minutes of this call")
     ap.add_argument("--chunked", type=float, default=0.3, help="share of the batches that are heard in chunks")
@@ -93,7 +95,8 @@ def start(args, out):
         shape = dict(moonshine.SHAPES[args.foundation])
         layers = shape.pop("layers")
         config = Config(**shape, prelude=args.prelude, blocks=layers - args.prelude, unfolds=len(args.paths), conv_kernel=0,
-                        paths=args.paths, stem_rank=args.stem_rank, letters=True, grow=1, vocab=len(data.text.VOCAB),
+                        paths=args.paths, stem_rank=args.stem_rank or None, letters=True, grow=1,
+                        adapters=args.adapters, vocab=len(data.text.VOCAB),
                         decoder={"layers": layers, "ffn": shape["ffn"], "pieces": len(kept), "paths": args.written})
         model = Foldable(config)
         if not (out / "last.pt").exists():
@@ -114,15 +117,24 @@ def found(model, args, cache, kept):
     state = moonshine.load(args.foundation, cache)
     stem = WaveStem(model.config.d)
     stem.load_state_dict({k.removeprefix("frontend."): v for k, v in state.items() if k.startswith("frontend.")})
-    speech = data.Speech(args.data, args.sets)
-    some = torch.randperm(len(speech.items), generator=torch.Generator().manual_seed(0))[:40].tolist()
-    thin = factor.factor(stem, [speech.wave(i) for i in some if speech.seconds(i) > 1], args.stem_rank)
+    if args.stem_rank:
+        speech = data.Speech(args.data, args.sets)
+        some = torch.randperm(len(speech.items), generator=torch.Generator().manual_seed(0))[:40].tolist()
+        stem = factor.factor(stem, [speech.wave(i) for i in some if speech.seconds(i) > 1], args.stem_rank)
     state = {k: v for k, v in state.items() if not k.startswith("frontend.")}
-    state.update({f"frontend.{k}": v for k, v in thin.state_dict().items()})
+    state.update({f"frontend.{k}": v for k, v in stem.state_dict().items()})
     model.load_pretrained(state)
     written = decoder_state(args.foundation, cache, kept)
     written["norm.gain"] = written["norm.gain"].expand(len(args.written), -1).clone()
     model.decoder.load_state_dict(written)
+
+
+def learns(name, args):
+    """Whether a parameter of that name is trained."""
+    if name.startswith(("frontend.", "prelude.")):
+        return False
+    own = (".adapters.", ".norm_", ".scale")  # of an unfold, in a block that all share
+    return not (args.adapters and name.startswith("blocks.")) or any(part in name for part in own)
 
 
 class Heard(typing.NamedTuple):
@@ -250,7 +262,8 @@ def member(rank, args, out, model, team, spent, kept):
     """One process of the team, from the first step to the last."""
     if args.processes > 1:
         torch.set_num_threads(1)
-    model.prelude.requires_grad_(False)
+    for name, p in model.named_parameters():
+        p.requires_grad_(learns(name, args))
     optimiser = Optimiser(model, args.lr, True, rank, args.processes, args.decoder_lr)
     team.join(rank, model)
     if spent["step"]:
@@ -296,7 +309,7 @@ def member(rank, args, out, model, team, spent, kept):
             team.clear()
             loss.backward()
             team.step(optimiser, train.learning_rate(team.told() / args.minutes),
-                      lambda name: not name.startswith("prelude."), minutes())
+                      lambda name: learns(name, args), minutes())
             step += 1
             hours += args.processes * int(heard.frames.sum()) * 384 / data.RATE / 3600
             for name, value in {**shown, **parts}.items():

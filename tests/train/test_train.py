@@ -260,15 +260,17 @@ def test_a_dial_is_taught_resumed_and_read_by_libfold(folder, packed, monkeypatc
               "--minutes", 600, "--stop-after", 0.01, "--count", 0)
     other = folder / "lettered.safetensors"
     command("export.py", "--run", folder / "lettered", "--out", other)
-    monkeypatch.setattr(sys, "argv", ["dial.py", *map(str, (
-        "--data", packed, "--out", folder / "dial", "--pieces-of", other, "--foundation", "tiny", "--sets", "train_tones",
-        "--device", "cpu", "--processes", 1, "--prelude", 1, "--paths", "0 2|0 1 2", "--spare", "1 2", "--written", "1|0 1 2 3",
-        "--stem-rank", 12, "--batch-seconds", 4, "--chunk", 9, "--left", 20, "--minutes", 600, "--stop-after", 0.04,
-        "--count", 2))])
-    dial.main()
-    first = torch.load(folder / "dial" / "last.pt")
-    dial.main()
-    second = torch.load(folder / "dial" / "last.pt")
+
+    def taught(out, *options):
+        monkeypatch.setattr(sys, "argv", ["dial.py", *map(str, (
+            "--data", packed, "--out", out, "--pieces-of", other, "--foundation", "tiny", "--sets", "train_tones",
+            "--device", "cpu", "--processes", 1, "--prelude", 1, "--paths", "0 2|0 1 2", "--spare", "1 2",
+            "--written", "1|0 1 2 3", "--batch-seconds", 4, "--chunk", 9, "--left", 20, "--minutes", 600,
+            "--stop-after", 0.04, "--count", 2, *options))])
+        dial.main()
+        return torch.load(out / "last.pt")
+
+    first, second = (taught(folder / "dial", "--stem-rank", 12) for _ in range(2))
     assert second["step"] > first["step"] >= 1 and all(v.isfinite().all() for v in second["model"].values())
     moved = {k.split(".")[0] for k in first["model"] if not torch.equal(first["model"][k], second["model"][k])}
     assert moved == {"recall", "blocks", "exit", "letters", "decoder"}, "stem and prelude stay as they were pretrained"
@@ -276,6 +278,14 @@ def test_a_dial_is_taught_resumed_and_read_by_libfold(folder, packed, monkeypatc
     command("export.py", "--run", folder / "dial", "--out", file)
     config = seedfile.load(file).config
     assert (config.paths, config.decoder["paths"], config.stem_rank) == ([[0, 2], [0, 1, 2]], [[1], [0, 1, 2, 3]], 12)
+    compare(file, folder, DATA / "1320-122617-0000.flac")
+    # Or what the blocks share stays the foundation's, and each unfold has what it adds to it.
+    first, second = (taught(folder / "own", "--stem-rank", 0, "--adapters", 3, 2) for _ in range(2))
+    moved = {k for k in first["model"] if not torch.equal(first["model"][k], second["model"][k])}
+    assert any(".adapters.0." in k for k in moved) and any(".adapters.1." in k for k in moved)
+    shared = {k for k in moved if k.startswith(("frontend.", "prelude.", "blocks."))}
+    assert shared and all(".adapters." in k or ".norm_" in k or k.endswith(".scale") for k in shared)
+    command("export.py", "--run", folder / "own", "--out", file)
     compare(file, folder, DATA / "1320-122617-0000.flac")
 
 

@@ -349,7 +349,7 @@ class Letters(nn.Module):
 
 class Foldable(nn.Module):
     # What a pretrained encoder need not have; it starts as it was made.
-    NEW = (".scale", ".bias", "conv.", "norm_conv.", "exit.head.", "feedback.", "decoder.", "letters.", "recall")
+    NEW = (".scale", ".bias", ".adapters.", "conv.", "norm_conv.", "exit.head.", "feedback.", "decoder.", "letters.", "recall")
 
     def __init__(self, config):
         super().__init__()

@@ -19,7 +19,7 @@ def groups(model, lr, muon=True, decoder=0.25, frozen=("frontend.",)):
             p.requires_grad_(False)
         elif name.startswith(("blocks.", "stacks.", "letters.")) and (name.endswith(".scale") or ".norm_" in name):
             kinds["adam", 5.0][name] = p  # what tells unfolds apart
-        elif name.startswith(("exit.head", "feedback.")):
+        elif name.startswith(("exit.head", "feedback.")) or ".adapters." in name:
             kinds["adam", 2.5][name] = p
         elif name.startswith("decoder."):
             kinds["adam", decoder][name] = p
