@@ -254,7 +254,7 @@ def main():
     out = pathlib.Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     model, spent, kept = start(args, out)
-    team = Team(model, args.processes, spent["minutes"])
+    team = Team(model, args.processes, spent["minutes"], lambda name: learns(name, args))
     team.launch(member, (args, out, model, team, spent, kept))
 
 
@@ -262,8 +262,6 @@ def member(rank, args, out, model, team, spent, kept):
     """One process of the team, from the first step to the last."""
     if args.processes > 1:
         torch.set_num_threads(1)
-    for name, p in model.named_parameters():
-        p.requires_grad_(learns(name, args))
     optimiser = Optimiser(model, args.lr, True, rank, args.processes, args.decoder_lr)
     team.join(rank, model)
     if spent["step"]:
@@ -308,8 +306,7 @@ def member(rank, args, out, model, team, spent, kept):
             loss = sum(weights[name] * value for name, value in parts.items())
             team.clear()
             loss.backward()
-            team.step(optimiser, train.learning_rate(team.told() / args.minutes),
-                      lambda name: learns(name, args), minutes())
+            team.step(optimiser, train.learning_rate(team.told() / args.minutes), lambda name: True, minutes())
             step += 1
             hours += args.processes * int(heard.frames.sum()) * 384 / data.RATE / 3600
             for name, value in {**shown, **parts}.items():

@@ -68,7 +68,7 @@ def run(row, args, out):
         row.model.load_state_dict(state["model"])
         spent = {k: state[k] for k in spent}
     (out / "config.json").write_text(json.dumps({**said, "args": {**vars(args), "control": row.control}}, indent=1))
-    team = Team(row.model, args.processes, spent["hours"], row.frozen)
+    team = Team(row.model, args.processes, spent["hours"], lambda name: not name.startswith(row.frozen))
     team.launch(member, (row, args, out, team, spent))
 
 
@@ -76,7 +76,7 @@ def member(rank, row, args, out, team, spent):
     """One process of the team. Its clock tells the hours of audio seen, by all members, instead of minutes."""
     torch.set_num_threads(1)
     model, alphabet = row.model, Alphabet(row.model.config.symbols)
-    optimiser = Optimiser(model, args.lr, True, rank, args.processes, frozen=row.frozen)
+    optimiser = Optimiser(model, args.lr, True, rank, args.processes)
     team.join(rank, model)
     if spent["step"]:
         optimiser.resume(out)

@@ -10,14 +10,14 @@ State is kept by parameter name, so a run may resume with another number of proc
 import torch
 
 
-def groups(model, lr, muon=True, decoder=0.25, frozen=("frontend.",)):
-    """decoder: its share of lr; frozen: how names begin of what stays as it is.
+def groups(model, lr, muon=True, decoder=0.25):
+    """Of what requires gradients. decoder: its share of lr.
     -> list of (kind, peak learning rate, weight decay, {name: parameter})."""
     kinds = {("muon", 1.0): {}, ("muon", 4.0): {}, ("adam", decoder): {}, ("adam", 1.0): {}, ("adam", 2.5): {}, ("adam", 5.0): {}}
     for name, p in model.named_parameters():
-        if name.startswith(frozen):
-            p.requires_grad_(False)
-        elif name.startswith(("blocks.", "stacks.", "letters.")) and (name.endswith(".scale") or ".norm_" in name):
+        if not p.requires_grad:
+            continue
+        if name.startswith(("blocks.", "stacks.", "letters.")) and (name.endswith(".scale") or ".norm_" in name):
             kinds["adam", 5.0][name] = p  # what tells unfolds apart
         elif name.startswith(("exit.head", "feedback.")) or ".adapters." in name:
             kinds["adam", 2.5][name] = p
@@ -35,8 +35,8 @@ def groups(model, lr, muon=True, decoder=0.25, frozen=("frontend.",)):
 class Optimiser:
     """Updates a share of the parameters: those at rank, rank + of, ... by falling size."""
 
-    def __init__(self, model, lr, muon=True, rank=0, of=1, decoder=0.25, frozen=("frontend.",)):
-        chosen = groups(model, lr, muon, decoder, frozen)
+    def __init__(self, model, lr, muon=True, rank=0, of=1, decoder=0.25):
+        chosen = groups(model, lr, muon, decoder)
         order = sorted(((kind != "muon", -p.numel(), name) for kind, _, _, named in chosen
                         for name, p in named.items()))
         mine = {name for _, _, name in order[rank::of]}

@@ -15,10 +15,10 @@ import torch
 class Team:
     """What members share besides the model; made by the parent, after the model's weights are set."""
 
-    def __init__(self, model, of, minutes=0.0, frozen=("frontend.",)):
+    def __init__(self, model, of, minutes=0.0, learns=lambda name: not name.startswith("frontend.")):
         self.of = of
         for name, p in model.named_parameters():
-            p.requires_grad_(not name.startswith(frozen))
+            p.requires_grad_(learns(name))
         self.clock = torch.tensor([minutes, 0.0], dtype=torch.float64)
         if of == 1:
             return
