@@ -9,13 +9,13 @@ is taught is the shallow end, hearing in chunks, and what the foundation is bad 
 
     feature   |norm(x_r) - norm(x_teacher)|^2 / |norm(x_teacher)|^2
     label     cross entropy of the decoder of depth R, and of one other depth, on the label
-    teacher   KL from the foundation's decoder, a piece
+    teacher   KL from the foundation's decoder, a piece, over the pieces that it finds likeliest
     deepest   KL(sg[p_R] || p_r) of that other depth (arXiv 2505.21237)
-    letters   CTC of the letters' block (no gradient to what is below), KL a frame from another seed's letters at first
 
 The teacher hears clean sound, the seed the same with noise, rooms, telephones, frames masked. An utterance whose label
 the teacher finds unlikely counts less where the teacher is followed (exp(-cross entropy)), so accents are learnt from
-labels. Stem and prelude stay as they are, and what they and the teacher make of a batch is learnt from --times times.
+labels. Stem and prelude stay as they are, so what they and the teacher make of each utterance is heard once and kept on disk
+(fold/store.py), and the first part of a run teaches the encoder alone (--features-only). Letters are left to letters.py.
 The budget is the schedule, as in train.py.
 """
 
@@ -24,17 +24,18 @@ import collections
 import dataclasses
 import json
 import pathlib
+import random
 import time
-import typing
 
 import torch
 import torch.nn.functional as F
 
 import train
-from distil import Teacher, decoder_state, draw_chunks, middle, targets
-from fold import augment, data, evaluation, factor, losses, moonshine, seedfile
+from distil import Teacher, decoder_state, targets
+from fold import augment, data, evaluation, factor, moonshine, seedfile
 from fold.encoder import Chunks, Config, Foldable, WaveStem
 from fold.optimiser import Optimiser
+from fold.store import FRAME, Heard, Store, Writer
 from fold.team import Team
 
 SETS = [*train.TRAIN, "train_librispeech", "train_speechocean762"]
@@ -65,19 +66,21 @@ def arguments():
                     "weights then stay the foundation's")
     ap.add_argument("--minutes", type=float, default=90, help="wall-clock budget of the whole run")
     ap.add_argument("--stop-after", type=float, default=0, help="leave after so many minutes of this call")
+    ap.add_argument("--store", required=True, help="folder of what is heard once (fold/store.py), made where it is not there")
+    ap.add_argument("--copies", type=int, default=1, help="how often each utterance is heard for it, with other noise and tempo")
     ap.add_argument("--chunked", type=float, default=0.3, help="share of the batches that are heard in chunks")
-    ap.add_argument("--chunk", type=int, nargs="*", default=[21, 28, 42], help="frames of a chunk, one is drawn a batch")
-    ap.add_argument("--left", type=int, nargs="*", default=[168, 252, 336], help="frames heard before the chunk")
-    ap.add_argument("--times", type=int, default=4, help="how often what was heard of a batch is learnt from")
-    ap.add_argument("--kept", type=float, default=0.5, help="hours of it that are kept, a process")
+    ap.add_argument("--chunk", type=int, default=28, help="frames of a chunk")
+    ap.add_argument("--left", type=int, default=252, help="frames heard before the chunk")
+    ap.add_argument("--features-only", type=float, default=0.2, help="share of the budget without the decoder")
+    ap.add_argument("--deepest", type=float, default=1, help="share of the steps that run the deepest exit too")
     ap.add_argument("--deep", type=float, default=0.5, help="weight of the deepest exit; the others share the rest")
-    ap.add_argument("--follow", type=float, default=0.4, help="share of the budget in which other letters are followed")
     ap.add_argument("--batch-seconds", type=float, default=36)
     ap.add_argument("--longest", type=float, default=13)
     ap.add_argument("--lr", type=float, default=3e-4, help="peak, of the blocks")
     ap.add_argument("--decoder-lr", type=float, default=0.7, help="the decoder's, times that")
     ap.add_argument("--mask", type=float, default=0.03, help="share of frames masked behind the prelude")
-    ap.add_argument("--weights", default="2,1,0.5,0.3,0.3", help="of feature, label, teacher, deepest, letters (0: left to letters.py)")
+    ap.add_argument("--weights", default="2,1,0.5,0.3", help="of feature, label, teacher, deepest")
+    ap.add_argument("--eager", action="store_true", help="layers are not compiled, which takes minutes and makes steps a third shorter")
     ap.add_argument("--save-minutes", type=float, default=20)
     ap.add_argument("--count", type=int, default=24, help="dev_clean utterances that are watched; 0: none")
     return train.parse(ap)
@@ -102,7 +105,7 @@ def start(args, out):
         if not (out / "last.pt").exists():
             found(model, args, cache, kept)
     model.pieces = other.pieces
-    model.config.stream = {"chunk": middle(args.chunk), "left": middle(args.left)}
+    model.config.stream = {"chunk": args.chunk, "left": args.left}
     if (out / "last.pt").exists():
         state = torch.load(out / "last.pt", map_location="cpu")
         model.load_state_dict(state["model"])
@@ -131,62 +134,45 @@ def found(model, args, cache, kept):
 
 def learns(name, args):
     """Whether a parameter of that name is trained."""
-    if name.startswith(("frontend.", "prelude.")):
+    if name.startswith(("frontend.", "prelude.", "letters.", "exit.head.")):
         return False
     own = (".adapters.", ".norm_", ".scale")  # of an unfold, in a block that all share
     return not (args.adapters and name.startswith("blocks.")) or any(part in name for part in own)
 
 
-class Heard(typing.NamedTuple):
-    """A batch behind all that is frozen."""
-    start: torch.Tensor     # what the prelude makes of it [B, T, d]
-    frames: torch.Tensor
-    context: typing.Any
-    wanted: torch.Tensor    # the teacher's memory of the clean sound [B, T, d]
-    into: torch.Tensor      # pieces [B, U]
-    follow: torch.Tensor
-    taught: torch.Tensor    # the teacher's log-probabilities of pieces that follow, [inside, V]
-    trust: torch.Tensor     # of the teacher, [B]
-    letters: torch.Tensor
-    lengths: torch.Tensor
-    told: torch.Tensor | None  # another seed's log-probabilities of letters [B, T, V]
-
-
 class Ear:
-    """What is frozen, over batches without end."""
+    """What is frozen, over utterances once."""
 
-    def __init__(self, model, teacher, other, speech, args, seed, rank):
-        self.model, self.teacher, self.other, self.speech, self.args = model, teacher, other, speech, args
-        self.generator = torch.Generator().manual_seed(seed + 1000003 * rank)
-        self.batches = data.endless(speech, speech.trainable(args.longest), args.batch_seconds, seed,
-                                    lambda: args.longest, rank, args.processes)
+    def __init__(self, model, teacher, speech, args, rank):
+        self.model, self.teacher, self.speech, self.args = model, teacher, speech, args
+        self.generator = torch.Generator().manual_seed(1000003 * rank + 7)
 
     @torch.no_grad()
-    def hear(self, follow):
-        """follow: the other seed's letters too."""
-        model, teacher, batch = self.model, self.teacher, next(self.batches)
-        clean, samples, letters, lengths = data.collate(self.speech, batch, self.generator, augment.pace)
+    def hear(self, batch):
+        """-> what Writer.add takes."""
+        model, teacher = self.model, self.teacher
+        clean, samples, _, _ = data.collate(self.speech, batch, self.generator, augment.pace)
         noisy = augment.spoil(clean.clone(), samples, self.generator)
         with torch.autocast(self.args.device, dtype=torch.bfloat16):
             x, frames = teacher.encoder.frontend(clean, samples)
-            whole = model.context(x, frames)
-            wanted = teacher.memory(x, whole)
-            into, follows = targets(self.speech, batch, model.pieces, self.args.device)
-            inside = follows >= 0
-            taught = F.log_softmax(teacher.decoder(into, wanted, whole.memory_mask)[inside].float(), -1)
-            told = None
-            if follow:
-                x, _, context = self.other.features(clean, samples)
-                told = self.other.logp(self.other.unfolds(x, context, self.other.config.unfolds)[-1], context)
-            x, _, context = model.features(noisy, samples, draw_chunks(self.args, self.generator))
+            context = model.context(x, frames)
+            wanted = teacher.memory(x, context)
+            into, follow = targets(self.speech, batch, model.pieces, self.args.device)
+            inside = follow >= 0
+            logp = F.log_softmax(teacher.decoder(into, wanted, context.memory_mask)[inside].float(), -1)
+            whole, _, _ = model.features(noisy, samples)
+            chunked, _, _ = model.features(noisy, samples, Chunks(*model.config.stream.values()))
         missed = torch.zeros(inside.shape)
-        missed[inside] = -taught.gather(1, follows[inside][:, None])[:, 0]
-        trust = (-missed.sum(1) / inside.sum(1)).exp()
-        return Heard(x.bfloat16(), frames, context, wanted.bfloat16(), into, follows, taught.bfloat16(), trust, letters,
-                     lengths, told)
+        missed[inside] = -logp.gather(1, follow[inside][:, None])[:, 0]
+        return frames, whole, chunked, wanted, into, follow, logp, (-missed.sum(1) / inside.sum(1)).exp()
 
-    def draw(self, among):
-        return among[int(torch.randint(len(among), (1,), generator=self.generator))]
+    def fill(self, writer, rank, of):
+        rng = random.Random(3)
+        for _ in range(self.args.copies):
+            for turn, batch in enumerate(data.batches(self.speech, self.speech.trainable(self.args.longest), 60, rng)):
+                if turn % of == rank:
+                    writer.add(*self.hear(batch))
+        writer.flush()
 
 
 def feature_loss(memory, wanted, valid, trust):
@@ -202,31 +188,22 @@ def piece_losses(model, heard, memory, depth, deeper=None):
     x = model.decoder.states(heard.into, memory, heard.context.memory_mask, depth=depth)[inside]
     logp = F.log_softmax(F.linear(x, model.decoder.embed.weight).float(), -1)
     trust = heard.trust[:, None].expand(inside.shape)[inside]
-    kl = lambda p: (p.exp() * (p - logp)).sum(-1)
+    taught = F.log_softmax(heard.taught.float(), -1)  # of the likeliest alone
     parts = {"label": F.nll_loss(logp, heard.follow[inside]),
-             "teacher": (kl(heard.taught.float()) * trust).mean()}
+             "teacher": ((taught.exp() * (taught - logp.gather(1, heard.likely))).sum(-1) * trust).mean()}
     if deeper is not None:
-        parts["deepest"] = kl(deeper).mean()
+        parts["deepest"] = (deeper.exp() * (deeper - logp)).sum(-1).mean()
     return parts, logp
 
 
-def letter_losses(model, heard, x):
-    """CTC, and KL from another seed's letters, where they are told. x [B, T, d] of some exit."""
-    logp = F.log_softmax(model.exit.head(model.letters(x.detach(), heard.context)).float(), -1)
-    loss = losses.ctc(logp, heard.frames, heard.letters, heard.lengths)
-    if heard.told is None:
-        return 0.3 * loss, loss
-    kl = (heard.told.exp() * (heard.told - logp)).sum(-1)
-    return 0.1 * loss + (kl * heard.context.valid[..., 0]).sum() / heard.context.valid.sum(), loss
-
-
-def step_losses(model, heard, args, generator, letters=True):
-    """-> {part: loss}, what is shown. letters: teach them too."""
+def step_losses(model, heard, args, generator, reads):
+    """-> {part: loss}, what is shown. reads: the decoder's too."""
     R, parts, shown = model.config.unfolds, collections.Counter(), {}
+    depths = R if float(torch.rand(1, generator=generator)) < args.deepest else R - 1
     x = train.mask_frames(heard.start, args.mask, generator)
     among = [*args.spare, *[model.config.paths[0]] * 2]
     drawn = among[int(torch.randint(len(among), (1,), generator=generator))]
-    exits = model.unfolds(x, heard.context, R, [drawn, *model.config.paths[1:]])
+    exits = model.unfolds(x, heard.context, depths, [drawn, *model.config.paths[1:]])
     memories = [model.exit.norm(x.float()) for x in exits]
     share = lambda depth: args.deep if depth == R - 1 else (1 - args.deep) / (R - 1)
     for depth, memory in enumerate(memories):
@@ -234,17 +211,17 @@ def step_losses(model, heard, args, generator, letters=True):
         parts["feature"] = parts["feature"] + share(depth) * missed
         spare = "s" if depth == 0 and drawn is not model.config.paths[0] else ""
         shown[f"{'c' if heard.context.chunks else 'x'}{depth + 1}{spare}"] = missed
+    if not reads:
+        return parts, shown
     other = int(torch.randint(R - 1, (1,), generator=generator))
     deeper = None
-    for depth, weight in ((R - 1, args.deep), (other, 1 - args.deep)):
+    for depth, weight in ((R - 1, args.deep), (other, 1 - args.deep))[R - depths:]:
         values, logp = piece_losses(model, heard, memories[depth], depth, deeper)
         deeper = logp.detach()
         for name, value in values.items():
             parts[name] = parts[name] + weight * value
         shown[f"label{depth + 1}"] = values["label"]
-    if letters:
-        drawn = int(torch.randint(R, (1,), generator=generator))
-        parts["letters"], shown["ctc"] = letter_losses(model, heard, exits[drawn])
+        shown[f"teacher{depth + 1}"] = values["teacher"]
     return parts, shown
 
 
@@ -266,24 +243,23 @@ def member(rank, args, out, model, team, spent, kept):
     team.join(rank, model)
     if spent["step"]:
         optimiser.resume(out)
-    teacher = Teacher(args.foundation, out.parent / "foundation", kept, args.device)
-    for part in (teacher.encoder.prelude, teacher.encoder.blocks, teacher.decoder):
-        part.bfloat16()  # else every step rounds them anew
-    other = seedfile.load(args.pieces_of).to(args.device).requires_grad_(False)
-    speech = data.Speech(args.data, args.sets, args.device)
-    ear = Ear(model, teacher, other, speech, args, args.seed + spent["step"], rank)
+    store = heard_store(model, kept, args, rank, team, out)
     lead = rank == 0
     if lead:
-        print(f"{sum(map(speech.seconds, range(len(speech.items)))) / 3600:.1f} h, "
-              f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {args.device} x {args.processes}",
+        print(f"{store.hours():.1f} h, {sum(p.numel() for p in model.parameters() if p.requires_grad) / 1e6:.2f} of "
+              f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters learn, {args.device} x {args.processes}",
               flush=True)
         dev = evaluation.subset(data.Speech(args.data, ["dev_clean"], args.device), args.count) if args.count else None
-    weights = dict(zip(("feature", "label", "teacher", "deepest", "letters"), map(float, args.weights.split(","))))
+    torch._dynamo.config.recompile_limit = 64  # by mask, by row, with and without a gradient to what goes in
+    for layer in [] if args.eager else [*model.blocks, *model.decoder.layers]:
+        layer.compile(dynamic=True)
+    weights = dict(zip(("feature", "label", "teacher", "deepest"), map(float, args.weights.split(","))))
     step, hours, began = spent["step"], spent["hours"], time.time()
     minutes = lambda: spent["minutes"] + (time.time() - began) / 60
-    watched = Chunks(middle(args.chunk), middle(args.left)) if args.chunked else None
-    kept_heard, saved, shown_at, smooth = collections.deque(), team.told(), time.time(), {}
-    room = args.kept * 3600 / args.batch_seconds
+    watched = Chunks(*model.config.stream.values()) if args.chunked else None
+    saved, shown_at, smooth = team.told(), time.time(), {}
+    generator = torch.Generator().manual_seed(args.seed + step + 1000003 * rank)
+    batches = store.endless(model, args.batch_seconds, args.chunked, args.seed + step, rank, args.processes)
 
     def keep():
         optimiser.keep(out, rank)
@@ -293,25 +269,22 @@ def member(rank, args, out, model, team, spent, kept):
                 report(out, model, dev, args.device, watched, minutes(), hours, step)
         team.wait()
 
-    if lead and not spent["step"] and args.count:
+    if lead and not step and args.count:
         report(out, model, dev, args.device, watched, minutes(), hours, step)
     while team.told() < args.minutes and not (args.stop_after and team.told() - spent["minutes"] >= args.stop_after):
-        kept_heard.append(ear.hear(weights["letters"] > 0 and team.told() < args.follow * args.minutes))
-        if len(kept_heard) > room:
-            kept_heard.popleft()
-        for time_heard in range(args.times):
-            heard = ear.draw(kept_heard) if time_heard else kept_heard[-1]
-            with torch.autocast(args.device, dtype=torch.bfloat16):
-                parts, shown = step_losses(model, heard, args, ear.generator, weights["letters"] > 0)
-            loss = sum(weights[name] * value for name, value in parts.items())
-            team.clear()
-            loss.backward()
-            team.step(optimiser, train.learning_rate(team.told() / args.minutes), lambda name: True, minutes())
-            step += 1
-            hours += args.processes * int(heard.frames.sum()) * 384 / data.RATE / 3600
-            for name, value in {**shown, **parts}.items():
-                value = float(value.detach())
-                smooth[name] = value if name not in smooth else 0.97 * smooth[name] + 0.03 * value
+        heard, reads = next(batches), team.told() >= args.features_only * args.minutes
+        with torch.autocast(args.device, dtype=torch.bfloat16):
+            parts, shown = step_losses(model, heard, args, generator, reads)
+        loss = sum(weights[name] * value for name, value in parts.items())
+        team.clear()
+        loss.backward()
+        team.step(optimiser, train.learning_rate(team.told() / args.minutes),
+                  lambda name: reads or not name.startswith("decoder."), minutes())
+        step += 1
+        hours += args.processes * int(heard.frames.sum()) * FRAME / 3600
+        for name, value in {**shown, **parts}.items():
+            value = float(value.detach())
+            smooth[name] = value if name not in smooth else 0.97 * smooth[name] + 0.03 * value
         if lead and time.time() - shown_at > 30:
             shown_at = time.time()
             print(f"{minutes():6.1f} min step {step} {hours:.2f} h learnt from, "
@@ -320,6 +293,22 @@ def member(rank, args, out, model, team, spent, kept):
             saved = team.told()
             keep()
     keep()
+
+
+def heard_store(model, kept, args, rank, team, out):
+    """The store, made by all members where it is not there yet."""
+    done = pathlib.Path(args.store) / "done"
+    whole = done.exists()
+    team.wait()
+    if not whole:
+        teacher = Teacher(args.foundation, out.parent / "foundation", kept, args.device)
+        for part in (teacher.encoder.prelude, teacher.encoder.blocks, teacher.decoder):
+            part.bfloat16()  # else every batch rounds them anew
+        Ear(model, teacher, data.Speech(args.data, args.sets, args.device), args, rank).fill(
+            Writer(args.store, rank), rank, args.processes)
+        team.wait()
+        done.touch()
+    return Store(args.store)
 
 
 def report(out, model, dev, device, chunks, minutes, hours, step):

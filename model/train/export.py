@@ -10,7 +10,7 @@ import pathlib
 
 import torch
 
-from fold import seedfile
+from fold import data, folding, seedfile
 from fold.controls import CONTROLS
 from fold.encoder import Config, Foldable
 from fold.pieces import Pieces
@@ -29,14 +29,27 @@ def from_run(run):
     return model.eval()
 
 
+def settled(model, args):
+    speech = data.Speech(args.data, json.loads((pathlib.Path(args.run) / "config.json").read_text())["args"]["sets"])
+    some = range(0, len(speech.items), 1 + len(speech.items) // 40)
+    other = folding.settle(model, args.settle, [speech.wave(i) for i in some])
+    other.pieces = model.pieces
+    return other.eval()
+
+
 if __name__ == "__main__":
     ap = argparse.ArgumentParser(description=__doc__)
     ap.add_argument("--run", required=True)
     ap.add_argument("--out", required=True)
     ap.add_argument("--dtype", default="i8", choices=["i8", "f16", "f32"], help="of the GEMM weights")
     ap.add_argument("--name", default="foldscribe-tiny", help="the model's name, shown to clients")
+    ap.add_argument("--settle", type=int, help="of a dial: what the deepest unfold adds becomes the blocks' own, and the first has "
+                    "adapters of this rank")
+    ap.add_argument("--data", help="folder made by pack.py: --settle goes by some of what the run was taught with")
     args = ap.parse_args()
     model = from_run(args.run)
+    if args.settle:
+        model = settled(model, args)
     if type(model) is not Foldable:
         raise SystemExit(f"{args.run} is a control ({type(model).__name__}); only a foldable model can be written")
     size = seedfile.save(args.out, model, args.name, args.dtype)

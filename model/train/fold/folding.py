@@ -188,8 +188,9 @@ def thin(lost, rank, moment=None, bias=None):
 
 
 @torch.no_grad()
-def inputs(whole, waves):
-    """-> {(layer, product): mean of [x; 1] [x; 1]^T}, x what that product of that layer gets to hear of some sounds [N]."""
+def inputs(whole, waves, depth=None):
+    """-> {(layer, product): mean of [x; 1] [x; 1]^T}, x what that product of that layer gets to hear of some sounds [N].
+    depth: by how many unfolds; default: all."""
     moments, hooks = {}, []
 
     def watch(key):
@@ -201,10 +202,29 @@ def inputs(whole, waves):
     for layer, block in enumerate([*whole.prelude, *whole.blocks]):
         hooks += [block.get_submodule(product).register_forward_pre_hook(watch((layer, product))) for product in PRODUCTS]
     for wave in waves:
-        whole(wave[None], torch.tensor([len(wave)]))
+        whole(wave[None], torch.tensor([len(wave)]), depth)
     for hook in hooks:
         hook.remove()
     return {key: moment / moment[-1, -1] for key, moment in moments.items()}
+
+
+@torch.no_grad()
+def settle(model, rank, waves):
+    """-> the like of a model of two unfolds with adapters of their own, whose blocks are what the deepest unfold makes of them: that
+    one needs no adapters any more, and the first has the nearest of a rank, where its inputs are (some sounds [N])."""
+    moments = inputs(model, waves, 1)
+    settled = Foldable(dataclasses.replace(model.config, adapters=[rank, 0]))
+    state = {name: value.clone() for name, value in model.state_dict().items() if ".adapters." not in name}
+    for b, block in enumerate(model.blocks):
+        for product in PRODUCTS:
+            first, last = (a.up.weight @ a.down.weight for a in block.get_submodule(product).adapters.values())
+            at, moment = f"blocks.{b}.{product}", moments.get((model.config.prelude + b, product))
+            state[f"{at}.weight"] += last
+            near = thin(first - last, rank, moment, torch.zeros(len(first)))
+            state[f"{at}.adapters.0.up.weight"], state[f"{at}.adapters.0.down.weight"] = near
+    settled.load_state_dict(state)
+    return settled
+
 
 def apart(fold):
     """The same logical layers, each with a block of its own."""
