@@ -80,6 +80,7 @@ def arguments():
     ap.add_argument("--decoder-lr", type=float, default=0.7, help="the decoder's, times that")
     ap.add_argument("--mask", type=float, default=0.03, help="share of frames masked behind the prelude")
     ap.add_argument("--weights", default="2,1,0.5,0.3", help="of feature, label, teacher, deepest")
+    ap.add_argument("--again", type=int, default=1, help="how often a pass hears what the teacher finds hard: accents, children")
     ap.add_argument("--eager", action="store_true", help="layers are not compiled, which takes minutes and makes steps a third shorter")
     ap.add_argument("--save-minutes", type=float, default=20)
     ap.add_argument("--count", type=int, default=24, help="dev_clean utterances that are watched; 0: none")
@@ -259,7 +260,7 @@ def member(rank, args, out, model, team, spent, kept):
     watched = Chunks(*model.config.stream.values()) if args.chunked else None
     saved, shown_at, smooth = team.told(), time.time(), {}
     generator = torch.Generator().manual_seed(args.seed + step + 1000003 * rank)
-    batches = store.endless(model, args.batch_seconds, args.chunked, args.seed + step, rank, args.processes)
+    batches = store.endless(model, args.batch_seconds, args.chunked, args.seed + step, args.again, rank, args.processes)
 
     def keep():
         optimiser.keep(out, rank)

@@ -65,9 +65,14 @@ class Store:
         return Heard(start, frames, context, pad(rows("wanted", 2, 3)), into, follow, torch.cat(rows("likely", 4, 5)).long(),
                      torch.cat(rows("taught", 4, 5)), trust)
 
-    def endless(self, model, seconds, chunked, seed, rank=0, of=1):
-        """Batches of about so many padded seconds for ever, each utterance once a pass. chunked: share of those heard so."""
-        rng, ids = random.Random(seed), range(len(self.items))
+    def hard(self):
+        """Utterances whose label the teacher finds unlikely, though not so unlikely that it must be wrong."""
+        return [i for i, (part, row, *_) in enumerate(self.items) if 0.08 < float(self.parts[part]["trust"][row]) < 0.5]
+
+    def endless(self, model, seconds, chunked, seed, again=1, rank=0, of=1):
+        """Batches of about so many padded seconds for ever, each utterance once a pass, hard ones so many times. chunked: share of
+        those heard so."""
+        rng, ids = random.Random(seed), [*range(len(self.items)), *self.hard() * (again - 1)]
         while True:
             for turn, batch in enumerate(data.batches(self, ids, seconds, rng)):
                 draw = rng.random()
