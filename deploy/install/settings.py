@@ -31,7 +31,7 @@ def settings(path):
 
 
 def conf(rows, version, data):
-    shipped = {"model": "foldscribe-tiny.safetensors", "lm": "books-3gram.flm", "prose": "english.prose"}
+    shipped = {"model": "foldscribe-base.safetensors", "lm": "books-3gram.flm", "prose": "english.prose"}
     print("# foldscribed.conf - settings of foldscribed(8), see foldscribed.conf(5).\n"
           "# A line is 'name = value'. Defaults stand behind '#'. Environment variables and flags win over this file.\n")
     for name, default, allowed, doc in rows:

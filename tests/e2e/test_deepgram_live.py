@@ -37,10 +37,10 @@ def test_a_microphone_is_answered_while_it_speaks_and_after(daemon, clip, bounds
     assert metadata["channels"] == 1 and metadata["request_id"] == final[0]["metadata"]["request_id"]
 
 
-def test_finals_have_as_many_alternatives_as_were_asked_for(daemon, clip):
-    heard = asyncio.run(live.stream(daemon, clip.pcm(), alternatives=2))
-    assert all(len(m["channel"]["alternatives"]) == 1 for m in heard.results(final=False))
-    texts = [[a["transcript"] for a in m["channel"]["alternatives"]] for m in heard.results(final=True)]
+def test_finals_have_as_many_alternatives_as_were_asked_for(daemon, clips):
+    heard = [asyncio.run(live.stream(daemon, clip.pcm(), alternatives=2)) for clip in clips[3:8]]  # some leave room for doubt
+    assert all(len(m["channel"]["alternatives"]) == 1 for h in heard for m in h.results(final=False))
+    texts = [[a["transcript"] for a in m["channel"]["alternatives"]] for h in heard for m in h.results(final=True)]
     assert max(map(len, texts)) == 2 and all(len(set(t)) == len(t) for t in texts)
 
 

@@ -206,9 +206,9 @@ def test_a_prompt_favours_its_longer_words(daemon, clips):
         return harness.word_error_rate(list(zip([c.text for c in clips], texts)))
 
     plain = asyncio.run(transcribe(""))
-    told = asyncio.run(transcribe(" ".join(c.text for c in clips)[:1000]))
-    assert told != plain, "no seed of this size hears every word"
-    assert errors(told) <= errors(plain) < 0.5
+    told = asyncio.run(transcribe("Is thy father willing thee should go away?"))
+    assert told != plain, "what a Quaker says is not what this seed expects"
+    assert errors(told) < errors(plain) < 0.5
 
 
 def test_the_beta_speaks_flat(daemon, clip):
