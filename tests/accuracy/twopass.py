@@ -1,6 +1,6 @@
 """Shallow partials, deep finals: are live finals as good as a recording's, and how much do partials flicker?
 
-    python tests/accuracy/twopass.py --data PACKED --set dev_clean --count 40 [--depths 1,3]
+    python tests/accuracy/twopass.py --data PACKED --set dev_clean --count 40 [--depths 1,2]
 
 PACKED: a folder as model/train/fold/data.py packs it (SET.i16, SET.tsv). Every utterance is sent once as an
 upload and once live, with interim results, at each depth, and one line a depth is printed: word errors of
@@ -90,7 +90,7 @@ def main():
     parser.add_argument("--data", required=True)
     parser.add_argument("--set", default="dev_clean")
     parser.add_argument("--count", type=int, default=40)
-    parser.add_argument("--depths", default="1,3")
+    parser.add_argument("--depths", default="1,2")
     parser.add_argument("--pace", type=float, default=4, help="times the speed of a microphone")
     parser.add_argument("--streams", type=int, default=1, help="at a time")
     options = parser.parse_args()

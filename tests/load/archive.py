@@ -1,6 +1,6 @@
 """How fast an archive is transcribed from a queue: hours of audio an hour with one machine, and with two.
 
-    python tests/load/archive.py --minutes 30 [--depth 3] --out tests/load/archive.tsv
+    python tests/load/archive.py --minutes 30 [--depth 2] --out tests/load/archive.tsv
 
 A machine is a foldscribe-worker and a daemon with one worker thread, held to one core of this one, so that two of them
 are to each other as two servers are; Redis and this script share both cores, which is what the second pays. Recordings
@@ -86,7 +86,7 @@ def alone(core, folder, names, depth):
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--minutes", type=float, default=30, help="of audio")
-    ap.add_argument("--depth", type=int, default=3)
+    ap.add_argument("--depth", type=int, default=2)
     ap.add_argument("--out", required=True)
     args = ap.parse_args()
     cores = sorted(os.sched_getaffinity(0))

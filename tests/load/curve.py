@@ -64,7 +64,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--base", type=float, required=True, help="streams that full depth sustains")
     parser.add_argument("--loads", default="1,2,4", help="multiples of that")
-    parser.add_argument("--ways", default="x1,x3,policy", help="fixed depths, and policy")
+    parser.add_argument("--ways", default="x1,x2,policy", help="fixed depths, and policy")
     parser.add_argument("--seconds", type=float, default=20, help="of sound for each stream")
     parser.add_argument("--out", type=argparse.FileType("w"), default=sys.stdout)
     options = parser.parse_args()
