@@ -33,7 +33,7 @@ import torch.nn.functional as F
 import train
 from distil import Teacher, decoder_state, targets
 from fold import augment, data, evaluation, factor, moonshine, seedfile
-from fold.encoder import Chunks, Config, Foldable, WaveStem
+from fold.encoder import Config, Foldable, WaveStem
 from fold.optimiser import Optimiser
 from fold.store import FRAME, Heard, Store, Writer
 from fold.team import Team
@@ -50,8 +50,7 @@ def arguments():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--data", required=True, help="folder made by pack.py")
     ap.add_argument("--out", required=True, help="run folder: last.pt, config.json, log.tsv")
-    ap.add_argument("--pieces-of", required=True, help="model file whose pieces of text are kept, and whose letters are "
-                    "followed until the new ones have left CTC's plateau")
+    ap.add_argument("--pieces-of", required=True, help="model file whose pieces of text are kept")
     ap.add_argument("--from-seed", help="begin with a model file of this trainer, instead of the foundation")
     ap.add_argument("--sets", nargs="*", default=SETS, help="a set that is named twice is heard twice as often")
     ap.add_argument("--foundation", default="base", choices=["base", "tiny"])
@@ -162,8 +161,8 @@ class Ear:
             inside = follow >= 0
             logp = F.log_softmax(teacher.decoder(into, wanted, context.memory_mask)[inside].float(), -1)
             whole, _, _ = model.features(noisy, samples)
-            chunked, _, _ = model.features(noisy, samples, Chunks(*model.config.stream.values()))
-        missed = torch.zeros(inside.shape)
+            chunked, _, _ = model.features(noisy, samples, model.config.chunks)
+        missed = torch.zeros(inside.shape, device=logp.device)
         missed[inside] = -logp.gather(1, follow[inside][:, None])[:, 0]
         return frames, whole, chunked, wanted, into, follow, logp, (-missed.sum(1) / inside.sum(1)).exp()
 
@@ -257,7 +256,7 @@ def member(rank, args, out, model, team, spent, kept):
     weights = dict(zip(("feature", "label", "teacher", "deepest"), map(float, args.weights.split(","))))
     step, hours, began = spent["step"], spent["hours"], time.time()
     minutes = lambda: spent["minutes"] + (time.time() - began) / 60
-    watched = Chunks(*model.config.stream.values()) if args.chunked else None
+    watched = model.config.chunks if args.chunked else None
     saved, shown_at, smooth = team.told(), time.time(), {}
     generator = torch.Generator().manual_seed(args.seed + step + 1000003 * rank)
     batches = store.endless(model, args.batch_seconds, args.chunked, args.seed + step, args.again, rank, args.processes)

@@ -74,6 +74,11 @@ class Config:
         return self.rows or self.unfolds
 
     @property
+    def chunks(self):
+        """As a live stream is heard."""
+        return Chunks(self.stream["chunk"], self.stream["left"])
+
+    @property
     def anew(self):
         """Unfolds 2.. begin from the prelude's output, with one matrix of what the unfold before made of it."""
         return bool(self.paths) and self.unfolds > 1 and not self.chained

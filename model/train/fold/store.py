@@ -12,7 +12,6 @@ import typing
 import torch
 
 from . import data
-from .encoder import Chunks
 
 LIKELIEST = 32  # pieces of the teacher that are kept at each
 PART_SECONDS = 1200
@@ -54,14 +53,14 @@ class Store:
     def batch(self, ids, model, chunked):
         """-> Heard. chunked: in chunks, as the store was made."""
         items = [self.items[i] for i in ids]
-        rows = lambda name, at, count: [self.parts[p][name][item[at]:item[at] + item[count]]
-                                        for item in items for p in (item[0],)]
+        device = model.exit.head.weight.device
+        rows = lambda name, at, count: [self.parts[i[0]][name][i[at]:i[at] + i[count]].to(device) for i in items]
         pad = lambda tensors, value=0: torch.nn.utils.rnn.pad_sequence(tensors, True, value)
         start = pad(rows("chunked" if chunked else "whole", 2, 3))
-        frames = torch.tensor([item[3] for item in items])
+        frames = torch.tensor([item[3] for item in items], device=device)
         into, follow = pad(rows("into", 4, 5), 2).long(), pad(rows("follow", 4, 5), -100).long()
-        trust = torch.stack([self.parts[item[0]]["trust"][item[1]] for item in items])
-        context = model.context(start, frames, Chunks(*model.config.stream.values()) if chunked else None)
+        trust = torch.stack([self.parts[item[0]]["trust"][item[1]] for item in items]).to(device)
+        context = model.context(start, frames, model.config.chunks if chunked else None)
         return Heard(start, frames, context, pad(rows("wanted", 2, 3)), into, follow, torch.cat(rows("likely", 4, 5)).long(),
                      torch.cat(rows("taught", 4, 5)), trust)
 
@@ -94,9 +93,9 @@ class Writer:
 
     def add(self, frames, whole, chunked, wanted, into, follow, logp, trust):
         """A batch: frames [B], x [B, T, d] thrice, pieces [B, U] twice, the teacher's log-probabilities [inside, V], trust [B]."""
-        inside = follow >= 0
-        best, likely = logp.topk(LIKELIEST, -1)
-        counts = inside.sum(1)
+        frames, whole, chunked, wanted, into, follow, best, likely, trust = (
+            x.cpu() for x in (frames, whole, chunked, wanted, into, follow, *logp.topk(LIKELIEST, -1), trust))
+        counts = (follow >= 0).sum(1)
         for row in range(len(frames)):
             n, u = int(frames[row]), int(counts[row])
             for name, x in (("whole", whole), ("chunked", chunked), ("wanted", wanted)):
