@@ -16,7 +16,8 @@ The teacher hears clean sound, the seed the same with noise, rooms, telephones, 
 the teacher finds unlikely counts less where the teacher is followed (exp(-cross entropy)), so accents are learnt from
 labels. Stem and prelude stay as they are, so what they and the teacher make of each utterance is heard once and kept on disk
 (fold/store.py), and the first part of a run teaches the encoder alone (--features-only). Letters are left to letters.py.
-The budget is the schedule, as in train.py.
+The budget is the schedule, as in train.py. A control of one depth has one path (--paths "1 2 4 5" --written "0 1 3 4 5 6 7"), whose
+blocks are its own.
 """
 
 import argparse
@@ -31,7 +32,7 @@ import torch
 import torch.nn.functional as F
 
 import train
-from distil import Teacher, decoder_state, targets
+from distil import Teacher, decoder_state, depth_weights, share_of, targets
 from fold import augment, data, evaluation, factor, moonshine, seedfile
 from fold.encoder import Config, Foldable, WaveStem
 from fold.optimiser import Optimiser
@@ -64,6 +65,7 @@ def arguments():
     ap.add_argument("--adapters", type=int, nargs="*", help="ranks by unfold: what each adds to the blocks' products, whose "
                     "weights then stay the foundation's")
     ap.add_argument("--minutes", type=float, default=90, help="wall-clock budget of the whole run")
+    ap.add_argument("--hours", type=float, default=0, help="budget in audio learnt from instead of --minutes: for comparisons")
     ap.add_argument("--stop-after", type=float, default=0, help="leave after so many minutes of this call")
     ap.add_argument("--store", required=True, help="folder of what is heard once (fold/store.py), made where it is not there")
     ap.add_argument("--copies", type=int, default=1, help="how often each utterance is heard for it, with other noise and tempo")
@@ -94,6 +96,7 @@ def start(args, out):
     spent = {"minutes": 0.0, "hours": 0.0, "step": 0}
     if args.from_seed:
         model = seedfile.load(args.from_seed)
+        model = widened(model, args.adapters) if args.adapters else model
     else:
         shape = dict(moonshine.SHAPES[args.foundation])
         layers = shape.pop("layers")
@@ -113,6 +116,19 @@ def start(args, out):
     (out / "pieces.json").write_text(json.dumps(model.pieces.plain()))
     (out / "config.json").write_text(json.dumps({**dataclasses.asdict(model.config), "args": vars(args)}, indent=1))
     return model.to(args.device).train(), spent, kept
+
+
+def widened(model, ranks):
+    """A model that does the same, with adapters of these ranks: what they have beyond model's adds nothing yet."""
+    wide = Foldable(dataclasses.replace(model.config, adapters=ranks))
+    state = wide.state_dict()
+    for name, value in state.items():
+        if name.endswith(".up.weight"):
+            value.zero_()
+    for name, value in model.state_dict().items():
+        state[name][tuple(map(slice, value.shape))] = value
+    wide.load_state_dict(state)
+    return wide
 
 
 def found(model, args, cache, kept):
@@ -199,23 +215,25 @@ def piece_losses(model, heard, memory, depth, deeper=None):
 def step_losses(model, heard, args, generator, reads):
     """-> {part: loss}, what is shown. reads: the decoder's too."""
     R, parts, shown = model.config.unfolds, collections.Counter(), {}
-    depths = R if float(torch.rand(1, generator=generator)) < args.deepest else R - 1
+    depths = R if R == 1 or float(torch.rand(1, generator=generator)) < args.deepest else R - 1
     x = train.mask_frames(heard.start, args.mask, generator)
-    among = [*args.spare, *[model.config.paths[0]] * 2]
+    among = [*(args.spare if R > 1 else []), *[model.config.paths[0]] * 2]
     drawn = among[int(torch.randint(len(among), (1,), generator=generator))]
     exits = model.unfolds(x, heard.context, depths, [drawn, *model.config.paths[1:]])
     memories = [model.exit.norm(x.float()) for x in exits]
-    share = lambda depth: args.deep if depth == R - 1 else (1 - args.deep) / (R - 1)
+    share = dict(enumerate(depth_weights(R, args.deep)))
     for depth, memory in enumerate(memories):
         missed = feature_loss(memory, heard.wanted, heard.context.valid, heard.trust)
-        parts["feature"] = parts["feature"] + share(depth) * missed
+        parts["feature"] = parts["feature"] + share[depth] * missed
         spare = "s" if depth == 0 and drawn is not model.config.paths[0] else ""
         shown[f"{'c' if heard.context.chunks else 'x'}{depth + 1}{spare}"] = missed
     if not reads:
         return parts, shown
-    other = int(torch.randint(R - 1, (1,), generator=generator))
+    deepest, others = (R - 1, args.deep if R > 1 else 1), []
+    if R > 1:
+        others = [(int(torch.randint(R - 1, (1,), generator=generator)), 1 - args.deep)]
     deeper = None
-    for depth, weight in ((R - 1, args.deep), (other, 1 - args.deep))[R - depths:]:
+    for depth, weight in [deepest, *others][R - depths:]:
         values, logp = piece_losses(model, heard, memories[depth], depth, deeper)
         deeper = logp.detach()
         for name, value in values.items():
@@ -231,7 +249,7 @@ def main():
     out = pathlib.Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     model, spent, kept = start(args, out)
-    team = Team(model, args.processes, spent["minutes"], lambda name: learns(name, args))
+    team = Team(model, args.processes, share_of(args, spent["minutes"], spent["hours"]), lambda name: learns(name, args))
     team.launch(member, (args, out, model, team, spent, kept))
 
 
@@ -257,7 +275,7 @@ def member(rank, args, out, model, team, spent, kept):
     step, hours, began = spent["step"], spent["hours"], time.time()
     minutes = lambda: spent["minutes"] + (time.time() - began) / 60
     watched = model.config.chunks if args.chunked else None
-    saved, shown_at, smooth = team.told(), time.time(), {}
+    saved, shown_at, smooth = 0, time.time(), {}
     generator = torch.Generator().manual_seed(args.seed + step + 1000003 * rank)
     batches = store.endless(model, args.batch_seconds, args.chunked, args.seed + step, args.again, rank, args.processes)
 
@@ -271,17 +289,17 @@ def member(rank, args, out, model, team, spent, kept):
 
     if lead and not step and args.count:
         report(out, model, dev, args.device, watched, minutes(), hours, step)
-    while team.told() < args.minutes and not (args.stop_after and team.told() - spent["minutes"] >= args.stop_after):
-        heard, reads = next(batches), team.told() >= args.features_only * args.minutes
+    while team.told() < 1 and not (args.stop_after and team.beside() >= args.stop_after):
+        heard, reads = next(batches), team.told() >= args.features_only
         with torch.autocast(args.device, dtype=torch.bfloat16):
             parts, shown = step_losses(model, heard, args, generator, reads)
         loss = sum(weights[name] * value for name, value in parts.items())
         team.clear()
         loss.backward()
-        team.step(optimiser, train.learning_rate(team.told() / args.minutes),
-                  lambda name: reads or not name.startswith("decoder."), minutes())
-        step += 1
         hours += args.processes * int(heard.frames.sum()) * FRAME / 3600
+        team.step(optimiser, train.learning_rate(team.told()), lambda name: reads or not name.startswith("decoder."),
+                  share_of(args, minutes(), hours), beside=minutes() - spent["minutes"])
+        step += 1
         for name, value in {**shown, **parts}.items():
             value = float(value.detach())
             smooth[name] = value if name not in smooth else 0.97 * smooth[name] + 0.03 * value
@@ -289,8 +307,8 @@ def member(rank, args, out, model, team, spent, kept):
             shown_at = time.time()
             print(f"{minutes():6.1f} min step {step} {hours:.2f} h learnt from, "
                   + ", ".join(f"{name} {value:.3f}" for name, value in sorted(smooth.items())), flush=True)
-        if team.told() - saved >= args.save_minutes:
-            saved = team.told()
+        if team.beside() - saved >= args.save_minutes:
+            saved = team.beside()
             keep()
     keep()
 

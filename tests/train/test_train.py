@@ -296,6 +296,18 @@ def test_a_dial_is_taught_resumed_and_read_by_libfold(folder, packed, monkeypatc
     with torch.no_grad():
         exits = [m.unfold(*m.features(wave, torch.tensor([20000]))[::2], 2) for m in (apart, settled)]
     assert all(torch.allclose(a, b, atol=1e-3) for a, b in zip(*exits))
+    # A seed is taught on with adapters that are wider, and begins as it was.
+    wide = dial.widened(settled, [6, 3]).eval()
+    with torch.no_grad():
+        assert all(torch.allclose(a, b, atol=1e-4) for a, b in
+                   zip(exits[1], wide.unfold(*wide.features(wave, torch.tensor([20000]))[::2], 2)))
+    onward = taught(folder / "onward", "--from-seed", folder / "settled.safetensors", "--adapters", 6, 3)["model"]
+    assert any(".adapters.1.up" in k and v.any() for k, v in onward.items())
+    # A control: one depth, whose blocks are its own.
+    first, second = (taught(folder / "alone", "--stem-rank", 0, "--paths", "0 2", "--written", "1", "--hours", 1)["model"]
+                     for _ in range(2))
+    moved = {k[:8] for k in first if k.startswith("blocks.") and not torch.equal(first[k], second[k])}
+    assert moved == {"blocks.0", "blocks.2"}
 
 
 def test_a_factored_stem_gives_nearly_what_the_whole_one_gives():
