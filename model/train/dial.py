@@ -27,6 +27,7 @@ import json
 import pathlib
 import random
 import time
+import zlib
 
 import torch
 import torch.nn.functional as F
@@ -313,10 +314,17 @@ def member(rank, args, out, model, team, spent, kept):
     keep()
 
 
+def heard_with(model, kept, args):
+    """What a store depends on, by name."""
+    return {"foundation": args.foundation, "stem rank": model.config.stem_rank, "prelude": model.config.prelude, "sets": args.sets,
+            "longest": args.longest, "copies": args.copies, "chunks": list(model.config.chunks),
+            "pieces": zlib.crc32(str(list(kept)).encode())}
+
+
 def heard_store(model, kept, args, rank, team, out):
     """The store, made by all members where it is not there yet."""
-    done = pathlib.Path(args.store) / "done"
-    whole = done.exists()
+    made, wanted = pathlib.Path(args.store) / "made.json", heard_with(model, kept, args)
+    whole = made.exists()
     team.wait()
     if not whole:
         teacher = Teacher(args.foundation, out.parent / "foundation", kept, args.device)
@@ -325,7 +333,12 @@ def heard_store(model, kept, args, rank, team, out):
         Ear(model, teacher, data.Speech(args.data, args.sets, args.device), args, rank).fill(
             Writer(args.store, rank), rank, args.processes)
         team.wait()
-        done.touch()
+        if rank == 0:
+            made.write_text(json.dumps(wanted))
+        team.wait()
+    for name, value in json.loads(made.read_text()).items():
+        if value != wanted[name]:
+            raise SystemExit(f"--store {args.store}: was made with {name} {value}, this run has {wanted[name]}; name another folder")
     return Store(args.store)
 
 

@@ -42,7 +42,7 @@ if __name__ == "__main__":
     ap.add_argument("--run", required=True)
     ap.add_argument("--out", required=True)
     ap.add_argument("--dtype", default="i8", choices=["i8", "f16", "f32"], help="of the GEMM weights")
-    ap.add_argument("--name", default="foldscribe-tiny", help="the model's name, shown to clients")
+    ap.add_argument("--name", default="foldscribe", help="the model's name, shown to clients")
     ap.add_argument("--settle", type=int, help="of a dial: what the deepest unfold adds becomes the blocks' own, and the first has "
                     "adapters of this rank")
     ap.add_argument("--data", help="folder made by pack.py: --settle goes by some of what the run was taught with")

@@ -6,7 +6,7 @@
 RUN/encoder is a folder that import_transformers.py reads, and so does `transformers`. Texts are not looked at.
 
     hubert     at masked frames, which of so many clusters (k-means of MFCC with deltas, 50 a second) the sound is in
-    wav2vec2   at masked frames, which of a hundred quantised frames of the utterance is the one that is masked
+    wav2vec2   at masked frames, which of 33 quantised frames of the utterance is the one that is masked
 
 Sound is cut to one length a batch, so that there is no padding (group norm hears it). The budget is the audio heard, and
 the schedule is a function of the share spent.
@@ -29,6 +29,7 @@ from train import TRAIN, learning_rate, save
 
 HOP, FIELD = 320, 400  # samples a frame, and samples that one hears
 CEPSTRA, MELS_FLOOR = 13, 1e-6
+NEGATIVES = 32  # quantised frames that are not the masked one; a hundred take three fifths of a step
 
 
 def front_frames(samples):
@@ -121,7 +122,7 @@ class Wav2vec2(nn.Module):
         from transformers.models.wav2vec2.modeling_wav2vec2 import _sample_negative_indices
         shape = (len(wave), front_frames(wave.shape[1]))
         masked = spans(shape, *self.mask)
-        others = torch.from_numpy(_sample_negative_indices(shape, 100, masked))
+        others = torch.from_numpy(_sample_negative_indices(shape, NEGATIVES, masked))
         self.whole.set_gumbel_temperature(max(0.5, 2 * 0.25 ** share))
         out = self.whole(level(wave), mask_time_indices=torch.from_numpy(masked), sampled_negative_indices=others)
         count = masked.sum()

@@ -279,6 +279,8 @@ def test_a_dial_is_taught_resumed_and_read_by_libfold(folder, packed, monkeypatc
     config = seedfile.load(file).config
     assert (config.paths, config.decoder["paths"], config.stem_rank) == ([[0, 2], [0, 1, 2]], [[1], [0, 1, 2, 3]], 12)
     compare(file, folder, DATA / "1320-122617-0000.flac")
+    with pytest.raises(SystemExit, match=r"was made with chunks \[9, 20\], this run has \[12, 20\]"):
+        taught(folder / "dial", "--stem-rank", 12, "--chunk", 12)
     # Or what the blocks share stays the foundation's, and each unfold has what it adds to it.
     first, second = (taught(folder / "own", "--stem-rank", 0, "--adapters", 3, 2) for _ in range(2))
     moved = {k for k in first["model"] if not torch.equal(first["model"][k], second["model"][k])}
