@@ -53,6 +53,11 @@ async def phase(daemon, streams, scripts, clip, seconds):
     return speakers, sent
 
 
+def shown(found):
+    """p50 and p95; "-" where nothing was measured."""
+    return "-" if found["p50"] is None else f"{found['p50']}, {found['p95']}"
+
+
 def row(name, speakers, sent, back_s):
     served = [s for s in speakers if not s.refused]
     finals = load.quantiles([x for s in served for x in s.lags_ms(True)])
@@ -62,8 +67,8 @@ def row(name, speakers, sent, back_s):
     away = [s for s in speakers if s.refused]
     told = collections.Counter(s.refused.split()[-1] for s in away)  # the status, or what else went wrong
     waits = load.quantiles([s.retry_s for s in away])
-    print(f"| {name} | {len(served)} | {faults.words(told) or 0} | {waits['p50']}, {waits['p95']} | {lost} | "
-          f"{finals['p50']}, {finals['p95']} | {partials['p50']}, {partials['p95']} | "
+    print(f"| {name} | {len(served)} | {faults.words(told) or 0} | {shown(waits)} | {lost} | "
+          f"{shown(finals)} | {shown(partials)} | "
           f"{sum(depths) / max(len(depths), 1):.2f} | {faults.words(sent)} | {back_s} |", flush=True)
     return lost, finals["p95"]
 
