@@ -124,7 +124,7 @@ def widened(model, ranks):
     wide = Foldable(dataclasses.replace(model.config, adapters=ranks))
     state = wide.state_dict()
     for name, value in state.items():
-        if name.endswith(".up.weight"):
+        if ".adapters." in name and name.endswith(".up.weight"):
             value.zero_()
     for name, value in model.state_dict().items():
         state[name][tuple(map(slice, value.shape))] = value

@@ -32,7 +32,10 @@ def from_run(run):
 def settled(model, args):
     speech = data.Speech(args.data, json.loads((pathlib.Path(args.run) / "config.json").read_text())["args"]["sets"])
     some = range(0, len(speech.items), 1 + len(speech.items) // 40)
-    other = folding.settle(model, args.settle, [speech.wave(i) for i in some])
+    if args.between:
+        seed, share = args.between
+        mixed = folding.between(seedfile.load(seed), model, float(share))
+    other = folding.settle(mixed if args.between else model, args.settle, [speech.wave(i) for i in some])
     other.pieces = model.pieces
     return other.eval()
 
@@ -45,6 +48,8 @@ if __name__ == "__main__":
     ap.add_argument("--name", default="foldscribe", help="the model's name, shown to clients")
     ap.add_argument("--settle", type=int, help="of a dial: what the deepest unfold adds becomes the blocks' own, and the first has "
                     "adapters of this rank")
+    ap.add_argument("--between", nargs=2, metavar=("SEED", "SHARE"), help="with --settle, of a dial that was taught on from a seed: only "
+                    "so far (0 .. 1) on the way from it")
     ap.add_argument("--data", help="folder made by pack.py: --settle goes by some of what the run was taught with")
     args = ap.parse_args()
     model = from_run(args.run)

@@ -29,7 +29,7 @@ import distil  # noqa: E402
 import letters  # noqa: E402
 import export  # noqa: E402
 import rows  # noqa: E402
-from fold import controls, data, factor, moonshine, seedfile, text  # noqa: E402
+from fold import controls, data, factor, folding, moonshine, seedfile, text  # noqa: E402
 from fold.aed import AttentionDecoder  # noqa: E402
 from fold.encoder import Config, Foldable, WaveStem  # noqa: E402
 from fold.pieces import SPACE, Pieces  # noqa: E402
@@ -305,6 +305,15 @@ def test_a_dial_is_taught_resumed_and_read_by_libfold(folder, packed, monkeypatc
                    zip(exits[1], wide.unfold(*wide.features(wave, torch.tensor([20000]))[::2], 2)))
     onward = taught(folder / "onward", "--from-seed", folder / "settled.safetensors", "--adapters", 6, 3)["model"]
     assert any(".adapters.1.up" in k and v.any() for k, v in onward.items())
+    onward = export.from_run(folder / "onward")
+    with torch.no_grad():
+        ends = [m.unfold(*m.features(wave, torch.tensor([20000]))[::2], 2)
+                for m in (settled, onward, *(folding.between(settled, onward, share) for share in (0, 1)))]
+    assert not torch.allclose(ends[0][1], ends[1][1], atol=1e-3)
+    assert all(torch.allclose(ends[i][r], ends[i + 2][r], atol=1e-3) for i in range(2) for r in range(2))
+    command("export.py", "--run", folder / "onward", "--out", folder / "between.safetensors", "--settle", 5, "--data", packed,
+            "--between", folder / "settled.safetensors", 0.75)
+    assert seedfile.load(folder / "between.safetensors").config.adapters == [5, 0]
     # A control: one depth, whose blocks are its own.
     first, second = (taught(folder / "alone", "--stem-rank", 0, "--paths", "0 2", "--written", "1", "--hours", 1)["model"]
                      for _ in range(2))

@@ -226,6 +226,24 @@ def settle(model, rank, waves):
     return settled
 
 
+def between(one, other, share):
+    """-> a model so far (0 .. 1) on the way from one to other, which was taught on from it with wider adapters: what products add
+    is the weighted sum of both, all else the weighted mean (WiSE-FT, arXiv 2109.01903)."""
+    ranks = [a + b for a, b in zip(one.config.adapters, other.config.adapters)]
+    mixed = Foldable(dataclasses.replace(other.config, adapters=ranks))
+    states = (one.state_dict(), 1 - share), (other.state_dict(), share)
+    state = mixed.state_dict()
+    for name in state:
+        both = [(values[name], weight) for values, weight in states if name in values]
+        if ".adapters." in name:
+            up = name.endswith(".up.weight")
+            state[name] = torch.cat([weight * value if up else value for value, weight in both], int(up))
+        else:
+            state[name] = sum(weight * value for value, weight in both)
+    mixed.load_state_dict(state)
+    return mixed.eval()
+
+
 def apart(fold):
     """The same logical layers, each with a block of its own."""
     every = list(range(len(fold.blocks)))
