@@ -193,6 +193,8 @@ def test_settings_may_change_in_the_middle_of_everything(daemon, clips):
 
 
 def test_a_prompt_favours_its_longer_words(daemon, clips):
+    clips = [c for c in clips if any(word in c.text for word in ("PRECIEUSES", "THEE", "BOOLOOROO"))]
+
     async def transcribe(prompt):
         async with connect(daemon) as socket:
             await say(socket, "session.update", session=session(None, format={"type": "audio/pcm", "rate": 16000},
@@ -206,8 +208,8 @@ def test_a_prompt_favours_its_longer_words(daemon, clips):
         return harness.word_error_rate(list(zip([c.text for c in clips], texts)))
 
     plain = asyncio.run(transcribe(""))
-    told = asyncio.run(transcribe("Is thy father willing thee should go away?"))
-    assert told != plain, "what a Quaker says is not what this seed expects"
+    told = asyncio.run(transcribe("Trot met the Boolooroo."))
+    assert told != plain, "a name of Oz is not what this seed expects"
     assert errors(told) < errors(plain) < 0.5
 
 
