@@ -201,9 +201,9 @@ static void new_settings_for_the_sound_begin_a_stream_and_the_clock_goes_on(void
              "{\"type\":\"session.update\",\"session\":{\"type\":\"transcription\",\"audio\":"
              "{\"input\":{\"turn_detection\":{\"type\":\"server_vad\","
              "\"silence_duration_ms\":300}}}}}");
+    assert_true(atomic_load(&talk.session->full)); /* nothing is read until the first has ended, */
     json = talk_until(&talk, "session.updated");
     json_decref(json);
-    assert_true(atomic_load(&talk.session->full)); /* nothing is read until the first has ended, */
     json = talk_until(&talk, COMPLETED);
     json_decref(json);
     talk_wait_ready(&talk);
