@@ -222,7 +222,7 @@ def step_losses(model, heard, args, generator, reads):
     drawn = among[int(torch.randint(len(among), (1,), generator=generator))]
     exits = model.unfolds(x, heard.context, depths, [drawn, *model.config.paths[1:]])
     memories = [model.exit.norm(x.float()) for x in exits]
-    share = dict(enumerate(depth_weights(R, args.deep)))
+    share = depth_weights(R, args.deep)
     for depth, memory in enumerate(memories):
         missed = feature_loss(memory, heard.wanted, heard.context.valid, heard.trust)
         parts["feature"] = parts["feature"] + share[depth] * missed
@@ -230,11 +230,10 @@ def step_losses(model, heard, args, generator, reads):
         shown[f"{'c' if heard.context.chunks else 'x'}{depth + 1}{spare}"] = missed
     if not reads:
         return parts, shown
-    deepest, others = (R - 1, args.deep if R > 1 else 1), []
+    read, deeper = [(R - 1, share[-1])], None
     if R > 1:
-        others = [(int(torch.randint(R - 1, (1,), generator=generator)), 1 - args.deep)]
-    deeper = None
-    for depth, weight in [deepest, *others][R - depths:]:
+        read.append((int(torch.randint(R - 1, (1,), generator=generator)), 1 - share[-1]))
+    for depth, weight in read[R - depths:]:
         values, logp = piece_losses(model, heard, memories[depth], depth, deeper)
         deeper = logp.detach()
         for name, value in values.items():

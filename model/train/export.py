@@ -32,10 +32,11 @@ def from_run(run):
 def settled(model, args):
     speech = data.Speech(args.data, json.loads((pathlib.Path(args.run) / "config.json").read_text())["args"]["sets"])
     some = range(0, len(speech.items), 1 + len(speech.items) // 40)
+    mixed = model
     if args.between:
         seed, share = args.between
         mixed = folding.between(seedfile.load(seed), model, float(share))
-    other = folding.settle(mixed if args.between else model, args.settle, [speech.wave(i) for i in some])
+    other = folding.settle(mixed, args.settle, [speech.wave(i) for i in some])
     other.pieces = model.pieces
     return other.eval()
 
