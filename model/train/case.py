@@ -12,7 +12,7 @@ import pathlib
 import torch
 
 import distil
-from fold import data, evaluation, moonshine, text
+from fold import data, evaluation, moonshine, precision, text
 
 
 def dress(reference, heard):
@@ -38,14 +38,14 @@ def main():
     pieces = moonshine.pieces(args.cache)
     teacher = distil.Teacher(args.foundation, args.cache, range(pieces.kept), "cpu")
     for part in (teacher.encoder.prelude, teacher.encoder.blocks, teacher.decoder):
-        part.bfloat16()
+        part.to(precision.kind("cpu"))
     for name in args.sets:
         speech, ids = evaluation.subset(data.Speech(args.data, [name]), 0)
         lines = [""] * len(ids)
         for at in range(0, len(ids), 24):
             batch = ids[at:at + 24]
             wave, samples, _, _ = data.collate(speech, batch)
-            with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+            with torch.no_grad(), precision.mixed("cpu"):
                 x, frames = teacher.encoder.frontend(wave, samples)
                 context = teacher.encoder.context(x, frames)
                 written = teacher.decoder.greedy(teacher.memory(x, context), context.memory_mask)

@@ -34,7 +34,7 @@ import torch.nn.functional as F
 
 import train
 from distil import Teacher, decoder_state, depth_weights, share_of, targets
-from fold import augment, data, evaluation, factor, moonshine, seedfile
+from fold import augment, data, evaluation, factor, moonshine, precision, seedfile
 from fold.encoder import Config, Foldable, WaveStem
 from fold.optimiser import Optimiser
 from fold.store import FRAME, Heard, Store, Writer
@@ -170,7 +170,7 @@ class Ear:
         model, teacher = self.model, self.teacher
         clean, samples, _, _ = data.collate(self.speech, batch, self.generator, augment.pace)
         noisy = augment.spoil(clean.clone(), samples, self.generator)
-        with torch.autocast(self.args.device, dtype=torch.bfloat16):
+        with precision.mixed(self.args.device):
             x, frames = teacher.encoder.frontend(clean, samples)
             context = model.context(x, frames)
             wanted = teacher.memory(x, context)
@@ -217,7 +217,7 @@ def step_losses(model, heard, args, generator, reads):
     """-> {part: loss}, what is shown. reads: the decoder's too."""
     R, parts, shown = model.config.unfolds, collections.Counter(), {}
     depths = R if R == 1 or float(torch.rand(1, generator=generator)) < args.deepest else R - 1
-    x = train.mask_frames(heard.start, args.mask, generator)
+    x = train.mask_frames(heard.start.to(precision.kind(args.device)), args.mask, generator)
     among = [*(args.spare if R > 1 else []), *[model.config.paths[0]] * 2]
     drawn = among[int(torch.randint(len(among), (1,), generator=generator))]
     exits = model.unfolds(x, heard.context, depths, [drawn, *model.config.paths[1:]])
@@ -291,7 +291,7 @@ def member(rank, args, out, model, team, spent, kept):
         report(out, model, dev, args.device, watched, minutes(), hours, step)
     while team.told() < 1 and not (args.stop_after and team.beside() >= args.stop_after):
         heard, reads = next(batches), team.told() >= args.features_only
-        with torch.autocast(args.device, dtype=torch.bfloat16):
+        with precision.mixed(args.device):
             parts, shown = step_losses(model, heard, args, generator, reads)
         loss = sum(weights[name] * value for name, value in parts.items())
         team.clear()
@@ -328,7 +328,7 @@ def heard_store(model, kept, args, rank, team, out):
     if not whole:
         teacher = Teacher(args.foundation, out.parent / "foundation", kept, args.device)
         for part in (teacher.encoder.prelude, teacher.encoder.blocks, teacher.decoder):
-            part.bfloat16()  # else every batch rounds them anew
+            part.to(precision.kind(args.device))  # else every batch rounds them anew
         Ear(model, teacher, data.Speech(args.data, args.sets, args.device), args, rank).fill(
             Writer(args.store, rank), rank, args.processes)
         team.wait()
@@ -343,7 +343,7 @@ def heard_store(model, kept, args, rank, team, out):
 
 def report(out, model, dev, device, chunks, minutes, hours, step):
     model.eval()
-    with torch.autocast(device, dtype=torch.bfloat16):
+    with precision.mixed(device):
         pairs = evaluation.readings(model, dev, device)
         if chunks:
             pairs += evaluation.readings(model, dev, device, ctc=False, chunks=chunks)[:1]

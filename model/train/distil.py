@@ -31,6 +31,7 @@ from fold.controls import CONTROLS
 from fold.encoder import Chunks, Config, Foldable
 from fold.optimiser import Optimiser
 from fold.pieces import Pieces
+from fold.precision import mixed
 from fold.team import Team
 
 
@@ -275,7 +276,7 @@ def member(rank, args, out, model, team, spent, kept):
         reading = done >= args.features_only
         wave, samples, letters, lengths = data.collate(speech, batch, generator)
         parts = {}
-        with torch.autocast(args.device, dtype=torch.bfloat16):
+        with mixed(args.device):
             with torch.no_grad():
                 x, frames = model.frontend(wave, samples)
                 context = model.context(x, frames)

@@ -21,7 +21,7 @@ from torch import nn
 
 import train
 from distil import draw_chunks, middle
-from fold import data, evaluation, losses, seedfile
+from fold import data, evaluation, losses, precision, seedfile
 from fold.encoder import Chunks
 from fold.optimiser import Optimiser
 from fold.team import Team
@@ -87,7 +87,7 @@ class Ear:
         batch = next(self.batches)
         wave, samples, letters, lengths = data.collate(self.speech, batch, self.generator)
         depth = 1 + int(torch.randint(self.model.config.unfolds, (1,), generator=self.generator))
-        with torch.autocast(self.args.device, dtype=torch.bfloat16):
+        with precision.mixed(self.args.device):
             x, frames, context = self.model.features(wave, samples, draw_chunks(self.args, self.generator))
             x = self.model.unfolds(x, context, depth)[-1]
         return x.to(torch.bfloat16), frames, context, letters, lengths
@@ -140,8 +140,8 @@ def member(rank, args, out, model, team, spent):
             kept.popleft()
         for time_heard in range(args.times):
             x, frames, context, letters, lengths = ear.draw(kept) if time_heard else kept[-1]
-            x = train.mask_frames(x, args.mask, ear.generator)
-            with torch.autocast(args.device, dtype=torch.bfloat16):
+            x = train.mask_frames(x.to(precision.kind(args.device)), args.mask, ear.generator)
+            with precision.mixed(args.device):
                 logits = model.exit.head(model.letters(x, context))
             loss = losses.ctc(torch.log_softmax(logits.float(), -1), frames, letters, lengths)
             team.clear()

@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from fold import data, logmel
+from fold.precision import mixed
 from train import TRAIN, learning_rate, save
 
 HOP, FIELD = 320, 400  # samples a frame, and samples that one hears
@@ -250,7 +251,7 @@ def main():
         if hours >= args.hours or args.stop_after and minutes() - spent["minutes"] >= args.stop_after:
             break
         share = hours / args.hours
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with mixed("cpu"):
             loss, values = model.loss(wave, share)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -16,6 +16,7 @@ import torch
 from fold import data, evaluation, losses, seedfile, text
 from fold.alphabet import Alphabet
 from fold.optimiser import Optimiser
+from fold.precision import mixed
 from fold.team import Team
 from train import TRAIN, learning_rate, longest_now, save
 
@@ -103,7 +104,7 @@ def member(rank, row, args, out, team, spent):
             break
         wave, samples, targets, lengths = data.collate(speech, batch, generator if args.augment else None,
                                                        encode=alphabet.encode)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with mixed("cpu"):
             exits, frames = model(wave, samples)
         if step % args.sparse:
             exits = exits[-1:]

@@ -26,6 +26,7 @@ import torch
 from fold import data, evaluation, losses, moonshine, seedfile
 from fold.encoder import Config, Foldable
 from fold.optimiser import Optimiser
+from fold.precision import mixed
 from fold.team import Team
 
 TRAIN = ["train_an4", "train_common_voice", "train_librispeech", "train_pseudo", "train_readers",
@@ -175,7 +176,7 @@ def member(rank, args, out, model, team, spent):
         depth = config.unfolds if growing and step % args.joint_every == 0 else 1
         kl = args.kl if done >= args.grow + 0.25 * (1 - args.grow) else 0
         wave, samples, targets, lengths = data.collate(speech, batch, None if args.plain else generator)
-        with torch.autocast(args.device, dtype=torch.bfloat16):
+        with mixed(args.device):
             with torch.no_grad():
                 x, frames = model.frontend(wave, samples)
                 x = mask_frames(x, args.mask, generator)

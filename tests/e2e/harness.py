@@ -105,7 +105,7 @@ class Daemon:
     def __enter__(self):
         self.process = subprocess.Popen(self.command, env=clean_environment(), stdout=self.log,
                                         stderr=subprocess.STDOUT)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300  # a guard: under ThreadSanitizer, three at once, a slow machine takes over a minute
         while self.status("/readyz") != 200:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.process.kill()
