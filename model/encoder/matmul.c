@@ -60,7 +60,8 @@ struct matmul_rows matmul_some(const struct matmul_rows *rows, size_t first, siz
 void __tsan_read_range(const void *from, size_t bytes);
 void __tsan_write_range(void *to, size_t bytes);
 
-static void tell(float *y, size_t ldy, const struct matmul_rows *rows, const struct quant_weights *w)
+static void tell(float *y, size_t ldy, const struct matmul_rows *rows,
+                 const struct quant_weights *w)
 {
     const size_t padded = quant_padded(w->out);
     __tsan_read_range(rows->q.q, rows->T * rows->q.stride);

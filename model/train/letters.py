@@ -23,6 +23,7 @@ import train
 from distil import draw_chunks, middle
 from fold import data, evaluation, losses, precision, seedfile
 from fold.encoder import Chunks
+from fold.engine import Engine
 from fold.optimiser import Optimiser
 from fold.team import Team
 
@@ -31,6 +32,8 @@ def arguments():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--data", required=True, help="folder made by pack.py")
     ap.add_argument("--from-seed", required=True, help="model file whose letters have a block of their own")
+    ap.add_argument("--library", help="BUILD/model/libfold_inside.so: it hears what is heard whole, in the precision that is served, "
+                    "several times as fast as PyTorch does")
     ap.add_argument("--out", required=True, help="run folder: last.pt, config.json, log.tsv")
     ap.add_argument("--sets", nargs="*", default=train.TRAIN)
     ap.add_argument("--minutes", type=float, default=45, help="wall-clock budget of the whole run")
@@ -74,23 +77,35 @@ def start(args, out):
 
 
 class Ear:
-    """The frozen part over batches without end: each gives (x [B, T, d], frames, context, letters, lengths)."""
+    """The frozen part over batches without end: each gives some (x [B, T, d], frames, context, letters, lengths)."""
 
     def __init__(self, model, speech, args, seed, rank):
         self.model, self.speech, self.args = model, speech, args
+        self.engine = args.library and Engine(args.library, args.from_seed, 1.2 * args.longest)
         self.generator = torch.Generator().manual_seed(seed + 1000003 * rank)
         self.batches = data.endless(speech, speech.trainable(args.longest), args.batch_seconds, seed,
                                     lambda: args.longest, rank, args.processes)
 
     @torch.no_grad()
     def hear(self):
-        batch = next(self.batches)
-        wave, samples, letters, lengths = data.collate(self.speech, batch, self.generator)
+        """-> of one batch, at a depth that is drawn, or, where libfold hears, at all of them."""
+        wave, samples, letters, lengths = data.collate(self.speech, next(self.batches), self.generator)
+        chunks = draw_chunks(self.args, self.generator)
+        if self.engine and not chunks:
+            return self._by_engine(wave, samples, letters, lengths)
         depth = 1 + int(torch.randint(self.model.config.unfolds, (1,), generator=self.generator))
         with precision.mixed(self.args.device):
-            x, frames, context = self.model.features(wave, samples, draw_chunks(self.args, self.generator))
+            x, frames, context = self.model.features(wave, samples, chunks)
             x = self.model.unfolds(x, context, depth)[-1]
-        return x.to(torch.bfloat16), frames, context, letters, lengths
+        return [(x.to(torch.bfloat16), frames, context, letters, lengths)]
+
+    def _by_engine(self, wave, samples, letters, lengths):
+        heard = [self.engine.features(row[:n].numpy(), self.model.config.d) for row, n in zip(wave.cpu(), samples.tolist())]
+        frames = torch.tensor([len(exits[0]) for exits in heard], device=self.args.device)
+        by_depth = [torch.nn.utils.rnn.pad_sequence([torch.from_numpy(x) for x in exits], True).to(self.args.device)
+                    for exits in zip(*heard)]
+        context = self.model.context(by_depth[0], frames)
+        return [(x.to(torch.bfloat16), frames, context, letters, lengths) for x in by_depth]
 
     def draw(self, among):
         return among[int(torch.randint(len(among), (1,), generator=self.generator))]
@@ -135,11 +150,12 @@ def member(rank, args, out, model, team, spent):
     if lead and not spent["step"] and args.count:
         report(out, model, dev, args.device, watched, minutes(), hours, step)
     while team.told() < args.minutes and not (args.stop_after and team.told() - spent["minutes"] >= args.stop_after):
-        kept.append(ear.hear())
-        if len(kept) > room:
+        fresh = ear.hear()
+        kept.extend(fresh)
+        while len(kept) > room:
             kept.popleft()
-        for time_heard in range(args.times):
-            x, frames, context, letters, lengths = ear.draw(kept) if time_heard else kept[-1]
+        for time_heard in range(args.times * len(fresh)):
+            x, frames, context, letters, lengths = fresh[time_heard] if time_heard < len(fresh) else ear.draw(kept)
             x = train.mask_frames(x.to(precision.kind(args.device)), args.mask, ear.generator)
             with precision.mixed(args.device):
                 logits = model.exit.head(model.letters(x, context))

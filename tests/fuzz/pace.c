@@ -1,9 +1,12 @@
 /* pace.c - see pace.h. What libFuzzer and replay.c call. */
 #include "pace.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+
+#define TIMES 3
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 
@@ -15,13 +18,24 @@ static double cpu_s(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
+static double took_s(const uint8_t *bytes, size_t count)
 {
     const double from_s = cpu_s();
+
     pace_input(bytes, count);
-    const double took_s = cpu_s() - from_s;
-    if (took_s > pace_limit.most_s + pace_limit.a_byte_s * (double)count) {
-        fprintf(stderr, "%zu bytes took %.3f s\n", count, took_s);
+    return cpu_s() - from_s;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
+{
+    const double most_s = pace_limit.most_s + pace_limit.a_byte_s * (double)count;
+    double least_s = took_s(bytes, count);
+
+    /* A machine that is shared stands still now and then, for longer than most parsers have. */
+    for (int again = 1; again < TIMES && least_s > most_s; again++)
+        least_s = fmin(least_s, took_s(bytes, count));
+    if (least_s > most_s) {
+        fprintf(stderr, "%zu bytes took %.3f s, each of %d times\n", count, least_s, TIMES);
         abort();
     }
     return 0;

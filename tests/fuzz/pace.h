@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /* Seconds of processor time that an input may take, under sanitizers too: so many, and so many for
- * each of its bytes. */
+ * each of its bytes. What takes longer is tried again, and broken if it always does. */
 struct pace {
     double most_s, a_byte_s;
 };

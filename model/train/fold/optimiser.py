@@ -9,6 +9,20 @@ State is kept by parameter name, so a run may resume with another number of proc
 
 import torch
 
+from . import precision
+
+
+def _orthogonalise(grad, coefficients, steps, eps):
+    """What torch's Muon does in bfloat16 (K. Jordan 2024), in the precision in which this CPU is fast: U V^T of a matrix, nearly."""
+    a, b, c = coefficients
+    tall = grad.size(0) > grad.size(1)
+    x = grad.T.float() if tall else grad.float()
+    x = x / x.norm().clamp(min=eps)
+    for _ in range(steps):
+        gram = x @ x.T
+        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x.T if tall else x
+
 
 def groups(model, lr, muon=True, decoder=0.25):
     """Of what requires gradients. decoder: its share of lr.
@@ -36,6 +50,8 @@ class Optimiser:
     """Updates a share of the parameters: those at rank, rank + of, ... by falling size."""
 
     def __init__(self, model, lr, muon=True, rank=0, of=1, decoder=0.25):
+        if muon and not precision.is_half_faster(next(model.parameters()).device):
+            torch.optim._muon._zeropower_via_newtonschulz = _orthogonalise
         chosen = groups(model, lr, muon, decoder)
         order = sorted(((kind != "muon", -p.numel(), name) for kind, _, _, named in chosen
                         for name, p in named.items()))
