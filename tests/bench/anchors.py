@@ -27,6 +27,7 @@ import tempfile
 import time
 
 import numpy as np
+import score_output
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "model" / "train"))
@@ -193,15 +194,12 @@ def main():
         return
     rows = []
     for precision in ("int8", "fp32"):
-        pattern = r"(x\d+)  WER +([\d.]+) %  network RTF ([\d.]+).*\n(?: +written +([\d.]+) %  writer RTF ([\d.]+))?"
         scored = {lm: child([args.score, args.seed, args.set, lm, precision, str(args.count)]) for lm in {"-", args.lm}}
-        written_rows = {row[0]: row[3:] for row in re.findall(pattern, scored[args.lm][0])}
         rss = scored[args.lm][1]
-        for depth, wer, rtf, _, _ in re.findall(pattern, scored["-"][0]):
-            rows.append((f"foldscribe {depth} {precision}, letters", float(wer), float(rtf), rss))
-            written, writer = written_rows[depth]
-            if written:
-                rows.append((f"foldscribe {depth} {precision}, written", float(written), float(rtf) + float(writer), rss))
+        for letters, written in zip(*(score_output.parse(scored[lm][0]) for lm in ("-", args.lm))):
+            rows.append((f"foldscribe x{letters.depth} {precision}, letters", letters.first_wer, letters.network_rtf, rss))
+            if written.written_wer is not None:
+                rows.append((f"foldscribe x{written.depth} {precision}, written", written.wer, written.rtf, rss))
     base = next(rtf for name, _, rtf, _ in reversed(rows) if "int8" in name)
     with tempfile.TemporaryDirectory() as folder:
         jobs = [(f"onnxruntime full depth {n}", "ctc", p) for n, p in zip(("fp32", "int8"), export(args.seed, folder))]

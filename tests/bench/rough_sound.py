@@ -10,11 +10,11 @@ int8; beside the rate stands how many times that of the set as it is. Needs nump
 
 import argparse
 import pathlib
-import re
 import subprocess
 import tempfile
 
 import numpy as np
+import score_output
 import soxr
 
 RATE, TELEPHONE = 16000, 8000
@@ -54,14 +54,7 @@ def rates(args, stem):
     """-> WER (%) by depth of what is written, or of letters where the seed has no more."""
     command = [args.score, args.seed, stem, args.lm or "-", "int8", *([str(args.count)] if args.count else [])]
     said = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True).stdout
-    found = {}
-    for line in said.splitlines():
-        if m := re.match(r"x(\d+)\s+WER\s+([\d.]+)", line):
-            depth = int(m[1])
-            found[depth] = float(m[2])
-        elif m := re.match(r"\s+written\s+([\d.]+) %", line):
-            found[depth] = float(m[1])
-    return found
+    return {d.depth: d.wer for d in score_output.parse(said)}
 
 
 def main():

@@ -11,7 +11,6 @@ utterances and depth; processor time is counted, so a busy machine only makes it
 
 import argparse
 import pathlib
-import re
 import subprocess
 import sys
 import tempfile
@@ -19,10 +18,10 @@ import tempfile
 import plot
 from load import harness
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "bench"))
+import score_output  # noqa: E402
+
 HEAD = ["depth", "ms_per_audio_second", "wer_percent", "seed", "set", "utterances"]
-NUMBER = r"\s*([0-9.]+)"
-FIRST = re.compile(rf"x(\d+)\s+WER{NUMBER} %\s+network RTF{NUMBER}\s+decoder RTF{NUMBER}")
-WRITTEN = re.compile(rf"\s+written{NUMBER} %\s+writer RTF{NUMBER}")
 
 
 def pack(folder):
@@ -39,17 +38,6 @@ def pack(folder):
     return folder / "clips"
 
 
-def parse(said):
-    """What score printed -> [[depth, ms a second, WER]]; where words are written, theirs."""
-    found = []
-    for line in said.splitlines():
-        if m := FIRST.match(line):
-            found.append([int(m[1]), 1e3 * (float(m[3]) + float(m[4])), float(m[2])])
-        elif (m := WRITTEN.match(line)) and found:
-            found[-1] = [found[-1][0], found[-1][1] + 1e3 * float(m[2]), float(m[1])]
-    return found
-
-
 def measure(seed, chosen, count):
     """Where the seed writes, the first pass is greedy, as in the daemon; else it is the search that serves."""
     score = harness.binary().parents[1] / "model" / "score"
@@ -58,11 +46,10 @@ def measure(seed, chosen, count):
     writes = b'decoder.norm.gain' in seed.read_bytes()[:1 << 20]
     command = [score, seed, chosen, "-" if writes else harness.lm(), "int8", *([str(count)] if count else [])]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, env=harness.clean_environment())
-    rows = parse(done.stdout)
-    heard = re.search(r": (\d+) utterances", done.stdout)
-    if done.returncode or not rows or not heard:
+    depths, heard = score_output.parse(done.stdout), score_output.utterances(done.stdout)
+    if done.returncode or not depths or not heard:
         sys.exit(f"{' '.join(map(str, command))}\nended with {done.returncode}:\n{done.stdout}{done.stderr}")
-    return rows, heard[1]
+    return depths, heard
 
 
 def main():
@@ -75,10 +62,10 @@ def main():
     options = parser.parse_args()
     seed = options.seed or harness.seed()
     with tempfile.TemporaryDirectory() as folder:
-        rows, heard = measure(seed, options.set or pack(pathlib.Path(folder)), options.count)
+        depths, heard = measure(seed, options.set or pack(pathlib.Path(folder)), options.count)
     name = options.set.name if options.set else "tests/data"
-    table = ["\t".join(HEAD)] + [f"{depth}\t{ms:.2f}\t{wer:.2f}\t{seed.stem}\t{name}\t{heard}"
-                                 for depth, ms, wer in rows]
+    table = ["\t".join(HEAD)] + [f"{d.depth}\t{1e3 * d.rtf:.2f}\t{d.wer:.2f}\t{seed.stem}\t{name}\t{heard}"
+                                 for d in depths]
     options.out.write_text("\n".join(table) + "\n")
     print("\n".join(table))
     if options.svg:
