@@ -29,6 +29,7 @@ struct stream {
     struct bytes kept;    /* fed before a decoder is known, or has given sound */
     bool keeps;           /* still */
     uint64_t skip_bytes;  /* of a tag in front */
+    bool in_zeros;        /* so many came in front that those which follow go as well */
     bool finished, ended; /* no more bytes will come; all sound was pulled */
     bool was_fed;
     struct mix mix;
@@ -138,10 +139,12 @@ static bool skip_front(struct stream *stream)
         size_t zeros = 0;
         while (zeros < count && !at[zeros])
             zeros++;
-        if (zeros >= ZEROS) {
+        if (zeros >= ZEROS || (zeros && stream->in_zeros)) {
             bytes_take(&stream->kept, zeros);
+            stream->in_zeros = true; /* which may not all have come */
             continue;
         }
+        stream->in_zeros = stream->in_zeros && !count;
         if (count < ID3_BYTES && !stream->finished)
             return false;
         if (count < ID3_BYTES || memcmp(at, "ID3", 3) != 0)

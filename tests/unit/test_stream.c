@@ -340,6 +340,15 @@ static void mp3_and_flac_are_found_behind_what_is_in_front_of_them(void **state)
         assert_int_equal(heard.count, COUNT);
         free(heard.pcm);
     }
+    const size_t zeros = 100; /* some of which come after the others were taken */
+    memset(bytes, 0, zeros);
+    memcpy(bytes + zeros, flac.bytes, flac.count);
+    for (size_t step = 1; step < 4000; step = step * 9 + 8) {
+        heard = hear(&container, bytes, zeros + flac.count, step);
+        assert_int_equal(heard.error, 0);
+        assert_int_equal(heard.count, COUNT);
+        free(heard.pcm);
+    }
     free(bytes);
     free(mp3.bytes);
     free(flac.bytes);
