@@ -313,6 +313,16 @@ static void mp3_may_go_on_in_another_form(void **state)
     free(second.bytes);
 }
 
+static void is_heard_however_cut(const uint8_t *bytes, size_t count)
+{
+    for (size_t step = 1; step < 4000; step = step * 9 + 8) {
+        struct heard heard = hear(&container, bytes, count, step);
+        assert_int_equal(heard.error, 0);
+        assert_int_equal(heard.count, COUNT);
+        free(heard.pcm);
+    }
+}
+
 /* From the middle of a frame, behind zeros, behind tags: as players do. */
 static void mp3_and_flac_are_found_behind_what_is_in_front_of_them(void **state)
 {
@@ -334,21 +344,11 @@ static void mp3_and_flac_are_found_behind_what_is_in_front_of_them(void **state)
     bytes[8] = 4990 >> 7;
     bytes[9] = 4990 & 127;
     memcpy(bytes + front, flac.bytes, flac.count);
-    for (size_t step = 1; step < 4000; step = step * 9 + 8) {
-        heard = hear(&container, bytes, front + flac.count, step);
-        assert_int_equal(heard.error, 0);
-        assert_int_equal(heard.count, COUNT);
-        free(heard.pcm);
-    }
+    is_heard_however_cut(bytes, front + flac.count);
     const size_t zeros = 100; /* some of which come after the others were taken */
     memset(bytes, 0, zeros);
     memcpy(bytes + zeros, flac.bytes, flac.count);
-    for (size_t step = 1; step < 4000; step = step * 9 + 8) {
-        heard = hear(&container, bytes, zeros + flac.count, step);
-        assert_int_equal(heard.error, 0);
-        assert_int_equal(heard.count, COUNT);
-        free(heard.pcm);
-    }
+    is_heard_however_cut(bytes, zeros + flac.count);
     free(bytes);
     free(mp3.bytes);
     free(flac.bytes);
