@@ -56,7 +56,14 @@ struct matmul_rows matmul_some(const struct matmul_rows *rows, size_t first, siz
 }
 
 /* What a product in bytes reads and writes, for ThreadSanitizer, which does not watch gemm.c. */
-#if defined(__SANITIZE_THREAD__)
+#if defined(__has_feature)
+#define IS_WATCHED __has_feature(thread_sanitizer)
+#elif defined(__SANITIZE_THREAD__)
+#define IS_WATCHED 1
+#else
+#define IS_WATCHED 0
+#endif
+#if IS_WATCHED
 void __tsan_read_range(const void *from, size_t bytes);
 void __tsan_write_range(void *to, size_t bytes);
 

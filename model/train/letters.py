@@ -32,8 +32,8 @@ def arguments():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--data", required=True, help="folder made by pack.py")
     ap.add_argument("--from-seed", required=True, help="model file whose letters have a block of their own")
-    ap.add_argument("--library", help="BUILD/model/libfold_inside.so: it hears what is heard whole, in the precision that is served, "
-                    "several times as fast as PyTorch does")
+    ap.add_argument("--library", help="BUILD/model/libfold_inside.so: it hears what is heard whole, at all depths at once, in the "
+                    "precision that is served")
     ap.add_argument("--out", required=True, help="run folder: last.pt, config.json, log.tsv")
     ap.add_argument("--sets", nargs="*", default=train.TRAIN)
     ap.add_argument("--minutes", type=float, default=45, help="wall-clock budget of the whole run")

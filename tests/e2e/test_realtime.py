@@ -192,14 +192,14 @@ def test_settings_may_change_in_the_middle_of_everything(daemon, clips):
     assert input["transcription"] == {"model": "foldscribe", "delay": "xhigh", "keywords": ["Hawkeye"]}
 
 
-def test_a_prompt_does_no_harm(daemon, clips):
-    """Its words count for little (OPENAI_PROMPT_WEIGHT): whether one changes depends on the CPU."""
+def test_keywords_are_favoured_and_a_prompt_does_no_harm(daemon, clips):
+    """A prompt's words count for less than keywords do (OPENAI_PROMPT_WEIGHT): whether one changes depends on the CPU."""
     clips = [c for c in clips if any(word in c.text for word in ("PRECIEUSES", "THEE", "BOOLOOROO"))]
 
-    async def transcribe(prompt):
+    async def transcribe(**transcription):
         async with connect(daemon) as socket:
             await say(socket, "session.update", session=session(None, format={"type": "audio/pcm", "rate": 16000},
-                                                                transcription={"prompt": prompt}))
+                                                                transcription=transcription))
             for clip in clips:
                 await append(socket, clip.pcm())
                 await say(socket, "input_audio_buffer.commit")
@@ -208,9 +208,9 @@ def test_a_prompt_does_no_harm(daemon, clips):
     def errors(texts):
         return harness.word_error_rate(list(zip([c.text for c in clips], texts)))
 
-    plain = asyncio.run(transcribe(""))
-    told = asyncio.run(transcribe("Trot met the Boolooroo."))
-    assert errors(told) <= errors(plain) < 0.5
+    plain = errors(asyncio.run(transcribe(prompt="")))
+    assert errors(asyncio.run(transcribe(prompt="Trot met the Boolooroo."))) <= plain < 0.5
+    assert errors(asyncio.run(transcribe(keywords=["Trot", "thee"]))) < plain
 
 
 def test_the_beta_speaks_flat(daemon, clip):

@@ -6,11 +6,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define TIMES 3
-
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 
-static double cpu_s(void)
+double pace_cpu_s(void)
 {
     struct timespec t;
 
@@ -20,10 +18,10 @@ static double cpu_s(void)
 
 static double took_s(const uint8_t *bytes, size_t count)
 {
-    const double from_s = cpu_s();
+    const double from_s = pace_cpu_s();
 
     pace_input(bytes, count);
-    return cpu_s() - from_s;
+    return pace_cpu_s() - from_s;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
@@ -31,11 +29,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     const double most_s = pace_limit.most_s + pace_limit.a_byte_s * (double)count;
     double least_s = took_s(bytes, count);
 
-    /* A machine that is shared stands still now and then, for longer than most parsers have. */
-    for (int again = 1; again < TIMES && least_s > most_s; again++)
+    for (int again = 1; again < PACE_TIMES && least_s > most_s; again++)
         least_s = fmin(least_s, took_s(bytes, count));
     if (least_s > most_s) {
-        fprintf(stderr, "%zu bytes took %.3f s, each of %d times\n", count, least_s, TIMES);
+        fprintf(stderr, "%zu bytes took %.3f s, each of %d times\n", count, least_s, PACE_TIMES);
         abort();
     }
     return 0;

@@ -17,4 +17,10 @@ struct pace {
 extern const struct pace pace_limit;
 void pace_input(const uint8_t *bytes, size_t count);
 
+/* How often what took too long is tried: a machine that is shared stands still now and then, for
+ * longer than most parsers have. */
+#define PACE_TIMES 3
+/* Seconds of processor time of this thread. */
+double pace_cpu_s(void);
+
 #endif
