@@ -1,20 +1,15 @@
 """Vocabularies: text becomes ids of any of them and comes back, in the trainer and in libfold's decoder."""
 
-import os
-import pathlib
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("FOLDSCRIBE_BUILD") or ROOT / "build-check" / "gcc")
-LIBRARY = BUILD / "model" / "libfold_inside.so"
-sys.path.insert(0, str(ROOT / "model" / "train"))
+from trainer import LIBRARY, ROOT
 
-from fold.alphabet import Alphabet  # noqa: E402
-from fold.decoder import Decoder  # noqa: E402
+from fold.alphabet import Alphabet
+from fold.decoder import Decoder
 
 PUBLISHED = ["<pad>", "", "", "", " ", *"ETAONIHSRDLUMWCFGYPBVK'XJQZ"]  # as wav2vec2-base-960h has it
 SMALL = ["<pad>", *"zyxwvutsrqponmlkjihgfedcba", " ", "", "'"]

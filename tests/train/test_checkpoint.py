@@ -1,7 +1,6 @@
 """Checkpoints of transformers, of random weights: heard as transformers hears them, or refused by name."""
 
 import json
-import pathlib
 import resource
 import signal
 import subprocess
@@ -10,12 +9,10 @@ import sys
 import pytest
 import torch
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-TRAINER = ROOT / "model" / "train"
-sys.path.insert(0, str(TRAINER))
+from trainer import TRAINER
 
-from fold import folding, seedfile, text  # noqa: E402
-from fold.checkpoint import Checkpoint, Refused  # noqa: E402
+from fold import folding, seedfile, text
+from fold.checkpoint import Checkpoint, Refused
 
 transformers = pytest.importorskip("transformers")
 

@@ -1,8 +1,6 @@
 """The five commands of model/train/FOLDING.md, from a checkpoint to a served seed, on a small one of random weights."""
 
 import json
-import os
-import pathlib
 import re
 import shlex
 import socket
@@ -15,17 +13,15 @@ import pytest
 import soundfile
 import torch
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-TRAINER = ROOT / "model" / "train"
-CLIP = ROOT / "tests" / "data" / "4970-29095-0006.flac"
-BUILD = pathlib.Path(os.environ.get("FOLDSCRIBE_BUILD") or ROOT / "build-check" / "gcc")
-sys.path.insert(0, str(TRAINER))
+from trainer import BUILD, DATA, TRAINER
 
-import golden  # noqa: E402
-from fold import folding, seedfile, text  # noqa: E402
-from fold.checkpoint import Checkpoint  # noqa: E402
+import golden
+from fold import folding, seedfile, text
+from fold.checkpoint import Checkpoint
 
 transformers = pytest.importorskip("transformers")
+
+CLIP = DATA / "4970-29095-0006.flac"
 
 
 @pytest.fixture(scope="module")

@@ -1,20 +1,17 @@
 """Folding a checkpoint: which layers share a block, what sharing loses and adapters bring back, and the commands."""
 
 import json
-import pathlib
 import subprocess
 import sys
 
 import pytest
 import torch
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-TRAINER = ROOT / "model" / "train"
-sys.path.insert(0, str(TRAINER))
+from trainer import TRAINER
 
-from fold import folding, seedfile, text, wave  # noqa: E402
-from fold.checkpoint import Checkpoint  # noqa: E402
-from fold.encoder import Foldable  # noqa: E402
+from fold import folding, seedfile, text, wave
+from fold.checkpoint import Checkpoint
+from fold.encoder import Foldable
 
 transformers = pytest.importorskip("transformers")
 

@@ -1,18 +1,15 @@
 """The reference of the foundation families: what the configuration of the one network says, PyTorch does."""
 
 import json
-import pathlib
-import sys
 
 import pytest
 import torch
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "model" / "train"))
+from trainer import ROOT
 
-import golden  # noqa: E402
-from fold import seedfile, wave  # noqa: E402
-from fold.encoder import Config, Foldable  # noqa: E402
+import golden
+from fold import seedfile, wave
+from fold.encoder import Config, Foldable
 
 TINY = ROOT / "tests" / "golden"
 NARROW = {"channels": [12] * 7, "positions": [16, 4]}
