@@ -127,6 +127,17 @@ static int read_key(struct keyfile *file, size_t index, const json_t *json,
     return 0;
 }
 
+static void see_who_is_above(struct keyfile *file)
+{
+    uint32_t greatest = 0;
+
+    for (size_t i = 0; i < file->tiers_count; i++)
+        if (file->tiers[i].priority > greatest)
+            greatest = file->tiers[i].priority;
+    for (size_t i = 0; i < file->tiers_count; i++)
+        file->tiers[i].leaves_room = file->tiers[i].priority < greatest;
+}
+
 static int by_hash(const void *a, const void *b)
 {
     return memcmp(((const struct keyfile_key *)a)->sha256, ((const struct keyfile_key *)b)->sha256,
@@ -144,6 +155,7 @@ static int read_file(struct keyfile *file, const json_t *json, uint32_t unfolds,
     for (size_t i = 0; i < json_array_size(tiers); i++)
         if (read_tier(file, json_array_get(tiers, i), unfolds, note) < 0)
             return -1;
+    see_who_is_above(file);
     file->keys_count = json_array_size(keys);
     if (file->keys_count > KEYFILE_KEYS)
         return fail(note, "there are more than %d keys", KEYFILE_KEYS);

@@ -278,7 +278,7 @@ bool admission_join(struct admission *s, struct admission_stream *stream, double
     if (room && s->adaptive) {
         const double with_it = s->demand[s->shedder.top] + stream_demand(s, stream, s->shedder.top);
         room = s->live.taken < fmax(floor(s->cpus), 1) ||
-               load_shedder_admits(&s->shedder, with_it, stream->tier.priority);
+               load_shedder_admits(&s->shedder, with_it, stream->tier.leaves_room);
     }
     if (room) {
         /* Next to its like, for sum_demand. */

@@ -27,7 +27,8 @@
 #define DWELL_MS      4000
 #define DWELL_MOST_MS 64000
 #define SOON_MS       15000
-#define RESERVE       0.9 /* of the trusted share is for any priority */
+#define FULL          0.9 /* of the trusted share: no more streams come in */
+#define FULL_FOR_SOME 0.7 /* no more of those who leave room for others */
 
 void load_shedder_init(struct load_shedder *shedder, uint32_t unfolds, double now_ms)
 {
@@ -102,7 +103,7 @@ void load_shedder_tick(struct load_shedder *shedder, double now_ms, const double
     }
 }
 
-bool load_shedder_admits(const struct load_shedder *shedder, double floor_demand, uint32_t priority)
+bool load_shedder_admits(const struct load_shedder *shedder, double floor_demand, bool leaves_room)
 {
-    return floor_demand <= shedder->trust * (priority == TIER_PRIORITIES - 1 ? 1 : RESERVE);
+    return floor_demand <= shedder->trust * (leaves_room ? FULL_FOR_SOME : FULL);
 }

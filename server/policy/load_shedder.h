@@ -30,8 +30,7 @@ void load_shedder_tick(struct load_shedder *shedder, double now_ms, const double
                        double wait_ms);
 
 /* Whether live streams that take this share of all CPUs, everybody at the floor, can be
- * served; the last tenth is kept for the greatest priority. */
-bool load_shedder_admits(const struct load_shedder *shedder, double floor_demand,
-                         uint32_t priority);
+ * served; who leaves room for others may not have the last of it. */
+bool load_shedder_admits(const struct load_shedder *shedder, double floor_demand, bool leaves_room);
 
 #endif

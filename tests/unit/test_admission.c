@@ -434,6 +434,55 @@ static void a_quota_lets_in_what_it_carries_from_the_first_minute(void **state)
     assert_int_equal(admitted(0.001, 1, 0), 1);    /* who is alone may always try */
 }
 
+/* A crowd comes until somebody is refused, then the tier's four. -> how many of the crowd are in */
+static size_t crowd_before(bool leaves_room, bool ret_in[4])
+{
+    const struct admission_options options = {.unfolds = 3,
+                                              .workers = 2,
+                                              .cpus = 2,
+                                              .max_live = 80,
+                                              .adaptive = true,
+                                              .cost = &trace.cost};
+    static struct admission_stream streams[80];
+    struct admission admission;
+    size_t count = 0, all;
+    double retry_ms;
+    bool in;
+
+    assert_int_equal(admission_init(&admission, &options, 0), 0);
+    do {
+        streams[count] = (struct admission_stream){
+            .tier = tier_default(3), .partials = true, .partial_every_ms = 600};
+        streams[count].tier.priority = 0;
+        streams[count].tier.leaves_room = leaves_room;
+        in = admission_join(&admission, &streams[count], 0, &retry_ms);
+        count += in;
+    } while (in);
+    all = count;
+    for (size_t i = 0; i < 4; i++, all += in) {
+        streams[all] = (struct admission_stream){
+            .tier = tier_default(3), .partials = true, .partial_every_ms = 600};
+        streams[all].tier.priority = 2;
+        in = ret_in[i] = admission_join(&admission, &streams[all], 0, &retry_ms);
+    }
+    for (size_t i = 0; i < all; i++)
+        admission_leave(&admission, &streams[i], 0);
+    admission_finish(&admission);
+    return count;
+}
+
+static void a_crowd_leaves_room_for_a_greater_tier(void **state)
+{
+    bool in[4];
+    const size_t count = crowd_before(true, in);
+
+    assert_true(in[0] && in[1] && in[2]);
+    assert_true(count >= 8);
+    /* Where it need not, it has the whole of it. */
+    assert_true(crowd_before(false, in) > count + 2);
+    assert_false(in[0] || in[1] || in[2] || in[3]);
+}
+
 static void what_still_waits_keeps_the_rung_it_came_on(void **state)
 {
     const struct admission_options options = {
@@ -583,6 +632,7 @@ int main(void)
         cmocka_unit_test_setup(depth_does_not_flutter, fresh),
         cmocka_unit_test_setup(limits_of_places_hold_and_fill_lowers_uploads_first, fresh),
         cmocka_unit_test_setup(a_quota_lets_in_what_it_carries_from_the_first_minute, fresh),
+        cmocka_unit_test_setup(a_crowd_leaves_room_for_a_greater_tier, fresh),
         cmocka_unit_test_setup(what_still_waits_keeps_the_rung_it_came_on, fresh),
         cmocka_unit_test_setup(a_clock_that_leaps_or_goes_back_leaves_the_rules_standing, fresh),
         cmocka_unit_test_setup(streams_of_the_seed_carry_what_windows_do_not, fresh),

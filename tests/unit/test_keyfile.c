@@ -30,6 +30,7 @@ static void tiers_and_keys_are_read(void **state)
     assert_int_equal(keyfile_parse(&file, text, strlen(text), 3, &note), 0);
     assert_int_equal(file.tiers_count, 2);
     assert_int_equal(file.tiers[0].priority, 0);
+    assert_true(file.tiers[0].leaves_room && !file.tiers[1].leaves_room);
     assert_int_equal(file.tiers[0].depth_ceiling, 3);
     assert_int_equal(file.tiers[1].depth_floor, 2);
     assert_int_equal(file.tiers[1].latency_ms, 800);
