@@ -12,7 +12,7 @@
 struct tier {
     char name[TIER_NAME_BYTES];
     uint32_t priority; /* 0..TIER_PRIORITIES - 1: the greatest keeps its depth longest */
-    bool leaves_room;  /* for live streams of greater priority, since there are tiers of such */
+    bool leaves_room;  /* for live streams of the greatest priority, which some key has */
     uint32_t depth_floor, depth_ceiling; /* of finals, 1 <= floor <= ceiling <= R */
     uint32_t partial_depth;              /* 1..R */
     uint32_t streams;                    /* live at once, for each key; 0: no limit of its own */

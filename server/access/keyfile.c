@@ -127,13 +127,14 @@ static int read_key(struct keyfile *file, size_t index, const json_t *json,
     return 0;
 }
 
+/* Tiers that no key has do not count. */
 static void see_who_is_above(struct keyfile *file)
 {
     uint32_t greatest = 0;
 
-    for (size_t i = 0; i < file->tiers_count; i++)
-        if (file->tiers[i].priority > greatest)
-            greatest = file->tiers[i].priority;
+    for (size_t i = 0; i < file->keys_count; i++)
+        if (file->tiers[file->keys[i].tier].priority > greatest)
+            greatest = file->tiers[file->keys[i].tier].priority;
     for (size_t i = 0; i < file->tiers_count; i++)
         file->tiers[i].leaves_room = file->tiers[i].priority < greatest;
 }
@@ -155,7 +156,6 @@ static int read_file(struct keyfile *file, const json_t *json, uint32_t unfolds,
     for (size_t i = 0; i < json_array_size(tiers); i++)
         if (read_tier(file, json_array_get(tiers, i), unfolds, note) < 0)
             return -1;
-    see_who_is_above(file);
     file->keys_count = json_array_size(keys);
     if (file->keys_count > KEYFILE_KEYS)
         return fail(note, "there are more than %d keys", KEYFILE_KEYS);
@@ -171,6 +171,7 @@ static int read_file(struct keyfile *file, const json_t *json, uint32_t unfolds,
             return fail(note, "a key is there twice: its sha256 begins with %02x%02x%02x%02x",
                         file->keys[i].sha256[0], file->keys[i].sha256[1], file->keys[i].sha256[2],
                         file->keys[i].sha256[3]);
+    see_who_is_above(file);
     return 0;
 }
 

@@ -15,10 +15,10 @@
  * rung it is what load_shedder.c wants.
  *
  * Newcomers are refused when all streams and the newcomer would not fit with everybody at the
- * tier's floor: so never while depth can still fall, and never while there are fewer streams than
- * CPUs, however slow a machine may be. CPUs are those that the workers may have: as many as they
- * are, as this process may run on, and as its quota leaves it; less where the clock says that
- * others have them as well.
+ * tier's floor: so never while depth can still fall, but for those who leave room for a greater
+ * tier, and never while there are fewer streams than CPUs, however slow a machine may be. CPUs are
+ * those that the workers may have: as many as they are, as this process may run on, and as its
+ * quota leaves it; less where the clock says that others have them as well.
  *
  * A place that is free is given to whoever asks, so nobody is refused by an idle server. Whoever is
  * refused is given a time to come again: the first of them when the next place should become free,

@@ -5,17 +5,23 @@
 
 #define USUAL_MS 10000.0 /* segments of recordings */
 
+/* The share of all CPUs at which newcomers are refused. */
+static double most_share(const struct admission_report *report)
+{
+    return report->trust * LOAD_SHEDDER_FULL;
+}
+
 uint32_t capacity_streams(const struct admission_report *report, uint32_t depth, bool partials)
 {
     const double share = admission_stream_share(report, depth, partials);
-    const double fit = share > 0 ? report->trust * report->cpus / share : report->max_live;
+    const double fit = share > 0 ? most_share(report) * report->cpus / share : report->max_live;
 
     return (uint32_t)fmin(fit, report->max_live);
 }
 
 double capacity_least_cpus(const struct admission_report *report)
 {
-    return admission_stream_share(report, 1, true) / report->trust;
+    return admission_stream_share(report, 1, true) / most_share(report);
 }
 
 double capacity_batch_rate(const struct admission_report *report, uint32_t depth)
@@ -27,7 +33,7 @@ double capacity_batch_rate(const struct admission_report *report, uint32_t depth
 
 double capacity_headroom(const struct admission_report *r)
 {
-    const double computing = r->trust > 0 ? 1 - r->floor_demand / r->trust : 0;
+    const double most = most_share(r), computing = most > 0 ? 1 - r->floor_demand / most : 0;
     const double places = r->max_live > 0 ? 1 - (double)r->live / r->max_live : 0;
 
     return fmax(fmin(computing, places), 0);

@@ -7,8 +7,8 @@
 /* To be freed; NULL when out of memory. */
 char *capacity_json(const struct admission_report *report, const char *model, const char *kernel);
 
-/* Live streams that fit at once at this depth, everybody speaking; the trusted share of the CPUs.
- */
+/* Live streams that fit at once at this depth, everybody speaking, before
+ * newcomers are refused. */
 uint32_t capacity_streams(const struct admission_report *report, uint32_t depth, bool partials);
 /* CPUs that one live stream of the default tier needs, at depth 1 and with partials; more than
  * report->cpus: not even one is carried. */

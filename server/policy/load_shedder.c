@@ -27,8 +27,6 @@
 #define DWELL_MS      4000
 #define DWELL_MOST_MS 64000
 #define SOON_MS       15000
-#define FULL          0.9 /* of the trusted share: no more streams come in */
-#define FULL_FOR_SOME 0.7 /* no more of those who leave room for others */
 
 void load_shedder_init(struct load_shedder *shedder, uint32_t unfolds, double now_ms)
 {
@@ -105,5 +103,6 @@ void load_shedder_tick(struct load_shedder *shedder, double now_ms, const double
 
 bool load_shedder_admits(const struct load_shedder *shedder, double floor_demand, bool leaves_room)
 {
-    return floor_demand <= shedder->trust * (leaves_room ? FULL_FOR_SOME : FULL);
+    return floor_demand <=
+           shedder->trust * (leaves_room ? LOAD_SHEDDER_FULL_FOR_SOME : LOAD_SHEDDER_FULL);
 }

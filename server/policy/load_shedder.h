@@ -9,6 +9,10 @@
 #include "depth.h"
 
 #define LOAD_SHEDDER_TICK_MS 250
+/* Of the trusted share, with everybody at the floor: no more live streams come in; none of those
+ * who leave room for others. */
+#define LOAD_SHEDDER_FULL          0.9
+#define LOAD_SHEDDER_FULL_FOR_SOME 0.7
 
 struct load_shedder {
     uint32_t top;      /* depth_top_level(R) */

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Lets libFuzzer look for inputs that a parser does not deal with, all targets one after the other on all cores.
 
-    tests/fuzz/fuzz.py --minutes 2                        what ./check does
+    tests/fuzz/fuzz.py --minutes 1                        what ./check does
     nice tests/fuzz/fuzz.py --cpu-hours 4                 the long run: all parsers in turn, a minute each, until it is used up
     tests/fuzz/fuzz.py --minutes 10 head multipart        some of them
     tests/fuzz/fuzz.py --minimise                         what was found becomes part of corpus/

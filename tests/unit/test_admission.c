@@ -443,7 +443,7 @@ static size_t crowd_before(bool leaves_room, bool ret_in[4])
                                               .max_live = 80,
                                               .adaptive = true,
                                               .cost = &trace.cost};
-    static struct admission_stream streams[80];
+    static struct admission_stream streams[80 + 1 + 4];
     struct admission admission;
     size_t count = 0, all;
     double retry_ms;

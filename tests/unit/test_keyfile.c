@@ -47,6 +47,20 @@ static void tiers_and_keys_are_read(void **state)
     assert_null(keyfile_find(&file, hash));
 }
 
+static void a_tier_without_keys_takes_no_room(void **state)
+{
+    static const char text[] = "{\"tiers\":[{\"name\":\"free\"},{\"name\":\"plus\",\"priority\":1},"
+                               "{\"name\":\"gold\",\"priority\":3}],\"keys\":[{\"sha256\":\"" HASH
+                               "\",\"tier\":\"plus\"}]}";
+    struct keyfile file;
+    struct keyfile_note note;
+
+    assert_int_equal(keyfile_parse(&file, text, strlen(text), 3, &note), 0);
+    assert_true(file.tiers[0].leaves_room);
+    assert_false(file.tiers[1].leaves_room || file.tiers[2].leaves_room);
+    keyfile_finish(&file);
+}
+
 static void what_is_wrong_is_named(void **state)
 {
     expect_problem("", "line");
@@ -79,6 +93,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tiers_and_keys_are_read),
+        cmocka_unit_test(a_tier_without_keys_takes_no_room),
         cmocka_unit_test(what_is_wrong_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
