@@ -1,13 +1,11 @@
 """Folding a checkpoint: which layers share a block, what sharing loses and adapters bring back, and the commands."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 import torch
 
-from trainer import TRAINER
+from trainer import command
 
 from fold import folding, seedfile, text, wave
 from fold.checkpoint import Checkpoint
@@ -140,12 +138,6 @@ def test_eight_blocks_for_the_twelve_layers_of_base_save_three_tenths():
 
 
 # The commands, on four tones.
-
-def command(script, *arguments, ok=True):
-    done = subprocess.run([sys.executable, TRAINER / script, *map(str, arguments)], timeout=300, capture_output=True, text=True)
-    assert (done.returncode == 0) == ok, done.stdout + done.stderr
-    return done.stdout if ok else done.stderr
-
 
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory):

@@ -148,5 +148,3 @@ def test_numbers_are_scored_as_they_are_read():
 @pytest.mark.parametrize("clip", ["4970-29095-0006.flac", "8455-210777-0000.flac"])
 def test_libfold_computes_what_pytorch_computes_with_the_shipped_seed(folder, clip):
     compare(SEED, folder, DATA / clip)
-
-

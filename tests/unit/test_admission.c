@@ -363,13 +363,18 @@ static void who_asks_again_and_again_makes_nobody_wait_for_longer_than_his_time(
     admission_finish(&admission);
 }
 
+static struct admission_stream captioned(void)
+{
+    return (struct admission_stream){
+        .tier = tier_default(3), .partials = true, .partial_every_ms = 600};
+}
+
 /* Floor demand of one stream whose finals hear so many times what they tell. */
 static double demand_when_heard(double times)
 {
     const struct admission_options options = {
         .unfolds = 3, .workers = 1, .max_live = 9, .adaptive = true, .cost = &trace.cost};
-    struct admission_stream stream = {
-        .tier = tier_default(3), .partials = true, .partial_every_ms = 600};
+    struct admission_stream stream = captioned();
     struct admission admission;
     struct admission_report report;
     double retry_ms;
@@ -412,8 +417,7 @@ static uint32_t admitted(double cpus, uint32_t workers, double slowdown)
     cost.slowdown = slowdown;
     assert_int_equal(admission_init(&admission, &options, 0), 0);
     for (size_t i = 0; i < 40; i++) {
-        streams[i] = (struct admission_stream){
-            .tier = tier_default(3), .partials = true, .partial_every_ms = 600};
+        streams[i] = captioned();
         count += admission_join(&admission, &streams[i], 0, &retry_ms);
     }
     for (size_t i = 0; i < 40; i++)
@@ -451,8 +455,7 @@ static size_t crowd_before(bool leaves_room, bool ret_in[4])
 
     assert_int_equal(admission_init(&admission, &options, 0), 0);
     do {
-        streams[count] = (struct admission_stream){
-            .tier = tier_default(3), .partials = true, .partial_every_ms = 600};
+        streams[count] = captioned();
         streams[count].tier.priority = 0;
         streams[count].tier.leaves_room = leaves_room;
         in = admission_join(&admission, &streams[count], 0, &retry_ms);
@@ -460,8 +463,7 @@ static size_t crowd_before(bool leaves_room, bool ret_in[4])
     } while (in);
     all = count;
     for (size_t i = 0; i < 4; i++, all += in) {
-        streams[all] = (struct admission_stream){
-            .tier = tier_default(3), .partials = true, .partial_every_ms = 600};
+        streams[all] = captioned();
         streams[all].tier.priority = 2;
         in = ret_in[i] = admission_join(&admission, &streams[all], 0, &retry_ms);
     }
@@ -494,8 +496,7 @@ static void what_still_waits_keeps_the_rung_it_came_on(void **state)
 
     assert_int_equal(admission_init(&admission, &options, 0), 0);
     for (size_t i = 0; i < 9; i++) {
-        streams[i] = (struct admission_stream){
-            .tier = tier_default(3), .partials = true, .partial_every_ms = 600};
+        streams[i] = captioned();
         assert_true(admission_join(&admission, &streams[i], 0, &retry_ms));
         admission_heard(&admission, &streams[i], 0);
     }
@@ -591,8 +592,7 @@ static void a_clock_that_leaps_or_goes_back_leaves_the_rules_standing(void **sta
         struct admission_stream streams[3];
         double retry_ms = 0;
         for (size_t k = 0; k < 3; k++) {
-            streams[k] = (struct admission_stream){
-                .tier = tier_default(3), .partials = true, .partial_every_ms = 600};
+            streams[k] = captioned();
             const bool in = admission_join(&admission, &streams[k], leaps_ms[i], &retry_ms);
             assert_false(in && k == 2);
             admission_heard(&admission, &streams[k], leaps_ms[i]);
